@@ -1,0 +1,78 @@
+# Every command a developer needs; CI runs the same ones. `make test` is all it takes on a machine with Python 3.11 or
+# newer, Rust and a C linker: it makes its own virtual environment in .venv.
+
+# The interpreter to build .venv from and to test with, e.g. `make test PYTHON=python3.13`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# More arguments for pytest, e.g. `make python-test ARGS="-k claim -x"`.
+ARGS ?=
+# The folder that `make demo` hashes.
+DIR ?= .
+
+# Named after the interpreter's version, so that another PYTHON makes a new environment. An interpreter that is missing
+# or too old leaves the version empty or old, and the recipe says so.
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null)
+INSTALLED := $(VENV)/installed-$(PYTHON_VERSION)
+
+# The package looks for the library in ./target; with another target directory it has to be told.
+ifdef CARGO_TARGET_DIR
+export HONKER_EXTENSION_PATH ?= $(abspath $(CARGO_TARGET_DIR))/release/libhonker_ext.$(if $(filter Darwin,$(shell uname)),dylib,so)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build test lint format rust-test python-test demo bench wheel clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv with the package (editable) and the developers' tools
+
+# Made anew only when what is installed may have changed; the sources are used in place.
+$(INSTALLED): pyproject.toml hatch_build.py Cargo.toml Cargo.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "honker needs Python 3.11 or newer, and $(PYTHON) is not: name another, as in make PYTHON=python3.13" >&2; exit 1; }
+	$(MAKE) build  # pip would build it as well, but without showing cargo's messages
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'
+	touch $@
+
+build: ## Build the SQLite extension
+	cargo build --release --locked -p honker-extension
+
+test: lint rust-test python-test ## Everything CI checks: lint, types, layers, Rust tests, Python tests
+
+lint: setup ## Check format, lints, types, layers and the place of SQL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_sql_placement.py
+	cargo fmt --all --check
+	cargo clippy --all-targets --locked -- -D warnings
+
+format: setup ## Format all code and apply the safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cargo fmt --all
+
+# Only the crates whose tests open no database: with `loadable_extension` a connection needs a host.
+rust-test: ## Test the pure Rust modules
+	cargo test -p honker-core --locked
+
+# Cargo knows whether there is something to build, so it is always asked.
+python-test: setup build ## Test everything else, through the built extension
+	$(BIN)/python -m pytest $(ARGS)
+
+demo: setup build ## Hash the files of DIR with a few workers
+	$(BIN)/python examples/hash_files.py $(DIR)
+
+bench: setup build ## Measure enqueue and claim
+	$(BIN)/python bench/enqueue_claim.py $(ARGS)
+
+wheel: setup ## Build the source distribution, and the wheel from it, into dist/
+	$(BIN)/python -m build
+
+clean: ## Delete everything that was built or installed here
+	rm -rf $(VENV) target dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,167 @@
+//! Time as honker stores it: milliseconds since the Unix epoch, from the wall clock.
+//!
+//! An instant that is a whole number of seconds is stored as INTEGER, anything else as REAL. Other engines that
+//! share the file read INTEGER only, so the whole-second form is kept wherever it loses nothing.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use serde::{Serialize, Serializer};
+
+/// Milliseconds in a second.
+const SECOND_MS: i64 = 1_000;
+
+/// A point in time, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(i64);
+
+/// A span of time in milliseconds; may be negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(i64);
+
+impl Span {
+    /// A span of whole seconds.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(SECOND_MS))
+    }
+
+    /// A span of `seconds`, rounded up to the millisecond so that nothing that waits for it is early.
+    ///
+    /// The thousandth of a millisecond that is taken off first is the error of decimal fractions in binary:
+    /// without it, 0.07 s would become 71 ms.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and callers check the range first")]
+    pub fn from_fractional_seconds(seconds: f64) -> Self {
+        Self((seconds * 1e3 - 1e-3).ceil() as i64)
+    }
+
+    /// Whether the span is longer than nothing.
+    #[must_use]
+    pub const fn is_positive(self) -> bool {
+        self.0 > 0
+    }
+
+    /// The length in milliseconds.
+    #[must_use]
+    pub const fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    const fn is_whole(self) -> bool {
+        self.0 % SECOND_MS == 0
+    }
+}
+
+impl Instant {
+    /// The wall clock, rounded down to the millisecond.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(wall_clock_ns().div_euclid(1_000_000))
+    }
+
+    /// The instant `span` from now, rounded up to the millisecond, so that it is never early.
+    #[must_use]
+    pub fn from_now(span: Span) -> Self {
+        Self(-(-wall_clock_ns()).div_euclid(1_000_000)) + span
+    }
+
+    /// An instant at a whole second.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(SECOND_MS))
+    }
+
+    /// An instant at a whole number of milliseconds.
+    #[must_use]
+    pub const fn from_ms(milliseconds: i64) -> Self {
+        Self(milliseconds)
+    }
+
+    /// An instant as SQL gives it, rounded to the millisecond.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and a stored instant may be anything")]
+    pub fn from_fractional_seconds(seconds: f64) -> Self {
+        Self((seconds * 1e3).round() as i64)
+    }
+
+    /// A stored instant; `None` for NULL and for what is no number.
+    #[must_use]
+    pub fn from_stored(value: ValueRef<'_>) -> Option<Self> {
+        match value {
+            ValueRef::Integer(seconds) => Some(Self(seconds.saturating_mul(SECOND_MS))),
+            ValueRef::Real(seconds) => Some(Self::from_fractional_seconds(seconds)),
+            _ => None,
+        }
+    }
+
+    /// The second this instant lies in.
+    #[must_use]
+    pub const fn second(self) -> i64 {
+        self.0.div_euclid(SECOND_MS)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_ms(self) -> i64 {
+        self.0
+    }
+
+    /// The instant as SQL sees it: INTEGER for a whole second, else REAL.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "instants stay below 2^53 ms, see `limits`")]
+    pub fn to_value(self) -> Value {
+        if self.0 % SECOND_MS == 0 {
+            Value::Integer(self.0 / SECOND_MS)
+        } else {
+            Value::Real(self.0 as f64 / 1e3)
+        }
+    }
+
+    /// The last instant of a lease of `length` that starts now, as `claim_expires_at` stores it.
+    ///
+    /// A lease asked in whole seconds is written in the form the reference writes and reads: the last second in
+    /// which the lease holds, which makes it up to one second longer, never shorter. Any other length is exact.
+    #[must_use]
+    pub fn end_of_lease(length: Span) -> Self {
+        if length.is_whole() { Self::from_seconds(Self::now().second()) + length } else { Self::from_now(length) }
+    }
+
+    /// The first instant at which a lease that is stored as ending here has lapsed.
+    #[must_use]
+    pub const fn after_lease(self) -> Self {
+        if self.0 % SECOND_MS == 0 { Self(self.0.saturating_add(SECOND_MS)) } else { Self(self.0.saturating_add(1)) }
+    }
+}
+
+impl std::ops::Add<Span> for Instant {
+    type Output = Self;
+
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl ToSql for Instant {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(self.to_value()))
+    }
+}
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.to_value() {
+            Value::Real(seconds) => serializer.serialize_f64(seconds),
+            _ => serializer.serialize_i64(self.second()),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "i64 nanoseconds last until the year 2262")]
+fn wall_clock_ns() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_nanos() as i64,
+        Err(before) => -(before.duration().as_nanos() as i64),
+    }
+}

@@ -1,0 +1,119 @@
+//! Errors as data: one enum, each kind with a stable code that begins its message in SQL.
+
+use std::fmt;
+
+use rusqlite::ffi;
+
+/// What a function of the domain returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why an operation failed. No operation that fails leaves anything behind.
+#[derive(Debug)]
+pub enum Error {
+    /// An argument has the wrong type, is outside its range, or is refused for its content.
+    InvalidArgument {
+        /// The parameter's name in `reference.yaml`.
+        argument: &'static str,
+        /// What was seen, what is allowed and what to do.
+        problem: String,
+    },
+    /// The file was written by a newer honker.
+    SchemaTooNew {
+        /// The version found in the file.
+        found: i64,
+        /// The newest version this build understands.
+        supported: i64,
+    },
+    /// The file lacks honker's tables, indexes or columns; `honker_bootstrap()` makes them.
+    NotBootstrapped(String),
+    /// A stored row cannot be understood.
+    MalformedRow(String),
+    /// SQLite refused: busy, full, read-only, corrupt, a constraint, a trigger of the application.
+    Sqlite(rusqlite::Error),
+}
+
+impl Error {
+    /// An argument that is refused.
+    pub fn invalid(argument: &'static str, problem: impl Into<String>) -> Self {
+        Self::InvalidArgument { argument, problem: problem.into() }
+    }
+
+    /// The stable code with which the message begins.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidArgument { .. } => "HONKER_INVALID_ARGUMENT",
+            Self::SchemaTooNew { .. } => "HONKER_SCHEMA_TOO_NEW",
+            Self::NotBootstrapped(_) => "HONKER_NOT_BOOTSTRAPPED",
+            Self::MalformedRow(_) => "HONKER_MALFORMED_ROW",
+            Self::Sqlite(_) => match self.sqlite_code() & 0xff {
+                ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => "HONKER_BUSY",
+                ffi::SQLITE_READONLY => "HONKER_READ_ONLY",
+                ffi::SQLITE_FULL => "HONKER_FULL",
+                ffi::SQLITE_IOERR => "HONKER_IO",
+                ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => "HONKER_CORRUPT",
+                ffi::SQLITE_CONSTRAINT => "HONKER_CONSTRAINT",
+                ffi::SQLITE_INTERRUPT => "HONKER_INTERRUPTED",
+                _ => "HONKER_SQLITE",
+            },
+        }
+    }
+
+    /// SQLite's extended result code, so that a host which knows only SQLite still sees BUSY as BUSY.
+    #[must_use]
+    pub fn sqlite_code(&self) -> i32 {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => failure.extended_code,
+            Self::InvalidArgument { .. } | Self::MalformedRow(_) => ffi::SQLITE_MISMATCH,
+            _ => ffi::SQLITE_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.code())?;
+        match self {
+            Self::InvalidArgument { argument, problem } => write!(f, "{argument} {problem}"),
+            Self::SchemaTooNew { found, supported } => write!(
+                f,
+                "this database has honker schema {found}, and this build supports up to {supported}; upgrade honker"
+            ),
+            Self::NotBootstrapped(missing) => {
+                write!(f, "{missing}; run SELECT honker_bootstrap() once on this database")
+            }
+            Self::MalformedRow(problem) => f.write_str(problem),
+            Self::Sqlite(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Sqlite(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(_, Some(message)) if names_a_missing_object(message) => {
+                Self::NotBootstrapped(message.clone())
+            }
+            rusqlite::Error::InvalidColumnType(_, column, found) => {
+                Self::MalformedRow(format!("column {column} holds {found}"))
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// Only statements of our own name objects of this prefix, and SQLite has no result code of its own for this.
+fn names_a_missing_object(message: &str) -> bool {
+    ["no such table: _honker", "no such index: _honker", "no such column: ", "has no column named "]
+        .iter()
+        .any(|prefix| message.contains(prefix))
+}

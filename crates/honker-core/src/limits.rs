@@ -1,0 +1,66 @@
+//! Every maximum that honker enforces, with its reason.
+
+use std::ops::RangeInclusive;
+
+use crate::clock::Span;
+
+/// Bytes of UTF-8 in a name: queue, worker, topic, key, consumer, channel, lock, rate limit, schedule. Names are
+/// index keys: each page of an index holds fewer of them the longer they are.
+pub const NAME_MAX_BYTES: usize = 255;
+
+/// Bytes of a payload, a result or an error text. A claim hands a payload out as a JSON string, which can be six
+/// times as long, and SQLite refuses any text above 1,000,000,000 bytes.
+pub const TEXT_MAX_BYTES: usize = 100 * 1024 * 1024;
+
+/// Bytes of a cron expression; the longest sensible list of minutes, hours and days stays below it.
+pub const EXPRESSION_MAX_BYTES: usize = 255;
+
+/// Jobs in one claim. The claim holds the write lock; ten thousand jobs are some 50 ms.
+pub const CLAIM_BATCH: RangeInclusive<i64> = 0..=10_000;
+
+/// Bytes of payload after which a claim stops adding jobs, so that a batch of large payloads neither exhausts
+/// memory nor meets SQLite's limit on the length of a text.
+pub const CLAIM_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Lapsed leases that one claim puts back. A crash of many workers is then digested over several claims instead of
+/// in one long write.
+pub const LAPSED_PER_CLAIM: i64 = 100;
+
+/// Exhausted, expired and malformed rows that one claim dead-letters when it meets them, for the same reason.
+pub const BURIED_PER_CLAIM: usize = 1_000;
+
+/// Jobs settled in one call; as many as a claim can hand out.
+pub const SETTLE_BATCH: usize = 10_000;
+
+/// Attempts a job may have.
+pub const MAX_ATTEMPTS: RangeInclusive<i64> = 1..=1_000_000;
+
+/// Priorities: the integers that every language reads from JSON without loss.
+pub const PRIORITY: RangeInclusive<i64> = -9_007_199_254_740_991..=9_007_199_254_740_991;
+
+/// Seconds of the first and the last instant accepted: years 1 to 9999, what date types of other languages hold.
+pub const INSTANT_S: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+
+/// Seconds in the longest span accepted: 100 years.
+pub const SPAN_MAX_S: i64 = 3_155_760_000;
+
+/// Seconds of the longest lease: one year. A dead worker's job waits for its lease.
+pub const LEASE_MAX_S: i64 = 31_536_000;
+
+/// Boundaries one tick fires for a schedule that catches up. The rest of a long downtime is dropped.
+pub const CATCH_UP_FIRES: usize = 64;
+
+/// How late a fire of a schedule with misfire policy `skip` may be.
+pub const MISFIRE_GRACE: Span = Span::from_seconds(60);
+
+/// How long a notification is kept for listeners that are behind.
+pub const NOTIFICATION_RETENTION: Span = Span::from_seconds(24 * 3600);
+
+/// Notifications between two looks at old ones, and the most that such a look deletes. Twice as many as were
+/// added, so that a backlog shrinks.
+pub const NOTIFICATION_PRUNE_EVERY: i64 = 64;
+/// See [`NOTIFICATION_PRUNE_EVERY`].
+pub const NOTIFICATION_PRUNE_MAX: i64 = 128;
+
+/// Expired results or rate-limit windows deleted by a write that adds one.
+pub const EXPIRED_ROWS_PER_WRITE: i64 = 4;

@@ -1,0 +1,5 @@
+-- The fencing token of a lock that is held.
+-- ?1 name, ?2 owner, ?3 now (instant).
+-- Returns token.
+-- Index: the primary key. Lock: read.
+SELECT token FROM _honker_locks WHERE name = ?1 AND owner = ?2 AND expires_at > ?3

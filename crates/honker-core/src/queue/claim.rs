@@ -1,0 +1,259 @@
+//! Claiming: leasing due jobs to a worker.
+//!
+//! The cost does not depend on the backlog. Waiting jobs are visited one priority level at a time, one seek each:
+//! delayed jobs of a high level neither hide due jobs of a lower one nor are stepped over. Lapsed leases are taken
+//! from the head of their own index and first become waiting jobs again, so one index decides the order of all.
+//! Exhausted, expired and malformed rows are buried where the claim meets them, a bounded number per call, so they
+//! can pile up in front of nobody.
+//!
+//! Invariant: at most one live claim per job. `claim` runs in one write transaction (the caller's bracket), and
+//! SQLite has one writer: two workers cannot both see a row as waiting. If the process dies at any statement the
+//! bracket is rolled back and every row is as it was; after COMMIT the row carries worker, attempt and lease, and
+//! whoever comes after the lease has lapsed takes it over under the next attempt number. If the clock jumps ahead,
+//! leases lapse early and the attempt number keeps the late holder from settling; if it jumps back, they last longer.
+
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::dead::bury;
+use super::pause::is_paused;
+use crate::clock::{Instant, Span};
+use crate::limits::{BURIED_PER_CLAIM, CLAIM_MAX_BYTES, LAPSED_PER_CLAIM};
+use crate::Result;
+
+/// What to claim, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The queue's name.
+    pub queue: &'a str,
+    /// Who claims.
+    pub worker_id: &'a str,
+    /// The most jobs to lease.
+    pub n: usize,
+    /// How long the lease holds.
+    pub lease: Span,
+}
+
+/// A job as its worker gets it.
+#[derive(Debug, Serialize)]
+pub struct ClaimedJob {
+    /// The job's id.
+    pub id: i64,
+    /// The payload as stored: JSON text.
+    pub payload: String,
+    /// Claims so far, this one included.
+    pub attempts: i64,
+    /// The last instant of the lease.
+    pub claim_expires_at: Instant,
+    /// Larger runs sooner.
+    pub priority: i64,
+    /// When the job became due.
+    pub run_at: Option<Instant>,
+    /// Claims before the job is dead-lettered.
+    pub max_attempts: i64,
+    /// When the job was enqueued.
+    pub created_at: Option<Instant>,
+    /// From when on the job would not be claimed any more.
+    pub expires_at: Option<Instant>,
+}
+
+/// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
+///
+/// May return none while work waits behind more than [`BURIED_PER_CLAIM`] dead rows; [`next_claim_at`] then still
+/// says "now".
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn claim(conn: &Connection, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
+    if claim.n == 0 || is_paused(conn, claim.queue)? {
+        return Ok(Vec::new());
+    }
+    let now = Instant::now();
+    requeue_lapsed(conn, claim.queue, now)?;
+    let lease_end = Instant::end_of_lease(claim.lease);
+    let mut batch = Batch { claim, now, lease_end, jobs: Vec::new(), bytes: 0, buried: 0 };
+    let mut below = highest_level();
+    while let Some(level) = next_level(conn, claim.queue, &below)? {
+        while level.is_due(now) && batch.has_room() && batch.take_due(conn, &level.priority)? {}
+        if !batch.has_room() {
+            break;
+        }
+        below = level.priority;
+    }
+    Ok(batch.jobs)
+}
+
+/// The earliest instant at which a claim could return something: "now" for work that is due or overdue, `None` when
+/// nothing waits or the queue is paused. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn next_claim_at(conn: &Connection, queue: &str) -> Result<Option<Instant>> {
+    if is_paused(conn, queue)? {
+        return Ok(None);
+    }
+    let now = Instant::now();
+    let mut earliest = first_lapse(conn, queue)?;
+    let mut below = highest_level();
+    while earliest.is_none_or(|at| at > now) {
+        let Some(level) = next_level(conn, queue, &below)? else { break };
+        earliest = [earliest, level.first_due].into_iter().flatten().min();
+        below = level.priority;
+    }
+    Ok(earliest.map(|at| at.max(now)))
+}
+
+/// A priority at which jobs wait. The priority is whatever the row holds, so that a malformed one can be passed.
+struct Level {
+    priority: Value,
+    first_due: Option<Instant>,
+}
+
+impl Level {
+    fn is_due(&self, now: Instant) -> bool {
+        self.first_due.is_some_and(|at| at <= now)
+    }
+}
+
+fn highest_level() -> Value {
+    Value::Blob(Vec::new())
+}
+
+fn next_level(conn: &Connection, queue: &str, below: &Value) -> Result<Option<Level>> {
+    let mut statement = conn.prepare_cached(include_str!("claim_level.sql"))?;
+    let level = statement.query_row(params![queue, below], |row| {
+        Ok(Level { priority: row.get(0)?, first_due: Instant::from_stored(row.get_ref(1)?) })
+    });
+    Ok(level.optional()?)
+}
+
+fn first_lapse(conn: &Connection, queue: &str) -> Result<Option<Instant>> {
+    let mut statement = conn.prepare_cached(include_str!("claim_first_lease.sql"))?;
+    let end = statement.query_row([queue], |row| Ok(Instant::from_stored(row.get_ref(0)?))).optional()?;
+    Ok(end.flatten().map(Instant::after_lease))
+}
+
+/// Makes jobs whose lease has lapsed wait again, or buries those that have no attempt or no time left.
+fn requeue_lapsed(conn: &Connection, queue: &str, now: Instant) -> Result<()> {
+    let lapsed = conn
+        .prepare_cached(include_str!("claim_lapsed.sql"))?
+        .query_map(params![queue, now, now.second(), LAPSED_PER_CLAIM], |row| {
+            Ok((row.get::<_, i64>(0)?, end_of_life(row, 1, now)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for (id, cause) in lapsed {
+        match cause {
+            Some(cause) => bury(conn, id, &cause)?,
+            None => {
+                conn.prepare_cached(include_str!("claim_requeue.sql"))?.execute([id])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Why a row must not be claimed, from its attempts, max_attempts and expires_at, which start at `column`.
+fn end_of_life(row: &Row<'_>, column: usize, now: Instant) -> rusqlite::Result<Option<String>> {
+    let expires_at = row.get_ref(column + 2)?;
+    if Instant::from_stored(expires_at).is_some_and(|at| at <= now) {
+        return Ok(Some("expired".to_owned()));
+    }
+    Ok(match (row.get_ref(column)?, row.get_ref(column + 1)?) {
+        (ValueRef::Integer(attempts), ValueRef::Integer(max)) if attempts < max => None,
+        (ValueRef::Integer(_), ValueRef::Integer(_)) => Some("max attempts exceeded".to_owned()),
+        (attempts, max) => {
+            Some(format!("malformed row: attempts is {}, max_attempts is {}", attempts.data_type(), max.data_type()))
+        }
+    })
+}
+
+/// A claim under way.
+struct Batch<'a> {
+    claim: &'a Claim<'a>,
+    now: Instant,
+    lease_end: Instant,
+    jobs: Vec<ClaimedJob>,
+    bytes: usize,
+    buried: usize,
+}
+
+impl Batch<'_> {
+    fn has_room(&self) -> bool {
+        self.jobs.len() < self.claim.n && self.bytes < CLAIM_MAX_BYTES && self.buried < BURIED_PER_CLAIM
+    }
+
+    /// Takes or buries due jobs of one level; whether there may be more of them.
+    ///
+    /// The rows are read to the end before any is changed: changing a row moves it in the index being walked.
+    fn take_due(&mut self, conn: &Connection, priority: &Value) -> Result<bool> {
+        let wanted = self.claim.n - self.jobs.len();
+        let due = self.read_due(conn, priority, wanted)?;
+        let may_have_more = due.len() == wanted;
+        for row in due {
+            match row {
+                Due::Job(job) => {
+                    conn.prepare_cached(include_str!("claim_take.sql"))?
+                        .execute(params![job.id, self.claim.worker_id, self.lease_end])?;
+                    self.jobs.push(job);
+                }
+                Due::Dead(id, cause) => {
+                    bury(conn, id, &cause)?;
+                    self.buried += 1;
+                }
+            }
+        }
+        Ok(may_have_more)
+    }
+
+    fn read_due(&mut self, conn: &Connection, priority: &Value, wanted: usize) -> Result<Vec<Due>> {
+        let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let mut statement = conn.prepare_cached(include_str!("claim_due.sql"))?;
+        let mut rows = statement.query(params![self.claim.queue, priority, self.now, limit])?;
+        let mut due = Vec::new();
+        while self.bytes < CLAIM_MAX_BYTES
+            && let Some(row) = rows.next()?
+        {
+            let found = Due::read(row, self.now, self.lease_end)?;
+            if let Due::Job(job) = &found {
+                self.bytes += job.payload.len();
+            }
+            due.push(found);
+        }
+        Ok(due)
+    }
+}
+
+/// A due row: a job to hand out, or one to bury and why.
+enum Due {
+    Job(ClaimedJob),
+    Dead(i64, String),
+}
+
+impl Due {
+    fn read(row: &Row<'_>, now: Instant, lease_end: Instant) -> rusqlite::Result<Self> {
+        let id = row.get(0)?;
+        if let Some(cause) = end_of_life(row, 4, now)?.or_else(|| malformed(row)) {
+            return Ok(Self::Dead(id, cause));
+        }
+        Ok(Self::Job(ClaimedJob {
+            id,
+            payload: row.get(1)?,
+            priority: row.get(2)?,
+            run_at: Instant::from_stored(row.get_ref(3)?),
+            attempts: row.get::<_, i64>(4)? + 1,
+            max_attempts: row.get(5)?,
+            created_at: Instant::from_stored(row.get_ref(7)?),
+            expires_at: Instant::from_stored(row.get_ref(6)?),
+            claim_expires_at: lease_end,
+        }))
+    }
+}
+
+/// What makes a row unreadable as a job, if anything: rows may have been edited by hand.
+fn malformed(row: &Row<'_>) -> Option<String> {
+    if let Err(error) = row.get::<_, String>(1) {
+        return Some(format!("malformed row: payload: {error}"));
+    }
+    row.get::<_, i64>(2).err().map(|error| format!("malformed row: priority: {error}"))
+}

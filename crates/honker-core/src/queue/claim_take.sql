@@ -1,0 +1,6 @@
+-- Leases a waiting job to a worker and charges the attempt.
+-- ?1 id, ?2 worker_id, ?3 claim_expires_at (instant).
+-- Index: the primary key. Lock: write.
+UPDATE _honker_live
+SET state = 'processing', worker_id = ?2, claim_expires_at = ?3, attempts = attempts + 1
+WHERE id = ?1

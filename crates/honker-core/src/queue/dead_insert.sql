@@ -1,0 +1,10 @@
+-- Copies a live job to the dead letters.
+-- ?1 id, ?2 last_error, ?3 died_at (whole second).
+-- A dead letter of the same id can only come from a merged or restored file; it is replaced, because refusing would
+-- make every later claim of the queue fail on this row.
+-- Index: the primary keys. Lock: write.
+INSERT OR REPLACE INTO _honker_dead
+  (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at, worker_id, expires_at)
+SELECT id, queue, payload, priority, run_at, attempts, max_attempts, ?2, created_at, ?3, worker_id, expires_at
+FROM _honker_live
+WHERE id = ?1

@@ -1,0 +1,8 @@
+-- Sets the end of a lease that is still held; a lapsed one is not revived.
+-- ?1 id, ?2 worker_id, ?3 attempt or NULL for any, ?4 now (instant), ?5 the second that now lies in,
+-- ?6 claim_expires_at (instant).
+-- Index: the primary key. Lock: write.
+UPDATE _honker_live
+SET claim_expires_at = ?6
+WHERE id = ?1 AND worker_id = ?2 AND (?3 IS NULL OR attempts = ?3)
+  AND (claim_expires_at >= ?4 OR claim_expires_at = ?5) AND state = 'processing'

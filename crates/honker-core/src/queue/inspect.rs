@@ -1,0 +1,61 @@
+//! Looking at a queue without touching it.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use crate::clock::Instant;
+use crate::Result;
+
+/// A job that is waiting or leased.
+#[derive(Debug, Serialize)]
+pub struct LiveJob {
+    /// The job's id.
+    pub id: i64,
+    /// The queue's name.
+    pub queue: String,
+    /// The payload as stored: JSON text.
+    pub payload: String,
+    /// `pending` or `processing`.
+    pub state: String,
+    /// Larger runs sooner.
+    pub priority: i64,
+    /// The earliest claim.
+    pub run_at: Option<Instant>,
+    /// Who holds the lease.
+    pub worker_id: Option<String>,
+    /// The last instant of the lease.
+    pub claim_expires_at: Option<Instant>,
+    /// Claims so far.
+    pub attempts: i64,
+    /// Claims before the job is dead-lettered.
+    pub max_attempts: i64,
+    /// When the job was enqueued.
+    pub created_at: Option<Instant>,
+    /// From when on the job is dead-lettered instead of claimed.
+    pub expires_at: Option<Instant>,
+}
+
+/// The live job of that id, in `queue` or in any; `None` when it was acked, cancelled, buried or never existed.
+///
+/// # Errors
+/// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
+pub fn get_job(conn: &Connection, id: i64, queue: Option<&str>) -> Result<Option<LiveJob>> {
+    let mut statement = conn.prepare_cached(include_str!("get_job.sql"))?;
+    let found = statement.query_row(params![id, queue], |row| {
+        Ok(LiveJob {
+            id: row.get(0)?,
+            queue: row.get(1)?,
+            payload: row.get(2)?,
+            state: row.get(3)?,
+            priority: row.get(4)?,
+            run_at: Instant::from_stored(row.get_ref(5)?),
+            worker_id: row.get(6)?,
+            claim_expires_at: Instant::from_stored(row.get_ref(7)?),
+            attempts: row.get(8)?,
+            max_attempts: row.get(9)?,
+            created_at: Instant::from_stored(row.get_ref(10)?),
+            expires_at: Instant::from_stored(row.get_ref(11)?),
+        })
+    });
+    Ok(found.optional()?)
+}

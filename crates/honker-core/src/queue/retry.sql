@@ -1,0 +1,6 @@
+-- Puts a job that is held back among the waiting ones. The attempt stays charged.
+-- ?1 id, ?2 run_at (instant), ?3 last_error.
+-- Index: the primary key. Lock: write.
+UPDATE _honker_live
+SET state = 'pending', run_at = ?2, worker_id = NULL, claim_expires_at = NULL, last_error = ?3
+WHERE id = ?1

@@ -1,0 +1,73 @@
+//! Schedules: rows that say when to enqueue what. `expression` is pure and computes boundaries, `register` keeps the
+//! rows, `tick` enqueues what is due.
+
+mod expression;
+mod register;
+mod tick;
+
+pub use expression::{Expression, ExpressionError};
+pub use register::{Change, NewSchedule, Schedule, list, pause, register, resume, unregister, update};
+pub use tick::{Fire, soonest, tick};
+
+use std::fmt;
+
+use crate::clock::Instant;
+use crate::{Error, Result};
+
+/// What to do about boundaries that passed while nobody ticked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfire {
+    /// Fire each of them, up to [`crate::limits::CATCH_UP_FIRES`].
+    CatchUp,
+    /// Fire once for all of them.
+    Once,
+    /// Fire none that is later than [`crate::limits::MISFIRE_GRACE`].
+    Skip,
+}
+
+impl Misfire {
+    /// Every policy.
+    pub const ALL: [Self; 3] = [Self::CatchUp, Self::Once, Self::Skip];
+
+    /// The name under which the policy is stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CatchUp => "catch_up",
+            Self::Once => "once",
+            Self::Skip => "skip",
+        }
+    }
+
+    /// The policy of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.name() == name)
+    }
+}
+
+impl fmt::Display for Misfire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The first boundary of an expression strictly after an instant.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] for an expression or a time zone that cannot be understood.
+pub fn next_after(expression: &str, after: Instant, time_zone: Option<&str>) -> Result<Instant> {
+    boundary_after(&parse(expression, time_zone)?, after)
+}
+
+fn parse(expression: &str, time_zone: Option<&str>) -> Result<Expression> {
+    Expression::parse(expression, time_zone).map_err(invalid_expression)
+}
+
+fn boundary_after(expression: &Expression, after: Instant) -> Result<Instant> {
+    expression.next_after(after.second()).map(Instant::from_seconds).map_err(invalid_expression)
+}
+
+fn invalid_expression(error: ExpressionError) -> Error {
+    Error::invalid("expr", error.to_string())
+}

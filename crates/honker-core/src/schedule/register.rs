@@ -1,0 +1,204 @@
+//! Keeping schedules.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::{Misfire, boundary_after, parse};
+use crate::Result;
+use crate::clock::Instant;
+
+/// A schedule to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSchedule<'a> {
+    /// The schedule's name; one that exists is replaced.
+    pub name: &'a str,
+    /// The queue its jobs go to.
+    pub queue: &'a str,
+    /// A cron expression or `@every` interval.
+    pub expression: &'a str,
+    /// The payload of its jobs: JSON text.
+    pub payload: &'a str,
+    /// The priority of its jobs.
+    pub priority: i64,
+    /// Seconds after its boundary from which a job is not claimed any more.
+    pub expires_s: Option<i64>,
+    /// The attempts of its jobs.
+    pub max_attempts: i64,
+    /// An IANA time zone; `None` for the zone of whichever process ticks.
+    pub time_zone: Option<&'a str>,
+    /// What to do about boundaries that passed while nobody ticked.
+    pub misfire: Misfire,
+}
+
+/// A schedule as it is kept.
+#[derive(Debug, Serialize)]
+pub struct Schedule {
+    /// The schedule's name.
+    pub name: String,
+    /// The queue its jobs go to.
+    pub queue: String,
+    /// A cron expression or `@every` interval.
+    pub cron_expr: String,
+    /// The payload of its jobs: JSON text.
+    pub payload: String,
+    /// The priority of its jobs.
+    pub priority: i64,
+    /// Seconds after its boundary from which a job is not claimed any more.
+    pub expires_s: Option<i64>,
+    /// The next boundary.
+    pub next_fire_at: Option<Instant>,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// The attempts of its jobs.
+    pub max_attempts: i64,
+    /// An IANA time zone; `None` for the zone of whichever process ticks.
+    pub time_zone: Option<String>,
+    /// The misfire policy's name.
+    pub misfire: String,
+    /// Why the last tick had to pass it over.
+    pub last_error: Option<String>,
+}
+
+/// Changes to a schedule: `None` leaves a property as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Change<'a> {
+    /// A new expression; moves the next boundary.
+    pub expression: Option<&'a str>,
+    /// A new payload.
+    pub payload: Option<&'a str>,
+    /// A new priority.
+    pub priority: Option<i64>,
+    /// A new expiry; `Some(None)` removes it.
+    pub expires_s: Option<Option<i64>>,
+    /// A new number of attempts.
+    pub max_attempts: Option<i64>,
+    /// A new time zone; `Some(None)` returns to that of the process. Moves the next boundary.
+    pub time_zone: Option<Option<&'a str>>,
+    /// A new misfire policy.
+    pub misfire: Option<Misfire>,
+}
+
+impl Change<'_> {
+    fn is_empty(&self) -> bool {
+        self.expression.is_none()
+            && self.payload.is_none()
+            && self.priority.is_none()
+            && self.expires_s.is_none()
+            && self.max_attempts.is_none()
+            && self.time_zone.is_none()
+            && self.misfire.is_none()
+    }
+}
+
+/// Keeps a schedule, replacing one of that name. One statement.
+///
+/// The next boundary is kept while expression and time zone stay the same: applications register at every start,
+/// and starting again to count from there would forget what was due while they were down. A paused schedule stays
+/// paused.
+///
+/// # Errors
+/// `HONKER_INVALID_ARGUMENT` for an expression or time zone that cannot be understood; nothing is written then.
+pub fn register(conn: &Connection, schedule: &NewSchedule<'_>) -> Result<()> {
+    let next_fire_at = boundary_after(&parse(schedule.expression, schedule.time_zone)?, Instant::now())?;
+    conn.prepare_cached(include_str!("register.sql"))?.execute(params![
+        schedule.name,
+        schedule.queue,
+        schedule.expression,
+        schedule.payload,
+        schedule.priority,
+        schedule.expires_s,
+        schedule.max_attempts,
+        schedule.time_zone,
+        schedule.misfire.name(),
+        next_fire_at,
+    ])?;
+    Ok(())
+}
+
+/// Forgets a schedule. Whether there was one. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn unregister(conn: &Connection, name: &str) -> Result<bool> {
+    Ok(conn.prepare_cached(include_str!("unregister.sql"))?.execute([name])? == 1)
+}
+
+/// Stops a schedule from firing. Whether it did fire before. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn pause(conn: &Connection, name: &str) -> Result<bool> {
+    set_enabled(conn, name, false)
+}
+
+/// Lets a paused schedule fire again, from the boundary it had come to. Whether it was paused. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn resume(conn: &Connection, name: &str) -> Result<bool> {
+    set_enabled(conn, name, true)
+}
+
+fn set_enabled(conn: &Connection, name: &str, enabled: bool) -> Result<bool> {
+    Ok(conn.prepare_cached(include_str!("set_enabled.sql"))?.execute(params![name, enabled])? == 1)
+}
+
+/// Every schedule, by name. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
+pub fn list(conn: &Connection) -> Result<Vec<Schedule>> {
+    let mut statement = conn.prepare_cached(include_str!("list.sql"))?;
+    let schedules = statement.query_map([], schedule_from_row)?.collect::<rusqlite::Result<_>>()?;
+    Ok(schedules)
+}
+
+fn schedule_from_row(row: &Row<'_>) -> rusqlite::Result<Schedule> {
+    Ok(Schedule {
+        name: row.get(0)?,
+        queue: row.get(1)?,
+        cron_expr: row.get(2)?,
+        payload: row.get(3)?,
+        priority: row.get(4)?,
+        expires_s: row.get(5)?,
+        next_fire_at: Instant::from_stored(row.get_ref(6)?),
+        enabled: row.get(7)?,
+        max_attempts: row.get(8)?,
+        time_zone: row.get(9)?,
+        misfire: row.get(10)?,
+        last_error: row.get(11)?,
+    })
+}
+
+/// Changes properties of a schedule. Whether there is such a schedule and anything to change.
+///
+/// Run in a write transaction: it looks and then writes.
+///
+/// # Errors
+/// `HONKER_INVALID_ARGUMENT` for an expression or time zone that cannot be understood; nothing is changed then.
+pub fn update(conn: &Connection, name: &str, change: &Change<'_>) -> Result<bool> {
+    let mut statement = conn.prepare_cached(include_str!("timing.sql"))?;
+    let timing = statement.query_row([name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
+    let Some((old_expression, old_zone)) = timing.optional()? else { return Ok(false) };
+    if change.is_empty() {
+        return Ok(false);
+    }
+    let expression = change.expression.unwrap_or(&old_expression);
+    let time_zone = change.time_zone.unwrap_or(old_zone.as_deref());
+    let moves = change.expression.is_some() || change.time_zone.is_some();
+    let next_fire_at =
+        if moves { Some(boundary_after(&parse(expression, time_zone)?, Instant::now())?) } else { None };
+    conn.prepare_cached(include_str!("update.sql"))?.execute(params![
+        name,
+        expression,
+        time_zone,
+        next_fire_at,
+        change.payload,
+        change.priority,
+        change.expires_s.is_some(),
+        change.expires_s.flatten(),
+        change.max_attempts,
+        change.misfire.map(Misfire::name),
+    ])?;
+    Ok(true)
+}

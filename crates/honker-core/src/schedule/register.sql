@@ -1,0 +1,21 @@
+-- Keeps a schedule, replacing one of that name; its next boundary stays while expression and time zone do.
+-- ?1 name, ?2 queue, ?3 cron_expr, ?4 payload, ?5 priority, ?6 expires_s (seconds or NULL), ?7 max_attempts,
+-- ?8 time_zone or NULL, ?9 misfire, ?10 next_fire_at (instant).
+-- Index: the primary key. Lock: write.
+INSERT INTO _honker_scheduler_tasks
+  (name, queue, cron_expr, payload, priority, expires_s, max_attempts, time_zone, misfire, next_fire_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT (name) DO UPDATE SET
+  queue = excluded.queue,
+  payload = excluded.payload,
+  priority = excluded.priority,
+  expires_s = excluded.expires_s,
+  max_attempts = excluded.max_attempts,
+  misfire = excluded.misfire,
+  last_error = NULL,
+  next_fire_at = CASE
+    WHEN cron_expr IS excluded.cron_expr AND time_zone IS excluded.time_zone THEN next_fire_at
+    ELSE excluded.next_fire_at
+  END,
+  cron_expr = excluded.cron_expr,
+  time_zone = excluded.time_zone

@@ -1,0 +1,167 @@
+//! Ticking: enqueueing a job for each boundary that has come.
+//!
+//! Invariant: each boundary fires at most once. A tick runs in one write transaction (the caller's bracket): the
+//! jobs and the schedule's next boundary commit together, and of two tickers the second sees the boundary gone. If
+//! the process dies before COMMIT, nothing fired and the next ticker fires it.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, params};
+use serde::Serialize;
+
+use super::{Expression, Misfire, boundary_after, parse};
+use crate::clock::{Instant, Span};
+use crate::limits::{CATCH_UP_FIRES, MISFIRE_GRACE};
+use crate::queue::{NewJob, enqueue};
+use crate::{Error, Result};
+
+/// A boundary that fired.
+#[derive(Debug, Serialize)]
+pub struct Fire {
+    /// The schedule's name.
+    pub name: String,
+    /// The queue the job went to.
+    pub queue: String,
+    /// The boundary.
+    pub fire_at: Instant,
+    /// The job's id.
+    pub job_id: i64,
+}
+
+/// Enqueues a job for every boundary at or before `until`, as each schedule's misfire policy says.
+///
+/// A schedule that cannot be understood is passed over and says so in its `last_error`; it holds up no other.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn tick(conn: &Connection, until: Instant) -> Result<Vec<Fire>> {
+    let due = conn
+        .prepare_cached(include_str!("due.sql"))?
+        .query_map(params![until], |row| Ok(Due::read(row)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut fires = Vec::new();
+    for schedule in due {
+        let (name, plan) = match schedule {
+            Ok(schedule) => (schedule.name.clone(), schedule.plan(until).map(|plan| (schedule, plan))),
+            Err((name, problem)) => (name, Err(problem)),
+        };
+        match plan {
+            Ok((schedule, plan)) => schedule.fire(conn, &plan, &mut fires)?,
+            Err(problem) => report(conn, &name, &problem)?,
+        }
+    }
+    Ok(fires)
+}
+
+/// The first boundary of all schedules that are not paused; `None` when there is none. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn soonest(conn: &Connection) -> Result<Option<Instant>> {
+    let mut statement = conn.prepare_cached(include_str!("soonest.sql"))?;
+    Ok(statement.query_row([], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?)
+}
+
+fn report(conn: &Connection, name: &str, problem: &Error) -> Result<()> {
+    conn.prepare_cached(include_str!("report.sql"))?.execute(params![name, problem.to_string()])?;
+    Ok(())
+}
+
+/// A schedule with a boundary that has come.
+struct Due {
+    name: String,
+    queue: String,
+    expression: String,
+    payload: String,
+    priority: i64,
+    expires_s: Option<i64>,
+    max_attempts: i64,
+    next_fire_at: Instant,
+    time_zone: Option<String>,
+    misfire: Misfire,
+}
+
+/// What a tick does about one schedule: the boundaries to fire, and the one to wait for next.
+struct Plan {
+    fire_at: Vec<Instant>,
+    next_fire_at: Instant,
+}
+
+impl Due {
+    /// Reads a row; one that cannot be understood gives its name and the reason.
+    fn read(row: &Row<'_>) -> std::result::Result<Self, (String, Error)> {
+        let name = row.get_ref(0).map_or_else(|_| String::new(), name_of);
+        Self::read_columns(row, name.clone()).map_err(|error| (name, error))
+    }
+
+    fn read_columns(row: &Row<'_>, name: String) -> Result<Self> {
+        let misfire: String = row.get(9)?;
+        let next_fire_at = Instant::from_stored(row.get_ref(7)?);
+        Ok(Self {
+            name,
+            queue: row.get(1)?,
+            expression: row.get(2)?,
+            payload: row.get(3)?,
+            priority: row.get(4)?,
+            expires_s: row.get(5)?,
+            max_attempts: row.get(6)?,
+            next_fire_at: next_fire_at.ok_or_else(|| Error::MalformedRow("next_fire_at is no number".to_owned()))?,
+            time_zone: row.get(8)?,
+            misfire: Misfire::from_name(&misfire)
+                .ok_or_else(|| Error::MalformedRow(format!("there is no misfire policy {misfire:?}")))?,
+        })
+    }
+
+    fn plan(&self, until: Instant) -> Result<Plan> {
+        let expression = parse(&self.expression, self.time_zone.as_deref())?;
+        match self.misfire {
+            Misfire::CatchUp => self.plan_each(&expression, until),
+            Misfire::Once => self.plan_one(&expression, until, true),
+            Misfire::Skip => self.plan_one(&expression, until, until <= self.next_fire_at + MISFIRE_GRACE),
+        }
+    }
+
+    fn plan_each(&self, expression: &Expression, until: Instant) -> Result<Plan> {
+        let mut fire_at = Vec::new();
+        let mut next_fire_at = self.next_fire_at;
+        while next_fire_at <= until {
+            if fire_at.len() == CATCH_UP_FIRES {
+                next_fire_at = boundary_after(expression, until)?;
+                break;
+            }
+            fire_at.push(next_fire_at);
+            next_fire_at = boundary_after(expression, next_fire_at)?;
+        }
+        Ok(Plan { fire_at, next_fire_at })
+    }
+
+    fn plan_one(&self, expression: &Expression, until: Instant, fires: bool) -> Result<Plan> {
+        let fire_at = if fires { vec![self.next_fire_at] } else { Vec::new() };
+        let on_time = boundary_after(expression, self.next_fire_at)?;
+        let next_fire_at = if on_time > until { on_time } else { boundary_after(expression, until)? };
+        Ok(Plan { fire_at, next_fire_at })
+    }
+
+    /// Enqueues the planned jobs. Their expiry counts from the boundary, so that it drops late ones.
+    fn fire(self, conn: &Connection, plan: &Plan, fires: &mut Vec<Fire>) -> Result<()> {
+        for fire_at in &plan.fire_at {
+            let job_id = enqueue(
+                conn,
+                &NewJob {
+                    queue: &self.queue,
+                    payload: &self.payload,
+                    priority: self.priority,
+                    run_at: None,
+                    max_attempts: self.max_attempts,
+                    expires_at: self.expires_s.map(|seconds| *fire_at + Span::from_seconds(seconds)),
+                },
+            )?;
+            fires.push(Fire { name: self.name.clone(), queue: self.queue.clone(), fire_at: *fire_at, job_id });
+        }
+        conn.prepare_cached(include_str!("advance.sql"))?.execute(params![self.name, plan.next_fire_at])?;
+        Ok(())
+    }
+}
+
+fn name_of(value: ValueRef<'_>) -> String {
+    String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned()
+}

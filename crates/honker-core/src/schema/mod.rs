@@ -1,0 +1,90 @@
+//! The tables, and how a file gets to the newest version of them.
+//!
+//! `_honker_meta` holds the version. A file of the reference has no such table and counts as version 0: migration 1
+//! finds its tables present and completes them, migration 2 adds ours. So a fresh file and an upgraded one end with
+//! the same objects, except that the upgraded one keeps the reference's own indexes.
+//!
+//! [`upgrade`] must run inside a write transaction: it reads the version again under the lock, so of sixteen
+//! processes that open one new file the first upgrades and fifteen find nothing to do; a process that dies in the
+//! middle leaves the file as it was.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::{Error, Result};
+
+/// The migrations in order; the version of a file is the number of those it has had.
+const MIGRATIONS: [&str; 2] =
+    [include_str!("0001_reference_tables.sql"), include_str!("0002_flat_claims.sql")];
+
+/// The schema version that this build reads and writes.
+pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Columns that releases of the reference added over time: table, column, declaration.
+const LATER_REFERENCE_COLUMNS: [(&str, &str, &str); 2] = [
+    ("_honker_scheduler_tasks", "enabled", "INTEGER NOT NULL DEFAULT 1"),
+    ("_honker_scheduler_tasks", "max_attempts", "INTEGER NOT NULL DEFAULT 3"),
+];
+
+/// Whether the file needs no upgrade. Reads only.
+///
+/// # Errors
+/// [`Error::SchemaTooNew`] for a file of a newer honker.
+pub fn is_current(conn: &Connection) -> Result<bool> {
+    let found = version(conn)?;
+    if found > VERSION {
+        return Err(Error::SchemaTooNew { found, supported: VERSION });
+    }
+    Ok(found == VERSION)
+}
+
+/// Brings the file to [`VERSION`]; writes nothing when it is there already.
+///
+/// # Errors
+/// [`Error::SchemaTooNew`], or whatever SQLite reports.
+pub fn upgrade(conn: &Connection) -> Result<()> {
+    if is_current(conn)? {
+        return Ok(());
+    }
+    let found = version(conn)?;
+    for (number, migration) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+        conn.execute_batch(migration)?;
+        if number == 1 {
+            complete_reference_tables(conn)?;
+        }
+    }
+    conn.execute(
+        "INSERT INTO _honker_meta (key, value) VALUES ('schema_version', ?1)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        [VERSION],
+    )?;
+    Ok(())
+}
+
+fn version(conn: &Connection) -> Result<i64> {
+    let has_meta: bool = conn.query_row(
+        "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = '_honker_meta'",
+        [],
+        |row| row.get(0),
+    )?;
+    if !has_meta {
+        return Ok(0);
+    }
+    let stored = conn
+        .query_row("SELECT value FROM _honker_meta WHERE key = 'schema_version'", [], |row| row.get(0))
+        .optional()?;
+    Ok(stored.unwrap_or(0))
+}
+
+fn complete_reference_tables(conn: &Connection) -> Result<()> {
+    for (table, column, declaration) in LATER_REFERENCE_COLUMNS {
+        let is_there: bool = conn.query_row(
+            "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2",
+            [table, column],
+            |row| row.get(0),
+        )?;
+        if !is_there {
+            conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {declaration}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Event streams: an append-only log per topic, and the offset that each consumer has reached.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use crate::Result;
+use crate::clock::Instant;
+
+/// An event of a stream.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    /// Its place in the log; grows over all topics together.
+    pub offset: i64,
+    /// The topic's name.
+    pub topic: String,
+    /// The key it was published with.
+    pub key: Option<String>,
+    /// The payload as stored: JSON text.
+    pub payload: String,
+    /// When it was published.
+    pub created_at: Option<Instant>,
+}
+
+/// Appends an event and returns its offset. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn publish(conn: &Connection, topic: &str, key: Option<&str>, payload: &str) -> Result<i64> {
+    let second = Instant::now().second();
+    conn.prepare_cached(include_str!("publish.sql"))?.execute(params![topic, key, payload, second])?;
+    Ok(conn.last_insert_rowid())
+}
+
+/// Events of the topic after `offset`, in order; at most `limit`, all of them when it is negative. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
+pub fn read_since(conn: &Connection, topic: &str, offset: i64, limit: i64) -> Result<Vec<Event>> {
+    let mut statement = conn.prepare_cached(include_str!("read_since.sql"))?;
+    let events = statement.query_map(params![topic, offset, limit], |row| {
+        Ok(Event {
+            offset: row.get(0)?,
+            topic: row.get(1)?,
+            key: row.get(2)?,
+            payload: row.get(3)?,
+            created_at: Instant::from_stored(row.get_ref(4)?),
+        })
+    })?;
+    Ok(events.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Raises the consumer's offset; never lowers it. Whether it rose or is new. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn save_offset(conn: &Connection, consumer: &str, topic: &str, offset: i64) -> Result<bool> {
+    Ok(conn.prepare_cached(include_str!("save_offset.sql"))?.execute(params![consumer, topic, offset])? == 1)
+}
+
+/// The consumer's offset; 0 when it has saved none. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports. A failure is no offset 0: that would replay the topic.
+pub fn get_offset(conn: &Connection, consumer: &str, topic: &str) -> Result<i64> {
+    let mut statement = conn.prepare_cached(include_str!("get_offset.sql"))?;
+    Ok(statement.query_row([consumer, topic], |row| row.get(0)).optional()?.unwrap_or(0))
+}

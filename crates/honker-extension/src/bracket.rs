@@ -1,0 +1,85 @@
+//! Making several writes one, wherever the function that makes them is called.
+//!
+//! SQLite commits each inner statement of a function by itself when no transaction is open; a crash between two of
+//! them would lose a job that was deleted here and not yet inserted there. Three positions, three brackets:
+//!
+//! - in autocommit (`SELECT honker_retry(...)`): BEGIN IMMEDIATE ... COMMIT. Immediate, so that the write lock is
+//!   waited for, by the host's busy handler, before anything is read; a deferred begin fails at once when another
+//!   process wrote since. A COMMIT that fails is rolled back and its error reaches the caller.
+//! - in a transaction of the caller: SAVEPOINT ... RELEASE.
+//! - inside a statement that writes (a trigger, `INSERT ... SELECT honker_enqueue(...)`): nothing. SQLite refuses
+//!   savepoints there, and BEGIN would leave the connection in a transaction that nobody ends. The outer statement
+//!   is rolled back as a whole when the function fails.
+
+use honker_core::Result;
+use rusqlite::{Connection, ffi};
+
+/// Runs `work` so that all it writes is there afterwards, or, if it fails, none.
+pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if is_inside_write_statement(conn) {
+        return work();
+    }
+    let bracket = if conn.is_autocommit() { Bracket::TRANSACTION } else { Bracket::SAVEPOINT };
+    run(conn, bracket.open)?;
+    let guard = Guard { conn, bracket };
+    let done = work()?;
+    run(conn, bracket.close)?;
+    std::mem::forget(guard);
+    Ok(done)
+}
+
+#[derive(Clone, Copy)]
+struct Bracket {
+    open: &'static str,
+    close: &'static str,
+    undo: &'static [&'static str],
+}
+
+impl Bracket {
+    const TRANSACTION: Self = Self { open: "BEGIN IMMEDIATE", close: "COMMIT", undo: &["ROLLBACK"] };
+    const SAVEPOINT: Self = Self {
+        open: "SAVEPOINT honker",
+        close: "RELEASE honker",
+        undo: &["ROLLBACK TO honker", "RELEASE honker"],
+    };
+}
+
+/// Undoes the bracket when dropped: on an error, a failed COMMIT and a panic alike.
+struct Guard<'a> {
+    conn: &'a Connection,
+    bracket: Bracket,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        // A full disk or an I/O error rolls the whole transaction back by itself; then there is nothing to undo, and
+        // the error that the caller gets is the one that counts.
+        for statement in self.bracket.undo {
+            if !self.conn.is_autocommit() {
+                let _already_failing = run(self.conn, statement);
+            }
+        }
+    }
+}
+
+fn run(conn: &Connection, statement: &str) -> Result<()> {
+    conn.prepare_cached(statement)?.execute([])?;
+    Ok(())
+}
+
+/// Whether a statement that writes is being stepped on this connection. If it is not the one that called us but one
+/// that the host has suspended, there is no way to tell, and SQLite would refuse a savepoint just the same.
+fn is_inside_write_statement(conn: &Connection) -> bool {
+    // SAFETY: the handle is open while one of its functions runs, and the statements it lists are alive.
+    unsafe {
+        let db = conn.handle();
+        let mut statement = ffi::sqlite3_next_stmt(db, std::ptr::null_mut());
+        while !statement.is_null() {
+            if ffi::sqlite3_stmt_busy(statement) != 0 && ffi::sqlite3_stmt_readonly(statement) == 0 {
+                return true;
+            }
+            statement = ffi::sqlite3_next_stmt(db, statement);
+        }
+    }
+    false
+}

@@ -1,0 +1,160 @@
+//! The table of every SQL function. What each does for its callers is written down once, in `reference.yaml`.
+
+mod locks;
+mod queues;
+mod results;
+mod schedules;
+mod schema;
+mod streams;
+
+use std::ffi::c_int;
+
+use honker_core::Result;
+use honker_core::clock::Instant;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+
+/// A SQL function: one row of the table.
+pub struct Function {
+    pub name: &'static str,
+    pub arities: &'static [c_int],
+    pub effect: Effect,
+    pub call: fn(&Connection, &Arguments<'_>) -> Result<Output>,
+}
+
+/// What a function does to the database, which decides whether it needs a bracket.
+#[derive(Clone, Copy)]
+pub enum Effect {
+    /// Nothing, or it brackets for itself.
+    Read,
+    /// One statement that writes: SQLite makes it atomic.
+    Statement,
+    /// Several statements: the bracket makes them atomic.
+    Transition,
+}
+
+/// What a function returns to SQL.
+pub enum Output {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+}
+
+impl Output {
+    /// Compact JSON.
+    fn json(value: &impl Serialize) -> Self {
+        // Our types hold only strings, numbers and options, which always serialise.
+        serde_json::to_string(value).map_or(Self::Null, Self::Text)
+    }
+
+    /// An instant; 0 for none.
+    fn instant_or_zero(instant: Option<Instant>) -> Self {
+        instant.map_or(Self::Integer(0), Self::from)
+    }
+}
+
+impl From<bool> for Output {
+    fn from(value: bool) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<i64> for Output {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<usize> for Output {
+    fn from(value: usize) -> Self {
+        Self::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<Instant> for Output {
+    fn from(instant: Instant) -> Self {
+        match instant.to_value() {
+            Value::Real(seconds) => Self::Real(seconds),
+            _ => Self::Integer(instant.second()),
+        }
+    }
+}
+
+impl From<Option<i64>> for Output {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::Null, Self::Integer)
+    }
+}
+
+impl From<Option<String>> for Output {
+    fn from(value: Option<String>) -> Self {
+        value.map_or(Self::Null, Self::Text)
+    }
+}
+
+/// Every SQL function.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FUNCTIONS.iter()
+}
+
+const fn row(
+    name: &'static str,
+    arities: &'static [c_int],
+    effect: Effect,
+    call: fn(&Connection, &Arguments<'_>) -> Result<Output>,
+) -> Function {
+    Function { name, arities, effect, call }
+}
+
+#[rustfmt::skip]
+static FUNCTIONS: &[Function] = {
+    use Effect::{Read, Statement, Transition};
+    &[
+        row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
+
+        row("honker_enqueue",              &[7],       Statement,  queues::enqueue),
+        row("honker_claim_batch",          &[4, 5],    Transition, queues::claim_batch),
+        row("honker_queue_next_claim_at",  &[1],       Read,       queues::next_claim_at),
+        row("honker_queue_pause",          &[1],       Statement,  queues::pause),
+        row("honker_queue_resume",         &[1],       Statement,  queues::resume),
+        row("honker_ack",                  &[2, 3],    Statement,  queues::ack),
+        row("honker_ack_batch",            &[2, 3],    Transition, queues::ack_batch),
+        row("honker_retry",                &[4, 5],    Transition, queues::retry),
+        row("honker_fail",                 &[3, 4],    Transition, queues::fail),
+        row("honker_heartbeat",            &[3, 4],    Statement,  queues::heartbeat),
+        row("honker_cancel",               &[1, 2],    Statement,  queues::cancel),
+        row("honker_get_job",              &[1, 2],    Read,       queues::get_job),
+        row("honker_sweep_expired",        &[1],       Transition, queues::sweep_expired),
+
+        row("honker_lock_acquire",         &[3],       Transition, locks::acquire),
+        row("honker_lock_release",         &[2],       Statement,  locks::release),
+        row("honker_lock_renew",           &[3],       Statement,  locks::renew),
+        row("honker_lock_token",           &[2],       Read,       locks::token),
+        row("honker_rate_limit_try",       &[3],       Transition, locks::rate_limit_try),
+        row("honker_rate_limit_sweep",     &[1],       Statement,  locks::rate_limit_sweep),
+
+        row("honker_result_save",          &[3],       Transition, results::save),
+        row("honker_result_get",           &[1],       Read,       results::get),
+        row("honker_result_sweep",         &[0],       Statement,  results::sweep),
+
+        row("notify",                      &[2],       Transition, streams::notify),
+        row("honker_stream_publish",       &[3],       Statement,  streams::publish),
+        row("honker_stream_read_since",    &[3],       Read,       streams::read_since),
+        row("honker_stream_save_offset",   &[3],       Statement,  streams::save_offset),
+        row("honker_stream_get_offset",    &[2],       Read,       streams::get_offset),
+
+        row("honker_scheduler_register",   &[6, 7, 9], Statement,  schedules::register),
+        row("honker_scheduler_unregister", &[1],       Statement,  schedules::unregister),
+        row("honker_scheduler_tick",       &[1],       Transition, schedules::tick),
+        row("honker_scheduler_soonest",    &[0],       Read,       schedules::soonest),
+        row("honker_scheduler_pause",      &[1],       Statement,  schedules::pause),
+        row("honker_scheduler_resume",     &[1],       Statement,  schedules::resume),
+        row("honker_scheduler_list",       &[0],       Read,       schedules::list),
+        row("honker_scheduler_update",     &[6, 8, 10], Transition, schedules::update),
+        row("honker_cron_next_after",      &[2, 3],    Read,       schedules::next_after),
+    ]
+};

@@ -1,0 +1,157 @@
+//! Queue functions.
+
+use honker_core::clock::Instant;
+use honker_core::limits::{CLAIM_BATCH, LEASE_MAX_S, MAX_ATTEMPTS, PRIORITY, SETTLE_BATCH};
+use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
+use honker_core::{Error, Result};
+use rusqlite::Connection;
+use serde::Serialize;
+
+use super::Output;
+use crate::arguments::Arguments;
+
+pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let run_at = arguments.optional_instant(2, "run_at")?;
+    let delay = arguments.optional_span(3, "delay")?;
+    let job = NewJob {
+        queue: arguments.name(0, "queue")?,
+        payload: arguments.text(1, "payload")?,
+        // A delay wins over run_at; a delay of nothing means now.
+        run_at: match delay {
+            Some(delay) if delay.as_ms() == 0 => None,
+            Some(delay) => Some(Instant::from_now(delay)),
+            None => run_at,
+        },
+        priority: arguments.integer_in(4, "priority", &PRIORITY)?,
+        max_attempts: arguments.integer_in(5, "max_attempts", &MAX_ATTEMPTS)?,
+        expires_at: arguments.optional_span(6, "expires")?.map(Instant::from_now),
+    };
+    queue::enqueue(conn, &job).map(Output::from)
+}
+
+/// A claimed job in the shape that every caller knows.
+#[derive(Serialize)]
+struct PlainJob<'a> {
+    id: i64,
+    queue: &'a str,
+    payload: &'a str,
+    worker_id: &'a str,
+    attempts: i64,
+    claim_expires_at: Instant,
+}
+
+/// A claimed job with everything its row says.
+#[derive(Serialize)]
+struct DetailedJob<'a> {
+    #[serde(flatten)]
+    job: &'a ClaimedJob,
+    queue: &'a str,
+    worker_id: &'a str,
+}
+
+pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.name(0, "queue")?;
+    let worker_id = arguments.name(1, "worker_id")?;
+    let claim = Claim {
+        queue,
+        worker_id,
+        n: usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0),
+        lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
+    };
+    let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
+    let jobs = queue::claim(conn, &claim)?;
+    if is_detailed {
+        let detailed = jobs.iter().map(|job| DetailedJob { job, queue, worker_id });
+        return Ok(Output::json(&detailed.collect::<Vec<_>>()));
+    }
+    let plain = jobs.iter().map(|job| PlainJob {
+        id: job.id,
+        queue,
+        payload: &job.payload,
+        worker_id,
+        attempts: job.attempts,
+        claim_expires_at: job.claim_expires_at,
+    });
+    Ok(Output::json(&plain.collect::<Vec<_>>()))
+}
+
+pub fn next_claim_at(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::next_claim_at(conn, arguments.name(0, "queue")?).map(Output::instant_or_zero)
+}
+
+pub fn pause(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::pause(conn, arguments.name(0, "queue")?).map(Output::from)
+}
+
+pub fn resume(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::resume(conn, arguments.name(0, "queue")?).map(Output::from)
+}
+
+/// The claim that a settling call names: id and worker first, the attempt at `attempt_index`, if given.
+fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Result<Held<'a>> {
+    Ok(Held {
+        id: arguments.integer(0, "job_id")?,
+        worker_id: arguments.name(1, "worker_id")?,
+        attempt: arguments.optional_integer(attempt_index, "attempt")?,
+    })
+}
+
+pub fn ack(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::ack(conn, &held(arguments, 2)?).map(Output::from)
+}
+
+pub fn ack_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let ids = integers(arguments.text(0, "ids_json")?, "ids_json")?;
+    let worker_id = arguments.name(1, "worker_id")?;
+    let attempts = match arguments.optional_text(2, "attempts_json")? {
+        Some(json) => integers(json, "attempts_json")?.into_iter().map(Some).collect(),
+        None => vec![None; ids.len()],
+    };
+    if attempts.len() != ids.len() {
+        let (attempts, ids) = (attempts.len(), ids.len());
+        return Err(Error::invalid("attempts_json", format!("has {attempts} elements for {ids} ids; give one each")));
+    }
+    let claims = ids.into_iter().zip(attempts).map(|(id, attempt)| Held { id, worker_id, attempt });
+    queue::ack_batch(conn, claims).map(Output::from)
+}
+
+fn integers(json: &str, argument: &'static str) -> Result<Vec<i64>> {
+    let values: Vec<i64> = serde_json::from_str(json)
+        .map_err(|error| Error::invalid(argument, format!("is not a JSON array of integers: {error}")))?;
+    if values.len() > SETTLE_BATCH {
+        let seen = values.len();
+        return Err(Error::invalid(argument, format!("has {seen} elements; at most {SETTLE_BATCH} are allowed")));
+    }
+    Ok(values)
+}
+
+pub fn retry(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let delay = arguments.span_from_zero(2, "delay_s")?;
+    let error = arguments.optional_text(3, "error")?.unwrap_or("");
+    queue::retry(conn, &held(arguments, 4)?, delay, error).map(Output::from)
+}
+
+pub fn fail(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let error = arguments.optional_text(2, "error")?.unwrap_or("");
+    queue::fail(conn, &held(arguments, 3)?, error).map(Output::from)
+}
+
+pub fn heartbeat(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
+    queue::heartbeat(conn, &held(arguments, 3)?, lease).map(Output::from)
+}
+
+pub fn cancel(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.optional_name(1, "queue")?;
+    queue::cancel(conn, arguments.integer(0, "job_id")?, queue).map(Output::from)
+}
+
+pub fn get_job(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.optional_name(1, "queue")?;
+    let job = queue::get_job(conn, arguments.integer(0, "job_id")?, queue)?;
+    Ok(job.map_or_else(|| Output::Text(String::new()), |job| Output::json(&job)))
+}
+
+pub fn sweep_expired(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::sweep_expired(conn, arguments.name(0, "queue")?).map(Output::from)
+}

@@ -1,0 +1,16 @@
+//! Setup.
+
+use honker_core::{Result, schema};
+use rusqlite::Connection;
+
+use super::Output;
+use crate::arguments::Arguments;
+use crate::bracket::atomically;
+
+/// A file that is current is only read, so that opening it needs no write lock.
+pub fn bootstrap(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
+    if !schema::is_current(conn)? {
+        atomically(conn, || schema::upgrade(conn))?;
+    }
+    Ok(true.into())
+}

@@ -1,0 +1,16 @@
+//! honker as a SQLite loadable extension: the operations of `honker-core` as SQL functions.
+//!
+//! - [`functions`] is the table of every SQL function, one row each, and the decoding of their arguments.
+//! - [`engine`] keeps prepared statements for the life of a connection.
+//! - [`bracket`] makes functions that write more than once atomic in every position they can be called from.
+//! - [`arguments`] checks what callers pass.
+//! - [`entry`] and [`scalar`] are where C is met; with `bracket` and `engine` they hold all unsafe code.
+//!
+//! Loading writes nothing and reads nothing.
+
+mod arguments;
+mod bracket;
+mod engine;
+mod entry;
+mod functions;
+mod scalar;
