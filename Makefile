@@ -7,8 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More arguments for pytest, e.g. `make python-test ARGS="-k claim -x"`.
 ARGS ?=
-# The folder that `make demo` hashes.
-DIR ?= .
+# The folder that `make demo` hashes; without one it finds one that every machine has.
+DIR ?=
 
 # Named after the interpreter's version, so that another PYTHON makes a new environment. An interpreter that is missing
 # or too old leaves the version empty or old, and the recipe says so.
@@ -64,7 +64,7 @@ rust-test: ## Test the pure Rust modules
 python-test: setup build ## Test everything else, through the built extension
 	$(BIN)/python -m pytest $(ARGS)
 
-demo: setup build ## Hash the files of DIR with a few workers
+demo: setup build ## Hash the files of DIR with two workers, one of which is killed
 	$(BIN)/python examples/hash_files.py $(DIR)
 
 bench: setup build ## Measure enqueue and claim

@@ -112,11 +112,7 @@ impl Instant {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "instants stay below 2^53 ms, see `limits`")]
     pub fn to_value(self) -> Value {
-        if self.0 % SECOND_MS == 0 {
-            Value::Integer(self.0 / SECOND_MS)
-        } else {
-            Value::Real(self.0 as f64 / 1e3)
-        }
+        if self.0 % SECOND_MS == 0 { Value::Integer(self.0 / SECOND_MS) } else { Value::Real(self.0 as f64 / 1e3) }
     }
 
     /// The last instant of a lease of `length` that starts now, as `claim_expires_at` stores it.

@@ -66,7 +66,10 @@ impl<'a> Arguments<'a> {
         let Value::Text(bytes) = self.value(index) else { return self.wrong_type(index, argument, "TEXT") };
         if bytes.len() > TEXT_MAX_BYTES {
             let seen = bytes.len();
-            return Err(Error::invalid(argument, format!("is {seen} bytes long; at most {TEXT_MAX_BYTES} are allowed")));
+            return Err(Error::invalid(
+                argument,
+                format!("is {seen} bytes long; at most {TEXT_MAX_BYTES} are allowed"),
+            ));
         }
         std::str::from_utf8(bytes).map_err(|error| Error::invalid(argument, format!("is not UTF-8: {error}")))
     }

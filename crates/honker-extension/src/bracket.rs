@@ -37,11 +37,8 @@ struct Bracket {
 
 impl Bracket {
     const TRANSACTION: Self = Self { open: "BEGIN IMMEDIATE", close: "COMMIT", undo: &["ROLLBACK"] };
-    const SAVEPOINT: Self = Self {
-        open: "SAVEPOINT honker",
-        close: "RELEASE honker",
-        undo: &["ROLLBACK TO honker", "RELEASE honker"],
-    };
+    const SAVEPOINT: Self =
+        Self { open: "SAVEPOINT honker", close: "RELEASE honker", undo: &["ROLLBACK TO honker", "RELEASE honker"] };
 }
 
 /// Undoes the bracket when dropped: on an error, a failed COMMIT and a panic alike.

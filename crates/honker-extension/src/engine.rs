@@ -92,7 +92,8 @@ unsafe impl VTab<'_> for StatementOwner {
         _table: &[u8],
         _args: &[&[u8]],
     ) -> rusqlite::Result<(Cow<'static, CStr>, Self)> {
-        let engine = engine.ok_or_else(|| rusqlite::Error::ModuleError("honker_statements has no engine".to_owned()))?;
+        let engine =
+            engine.ok_or_else(|| rusqlite::Error::ModuleError("honker_statements has no engine".to_owned()))?;
         engine.owner_is_connected.store(true, Ordering::Relaxed);
         let owner = Self { base: ffi::sqlite3_vtab::default(), engine: Arc::clone(engine) };
         Ok((Cow::Borrowed(c"CREATE TABLE x (unused)"), owner))

@@ -18,9 +18,9 @@ use serde::Serialize;
 
 use super::dead::bury;
 use super::pause::is_paused;
+use crate::Result;
 use crate::clock::{Instant, Span};
 use crate::limits::{BURIED_PER_CLAIM, CLAIM_MAX_BYTES, LAPSED_PER_CLAIM};
-use crate::Result;
 
 /// What to claim, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,8 @@ pub struct ClaimedJob {
     pub created_at: Option<Instant>,
     /// From when on the job would not be claimed any more.
     pub expires_at: Option<Instant>,
+    /// Why the attempt before failed.
+    pub last_error: Option<String>,
 }
 
 /// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
@@ -193,8 +195,11 @@ impl Batch<'_> {
         for row in due {
             match row {
                 Due::Job(job) => {
-                    conn.prepare_cached(include_str!("claim_take.sql"))?
-                        .execute(params![job.id, self.claim.worker_id, self.lease_end])?;
+                    conn.prepare_cached(include_str!("claim_take.sql"))?.execute(params![
+                        job.id,
+                        self.claim.worker_id,
+                        self.lease_end
+                    ])?;
                     self.jobs.push(job);
                 }
                 Due::Dead(id, cause) => {
@@ -245,6 +250,7 @@ impl Due {
             max_attempts: row.get(5)?,
             created_at: Instant::from_stored(row.get_ref(7)?),
             expires_at: Instant::from_stored(row.get_ref(6)?),
+            last_error: row.get_ref(8)?.as_str().ok().map(str::to_owned),
             claim_expires_at: lease_end,
         }))
     }

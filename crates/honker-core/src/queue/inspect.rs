@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use crate::clock::Instant;
 use crate::Result;
+use crate::clock::Instant;
 
 /// A job that is waiting or leased.
 #[derive(Debug, Serialize)]

@@ -1,9 +1,14 @@
 //! Schedules: rows that say when to enqueue what. `expression` is pure and computes boundaries, `register` keeps the
 //! rows, `tick` enqueues what is due.
 
+mod cron;
+mod cron_field;
 mod expression;
+mod interval;
 mod register;
 mod tick;
+mod time_zone;
+mod wall_clock;
 
 pub use expression::{Expression, ExpressionError};
 pub use register::{Change, NewSchedule, Schedule, list, pause, register, resume, unregister, update};
@@ -61,13 +66,17 @@ pub fn next_after(expression: &str, after: Instant, time_zone: Option<&str>) -> 
 }
 
 fn parse(expression: &str, time_zone: Option<&str>) -> Result<Expression> {
-    Expression::parse(expression, time_zone).map_err(invalid_expression)
+    Expression::parse(expression, time_zone).map_err(|error| invalid_expression(&error))
 }
 
 fn boundary_after(expression: &Expression, after: Instant) -> Result<Instant> {
-    expression.next_after(after.second()).map(Instant::from_seconds).map_err(invalid_expression)
+    expression.next_after(after.second()).map(Instant::from_seconds).map_err(|error| invalid_expression(&error))
 }
 
-fn invalid_expression(error: ExpressionError) -> Error {
-    Error::invalid("expr", error.to_string())
+fn invalid_expression(error: &ExpressionError) -> Error {
+    let argument = match error {
+        ExpressionError::UnknownTimeZone { .. } | ExpressionError::UnknownProcessTimeZone { .. } => "time_zone:",
+        _ => "expr:",
+    };
+    Error::invalid(argument, error.to_string())
 }

@@ -186,8 +186,7 @@ pub fn update(conn: &Connection, name: &str, change: &Change<'_>) -> Result<bool
     let expression = change.expression.unwrap_or(&old_expression);
     let time_zone = change.time_zone.unwrap_or(old_zone.as_deref());
     let moves = change.expression.is_some() || change.time_zone.is_some();
-    let next_fire_at =
-        if moves { Some(boundary_after(&parse(expression, time_zone)?, Instant::now())?) } else { None };
+    let next_fire_at = if moves { Some(boundary_after(&parse(expression, time_zone)?, Instant::now())?) } else { None };
     conn.prepare_cached(include_str!("update.sql"))?.execute(params![
         name,
         expression,

@@ -13,8 +13,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{Error, Result};
 
 /// The migrations in order; the version of a file is the number of those it has had.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("0001_reference_tables.sql"), include_str!("0002_flat_claims.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("0001_reference_tables.sql"), include_str!("0002_flat_claims.sql")];
 
 /// The schema version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -77,11 +76,10 @@ fn version(conn: &Connection) -> Result<i64> {
 
 fn complete_reference_tables(conn: &Connection) -> Result<()> {
     for (table, column, declaration) in LATER_REFERENCE_COLUMNS {
-        let is_there: bool = conn.query_row(
-            "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2",
-            [table, column],
-            |row| row.get(0),
-        )?;
+        let is_there: bool =
+            conn.query_row("SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2", [table, column], |row| {
+                row.get(0)
+            })?;
         if !is_there {
             conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {declaration}"))?;
         }

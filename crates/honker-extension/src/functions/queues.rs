@@ -6,6 +6,7 @@ use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
 use honker_core::{Error, Result};
 use rusqlite::Connection;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::Output;
 use crate::arguments::Arguments;
@@ -101,10 +102,10 @@ pub fn ack(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
 }
 
 pub fn ack_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    let ids = integers(arguments.text(0, "ids_json")?, "ids_json")?;
+    let ids: Vec<i64> = json_array(arguments.text(0, "ids_json")?, "ids_json", "integers")?;
     let worker_id = arguments.name(1, "worker_id")?;
-    let attempts = match arguments.optional_text(2, "attempts_json")? {
-        Some(json) => integers(json, "attempts_json")?.into_iter().map(Some).collect(),
+    let attempts: Vec<Option<i64>> = match arguments.optional_text(2, "attempts_json")? {
+        Some(json) => json_array(json, "attempts_json", "integers and nulls")?,
         None => vec![None; ids.len()],
     };
     if attempts.len() != ids.len() {
@@ -115,9 +116,9 @@ pub fn ack_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output>
     queue::ack_batch(conn, claims).map(Output::from)
 }
 
-fn integers(json: &str, argument: &'static str) -> Result<Vec<i64>> {
-    let values: Vec<i64> = serde_json::from_str(json)
-        .map_err(|error| Error::invalid(argument, format!("is not a JSON array of integers: {error}")))?;
+fn json_array<T: DeserializeOwned>(json: &str, argument: &'static str, of: &str) -> Result<Vec<T>> {
+    let values: Vec<T> = serde_json::from_str(json)
+        .map_err(|error| Error::invalid(argument, format!("is not a JSON array of {of}: {error}")))?;
     if values.len() > SETTLE_BATCH {
         let seen = values.len();
         return Err(Error::invalid(argument, format!("has {seen} elements; at most {SETTLE_BATCH} are allowed")));

@@ -1,0 +1,97 @@
+"""The jobs of a queue, one after the other, waiting while there are none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from honker.errors import DatabaseBusyError
+from honker.job import Job
+
+if TYPE_CHECKING:
+    from honker.queue import Queue
+
+
+class Claims:
+    """Jobs of a queue as they become due, each leased when it is handed out; never ends by itself.
+
+    Works with ``for`` and with ``async for``. While nothing is due it waits: for a commit of any process, for the
+    moment a delayed job becomes due or a lease lapses, or for ``idle_poll_s``, whichever comes first. Waiting holds
+    no transaction and writes nothing; after each commit it asks a read-only question before it takes the write lock.
+
+    A cancelled ``await`` (``asyncio.wait_for`` that times out, say) leaves it usable, and no job is lost: one that
+    was just being claimed is handed out by the next call.
+    """
+
+    def __init__(self, queue: Queue, worker_id: str, idle_poll_s: float | None) -> None:
+        self._queue = queue
+        self._worker_id = worker_id
+        self._idle_poll_s = idle_poll_s
+        # Before the first look at the queue: a commit between a look and a wait must not be missed.
+        self._updates = queue.db.subscribe()
+        # Whether the last claim found something; then the next one is worth the write lock without asking.
+        self._is_flowing = True
+        self._claiming: asyncio.Task[list[Job]] | None = None
+
+    def __iter__(self) -> Claims:
+        return self
+
+    def __next__(self) -> Job:
+        while True:
+            if self._is_worth_claiming():
+                job = self._queue.claim_one(self._worker_id)
+                self._is_flowing = job is not None
+                if job is not None:
+                    return job
+            else:
+                self._updates.wait(self._patience_s())
+
+    def __aiter__(self) -> Claims:
+        return self
+
+    async def __anext__(self) -> Job:
+        while True:
+            if self._claiming is not None or self._is_worth_claiming():
+                jobs = await self._claim()
+                self._is_flowing = bool(jobs)
+                if jobs:
+                    return jobs[0]
+            else:
+                await self._updates.wait_async(self._patience_s())
+
+    def __enter__(self) -> Claims:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening for commits. Jobs already handed out stay leased."""
+        self._updates.close()
+
+    async def _claim(self) -> list[Job]:
+        """At once if the write lock is free; else in a task of its own, which a cancelled wait leaves running."""
+        if self._claiming is not None and self._claiming.get_loop() is not asyncio.get_running_loop():
+            self._claiming = None
+        if self._claiming is None:
+            with contextlib.suppress(DatabaseBusyError):
+                return self._queue.claim_now(self._worker_id, 1)
+            self._claiming = asyncio.ensure_future(self._queue.aclaim_batch(self._worker_id, 1))
+        jobs = await asyncio.shield(self._claiming)
+        self._claiming = None
+        return jobs
+
+    def _is_worth_claiming(self) -> bool:
+        return self._is_flowing or self._queue.is_claimable()
+
+    def _patience_s(self) -> float | None:
+        """How long it is worth waiting if no commit comes."""
+        next_claim_at = self._queue.next_claim_at()
+        until_due = None if next_claim_at is None else max(0.0, next_claim_at - time.time())
+        known = [span for span in (until_due, self._idle_poll_s) if span is not None]
+        return min(known, default=None)

@@ -1,0 +1,225 @@
+"""One SQLite connection: opened with honker's settings, run with honker's errors, guarded against forks."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Generator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from honker.errors import (
+    DatabaseBusyError,
+    DatabaseClosedError,
+    DatabaseOpenError,
+    ForkError,
+    HonkerError,
+    InvalidArgumentError,
+    UnexpectedRowsError,
+    from_sqlite,
+)
+from honker.extension import connect
+from honker.types import Parameters, Row, SQLValue, sql_parameters
+
+#: How long an operation waits for the write lock of another process.
+BUSY_TIMEOUT_S: Final = 5.0
+
+_PRAGMAS: Final = (
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32000",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 10000",
+)
+
+# Connections that a forked child must not even let go of: closing them there would act on the parent's file.
+_open_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+def database_path(path: str | os.PathLike[str]) -> str:
+    """The path as text.
+
+    Raises:
+        InvalidArgumentError: No path, or one that names no file that several connections could share.
+    """
+    text: object = os.fspath(path)
+    if not isinstance(text, str):
+        raise InvalidArgumentError(f"path must be str or a path-like object of str, not {type(path).__name__}")
+    if not text or text.startswith(":memory:") or "mode=memory" in text:
+        raise InvalidArgumentError(f"path is {text!r}; honker needs a database file that several connections can share")
+    return text
+
+
+class Connection:
+    """A connection with the engine loaded. Not locked: whoever shares it between threads must serialise them."""
+
+    def __init__(self, path: str, module: ModuleType, *, is_query_only: bool = False) -> None:
+        self._pid = os.getpid()
+        self._module = module
+        self._raw: sqlite3.Connection | None = _open(path, module)
+        try:
+            self._configure(is_query_only=is_query_only)
+        except BaseException:
+            self.close()
+            raise
+        _open_connections.add(self)
+
+    def _configure(self, *, is_query_only: bool) -> None:
+        self.set_busy_timeout(BUSY_TIMEOUT_S)
+        self._enter_wal()
+        for pragma in _PRAGMAS:
+            self.run(pragma)
+        if is_query_only:
+            self.run("PRAGMA query_only = ON")
+
+    def _enter_wal(self) -> None:
+        """Switch the file to WAL, unless it is there.
+
+        The switch needs the file for itself and does not wait for it by itself: when several processes open one new
+        file at once, all but the first are told that it is locked. So it is tried until the busy timeout.
+        """
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while self.scalar("PRAGMA journal_mode") != "wal":
+            try:
+                self.scalar("PRAGMA journal_mode = WAL")
+                return
+            except DatabaseBusyError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.005)
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The ``sqlite3`` connection.
+
+        Raises:
+            ForkError: This process inherited the connection.
+            DatabaseClosedError: It is closed.
+        """
+        if self._pid != os.getpid():
+            raise ForkError(
+                f"this database was opened in process {self._pid} and is used in its child {os.getpid()}; "
+                "call honker.open() again after the fork"
+            )
+        if self._raw is None:
+            raise DatabaseClosedError("Database is closed")
+        return self._raw
+
+    def set_busy_timeout(self, seconds: float) -> None:
+        """How long statements wait for the lock of another process."""
+        self.scalar(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    @contextlib.contextmanager
+    def without_waiting(self) -> Generator[None]:
+        """While this lasts, statements fail at once where they would wait for the lock of another process."""
+        self.set_busy_timeout(0)
+        try:
+            yield
+        finally:
+            self.set_busy_timeout(BUSY_TIMEOUT_S)
+
+    def roll_back_if_open(self) -> None:
+        """Leave no transaction behind; nothing if there is none or the connection is closed."""
+        if self._raw is not None and self.raw.in_transaction:
+            self.run("ROLLBACK")
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:
+        """The first column of the only row of a statement, which is run to its end."""
+        raw = self.raw
+        try:
+            rows: list[tuple[Any, ...]] = raw.execute(sql, params).fetchall()
+        except self._module.Error as error:
+            raise from_sqlite(error) from error
+        return rows[0][0] if rows else None
+
+    def run(self, sql: str) -> None:
+        """Run a statement that returns nothing of interest."""
+        self.scalar(sql)
+
+    def execute(self, sql: str, params: Parameters) -> None:
+        """Run a statement of the application that returns no rows.
+
+        Raises:
+            UnexpectedRowsError: It returns rows.
+        """
+        if self._cursor(sql, params).description is not None:
+            raise UnexpectedRowsError("Execute returned results - did you mean to call query?")
+
+    def query(self, sql: str, params: Parameters) -> list[Row]:
+        """The rows of a statement of the application."""
+        cursor = self._cursor(sql, params)
+        try:
+            values = cursor.fetchall()
+        except self._module.Error as error:
+            raise from_sqlite(error) from error
+        columns = [column[0] for column in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in values]
+
+    def _cursor(self, sql: str, params: Parameters) -> sqlite3.Cursor:
+        values = sql_parameters(params)
+        try:
+            return self.raw.execute(sql, values)
+        except self._module.Error as error:
+            raise from_sqlite(error) from error
+
+    def close(self) -> None:
+        """Close. Idempotent; does nothing in a forked child."""
+        raw, self._raw = self._raw, None
+        if raw is None:
+            return
+        if self._pid == os.getpid():
+            raw.close()
+        else:
+            _make_immortal(raw)
+
+
+def _open(path: str, module: ModuleType) -> sqlite3.Connection:
+    try:
+        return connect(
+            path,
+            sqlite3=module,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=path.startswith("file:"),
+        )
+    except module.Error as error:
+        raise _explain_open(path, from_sqlite(error)) from error
+
+
+def _explain_open(path: str, error: HonkerError) -> HonkerError:
+    """SQLite says only that it cannot open the file; the reason is usually plain to see."""
+    if not isinstance(error, DatabaseOpenError):
+        return error
+    parent = Path(path).absolute().parent
+    if os.path.isdir(path):
+        reason = "it is a directory; name a file in it"
+    elif not parent.is_dir():
+        reason = f"the directory {str(parent)!r} does not exist; create it first"
+    elif not os.access(path if os.path.exists(path) else parent, os.R_OK | os.W_OK):
+        reason = "this user may not read and write it"
+    else:
+        reason = str(error)
+    explained = DatabaseOpenError(f"unable to open database file {path!r}: {reason}")
+    explained.sqlite_code = error.sqlite_code
+    return explained
+
+
+def _make_immortal(raw: sqlite3.Connection) -> None:
+    """Keep an inherited connection from ever being closed, the end of the interpreter included."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
+
+
+def _abandon_inherited() -> None:
+    for connection in list(_open_connections):
+        with contextlib.suppress(Exception):
+            connection.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_inherited)

@@ -1,0 +1,218 @@
+"""The connections of one database file: one that writes, several that read, one that watches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Generator
+from types import ModuleType
+from typing import Any
+
+from honker.connection import Connection, database_path
+from honker.errors import ArgumentOverflowError, DatabaseBusyError, DatabaseClosedError, ForkError
+from honker.extension import connect
+from honker.transaction import Transaction, carrier
+from honker.turn import Turn
+from honker.types import Parameters, Row, SQLValue, TransactionLike
+from honker.watcher import Subscription, Watcher, check_watcher_options
+
+
+class Pool:
+    """Runs SQL functions on the right connection. The base of `honker.Database`.
+
+    A function that writes is one statement, run in autocommit on the writing connection when it is this caller's
+    turn; one that only reads runs on a reading connection and waits for nobody.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        max_readers: int,
+        watcher_backend: str | None,
+        watcher_poll_interval_ms: int | None,
+        module: ModuleType,
+    ) -> None:
+        check_watcher_options(watcher_backend, watcher_poll_interval_ms)
+        if max_readers < 0:
+            raise ArgumentOverflowError(f"max_readers is {max_readers}; 0 or more are allowed")
+        self._path = database_path(path)
+        self._module = module
+        self._poll_interval_ms = watcher_poll_interval_ms
+        self._turn = Turn()
+        self._writer = Connection(self._path, module)
+        self._readers = _Readers(self._path, module, max(max_readers, 1))
+        self._watcher: Watcher | None = None
+        self._watcher_lock = threading.Lock()
+        self._is_closed = False
+
+    @property
+    def path(self) -> str:
+        """The database file, as it was given."""
+        return self._path
+
+    def transaction(self) -> Transaction:
+        """A write transaction, for ``with`` or ``async with``; see `honker.Transaction`."""
+        return Transaction(self._writer, self._turn)
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """Run one statement that only reads and return its rows, each a dict by column label.
+
+        Sees what was committed when it begins, also while a transaction is open. To read what a transaction has not
+        committed yet, use `Transaction.query`.
+
+        Args:
+            sql: One SQL statement.
+            params: Positional parameters: None, bool, int, float, str or bytes each.
+
+        Raises:
+            UnsupportedParameterError: The parameters are not as above.
+            DatabaseReadOnlyError: The statement writes; use `transaction`.
+            DatabaseError: SQLite refused.
+        """
+        with self._readers.borrow() as reader:
+            return reader.query(sql, params)
+
+    def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a SQL function that only reads."""
+        if tx is not None:
+            return carrier(tx, self._module).scalar(sql, params)
+        with self._readers.borrow() as reader:
+            return reader.scalar(sql, params)
+
+    def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a SQL function that writes, as part of ``tx`` or committed by itself."""
+        if tx is not None:
+            return carrier(tx, self._module).scalar(sql, params)
+        _ = self._writer.raw
+        self._turn.take()
+        try:
+            return self._writer.scalar(sql, params)
+        finally:
+            self._turn.give()
+
+    def call_now(self, sql: str, *params: SQLValue) -> Any:
+        """As `call`, without waiting for anybody.
+
+        Raises:
+            DatabaseBusyError: Somebody else is writing.
+        """
+        _ = self._writer.raw
+        if not self._turn.take_now():
+            raise DatabaseBusyError("database is locked: another thread or task of this process is writing")
+        try:
+            with self._writer.without_waiting():
+                return self._writer.scalar(sql, params)
+        finally:
+            self._turn.give()
+
+    async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """As `call`, without blocking the event loop.
+
+        A cancelled call may still take effect: what has been handed to SQLite cannot be called back.
+        """
+        if tx is not None:
+            return carrier(tx, self._module).scalar(sql, params)
+        _ = self._writer.raw
+        await self._turn.take_async()
+        # The turn is given back by whoever runs the statement last: here, or the thread that outlives a cancelled task.
+        try:
+            with self._writer.without_waiting():
+                result = self._writer.scalar(sql, params)
+        except DatabaseBusyError:
+            return await asyncio.get_running_loop().run_in_executor(None, self._call_and_give, sql, params)
+        except BaseException:
+            self._turn.give()
+            raise
+        self._turn.give()
+        return result
+
+    def _call_and_give(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        try:
+            return self._writer.scalar(sql, params)
+        finally:
+            self._turn.give()
+
+    def subscribe(self) -> Subscription:
+        """Begin to notice commits of any connection in any process, from this moment on."""
+        with self._watcher_lock:
+            if self._is_closed:
+                raise DatabaseClosedError("Database is closed")
+            if self._watcher is None:
+                self._watcher = Watcher(self._path, self._open_for_watching, self._poll_interval_ms)
+            return self._watcher.subscribe()
+
+    def _open_for_watching(self) -> Any:
+        _ = self._writer.raw
+        return connect(
+            self._path,
+            sqlite3=self._module,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=self._path.startswith("file:"),
+        )
+
+    def close(self) -> None:
+        """Close every connection. Idempotent. A transaction that is open in another thread is rolled back."""
+        self._is_closed = True
+        with self._watcher_lock:
+            if self._watcher is not None:
+                self._watcher.close()
+        self._readers.close()
+        self._writer.close()
+
+
+class _Readers:
+    """Connections that only read, opened when first needed, at most ``limit`` of them."""
+
+    def __init__(self, path: str, module: ModuleType, limit: int) -> None:
+        self._path = path
+        self._module = module
+        self._free_places = threading.Semaphore(limit)
+        # Guards the two fields below; never held while waiting or running SQL.
+        self._mutex = threading.Lock()
+        self._idle: list[Connection] = []
+        self._is_closed = False
+        self._pid = os.getpid()
+
+    @contextlib.contextmanager
+    def borrow(self) -> Generator[Connection]:
+        """A connection for the length of the block; waits while all are lent."""
+        self._check_usable()
+        with self._free_places:
+            reader = self._take()
+            try:
+                yield reader
+            finally:
+                self._put_back(reader)
+
+    def _check_usable(self) -> None:
+        if self._pid != os.getpid():
+            raise ForkError(
+                f"this database was opened in process {self._pid} and is used in its child {os.getpid()}; "
+                "call honker.open() again after the fork"
+            )
+        if self._is_closed:
+            raise DatabaseClosedError("Database is closed")
+
+    def _take(self) -> Connection:
+        with self._mutex:
+            if self._idle:
+                return self._idle.pop()
+        return Connection(self._path, self._module, is_query_only=True)
+
+    def _put_back(self, reader: Connection) -> None:
+        reader.roll_back_if_open()
+        with self._mutex:
+            if not self._is_closed:
+                self._idle.append(reader)
+                return
+        reader.close()
+
+    def close(self) -> None:
+        with self._mutex:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.close()

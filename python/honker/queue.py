@@ -1,0 +1,499 @@
+"""Durable job queues."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from honker import payload as payloads
+from honker.claims import Claims
+from honker.errors import InvalidArgumentError
+from honker.job import Job
+from honker.pool import Pool
+from honker.types import (
+    Instant,
+    Seconds,
+    SQLValue,
+    TransactionLike,
+    optional_instant,
+    optional_seconds,
+    seconds,
+)
+
+VISIBILITY_TIMEOUT_S = 300
+MAX_ATTEMPTS = 3
+
+# How long a waiter for a result trusts that it will be woken.
+_RESULT_POLL_S = 15.0
+
+
+class _Call(NamedTuple):
+    """A SQL function and its arguments: what the blocking and the asynchronous form of a method share."""
+
+    sql: str
+    params: tuple[SQLValue, ...]
+
+
+class Queue:
+    """A durable queue of jobs, in a table of the application's own database.
+
+    A job that is enqueued with ``tx=`` exists if and only if that transaction commits. It is delivered at least once:
+    a worker leases it, and when the lease lapses before the job is settled, the next worker gets it. Handlers must
+    tolerate repeats.
+
+    Constructing a queue runs no SQL. Get one from `Database.queue`.
+
+    Args:
+        db: The database.
+        name: Non-empty text, at most 255 UTF-8 bytes.
+        visibility_timeout_s: Seconds that a claim is leased for, more than 0 and at most a year. Asked in whole
+            seconds, a lease may hold up to one second longer, never shorter.
+        max_attempts: Claims before a job is dead-lettered, 1 to 1,000,000; each job may have its own.
+
+    Attributes:
+        db: The database.
+        name: The queue's name.
+        visibility_timeout_s: As above.
+        max_attempts: As above.
+    """
+
+    def __init__(
+        self,
+        db: Pool,
+        name: str,
+        visibility_timeout_s: Seconds = VISIBILITY_TIMEOUT_S,
+        max_attempts: int = MAX_ATTEMPTS,
+    ) -> None:
+        self.db = db
+        self.name = name
+        self.visibility_timeout_s = seconds(visibility_timeout_s, "visibility_timeout_s")
+        self.max_attempts = int(max_attempts)
+        if self.visibility_timeout_s <= 0:
+            raise InvalidArgumentError(f"visibility_timeout_s is {visibility_timeout_s}; it must be positive")
+        if self.max_attempts < 1:
+            raise InvalidArgumentError(f"max_attempts is {max_attempts}; it must be at least 1")
+
+    def __repr__(self) -> str:
+        return f"<honker.Queue {self.name!r} of {self.db.path!r}>"
+
+    # Adding jobs
+
+    def enqueue(
+        self,
+        payload: Any,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+    ) -> int:
+        """Add a job.
+
+        Args:
+            payload: Anything JSON can carry.
+            tx: The transaction to add it in: then it exists if and only if that commits.
+            run_at: Unix seconds or a datetime; it is not claimed earlier.
+            delay: Seconds from now; it is not claimed earlier. Wins over ``run_at``.
+            priority: Larger runs sooner, within ±(2**53 - 1).
+            expires: Seconds from now after which it is dead-lettered instead of claimed.
+            max_attempts: Claims before it is dead-lettered; None means the queue's.
+
+        Returns:
+            The job's id, unique over all queues of the file and never used again.
+
+        Raises:
+            InvalidPayloadError: The payload has no JSON form.
+            InvalidArgumentError: A value is outside its range.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Cost: one statement, one row, one index entry.
+        Source: SQL ``honker_enqueue``.
+        """
+        call = self._enqueue(payload, run_at, delay, priority, expires, max_attempts)
+        job_id: int = self.db.call(call.sql, *call.params, tx=tx)
+        return job_id
+
+    async def aenqueue(
+        self,
+        payload: Any,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+    ) -> int:
+        """As `enqueue`, without blocking the event loop."""
+        call = self._enqueue(payload, run_at, delay, priority, expires, max_attempts)
+        job_id: int = await self.db.acall(call.sql, *call.params, tx=tx)
+        return job_id
+
+    def _enqueue(
+        self,
+        payload: Any,
+        run_at: Instant | None,
+        delay: Seconds | None,
+        priority: int,
+        expires: Seconds | None,
+        max_attempts: int | None,
+    ) -> _Call:
+        return _Call(
+            "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.name,
+                payloads.encode(payload),
+                optional_instant(run_at, "run_at"),
+                optional_seconds(delay, "delay"),
+                priority,
+                self.max_attempts if max_attempts is None else max_attempts,
+                optional_seconds(expires, "expires"),
+            ),
+        )
+
+    # Claiming
+
+    def claim_one(self, worker_id: str, tx: TransactionLike = None) -> Job | None:
+        """Lease the first due job to ``worker_id``; None when nothing is due. See `claim_batch`."""
+        jobs = self.claim_batch(worker_id, 1, tx=tx)
+        return jobs[0] if jobs else None
+
+    def claim_batch(self, worker_id: str, n: int, tx: TransactionLike = None) -> list[Job]:
+        """Lease up to ``n`` due jobs to ``worker_id``.
+
+        One write transaction: two workers never hold the same attempt. A job whose lease lapses runs again, so
+        handlers must tolerate repeats.
+
+        Args:
+            worker_id: Non-empty text, at most 255 UTF-8 bytes.
+            n: Largest batch, up to 10,000; 0 or less claims nothing.
+            tx: The transaction to claim in: the lease counts from now, and holds only if that commits.
+
+        Returns:
+            Zero to ``n`` jobs, highest priority first, then ``run_at``, then ``id``.
+
+        Raises:
+            InvalidArgumentError: A value is outside the range above.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Cost: O(log queue + n), independent of the backlog.
+        Source: SQL ``honker_claim_batch``.
+        """
+        if n <= 0:
+            return []
+        call = self._claim(worker_id, n)
+        while True:
+            jobs = self._jobs(self.db.call(call.sql, *call.params, tx=tx))
+            if jobs or not self.is_claimable(tx=tx):
+                return jobs
+
+    async def aclaim_batch(self, worker_id: str, n: int) -> list[Job]:
+        """As `claim_batch`, without blocking the event loop.
+
+        Cancelled while it waits for the write lock, it may still lease jobs, which nobody then hands out before the
+        lease lapses; `claim` knows how to keep them.
+        """
+        if n <= 0:
+            return []
+        call = self._claim(worker_id, n)
+        while True:
+            jobs = self._jobs(await self.db.acall(call.sql, *call.params))
+            if jobs or not self.is_claimable():
+                return jobs
+
+    def claim_now(self, worker_id: str, n: int) -> list[Job]:
+        """As one step of `claim_batch`, without waiting for the write lock; may miss work behind dead rows.
+
+        Raises:
+            DatabaseBusyError: Somebody else is writing.
+        """
+        call = self._claim(worker_id, n)
+        return self._jobs(self.db.call_now(call.sql, *call.params))
+
+    def claim(self, worker_id: str, idle_poll_s: float | None = 5.0) -> Claims:
+        """The queue's jobs as they become due, for ``for`` or ``async for``; see `honker.Claims`.
+
+        Args:
+            worker_id: Non-empty text, at most 255 UTF-8 bytes.
+            idle_poll_s: Seconds after which it looks even if nothing woke it; None never does.
+
+        Raises:
+            DatabaseClosedError: The database is closed.
+        """
+        return Claims(self, worker_id, idle_poll_s)
+
+    def _claim(self, worker_id: str, n: int) -> _Call:
+        return _Call("SELECT honker_claim_batch(?, ?, ?, ?, 1)", (self.name, worker_id, n, self.visibility_timeout_s))
+
+    def _jobs(self, text: str) -> list[Job]:
+        # The usual answer of an idle queue is not worth parsing.
+        return [] if text == "[]" else [Job(self, row) for row in json.loads(text)]
+
+    def next_claim_at(self, tx: TransactionLike = None) -> float | None:
+        """The earliest moment at which a claim could return something.
+
+        Returns:
+            Unix seconds, not later than now when something is due, or None when nothing waits or the queue is
+            paused.
+
+        Cost: read-only; one seek for each priority at which nothing is due.
+        Source: SQL ``honker_queue_next_claim_at``.
+        """
+        return self._next_claim_at(tx) or None
+
+    def _next_claim_at(self, tx: TransactionLike = None) -> float:
+        at: float = self.db.ask("SELECT honker_queue_next_claim_at(?)", self.name, tx=tx)
+        return at
+
+    def is_claimable(self, tx: TransactionLike = None) -> bool:
+        """Whether a claim could return something now. Reads only."""
+        at = self._next_claim_at(tx)
+        return at != 0 and at <= time.time()
+
+    def pause(self, tx: TransactionLike = None) -> bool:
+        """Hand out no jobs until `resume`; adding and settling go on. Whether it was running.
+
+        Source: SQL ``honker_queue_pause``.
+        """
+        return bool(self.db.call("SELECT honker_queue_pause(?)", self.name, tx=tx))
+
+    def resume(self, tx: TransactionLike = None) -> bool:
+        """Hand out jobs again. Whether it was paused.
+
+        Source: SQL ``honker_queue_resume``.
+        """
+        return bool(self.db.call("SELECT honker_queue_resume(?)", self.name, tx=tx))
+
+    # Settling; `honker.Job` has the same under the same names, and is the easier way
+
+    def ack(self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None) -> bool:
+        """End a job that succeeded; see `Job.ack`.
+
+        Args:
+            job_id: The job.
+            worker_id: Who claimed it.
+            attempt: Which attempt; None trusts the worker id alone.
+            tx: A transaction to end it in.
+
+        Returns:
+            Whether the lease was held.
+
+        Source: SQL ``honker_ack``.
+        """
+        return bool(self.db.call("SELECT honker_ack(?, ?, ?)", job_id, worker_id, attempt, tx=tx))
+
+    async def aack(
+        self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
+    ) -> bool:
+        """As `ack`, without blocking the event loop."""
+        return bool(await self.db.acall("SELECT honker_ack(?, ?, ?)", job_id, worker_id, attempt, tx=tx))
+
+    def ack_batch(self, job_ids: Iterable[int | Job], worker_id: str, tx: TransactionLike = None) -> int:
+        """End several jobs that succeeded, in one transaction.
+
+        Args:
+            job_ids: Jobs, or ids, at most 10,000; for jobs the attempt counts, for ids the worker id alone.
+            worker_id: Who claimed them.
+            tx: A transaction to end them in.
+
+        Returns:
+            How many of the leases were held.
+
+        Source: SQL ``honker_ack_batch``.
+        """
+        jobs = list(job_ids)
+        if not jobs:
+            return 0
+        ids = json.dumps([job.id if isinstance(job, Job) else job for job in jobs])
+        attempts = json.dumps([job.attempts if isinstance(job, Job) else None for job in jobs])
+        count: int = self.db.call("SELECT honker_ack_batch(?, ?, ?)", ids, worker_id, attempts, tx=tx)
+        return count
+
+    def retry(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Put a job back to run after ``delay_s``; see `Job.retry`.
+
+        Source: SQL ``honker_retry``.
+        """
+        call = self._retry(job_id, worker_id, delay_s, error, attempt)
+        return bool(self.db.call(call.sql, *call.params, tx=tx))
+
+    async def aretry(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """As `retry`, without blocking the event loop."""
+        call = self._retry(job_id, worker_id, delay_s, error, attempt)
+        return bool(await self.db.acall(call.sql, *call.params, tx=tx))
+
+    def _retry(self, job_id: int, worker_id: str, delay_s: Seconds, error: str | None, attempt: int | None) -> _Call:
+        return _Call(
+            "SELECT honker_retry(?, ?, ?, ?, ?)", (job_id, worker_id, seconds(delay_s, "delay_s"), error, attempt)
+        )
+
+    def fail(
+        self,
+        job_id: int,
+        worker_id: str,
+        error: str | None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Dead-letter a job; see `Job.fail`.
+
+        Source: SQL ``honker_fail``.
+        """
+        return bool(self.db.call("SELECT honker_fail(?, ?, ?, ?)", job_id, worker_id, error, attempt, tx=tx))
+
+    async def afail(
+        self,
+        job_id: int,
+        worker_id: str,
+        error: str | None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """As `fail`, without blocking the event loop."""
+        sql = "SELECT honker_fail(?, ?, ?, ?)"
+        return bool(await self.db.acall(sql, job_id, worker_id, error, attempt, tx=tx))
+
+    def heartbeat(
+        self,
+        job_id: int,
+        worker_id: str,
+        extend_s: Seconds | None = None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Make a lease end ``extend_s`` from now; see `Job.heartbeat`.
+
+        Source: SQL ``honker_heartbeat``.
+        """
+        call = self._heartbeat(job_id, worker_id, extend_s, attempt)
+        return bool(self.db.call(call.sql, *call.params, tx=tx))
+
+    async def aheartbeat(
+        self,
+        job_id: int,
+        worker_id: str,
+        extend_s: Seconds | None = None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """As `heartbeat`, without blocking the event loop."""
+        call = self._heartbeat(job_id, worker_id, extend_s, attempt)
+        return bool(await self.db.acall(call.sql, *call.params, tx=tx))
+
+    def _heartbeat(self, job_id: int, worker_id: str, extend_s: Seconds | None, attempt: int | None) -> _Call:
+        lease_s = self.visibility_timeout_s if extend_s is None else seconds(extend_s, "extend_s")
+        return _Call("SELECT honker_heartbeat(?, ?, ?, ?)", (job_id, worker_id, lease_s, attempt))
+
+    # Single jobs
+
+    def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
+        """Remove a job of this queue, waiting or leased. Whether there was one.
+
+        A handler at work on it is not interrupted; its lease is lost. `Database.cancel` reaches every queue.
+
+        Source: SQL ``honker_cancel``.
+        """
+        return bool(self.db.call("SELECT honker_cancel(?, ?)", job_id, self.name, tx=tx))
+
+    def get_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
+        """A waiting or leased job of this queue, or None. `Database.get_job` reaches every queue.
+
+        Returns:
+            The columns of the job by name: id, queue, payload (JSON text), state, priority, run_at, worker_id,
+            claim_expires_at, attempts, max_attempts, created_at, expires_at.
+
+        Source: SQL ``honker_get_job``.
+        """
+        text: str = self.db.ask("SELECT honker_get_job(?, ?)", job_id, self.name, tx=tx)
+        return json.loads(text) if text else None
+
+    def sweep_expired(self, tx: TransactionLike = None) -> int:
+        """Dead-letter every expired job that nobody is at work on; how many. Claims do so with what they meet.
+
+        Source: SQL ``honker_sweep_expired``.
+        """
+        count: int = self.db.call("SELECT honker_sweep_expired(?)", self.name, tx=tx)
+        return count
+
+    # Results
+
+    def save_result(self, job_id: int, value: Any, ttl: Seconds | None = None, tx: TransactionLike = None) -> None:
+        """Keep the result of a job, replacing an earlier one.
+
+        Args:
+            job_id: The job; it need not exist any more.
+            value: Anything JSON can carry.
+            ttl: Seconds to keep it; None, 0 or less keep it for good.
+            tx: A transaction to save it in.
+
+        Raises:
+            InvalidPayloadError: The value has no JSON form.
+
+        Source: SQL ``honker_result_save``.
+        """
+        ttl_s = 0 if ttl is None else seconds(ttl, "ttl")
+        self.db.call("SELECT honker_result_save(?, ?, ?)", job_id, payloads.encode(value), ttl_s, tx=tx)
+
+    def get_result(self, job_id: int, tx: TransactionLike = None) -> tuple[bool, Any]:
+        """The result of a job: ``(True, value)``, or ``(False, None)`` when there is none or its time is over.
+
+        Source: SQL ``honker_result_get``.
+        """
+        text: str | None = self.db.ask("SELECT honker_result_get(?)", job_id, tx=tx)
+        return (False, None) if text is None else (True, payloads.decode(text))
+
+    async def wait_result(self, job_id: int, timeout: float | None = None) -> Any:
+        """The result of a job, waiting until it is there.
+
+        Args:
+            job_id: The job.
+            timeout: Seconds to wait; None waits for good.
+
+        Raises:
+            asyncio.TimeoutError: It did not come in time.
+        """
+        updates = self.db.subscribe()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            while True:
+                is_there, value = self.get_result(job_id)
+                if is_there:
+                    return value
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError(f"job {job_id} has no result after {timeout} s")
+                await updates.wait_async(_RESULT_POLL_S if left is None else min(left, _RESULT_POLL_S))
+        finally:
+            updates.close()
+
+    def sweep_results(self, tx: TransactionLike = None) -> int:
+        """Delete every result, of all queues, whose time is over; how many. Saving one does so bit by bit.
+
+        Source: SQL ``honker_result_sweep``.
+        """
+        count: int = self.db.call("SELECT honker_result_sweep()", tx=tx)
+        return count

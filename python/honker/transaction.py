@@ -1,0 +1,277 @@
+"""Transactions: ours, and those of others that an operation can join."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from types import ModuleType, TracebackType
+from typing import Any, Protocol
+
+from honker import payload as payloads
+from honker.connection import Connection
+from honker.errors import (
+    DatabaseBusyError,
+    HonkerError,
+    InvalidArgumentError,
+    TransactionNotStartedError,
+    from_sqlite,
+)
+from honker.turn import Turn, current_task
+from honker.types import Parameters, Row, SQLValue, TransactionLike
+
+
+class Carrier(Protocol):
+    """What can run a SQL function as part of a transaction."""
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        """The first column of the only row."""
+
+
+class Transaction:
+    """A write transaction, begun by ``with`` or ``async with`` and ended by leaving the block.
+
+    ``BEGIN IMMEDIATE`` on entry: the write lock is waited for once, there, and nothing inside the block can fail for
+    the lack of it. COMMIT on a normal exit, ROLLBACK on an exception, which is never suppressed. After an exit the
+    object may be entered again.
+
+    With ``async with``, neither waiting for other tasks nor waiting for another process blocks the event loop. Other
+    tasks that want to write wait for their turn meanwhile.
+    """
+
+    def __init__(self, connection: Connection, turn: Turn) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._is_active = False
+
+    def __enter__(self) -> Transaction:
+        _ = self._connection.raw
+        self._turn.take(current_task())
+        try:
+            self._connection.run("BEGIN IMMEDIATE")
+        except BaseException:
+            self._turn.give()
+            raise
+        self._is_active = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end(commits=kind is None)
+
+    async def __aenter__(self) -> Transaction:
+        _ = self._connection.raw
+        await self._turn.take_async()
+        try:
+            if not self._begin_now():
+                await _Begin(self._connection, self._turn).wait()
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self._turn.give()
+            raise
+        self._is_active = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end(commits=kind is None)
+
+    def __del__(self) -> None:
+        if self._is_active:
+            self._end(commits=False)
+
+    def _begin_now(self) -> bool:
+        with self._connection.without_waiting():
+            try:
+                self._connection.run("BEGIN IMMEDIATE")
+            except DatabaseBusyError:
+                return False
+        return True
+
+    def _end(self, *, commits: bool) -> None:
+        self._is_active = False
+        try:
+            if commits:
+                self._connection.run("COMMIT")
+        finally:
+            try:
+                self._connection.roll_back_if_open()
+            finally:
+                self._turn.give()
+
+    def _live(self) -> Connection:
+        if not self._is_active:
+            raise TransactionNotStartedError("Transaction not started: use it inside its with block")
+        return self._connection
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:
+        """The first column of the only row of a statement."""
+        return self._live().scalar(sql, params)
+
+    def execute(self, sql: str, params: Parameters = None) -> None:
+        """Run one statement that returns no rows.
+
+        Args:
+            sql: One SQL statement.
+            params: Positional parameters: None, bool, int, float, str or bytes each.
+
+        Raises:
+            UnexpectedRowsError: The statement returns rows; call `query`.
+            UnsupportedParameterError: The parameters are not as above.
+            DatabaseError: SQLite refused.
+        """
+        self._live().execute(sql, params)
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """Run one statement and return its rows, each a dict by column label.
+
+        Args:
+            sql: One SQL statement.
+            params: Positional parameters: None, bool, int, float, str or bytes each.
+
+        Raises:
+            UnsupportedParameterError: The parameters are not as above.
+            DatabaseError: SQLite refused.
+        """
+        return self._live().query(sql, params)
+
+    def notify(self, channel: str, payload: Any) -> int:
+        """Notify the listeners of a channel when this transaction commits; none of them if it does not.
+
+        Args:
+            channel: Non-empty text, at most 255 UTF-8 bytes.
+            payload: Anything JSON can carry.
+
+        Returns:
+            The notification's id.
+
+        Raises:
+            InvalidPayloadError: The payload has no JSON form.
+
+        Source: SQL ``notify``.
+        """
+        text = payloads.encode(payload)
+        notification_id: int = self.scalar("SELECT notify(?, ?)", (channel, text))
+        return notification_id
+
+    def bootstrap_honker_schema(self) -> None:
+        """Create or upgrade honker's tables as part of this transaction; nothing if they are current.
+
+        Source: SQL ``honker_bootstrap``.
+        """
+        self.scalar("SELECT honker_bootstrap()")
+
+
+class _Begin:
+    """BEGIN IMMEDIATE in a thread, for a task that may be cancelled while it waits.
+
+    A thread cannot be cancelled. If the task is, the thread undoes what it comes to hold: the transaction, and the
+    turn that was the task's.
+    """
+
+    def __init__(self, connection: Connection, turn: Turn) -> None:
+        self._connection = connection
+        self._turn = turn
+        self._mutex = threading.Lock()
+        self._is_abandoned = False
+        self._has_begun = False
+
+    async def wait(self) -> None:
+        future = asyncio.get_running_loop().run_in_executor(None, self._begin)
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            with self._mutex:
+                self._is_abandoned = True
+                if self._has_begun:
+                    self._undo()
+            raise
+
+    def _begin(self) -> None:
+        try:
+            self._connection.run("BEGIN IMMEDIATE")
+        except BaseException:
+            with self._mutex:
+                if self._is_abandoned:
+                    self._turn.give()
+            raise
+        with self._mutex:
+            self._has_begun = True
+            if self._is_abandoned:
+                self._undo()
+
+    def _undo(self) -> None:
+        try:
+            self._connection.roll_back_if_open()
+        finally:
+            self._turn.give()
+
+
+class _Joined:
+    """The transaction of somebody else's ``sqlite3`` connection."""
+
+    def __init__(self, raw: sqlite3.Connection, module: ModuleType) -> None:
+        self._raw = raw
+        self._module = module
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        self._begin_as_python_would()
+        try:
+            return self._raw.execute(sql, params).fetchall()[0][0]
+        except self._module.Error as error:
+            raise _explain_join(from_sqlite(error)) from error
+
+    def _begin_as_python_would(self) -> None:
+        """Begin the transaction that an INSERT would have begun here, so that the owner's commit decides."""
+        if self._raw.in_transaction:
+            return
+        if self._raw.isolation_level is None:
+            raise InvalidArgumentError(
+                "tx is a connection in autocommit mode without an open transaction; begin one before you pass it"
+            )
+        try:
+            self._raw.execute("BEGIN IMMEDIATE")
+        except self._module.Error as error:
+            raise from_sqlite(error) from error
+
+
+def _explain_join(error: HonkerError) -> HonkerError:
+    if "no such function" in str(error):
+        return InvalidArgumentError(
+            f"tx is a connection without honker's functions ({error}); "
+            "call honker.load_extension(connection), or open it with honker.connect()"
+        )
+    return error
+
+
+def carrier(tx: TransactionLike, module: ModuleType) -> Carrier:
+    """Whatever ``tx`` is, as something that runs SQL functions inside its transaction.
+
+    Raises:
+        InvalidArgumentError: It is none of the kinds of transaction that honker knows.
+    """
+    if isinstance(tx, Transaction):
+        return tx
+    raw = _driver_connection(tx)
+    if isinstance(raw, (sqlite3.Connection, module.Connection)):
+        return _Joined(raw, module if isinstance(raw, module.Connection) else sqlite3)
+    raise InvalidArgumentError(
+        f"tx is {type(tx).__name__}; pass a honker.Transaction, a sqlite3.Connection, a SQLAlchemy Connection or "
+        "Session, or a Django connection"
+    )
+
+
+def _driver_connection(tx: Any) -> Any:
+    """The ``sqlite3`` connection below an ORM's; told by shape, so that no ORM need be installed."""
+    if hasattr(tx, "get_bind") and callable(getattr(tx, "connection", None)):  # SQLAlchemy Session
+        tx = tx.connection()
+    if hasattr(tx, "exec_driver_sql"):  # SQLAlchemy Connection
+        return tx.connection.driver_connection
+    if hasattr(tx, "ensure_connection"):  # Django
+        tx.ensure_connection()
+        return tx.connection
+    return tx

@@ -1,0 +1,169 @@
+"""The turn to use the one connection that writes.
+
+SQLite has one writer at a time per file. Within a process honker queues for it here, in order of arrival and without
+a retry loop, for threads and for asyncio tasks alike; only the wait for *other processes* is left to SQLite.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from honker.errors import DatabaseBusyError, NestedTransactionError
+
+#: How long a thread or task waits for the others of its process. Longer than any sane transaction, so that a
+#: forgotten one is reported instead of waited for.
+TURN_TIMEOUT_S: Final = 60.0
+
+_TIMED_OUT: Final = (
+    f"database is locked: another thread or task of this process has held the transaction for {TURN_TIMEOUT_S:.0f} s"
+)
+_NESTED: Final = (
+    "nested db.transaction() is not supported: this {holder} holds the transaction already; "
+    "pass it as tx=, or leave its with block first"
+)
+
+Task: TypeAlias = "asyncio.Task[Any]"
+
+
+def current_task() -> Task | None:
+    """The asyncio task that is running, if any."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+class _Holder(NamedTuple):
+    thread_id: int
+    task: Task | None
+
+
+class _Waiter:
+    """Somebody in the queue; a thread waits on an event, a task awaits a future."""
+
+    def __init__(self, holder: _Holder) -> None:
+        self.holder = holder
+        self.is_granted = False
+        self.event = threading.Event()
+        self.future: asyncio.Future[None] | None = None
+
+    def grant(self) -> bool:
+        """Hand the turn over; False if the waiter's event loop is gone."""
+        self.event.set()
+        if self.future is not None:
+            try:
+                self.future.get_loop().call_soon_threadsafe(_resolve, self.future)
+            except RuntimeError:
+                return False
+        self.is_granted = True
+        return True
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class Turn:
+    """A fair lock that both threads and tasks can wait for, and that refuses to be waited for by its holder."""
+
+    def __init__(self) -> None:
+        # Guards the two fields below; never held while waiting.
+        self._mutex = threading.Lock()
+        self._holder: _Holder | None = None
+        self._waiters: deque[_Waiter] = deque()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread, or a task that is suspended on it, holds the turn: blocking for it would be forever."""
+        holder = self._holder
+        return holder is not None and holder.thread_id == threading.get_ident()
+
+    def take_now(self) -> bool:
+        """Take the turn if it is free."""
+        with self._mutex:
+            return self._take_if_free(_Holder(threading.get_ident(), None))
+
+    def take(self, task: Task | None = None) -> None:
+        """Wait for the turn, blocking the thread; ``task`` is who will hold it, if it is held across an await.
+
+        Raises:
+            NestedTransactionError: This thread holds it, itself or through a suspended task.
+            DatabaseBusyError: It did not come within `TURN_TIMEOUT_S`.
+        """
+        holder = _Holder(threading.get_ident(), task)
+        with self._mutex:
+            if self._take_if_free(holder):
+                return
+            if self.is_mine:
+                raise NestedTransactionError(_NESTED.format(holder="thread"))
+            waiter = self._queue_up(holder)
+        try:
+            waiter.event.wait(TURN_TIMEOUT_S)
+        except BaseException:
+            self._give_up(waiter)
+            raise
+        with self._mutex:
+            if waiter.is_granted:
+                return
+            self._waiters.remove(waiter)
+        raise DatabaseBusyError(_TIMED_OUT)
+
+    async def take_async(self) -> None:
+        """Wait for the turn without blocking the event loop. Cancelling the wait gives up the place.
+
+        Raises:
+            NestedTransactionError: This task holds it.
+            DatabaseBusyError: It did not come within `TURN_TIMEOUT_S`.
+        """
+        holder = _Holder(threading.get_ident(), current_task())
+        with self._mutex:
+            if self._take_if_free(holder):
+                return
+            if self._holder == holder:
+                raise NestedTransactionError(_NESTED.format(holder="task"))
+            waiter = self._queue_up(holder)
+            waiter.future = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(waiter.future, TURN_TIMEOUT_S)
+        except TimeoutError:
+            self._give_up(waiter)
+            raise DatabaseBusyError(_TIMED_OUT) from None
+        except BaseException:
+            self._give_up(waiter)
+            raise
+
+    def give(self) -> None:
+        """Pass the turn to the next in the queue. Any thread may do it for the holder."""
+        with self._mutex:
+            self._pass_on()
+
+    def _take_if_free(self, holder: _Holder) -> bool:
+        if self._holder is not None:
+            return False
+        self._holder = holder
+        return True
+
+    def _queue_up(self, holder: _Holder) -> _Waiter:
+        waiter = _Waiter(holder)
+        self._waiters.append(waiter)
+        return waiter
+
+    def _give_up(self, waiter: _Waiter) -> None:
+        """Leave the queue; a turn that came in the same moment goes on to the next."""
+        with self._mutex:
+            if waiter.is_granted:
+                self._pass_on()
+            elif waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def _pass_on(self) -> None:
+        self._holder = None
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if waiter.grant():
+                self._holder = waiter.holder
+                return

@@ -1,0 +1,96 @@
+"""The types that honker's signatures are written in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from honker.errors import InvalidArgumentError, UnsupportedParameterError
+
+#: A value that SQL can hold.
+SQLValue: TypeAlias = "None | int | float | str | bytes"
+
+#: A result row: column label to value, in the order of the columns; of two columns with one label the last wins.
+Row: TypeAlias = "dict[str, Any]"
+
+#: Positional SQL parameters.
+Parameters: TypeAlias = "Iterable[SQLValue] | None"
+
+#: A span: seconds, whole or not, or a `timedelta`.
+Seconds: TypeAlias = "int | float | Decimal | timedelta"
+
+#: A point in time: Unix seconds, whole or not, or a `datetime`; one without a zone is local.
+Instant: TypeAlias = "int | float | Decimal | datetime"
+
+#: Who may carry an operation: a `honker.Transaction`, a ``sqlite3.Connection``, a SQLAlchemy ``Connection`` or
+#: ``Session``, or a Django connection.
+TransactionLike: TypeAlias = Any
+
+_SQL_TYPES: Final = frozenset({type(None), int, float, str, bytes, bool})
+_INT64_MAX: Final = 2**63 - 1
+
+
+def sql_parameters(params: Parameters) -> tuple[SQLValue, ...]:
+    """Positional parameters for ``sqlite3``, checked.
+
+    Raises:
+        UnsupportedParameterError: Not a positional sequence, or a value SQL cannot hold exactly.
+    """
+    if params is None:
+        return ()
+    if isinstance(params, (str, bytes, Mapping)):
+        raise UnsupportedParameterError(
+            f"params must be a positional sequence such as a list or tuple, not {type(params).__name__}"
+        )
+    try:
+        values = tuple(params)
+    except TypeError:
+        raise UnsupportedParameterError(
+            f"params must be a positional sequence such as a list or tuple, not {type(params).__name__}"
+        ) from None
+    for value in values:
+        _check_sql_value(value)
+    return values
+
+
+def _check_sql_value(value: object) -> None:
+    if type(value) not in _SQL_TYPES and not isinstance(value, (int, float, str, bytes)):
+        raise UnsupportedParameterError(f"unsupported SQL parameter type: {type(value).__name__}")
+    if isinstance(value, int) and not -_INT64_MAX - 1 <= value <= _INT64_MAX:
+        raise UnsupportedParameterError(f"the integer {value} does not fit into the 64 bits of SQL; pass it as text")
+
+
+def seconds(value: Seconds, argument: str) -> int | float:
+    """A span as the engine takes it: an int stays one, anything else becomes a float."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return _number(value, argument)
+
+
+def optional_seconds(value: Seconds | None, argument: str) -> int | float | None:
+    """As `seconds`, with None for None."""
+    return None if value is None else seconds(value, argument)
+
+
+def optional_instant(value: Instant | None, argument: str) -> int | float | None:
+    """A point in time as the engine takes it, with None for None."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.timestamp()
+    return _number(value, argument)
+
+
+def _number(value: object, argument: str) -> int | float:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not -_INT64_MAX - 1 <= value <= _INT64_MAX:
+            raise InvalidArgumentError(f"{argument} is {value}; that many seconds are never allowed")
+        return value
+    if isinstance(value, (float, Decimal)):
+        number = float(value)
+        if not math.isnan(number):
+            return number
+    raise InvalidArgumentError(f"{argument} must be a number of seconds, not {value!r}")

@@ -1,0 +1,49 @@
+"""Loading the extension through nothing but the standard library, as any host would.
+
+Some Pythons are built without ``Connection.enable_load_extension``. There the extension goes in through
+``sqlite3_auto_extension`` of the very library that ``_sqlite3`` is linked to: a second copy of SQLite in one process
+would drop the first one's locks on the file.
+"""
+
+import _sqlite3
+import ctypes
+import os
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY_NAME = "libhonker_ext.dylib" if sys.platform == "darwin" else "libhonker_ext.so"
+LIBRARY = Path(os.environ.get("HONKER_EXTENSION_PATH") or ROOT / "target" / "release" / LIBRARY_NAME)
+ENTRY_POINT = "sqlite3_honkerext_init"
+
+# Symbols are searched in the module and in what it depends on: this is Python's own copy of SQLite.
+SQLITE = ctypes.CDLL(_sqlite3.__file__)
+
+# While an automatic extension is registered, every connection that any thread opens gets it.
+_auto_extension_lock = threading.Lock()
+
+
+def connect(path, **options):
+    """A connection in autocommit mode with the extension loaded; nothing else has happened to the file."""
+    if not LIBRARY.exists():
+        raise FileNotFoundError(f"{LIBRARY} is missing; run `make build` first")
+    options.setdefault("isolation_level", None)
+    if not hasattr(sqlite3.Connection, "enable_load_extension"):
+        return _connect_with_auto_extension(path, options)
+    conn = sqlite3.connect(path, **options)
+    conn.enable_load_extension(True)
+    conn.load_extension(str(LIBRARY))
+    conn.enable_load_extension(False)
+    return conn
+
+
+def _connect_with_auto_extension(path, options):
+    entry_point = ctypes.CDLL(str(LIBRARY))[ENTRY_POINT]
+    with _auto_extension_lock:
+        SQLITE.sqlite3_auto_extension(entry_point)
+        try:
+            return sqlite3.connect(path, **options)
+        finally:
+            SQLITE.sqlite3_cancel_auto_extension(entry_point)
