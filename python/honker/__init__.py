@@ -1,16 +1,16 @@
 """Durable job queues and more inside your SQLite file.
 
-    import honker
+import honker
 
-    with honker.open("app.db") as db:
-        emails = db.queue("emails")
-        with db.transaction() as tx:
-            tx.execute("INSERT INTO orders (customer) VALUES (?)", ("alice",))
-            emails.enqueue({"to": "alice"}, tx=tx)  # exists if and only if the order does
+with honker.open("app.db") as db:
+    emails = db.queue("emails")
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO orders (customer) VALUES (?)", ("alice",))
+        emails.enqueue({"to": "alice"}, tx=tx)  # exists if and only if the order does
 
-        for job in emails.claim("worker-1"):
-            send(job.payload)
-            job.ack()
+    for job in emails.claim("worker-1"):
+        send(job.payload)
+        job.ack()
 """
 
 from honker.claims import Claims

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from honker.errors import (
     DatabaseBusyError,
@@ -47,7 +47,7 @@ def database_path(path: str | os.PathLike[str]) -> str:
     Raises:
         InvalidArgumentError: No path, or one that names no file that several connections could share.
     """
-    text: object = os.fspath(path)
+    text = cast(object, os.fspath(path))  # an annotation binds nobody: bytes are paths too
     if not isinstance(text, str):
         raise InvalidArgumentError(f"path must be str or a path-like object of str, not {type(path).__name__}")
     if not text or text.startswith(":memory:") or "mode=memory" in text:

@@ -55,9 +55,7 @@ class Database(Pool):
     ) -> None:
         self.close()
 
-    def queue(
-        self, name: str, visibility_timeout_s: Seconds | None = None, max_attempts: int | None = None
-    ) -> Queue:
+    def queue(self, name: str, visibility_timeout_s: Seconds | None = None, max_attempts: int | None = None) -> Queue:
         """The queue of that name. Runs no SQL, so it may be called anywhere, in a transaction too.
 
         Args:

@@ -80,7 +80,7 @@ class Queue:
 
     # Adding jobs
 
-    def enqueue(
+    def enqueue(  # noqa: PLR0917 - the order that existing callers rely on
         self,
         payload: Any,
         tx: TransactionLike = None,
@@ -112,11 +112,13 @@ class Queue:
         Cost: one statement, one row, one index entry.
         Source: SQL ``honker_enqueue``.
         """
-        call = self._enqueue(payload, run_at, delay, priority, expires, max_attempts)
+        call = self._enqueue(
+            payload, run_at=run_at, delay=delay, priority=priority, expires=expires, max_attempts=max_attempts
+        )
         job_id: int = self.db.call(call.sql, *call.params, tx=tx)
         return job_id
 
-    async def aenqueue(
+    async def aenqueue(  # noqa: PLR0917 - that of `enqueue`
         self,
         payload: Any,
         tx: TransactionLike = None,
@@ -127,13 +129,16 @@ class Queue:
         max_attempts: int | None = None,
     ) -> int:
         """As `enqueue`, without blocking the event loop."""
-        call = self._enqueue(payload, run_at, delay, priority, expires, max_attempts)
+        call = self._enqueue(
+            payload, run_at=run_at, delay=delay, priority=priority, expires=expires, max_attempts=max_attempts
+        )
         job_id: int = await self.db.acall(call.sql, *call.params, tx=tx)
         return job_id
 
     def _enqueue(
         self,
         payload: Any,
+        *,
         run_at: Instant | None,
         delay: Seconds | None,
         priority: int,

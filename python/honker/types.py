@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from honker.errors import InvalidArgumentError, UnsupportedParameterError
 
 #: A value that SQL can hold.
-SQLValue: TypeAlias = "None | int | float | str | bytes"
+SQLValue: TypeAlias = "int | float | str | bytes | None"
 
 #: A result row: column label to value, in the order of the columns; of two columns with one label the last wins.
 Row: TypeAlias = "dict[str, Any]"
@@ -41,15 +41,14 @@ def sql_parameters(params: Parameters) -> tuple[SQLValue, ...]:
     """
     if params is None:
         return ()
-    if isinstance(params, (str, bytes, Mapping)):
-        raise UnsupportedParameterError(
-            f"params must be a positional sequence such as a list or tuple, not {type(params).__name__}"
-        )
+    kind = type(params).__name__
     try:
+        if isinstance(params, (str, bytes, Mapping)):
+            raise TypeError
         values = tuple(params)
     except TypeError:
         raise UnsupportedParameterError(
-            f"params must be a positional sequence such as a list or tuple, not {type(params).__name__}"
+            f"params must be a positional sequence such as a list or tuple, not {kind}"
         ) from None
     for value in values:
         _check_sql_value(value)

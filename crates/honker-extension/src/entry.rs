@@ -66,6 +66,7 @@ unsafe fn write_message(routines: &ffi::sqlite3_api_routines, target: *mut *mut 
 }
 
 /// Answers that the library must stay loaded: functions of other connections point into it.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is rusqlite's")]
 fn register(conn: Connection) -> rusqlite::Result<bool> {
     // SAFETY: the handle is the one SQLite is loading us into; functions that use the engine die with it.
     let engine = Arc::new(unsafe { Engine::new(conn.handle())? });

@@ -1,6 +1,6 @@
 //! SQL functions as C sees them.
 //!
-//! rusqlite can register functions too, but reports every failure as SQLITE_ERROR: the host could not tell a busy
+//! rusqlite can register functions too, but reports every failure as `SQLITE_ERROR`: the host could not tell a busy
 //! database, which is to be tried again, from a wrong argument, which is not.
 
 use std::ffi::{CString, c_char, c_int, c_void};

@@ -155,7 +155,7 @@ fn requeue_lapsed(conn: &Connection, queue: &str, now: Instant) -> Result<()> {
     Ok(())
 }
 
-/// Why a row must not be claimed, from its attempts, max_attempts and expires_at, which start at `column`.
+/// Why a row must not be claimed, from `attempts`, `max_attempts` and `expires_at`, which start at `column`.
 fn end_of_life(row: &Row<'_>, column: usize, now: Instant) -> rusqlite::Result<Option<String>> {
     let expires_at = row.get_ref(column + 2)?;
     if Instant::from_stored(expires_at).is_some_and(|at| at <= now) {

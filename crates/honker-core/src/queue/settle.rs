@@ -1,6 +1,6 @@
 //! Settling: ending or extending a claim.
 //!
-//! Invariant: only the holder of the live claim settles. A claim is (id, worker_id, attempt). The worker's name
+//! Invariant: only the holder of the live claim settles. A claim is (id, worker, attempt). The worker's name
 //! alone does not fence: a restarted worker may bear the name of the one that died, so callers should pass the
 //! attempt as well, which is a different number for each claim of a job. Every operation here tests the claim in
 //! the statement that changes the row, or under the write lock that it then changes the row with.

@@ -12,11 +12,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::{Error, Result};
 
-/// The migrations in order; the version of a file is the number of those it has had.
-const MIGRATIONS: [&str; 2] = [include_str!("0001_reference_tables.sql"), include_str!("0002_flat_claims.sql")];
+/// The migrations in order, each with the version that it brings a file to.
+const MIGRATIONS: [(i64, &str); 2] =
+    [(1, include_str!("0001_reference_tables.sql")), (2, include_str!("0002_flat_claims.sql"))];
 
 /// The schema version that this build reads and writes.
-pub const VERSION: i64 = MIGRATIONS.len() as i64;
+pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Columns that releases of the reference added over time: table, column, declaration.
 const LATER_REFERENCE_COLUMNS: [(&str, &str, &str); 2] = [
@@ -45,9 +46,9 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let found = version(conn)?;
-    for (number, migration) in (1..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+    for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
         conn.execute_batch(migration)?;
-        if number == 1 {
+        if version == 1 {
             complete_reference_tables(conn)?;
         }
     }
