@@ -59,6 +59,7 @@ format: setup ## Format all code and apply the safe fixes
 # Only the crates whose tests open no database: with `loadable_extension` a connection needs a host.
 rust-test: ## Test the pure Rust modules
 	cargo test -p honker-core --locked
+	cargo test -p honker-watch --locked
 
 # Cargo knows whether there is something to build, so it is always asked.
 python-test: setup build ## Test everything else, through the built extension

@@ -44,11 +44,13 @@ from honker.errors import (
     TransactionNotStartedError,
     UnexpectedRowsError,
     UnsupportedParameterError,
+    WatcherError,
 )
 from honker.extension import EXTENSION_ENTRYPOINT, connect, extension_info, load_extension
 from honker.job import Job
 from honker.queue import Queue
 from honker.transaction import Transaction
+from honker.watcher import UpdateEvents
 
 __all__ = [
     "BUSY_TIMEOUT_S",
@@ -85,6 +87,8 @@ __all__ = [
     "TransactionNotStartedError",
     "UnexpectedRowsError",
     "UnsupportedParameterError",
+    "UpdateEvents",
+    "WatcherError",
     "connect",
     "extension_info",
     "load_extension",

@@ -20,7 +20,7 @@ class Claims:
 
     Works with ``for`` and with ``async for``. While nothing is due it waits: for a commit of any process, for the
     moment a delayed job becomes due or a lease lapses, or for ``idle_poll_s``, whichever comes first. Waiting holds
-    no transaction and writes nothing; after each commit it asks a read-only question before it takes the write lock.
+    no transaction and writes nothing; after each commit the engine looks before it takes the write lock.
 
     A cancelled ``await`` (``asyncio.wait_for`` that times out, say) leaves it usable, and no job is lost: one that
     was just being claimed is handed out by the next call.
@@ -31,9 +31,7 @@ class Claims:
         self._worker_id = worker_id
         self._idle_poll_s = idle_poll_s
         # Before the first look at the queue: a commit between a look and a wait must not be missed.
-        self._updates = queue.db.subscribe()
-        # Whether the last claim found something; then the next one is worth the write lock without asking.
-        self._is_flowing = True
+        self._updates = queue.db.update_events()
         self._claiming: asyncio.Task[list[Job]] | None = None
 
     def __iter__(self) -> Claims:
@@ -41,26 +39,20 @@ class Claims:
 
     def __next__(self) -> Job:
         while True:
-            if self._is_worth_claiming():
-                job = self._queue.claim_one(self._worker_id)
-                self._is_flowing = job is not None
-                if job is not None:
-                    return job
-            else:
-                self._updates.wait(self._patience_s())
+            job = self._queue.claim_one(self._worker_id)
+            if job is not None:
+                return job
+            self._updates.wait(self._patience_s())
 
     def __aiter__(self) -> Claims:
         return self
 
     async def __anext__(self) -> Job:
         while True:
-            if self._claiming is not None or self._is_worth_claiming():
-                jobs = await self._claim()
-                self._is_flowing = bool(jobs)
-                if jobs:
-                    return jobs[0]
-            else:
-                await self._updates.wait_async(self._patience_s())
+            jobs = await self._claim()
+            if jobs:
+                return jobs[0]
+            await self._updates.wait_async(self._patience_s())
 
     def __enter__(self) -> Claims:
         return self
@@ -85,9 +77,6 @@ class Claims:
         jobs = await asyncio.shield(self._claiming)
         self._claiming = None
         return jobs
-
-    def _is_worth_claiming(self) -> bool:
-        return self._is_flowing or self._queue.is_claimable()
 
     def _patience_s(self) -> float | None:
         """How long it is worth waiting if no commit comes."""

@@ -110,6 +110,15 @@ class Connection:
             raise DatabaseClosedError("Database is closed")
         return self._raw
 
+    def file_identity(self) -> tuple[int, int] | None:
+        """Device and inode of the file that the connection's path leads to now; None while there is none."""
+        rows: list[tuple[int, str, str]] = self.raw.execute("PRAGMA database_list").fetchall()
+        try:
+            found = os.stat(rows[0][2])
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def set_busy_timeout(self, seconds: float) -> None:
         """How long statements wait for the lock of another process."""
         self.scalar(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

@@ -138,6 +138,12 @@ class InternalError(DatabaseError):
     code = "HONKER_INTERNAL"
 
 
+class WatcherError(DatabaseError):
+    """Commits to the file cannot be watched, or its watcher died because the file was replaced."""
+
+    code = "HONKER_WATCHER"
+
+
 class DatabaseClosedError(DatabaseError):
     """Database is closed."""
 
@@ -177,6 +183,7 @@ ENGINE_ERRORS: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
         "HONKER_SCHEMA_TOO_NEW": SchemaTooNewError,
         "HONKER_SQLITE_TOO_OLD": SQLiteTooOldError,
         "HONKER_MALFORMED_ROW": MalformedRowError,
+        "HONKER_WATCHER": WatcherError,
         "HONKER_INTERNAL": InternalError,
         "HONKER_SQLITE": DatabaseError,
     }

@@ -6,17 +6,18 @@ import asyncio
 import contextlib
 import os
 import threading
+import weakref
 from collections.abc import Generator
 from types import ModuleType
 from typing import Any
 
 from honker.connection import Connection, database_path
-from honker.errors import ArgumentOverflowError, DatabaseBusyError, DatabaseClosedError, ForkError
-from honker.extension import connect
+from honker.errors import ArgumentOverflowError, DatabaseBusyError, DatabaseClosedError, ForkError, WatcherError
+from honker.extension import extension_info
 from honker.transaction import Transaction, carrier
 from honker.turn import Turn
 from honker.types import Parameters, Row, SQLValue, TransactionLike
-from honker.watcher import Subscription, Watcher, check_watcher_options
+from honker.watcher import UpdateEvents, check_watcher_options
 
 
 class Pool:
@@ -39,13 +40,25 @@ class Pool:
             raise ArgumentOverflowError(f"max_readers is {max_readers}; 0 or more are allowed")
         self._path = database_path(path)
         self._module = module
-        self._poll_interval_ms = watcher_poll_interval_ms
+        self._watcher_options = watcher_backend, watcher_poll_interval_ms
         self._turn = Turn()
         self._writer = Connection(self._path, module)
+        self._identity = self._writer.file_identity()
         self._readers = _Readers(self._path, module, max(max_readers, 1))
-        self._watcher: Watcher | None = None
-        self._watcher_lock = threading.Lock()
+        # Guards the two fields below.
+        self._updates_lock = threading.Lock()
+        self._updates: weakref.WeakSet[UpdateEvents] = weakref.WeakSet()
         self._is_closed = False
+        if watcher_backend is not None:
+            self._probe_watcher()
+
+    def _probe_watcher(self) -> None:
+        """A backend that was asked for by name must work, and say so now rather than when it is first needed."""
+        try:
+            self.update_events().close()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def path(self) -> str:
@@ -134,31 +147,38 @@ class Pool:
         finally:
             self._turn.give()
 
-    def subscribe(self) -> Subscription:
-        """Begin to notice commits of any connection in any process, from this moment on."""
-        with self._watcher_lock:
-            if self._is_closed:
-                raise DatabaseClosedError("Database is closed")
-            if self._watcher is None:
-                self._watcher = Watcher(self._path, self._open_for_watching, self._poll_interval_ms)
-            return self._watcher.subscribe()
+    def update_events(self) -> UpdateEvents:
+        """Begin to notice commits of any connection in any process, from this moment on.
 
-    def _open_for_watching(self) -> Any:
+        Raises:
+            WatcherError: The file cannot be watched in the way asked for, or was replaced by another.
+            DatabaseClosedError: The database is closed.
+
+        Cost: the first one starts a native thread for the file, which all others share.
+        Source: ``honker_watcher_open`` of ``include/honker.h``; SQL ``honker_update_watcher_open`` is the same.
+        """
         _ = self._writer.raw
-        return connect(
-            self._path,
-            sqlite3=self._module,
-            isolation_level=None,
-            check_same_thread=False,
-            uri=self._path.startswith("file:"),
-        )
+        updates = UpdateEvents(extension_info()[0], self._path, *self._watcher_options)
+        # Looked at after the watcher has looked: a replacement from now on is the watcher's to notice.
+        if self._writer.file_identity() != self._identity:
+            updates.close()
+            raise WatcherError(
+                f"update watcher died: database file replaced: {self._path}; close this handle and open the file again"
+            )
+        with self._updates_lock:
+            if not self._is_closed:
+                self._updates.add(updates)
+                return updates
+        updates.close()
+        raise DatabaseClosedError("Database is closed")
 
     def close(self) -> None:
         """Close every connection. Idempotent. A transaction that is open in another thread is rolled back."""
-        self._is_closed = True
-        with self._watcher_lock:
-            if self._watcher is not None:
-                self._watcher.close()
+        with self._updates_lock:
+            self._is_closed = True
+            updates = list(self._updates)
+        for each in updates:
+            each.close()
         self._readers.close()
         self._writer.close()
 

@@ -481,7 +481,7 @@ class Queue:
         Raises:
             asyncio.TimeoutError: It did not come in time.
         """
-        updates = self.db.subscribe()
+        updates = self.db.update_events()
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             while True:

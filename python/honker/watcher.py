@@ -1,125 +1,211 @@
 """Noticing commits of any connection in any process.
 
-A subscription says that *something* was committed since it last looked; what it was must be read. So: subscribe
-first, then read, then wait, and no commit between the read and the wait is missed.
+A native watcher, one per file and process, does the noticing; here its subscriptions are waited for. Each is a
+descriptor that becomes readable, so waiting takes no thread, polls nothing, and costs nothing while nothing happens.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import threading
+import ctypes
+import json
+import os
+import select
+import sys
 import time
-from collections.abc import Callable
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from honker.errors import ArgumentOverflowError, DatabaseClosedError, InvalidArgumentError
+from honker.errors import ArgumentOverflowError, DatabaseClosedError, ForkError, InvalidArgumentError, WatcherError
 
-#: The backends that this build has, under every name they are known by.
-_POLLING: Final = frozenset({None, "polling", "poll"})
-#: Names that are understood, and what this build lacks for them.
-_UNAVAILABLE: Final = {
-    "kernel": "kernel-watcher",
-    "kernel-watcher": "kernel-watcher",
-    "shm": "shm-fast-path",
-    "shm-fast-path": "shm-fast-path",
-}
+#: Every name of a backend that the engine knows; None lets it choose.
+_BACKENDS: Final = frozenset({None, "", "polling", "poll", "kernel", "kernel-watcher", "shm", "shm-fast-path"})
 _DEFAULT_INTERVAL_MS: Final = 1
+
+# What the descriptor says: 1 for each wake, this or more when the watcher is dead.
+_DEATH: Final = 1 << 32
+
+_MESSAGE_BYTES: Final = 1024
 
 
 def check_watcher_options(backend: str | None, poll_interval_ms: int | None) -> None:
     """Refuse what no watcher could be made of.
 
     Raises:
-        InvalidArgumentError: An unknown or unavailable backend, or an interval that is not positive.
+        InvalidArgumentError: An unknown backend, or an interval that is not positive.
     """
     if poll_interval_ms is not None and poll_interval_ms < 0:
         raise ArgumentOverflowError(f"watcher poll interval must be positive, not {poll_interval_ms} ms")
     if poll_interval_ms == 0:
         raise InvalidArgumentError("watcher poll interval must be positive, not 0 ms")
-    if backend in _UNAVAILABLE:
-        raise InvalidArgumentError(
-            f"watcher backend {backend!r} requires the {_UNAVAILABLE[backend]} feature, which this build lacks; "
-            "leave watcher_backend out"
-        )
-    if backend not in _POLLING:
+    if backend not in _BACKENDS:
         raise InvalidArgumentError(
             f"unknown watcher backend {backend!r}; leave it out, or choose 'polling', 'kernel' or 'shm'"
         )
 
 
-class Watcher:
-    """The commits of one database file, for any number of subscriptions.
+class UpdateEvents:
+    """Wakes after commits to a database file, for ``for``, ``async for``, or any event loop of one's own.
 
-    The truth is SQLite's ``data_version`` on a connection of its own: it changes when another connection, of this
-    process or any other, has committed. The connection holds no transaction between two looks.
+    A wake says that *something* was committed since the last one; what it was must be read. So: subscribe first, then
+    read, then wait, and no commit between the read and the wait is missed. Several commits may be one wake, and a wake
+    may be for nothing. One waiter at a time; each waiter takes its own from `Database.update_events`.
+
+    Attributes:
+        path: The database file.
     """
 
-    def __init__(self, path: str, connect: Callable[[], sqlite3.Connection], poll_interval_ms: int | None) -> None:
+    def __init__(self, library: str, path: str, backend: str | None, poll_interval_ms: int | None) -> None:
         self.path = path
-        self.interval_s = (poll_interval_ms or _DEFAULT_INTERVAL_MS) / 1000
-        self._lock = threading.Lock()
-        self._conn: sqlite3.Connection | None = connect()
+        self._pid = os.getpid()
+        self._native = _native(library)
+        self._handle: int | None = None
+        self._descriptor = -1
+        self._death: str | None = None
+        self._handle = self._open(backend, poll_interval_ms)
+        # A duplicate, because the native one goes with the handle, and a thread may be waiting on it at that moment.
+        self._descriptor = os.dup(self._native.honker_watcher_fd(self._handle))
 
-    def version(self) -> int:
-        """A number that differs from the last one if anything was committed in between.
+    def _open(self, backend: str | None, poll_interval_ms: int | None) -> int:
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        handle: int | None = self._native.honker_watcher_open_v2(
+            self.path.encode(),
+            None if backend is None else backend.encode(),
+            poll_interval_ms or _DEFAULT_INTERVAL_MS,
+            message,
+            _MESSAGE_BYTES,
+        )
+        if handle is None:
+            raise WatcherError(f"watcher_backend probe failed: {message.value.decode(errors='replace')}")
+        return handle
 
-        Raises:
-            DatabaseClosedError: The watcher was closed.
-        """
-        with self._lock:
-            if self._conn is None:
-                raise DatabaseClosedError("Database is closed: its update watcher has stopped")
-            rows: list[tuple[int]] = self._conn.execute("PRAGMA data_version").fetchall()
-            return rows[0][0]
+    def __del__(self) -> None:
+        self.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
-    def subscribe(self) -> Subscription:
-        """Begin to notice commits, from this moment on."""
-        return Subscription(self)
+    def __iter__(self) -> UpdateEvents:
+        return self
 
-    def close(self) -> None:
-        """Stop; whoever waits gets a `DatabaseClosedError`."""
-        with self._lock:
-            if self._conn is not None:
-                self._conn.close()
-                self._conn = None
+    def __next__(self) -> None:
+        self.wait(None)
 
+    def __aiter__(self) -> UpdateEvents:
+        return self
 
-class Subscription:
-    """One subscriber's view of the commits. Not for use by two waiters at once."""
+    async def __anext__(self) -> None:
+        await self.wait_async(None)
 
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher = watcher
-        self._seen = watcher.version()
-
-    @property
-    def path(self) -> str:
-        """The database file."""
-        return self._watcher.path
+    def fileno(self) -> int:
+        """The descriptor, readable when `wait` would not block; for ``select`` and its kin. Do not close it."""
+        self._check_live()
+        return self._descriptor
 
     def wait(self, timeout_s: float | None) -> bool:
-        """Block until something was committed since the last look, or for ``timeout_s``; whether it was."""
+        """Block until something was committed since the last wake, or for ``timeout_s`` seconds; whether it was.
+
+        Raises:
+            WatcherError: The watcher is dead: the file was replaced.
+            DatabaseClosedError: It was closed, or the database was.
+        """
+        self._check_live()
+        if self._take():
+            return True
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._has_moved():
-            if deadline is not None and time.monotonic() >= deadline:
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            _poll(self._descriptor, left)
+            if self._take():
+                return True
+            if left == 0.0:
                 return False
-            time.sleep(self._watcher.interval_s)
-        return True
 
     async def wait_async(self, timeout_s: float | None) -> bool:
-        """As `wait`, without blocking the event loop. A cancelled wait leaves the subscription usable."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._has_moved():
-            if deadline is not None and time.monotonic() >= deadline:
-                return False
-            await asyncio.sleep(self._watcher.interval_s)
-        return True
+        """As `wait`, without blocking the event loop. A cancelled wait leaves it usable."""
+        self._check_live()
+        if self._take():
+            return True
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self._descriptor, _resolve, ready)
+        try:
+            await asyncio.wait([ready], timeout=timeout_s)
+        finally:
+            loop.remove_reader(self._descriptor)
+        return self._take()
+
+    def stats(self) -> dict[str, Any]:
+        """What the watcher does and has seen: mode, path, events, wakes, missed, safety_ticks, subscribers, death."""
+        self._check_live()
+        buffer = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        length: int = self._native.honker_watcher_stats(self._handle, buffer, _MESSAGE_BYTES)
+        if length >= _MESSAGE_BYTES:
+            buffer = ctypes.create_string_buffer(length + 1)
+            self._native.honker_watcher_stats(self._handle, buffer, length + 1)
+        report: dict[str, Any] = json.loads(buffer.value)
+        return report
 
     def close(self) -> None:
-        """Stop noticing. Idempotent."""
+        """Stop noticing; who waits in another thread gets a `DatabaseClosedError`. Idempotent."""
+        handle, self._handle = self._handle, None
+        if handle is not None and self._pid == os.getpid():
+            self._native.honker_watcher_close(handle)
 
-    def _has_moved(self) -> bool:
-        version = self._watcher.version()
-        has_moved = version != self._seen
-        self._seen = version
-        return has_moved
+    def _check_live(self) -> None:
+        if self._pid != os.getpid():
+            raise ForkError(
+                f"this database was opened in process {self._pid} and is used in its child {os.getpid()}; "
+                "call honker.open() again after the fork"
+            )
+        if self._death is not None:
+            raise WatcherError(self._death)
+        if self._handle is None:
+            raise DatabaseClosedError("Database is closed: its update watcher has stopped")
+
+    def _take(self) -> bool:
+        """Whether there was a wake, which is taken."""
+        try:
+            data = os.read(self._descriptor, 4096)
+        except BlockingIOError:
+            return False
+        wakes = (int.from_bytes(data[start : start + 8], sys.byteorder) for start in range(0, len(data), 8))
+        if any(wake >= _DEATH for wake in wakes):
+            self._death = None if self._handle is None else self.stats()["death"] or "update watcher died"
+            self._check_live()
+        return True
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _poll(descriptor: int, timeout_s: float | None) -> None:
+    """Wait until the descriptor is readable. ``poll`` takes any descriptor, ``select`` only the first thousand."""
+    if not hasattr(select, "poll"):
+        select.select([descriptor], [], [], timeout_s)
+        return
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    # Rounded up, so that a short rest is waited for instead of spun away.
+    poller.poll(None if timeout_s is None else -(-timeout_s * 1000 // 1))
+
+
+@cache
+def _native(library: str) -> ctypes.CDLL:
+    """The C functions of the engine, which is loaded into this process already; see include/honker.h."""
+    native = ctypes.CDLL(library)
+    native.honker_watcher_open_v2.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_uint64,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+    ]
+    native.honker_watcher_open_v2.restype = ctypes.c_void_p
+    native.honker_watcher_fd.argtypes = [ctypes.c_void_p]
+    native.honker_watcher_stats.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+    native.honker_watcher_stats.restype = ctypes.c_size_t
+    native.honker_watcher_close.argtypes = [ctypes.c_void_p]
+    native.honker_watcher_close.restype = None
+    return native

@@ -28,6 +28,8 @@ pub enum Error {
     NotBootstrapped(String),
     /// A stored row cannot be understood.
     MalformedRow(String),
+    /// Commits to a file cannot be watched.
+    Watcher(String),
     /// SQLite refused: busy, full, read-only, corrupt, a constraint, a trigger of the application.
     Sqlite(rusqlite::Error),
 }
@@ -46,6 +48,7 @@ impl Error {
             Self::SchemaTooNew { .. } => "HONKER_SCHEMA_TOO_NEW",
             Self::NotBootstrapped(_) => "HONKER_NOT_BOOTSTRAPPED",
             Self::MalformedRow(_) => "HONKER_MALFORMED_ROW",
+            Self::Watcher(_) => "HONKER_WATCHER",
             Self::Sqlite(_) => match self.sqlite_code() & 0xff {
                 ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => "HONKER_BUSY",
                 ffi::SQLITE_READONLY => "HONKER_READ_ONLY",
@@ -82,7 +85,7 @@ impl fmt::Display for Error {
             Self::NotBootstrapped(missing) => {
                 write!(f, "{missing}; run SELECT honker_bootstrap() once on this database")
             }
-            Self::MalformedRow(problem) => f.write_str(problem),
+            Self::MalformedRow(problem) | Self::Watcher(problem) => f.write_str(problem),
             Self::Sqlite(error) => error.fmt(f),
         }
     }

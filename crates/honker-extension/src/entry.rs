@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, ffi};
 
 use crate::engine::Engine;
-use crate::{functions, scalar};
+use crate::{c_api, functions, scalar};
 
 /// The oldest SQLite on which everything works: `unixepoch()` in defaults needs 3.38.
 const SQLITE_MINIMUM: c_int = 3_038_000;
@@ -77,5 +77,6 @@ fn register(conn: Connection) -> rusqlite::Result<bool> {
             unsafe { scalar::register(conn.handle(), function, *arity, Arc::clone(&engine))? };
         }
     }
+    c_api::mark_loaded();
     Ok(true)
 }

@@ -4,12 +4,13 @@
 //! - [`engine`] keeps prepared statements for the life of a connection.
 //! - [`bracket`] makes functions that write more than once atomic in every position they can be called from.
 //! - [`arguments`] checks what callers pass.
-//! - [`entry`] and [`scalar`] are where C is met; with `bracket` and `engine` they hold all unsafe code.
+//! - [`entry`], [`scalar`] and [`c_api`] are where C is met; with `bracket` and `engine` they hold all unsafe code.
 //!
 //! Loading writes nothing and reads nothing.
 
 mod arguments;
 mod bracket;
+mod c_api;
 mod engine;
 mod entry;
 mod functions;

@@ -39,7 +39,7 @@ pub unsafe fn register(
             db,
             name.as_ptr(),
             arity,
-            ffi::SQLITE_UTF8,
+            ffi::SQLITE_UTF8 | if matches!(function.effect, Effect::Outside) { ffi::SQLITE_DIRECTONLY } else { 0 },
             registered.cast::<c_void>(),
             Some(call),
             None,
@@ -82,7 +82,7 @@ fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
     let conn = registered.engine.connection()?;
     let call = registered.function.call;
     match registered.function.effect {
-        Effect::Read | Effect::Statement => call(conn, arguments),
+        Effect::Read | Effect::Statement | Effect::Outside => call(conn, arguments),
         Effect::Transition => atomically(conn, || call(conn, arguments)),
     }
 }

@@ -17,7 +17,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::dead::bury;
-use super::pause::is_paused;
 use crate::Result;
 use crate::clock::{Instant, Span};
 use crate::limits::{BURIED_PER_CLAIM, CLAIM_MAX_BYTES, LAPSED_PER_CLAIM};
@@ -68,22 +67,34 @@ pub struct ClaimedJob {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(conn: &Connection, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
-    if claim.n == 0 || is_paused(conn, claim.queue)? {
+    let now = Instant::now();
+    let outlook = Outlook::of(conn, claim.queue)?;
+    if claim.n == 0 || outlook.is_paused {
         return Ok(Vec::new());
     }
-    let now = Instant::now();
-    requeue_lapsed(conn, claim.queue, now)?;
+    if outlook.first_lapse.is_some_and(|at| at <= now) {
+        requeue_lapsed(conn, claim.queue, now)?;
+    }
     let lease_end = Instant::end_of_lease(claim.lease);
     let mut batch = Batch { claim, now, lease_end, jobs: Vec::new(), bytes: 0, buried: 0 };
-    let mut below = highest_level();
-    while let Some(level) = next_level(conn, claim.queue, &below)? {
-        while level.is_due(now) && batch.has_room() && batch.take_due(conn, &level.priority)? {}
-        if !batch.has_room() {
-            break;
-        }
-        below = level.priority;
+    // An empty BLOB: above every number and text.
+    let mut below = Some(Value::Blob(Vec::new()));
+    while let Some(level) = &below
+        && batch.has_room()
+    {
+        below = batch.take(conn, level)?;
     }
     Ok(batch.jobs)
+}
+
+/// Whether a claim could return something now. Reads only: a worker that is woken by somebody else's commit asks this
+/// before it takes the write lock.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn is_claimable(conn: &Connection, queue: &str) -> Result<bool> {
+    let earliest = next_claim_at(conn, queue)?;
+    Ok(earliest.is_some_and(|at| at <= Instant::now()))
 }
 
 /// The earliest instant at which a claim could return something: "now" for work that is due or overdue, `None` when
@@ -92,48 +103,63 @@ pub fn claim(conn: &Connection, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn next_claim_at(conn: &Connection, queue: &str) -> Result<Option<Instant>> {
-    if is_paused(conn, queue)? {
+    let outlook = Outlook::of(conn, queue)?;
+    if outlook.is_paused {
         return Ok(None);
     }
     let now = Instant::now();
-    let mut earliest = first_lapse(conn, queue)?;
-    let mut below = highest_level();
-    while earliest.is_none_or(|at| at > now) {
-        let Some(level) = next_level(conn, queue, &below)? else { break };
-        earliest = [earliest, level.first_due].into_iter().flatten().min();
-        below = level.priority;
+    let mut earliest = outlook.first_lapse;
+    let mut level = outlook.highest;
+    while let Some(Level { priority, first_due }) = level {
+        earliest = [earliest, first_due].into_iter().flatten().min();
+        if earliest.is_some_and(|at| at <= now) {
+            break;
+        }
+        level = Level::below(conn, queue, &priority)?;
     }
     Ok(earliest.map(|at| at.max(now)))
 }
 
-/// A priority at which jobs wait. The priority is whatever the row holds, so that a malformed one can be passed.
+/// What a claim would meet first.
+struct Outlook {
+    is_paused: bool,
+    first_lapse: Option<Instant>,
+    highest: Option<Level>,
+}
+
+impl Outlook {
+    fn of(conn: &Connection, queue: &str) -> Result<Self> {
+        let mut statement = conn.prepare_cached(include_str!("claim_outlook.sql"))?;
+        let outlook = statement.query_row([queue], |row| {
+            let highest = match row.get(2)? {
+                Value::Null => None,
+                priority => Some(Level { priority, first_due: Instant::from_stored(row.get_ref(3)?) }),
+            };
+            Ok(Self {
+                is_paused: row.get_ref(0)? != ValueRef::Null,
+                first_lapse: Instant::from_stored(row.get_ref(1)?).map(Instant::after_lease),
+                highest,
+            })
+        });
+        Ok(outlook?)
+    }
+}
+
+/// A priority at which jobs wait. It is whatever the rows hold, so that a malformed one can be passed.
 struct Level {
     priority: Value,
     first_due: Option<Instant>,
 }
 
 impl Level {
-    fn is_due(&self, now: Instant) -> bool {
-        self.first_due.is_some_and(|at| at <= now)
+    /// The next one down.
+    fn below(conn: &Connection, queue: &str, priority: &Value) -> Result<Option<Self>> {
+        let mut statement = conn.prepare_cached(include_str!("claim_level.sql"))?;
+        let level = statement.query_row(params![queue, priority], |row| {
+            Ok(Self { priority: row.get(0)?, first_due: Instant::from_stored(row.get_ref(1)?) })
+        });
+        Ok(level.optional()?)
     }
-}
-
-fn highest_level() -> Value {
-    Value::Blob(Vec::new())
-}
-
-fn next_level(conn: &Connection, queue: &str, below: &Value) -> Result<Option<Level>> {
-    let mut statement = conn.prepare_cached(include_str!("claim_level.sql"))?;
-    let level = statement.query_row(params![queue, below], |row| {
-        Ok(Level { priority: row.get(0)?, first_due: Instant::from_stored(row.get_ref(1)?) })
-    });
-    Ok(level.optional()?)
-}
-
-fn first_lapse(conn: &Connection, queue: &str) -> Result<Option<Instant>> {
-    let mut statement = conn.prepare_cached(include_str!("claim_first_lease.sql"))?;
-    let end = statement.query_row([queue], |row| Ok(Instant::from_stored(row.get_ref(0)?))).optional()?;
-    Ok(end.flatten().map(Instant::after_lease))
 }
 
 /// Makes jobs whose lease has lapsed wait again, or buries those that have no attempt or no time left.
@@ -185,13 +211,13 @@ impl Batch<'_> {
         self.jobs.len() < self.claim.n && self.bytes < CLAIM_MAX_BYTES && self.buried < BURIED_PER_CLAIM
     }
 
-    /// Takes or buries due jobs of one level; whether there may be more of them.
+    /// Takes or buries due jobs of the levels below one; the level to go on below, if there may be more.
     ///
     /// The rows are read to the end before any is changed: changing a row moves it in the index being walked.
-    fn take_due(&mut self, conn: &Connection, priority: &Value) -> Result<bool> {
+    fn take(&mut self, conn: &Connection, below: &Value) -> Result<Option<Value>> {
         let wanted = self.claim.n - self.jobs.len();
-        let due = self.read_due(conn, priority, wanted)?;
-        let may_have_more = due.len() == wanted;
+        let (due, undue_level) = self.read_due(conn, below, wanted)?;
+        let is_full = due.len() == wanted;
         for row in due {
             match row {
                 Due::Job(job) => {
@@ -208,24 +234,29 @@ impl Batch<'_> {
                 }
             }
         }
-        Ok(may_have_more)
+        // What was taken or buried is gone from the index, so the same walk goes on where it stopped.
+        Ok(undue_level.or_else(|| is_full.then(|| below.clone())))
     }
 
-    fn read_due(&mut self, conn: &Connection, priority: &Value, wanted: usize) -> Result<Vec<Due>> {
+    /// Due rows in claim order, and the level of the first row that is not due, beyond which nothing was read.
+    fn read_due(&mut self, conn: &Connection, below: &Value, wanted: usize) -> Result<(Vec<Due>, Option<Value>)> {
         let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
-        let mut statement = conn.prepare_cached(include_str!("claim_due.sql"))?;
-        let mut rows = statement.query(params![self.claim.queue, priority, self.now, limit])?;
+        let mut statement = conn.prepare_cached(include_str!("claim_waiting.sql"))?;
+        let mut rows = statement.query(params![self.claim.queue, below, limit])?;
         let mut due = Vec::new();
         while self.bytes < CLAIM_MAX_BYTES
             && let Some(row) = rows.next()?
         {
+            if Instant::from_stored(row.get_ref(3)?).is_none_or(|at| at > self.now) {
+                return Ok((due, Some(row.get(2)?)));
+            }
             let found = Due::read(row, self.now, self.lease_end)?;
             if let Due::Job(job) = &found {
                 self.bytes += job.payload.len();
             }
             due.push(found);
         }
-        Ok(due)
+        Ok((due, None))
     }
 }
 

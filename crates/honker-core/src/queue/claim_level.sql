@@ -1,5 +1,5 @@
 -- The highest priority below a given one at which jobs wait, and when the first of them is due.
--- ?1 queue, ?2 priority to stay below; an empty BLOB, which sorts above every number and text, asks for the highest.
+-- ?1 queue, ?2 priority to stay below.
 -- Returns priority, run_at.
 -- Index: _honker_live_ready, one seek. Lock: read.
 SELECT priority, run_at

@@ -21,8 +21,3 @@ pub fn pause(conn: &Connection, queue: &str) -> Result<bool> {
 pub fn resume(conn: &Connection, queue: &str) -> Result<bool> {
     Ok(conn.prepare_cached(include_str!("resume.sql"))?.execute([queue])? == 1)
 }
-
-/// Whether the queue is paused.
-pub(super) fn is_paused(conn: &Connection, queue: &str) -> Result<bool> {
-    Ok(conn.prepare_cached(include_str!("paused.sql"))?.exists([queue])?)
-}

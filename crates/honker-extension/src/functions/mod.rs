@@ -6,6 +6,7 @@ mod results;
 mod schedules;
 mod schema;
 mod streams;
+mod watchers;
 
 use std::ffi::c_int;
 
@@ -34,6 +35,9 @@ pub enum Effect {
     Statement,
     /// Several statements: the bracket makes them atomic.
     Transition,
+    /// Something outside the database. Not to be called from triggers and views: whoever sends an application a
+    /// database file must not be able to start threads in it.
+    Outside,
 }
 
 /// What a function returns to SQL.
@@ -112,12 +116,12 @@ const fn row(
 
 #[rustfmt::skip]
 static FUNCTIONS: &[Function] = {
-    use Effect::{Read, Statement, Transition};
+    use Effect::{Outside, Read, Statement, Transition};
     &[
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
 
         row("honker_enqueue",              &[7],       Statement,  queues::enqueue),
-        row("honker_claim_batch",          &[4, 5],    Transition, queues::claim_batch),
+        row("honker_claim_batch",          &[4, 5],    Read,       queues::claim_batch),
         row("honker_queue_next_claim_at",  &[1],       Read,       queues::next_claim_at),
         row("honker_queue_pause",          &[1],       Statement,  queues::pause),
         row("honker_queue_resume",         &[1],       Statement,  queues::resume),
@@ -156,5 +160,11 @@ static FUNCTIONS: &[Function] = {
         row("honker_scheduler_list",       &[0],       Read,       schedules::list),
         row("honker_scheduler_update",     &[6, 8, 10], Transition, schedules::update),
         row("honker_cron_next_after",      &[2, 3],    Read,       schedules::next_after),
+
+        row("honker_update_watcher_open",  &[2, 3],    Outside,    watchers::open),
+        row("honker_update_watcher_wait",  &[2],       Outside,    watchers::wait),
+        row("honker_update_watcher_fd",    &[1],       Outside,    watchers::descriptor),
+        row("honker_update_watcher_stats", &[1],       Outside,    watchers::stats),
+        row("honker_update_watcher_close", &[1],       Outside,    watchers::close),
     ]
 };

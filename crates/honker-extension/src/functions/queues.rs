@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Output;
 use crate::arguments::Arguments;
+use crate::bracket::atomically;
 
 pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let run_at = arguments.optional_instant(2, "run_at")?;
@@ -50,6 +51,7 @@ struct DetailedJob<'a> {
     worker_id: &'a str,
 }
 
+/// Takes the write lock only if there is something to claim: each commit wakes every idle worker.
 pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
     let worker_id = arguments.name(1, "worker_id")?;
@@ -60,7 +62,8 @@ pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outpu
         lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
     };
     let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
-    let jobs = queue::claim(conn, &claim)?;
+    let jobs =
+        if queue::is_claimable(conn, queue)? { atomically(conn, || queue::claim(conn, &claim))? } else { Vec::new() };
     if is_detailed {
         let detailed = jobs.iter().map(|job| DetailedJob { job, queue, worker_id });
         return Ok(Output::json(&detailed.collect::<Vec<_>>()));

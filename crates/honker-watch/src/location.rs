@@ -1,0 +1,101 @@
+//! Where a database file is, and whether it is still the same one.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file behind what was passed to SQLite: a path, relative or through links, or a `file:` URI.
+pub fn resolve(given: &str) -> io::Result<PathBuf> {
+    let named = match given.strip_prefix("file:") {
+        Some(uri) => uri_path(uri),
+        None => PathBuf::from(given),
+    };
+    if let Ok(real) = fs::canonicalize(&named) {
+        return Ok(real);
+    }
+    // The file need not be there yet; its directory must.
+    let absolute = std::path::absolute(&named)?;
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{given:?} names no file")));
+    };
+    Ok(fs::canonicalize(parent)?.join(name))
+}
+
+/// The path of a URI without its scheme: `//authority/path?query#fragment`, percent-encoded.
+fn uri_path(uri: &str) -> PathBuf {
+    let uri = uri.split(['?', '#']).next().unwrap_or_default();
+    let path = match uri.strip_prefix("//") {
+        Some(rest) => rest.find('/').map_or("", |start| &rest[start..]),
+        None => uri,
+    };
+    PathBuf::from(percent_decoded(path))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let code = if first == b'%' { after.get(..2).and_then(hex_byte) } else { None };
+        bytes.push(code.unwrap_or(first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The path of a file that SQLite keeps beside the database.
+pub fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+/// Which file a path leads to. Asked without opening it.
+///
+/// The watcher's connection keeps the old file alive, so its inode number cannot be given to the new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Identity {
+    /// The identity of the file at `path`; `None` while there is none.
+    #[cfg(unix)]
+    pub fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(path).ok().map(|file| Self { device: file.dev(), inode: file.ino() })
+    }
+
+    /// Elsewhere an open database cannot be replaced.
+    #[cfg(not(unix))]
+    pub fn of(path: &Path) -> Option<Self> {
+        path.exists().then_some(Self {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uri_path;
+    use std::path::Path;
+
+    #[test]
+    fn uri_path_drops_authority_query_and_fragment_and_decodes() {
+        for (uri, path) in [
+            ("/data/app.db", "/data/app.db"),
+            ("///data/app.db?mode=ro", "/data/app.db"),
+            ("//localhost/data/app.db#x", "/data/app.db"),
+            ("app%20one.db?cache=private", "app one.db"),
+            ("/d/%C3%A9t%C3%A9.db", "/d/été.db"),
+            ("/d/100%.db", "/d/100%.db"),
+            ("/d/%+1.db", "/d/%+1.db"),
+        ] {
+            assert_eq!(uri_path(uri), Path::new(path), "{uri}");
+        }
+    }
+}

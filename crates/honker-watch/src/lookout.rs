@@ -1,0 +1,353 @@
+//! What the watcher's thread does: look at `data_version` at the right moments.
+//!
+//! With file events it sleeps until one comes. The event precedes the commit's visibility by some microseconds (by an
+//! fsync, with `synchronous=FULL`), so each event opens a window in which it looks again and again, at growing
+//! distances. A look that finds a change does not close the window: the same batch of events may have announced a
+//! second commit, which was not visible yet when the first was.
+//!
+//! A safety tick looks in any case. If it finds a change that no event announced, events cannot be trusted: it counts
+//! it, and when that happens again, or nothing but silence has come from the file system, it polls from then on.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::backend::{Backend, Options};
+use crate::database::{Database, Look};
+use crate::location::Identity;
+use crate::watcher::Shared;
+
+/// The longest time that a commit goes unnoticed, whatever happens to events.
+const SAFETY_TICK: Duration = Duration::from_millis(100);
+
+/// How long after an event the commit it announced is looked for closely.
+#[cfg(target_os = "linux")]
+const WINDOW: Duration = Duration::from_millis(20);
+
+/// How long after an event it looks without pause. An announced commit is visible within a few microseconds; a pause
+/// costs at least fifty, the scheduler's.
+#[cfg(target_os = "linux")]
+const SPIN: Duration = Duration::from_micros(40);
+
+/// The longest distance between two looks within the window.
+#[cfg(target_os = "linux")]
+const PAUSE_MAX: Duration = Duration::from_millis(5);
+
+/// Unannounced commits after which events are given up.
+#[cfg(target_os = "linux")]
+const MISSED_MAX: u64 = 3;
+
+/// How long events may be silent before one unannounced commit is enough to give them up.
+#[cfg(target_os = "linux")]
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// What is watched, and what was seen last.
+pub struct Lookout {
+    shared: Arc<Shared>,
+    options: Options,
+    identity: Option<Identity>,
+    /// `None` while the file cannot be opened.
+    database: Option<Database>,
+    seen: Option<i64>,
+    next_tick: Instant,
+    #[cfg(target_os = "linux")]
+    events: Option<Announcements>,
+}
+
+/// File events, and what they have announced.
+#[cfg(target_os = "linux")]
+struct Announcements {
+    events: crate::events::Events,
+    last: Instant,
+    /// Whether an event has come since the last change that was seen.
+    is_pending: bool,
+}
+
+impl Lookout {
+    /// Takes the baseline.
+    ///
+    /// # Errors
+    /// A sentence, if a backend that was asked for by name cannot work here.
+    pub fn new(shared: &Arc<Shared>, options: Options) -> Result<Self, String> {
+        let mut lookout = Self {
+            shared: Arc::clone(shared),
+            options,
+            identity: shared.identity,
+            database: None,
+            seen: None,
+            next_tick: Instant::now() + SAFETY_TICK,
+            #[cfg(target_os = "linux")]
+            events: None,
+        };
+        lookout.set_up_events()?;
+        lookout.reopen();
+        if options.backend == Backend::Shm {
+            let database = lookout.database.as_ref().ok_or("-shm unavailable: the database cannot be opened")?;
+            database.wal_index()?;
+            shared.set_mode("shm");
+        }
+        lookout.look();
+        Ok(lookout)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn set_up_events(&mut self) -> Result<(), String> {
+        if !matches!(self.options.backend, Backend::SelfChecking | Backend::Kernel) {
+            self.shared.set_mode("polling");
+            return Ok(());
+        }
+        // So that a wait of some microseconds does not last fifty more.
+        let _default_will_do = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+        match crate::events::Events::watch(&self.shared.path) {
+            Ok(events) => {
+                self.events = Some(Announcements { events, last: Instant::now(), is_pending: false });
+                self.shared.set_mode("events");
+                Ok(())
+            }
+            Err(error) => self.give_up_events(&format!("file events cannot be had ({error})")),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn set_up_events(&mut self) -> Result<(), String> {
+        self.shared.set_mode("polling");
+        if self.options.backend == Backend::Kernel {
+            return Err(
+                "watcher backend kernel is not available on this system; leave it out, or choose polling".into()
+            );
+        }
+        Ok(())
+    }
+
+    /// Polls from now on, and says so once; an error if events were asked for by name.
+    #[cfg(target_os = "linux")]
+    fn give_up_events(&mut self, reason: &str) -> Result<(), String> {
+        let path = self.shared.path.display();
+        if self.options.backend == Backend::Kernel {
+            return Err(format!("watcher backend kernel: {reason} for {path}"));
+        }
+        let interval = self.options.poll_interval.as_millis();
+        eprintln!("honker: {reason} for {path}; looking every {interval} ms instead");
+        self.events = None;
+        self.shared.set_mode("polling");
+        Ok(())
+    }
+
+    /// Keeps watch until it is stopped.
+    ///
+    /// # Errors
+    /// Why it cannot go on: the file was replaced.
+    pub fn keep(mut self) -> Result<(), String> {
+        while !self.shared.is_stopping.load(Ordering::Relaxed) {
+            if Instant::now() >= self.next_tick {
+                self.safety_tick()?;
+            }
+            self.round()?;
+        }
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn round(&mut self) -> Result<(), String> {
+        if self.events.is_some() { self.round_of_events() } else { self.round_of_looks() }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn round(&mut self) -> Result<(), String> {
+        self.round_of_looks()
+    }
+
+    /// Waits one interval and looks.
+    fn round_of_looks(&mut self) -> Result<(), String> {
+        if self.options.backend == Backend::Shm {
+            return self.rounds_of_shm();
+        }
+        let interval = if self.database.is_some() { self.options.poll_interval } else { SAFETY_TICK };
+        let _stopping = self.shared.stop.wait(interval);
+        if self.look() {
+            self.shared.wake();
+        }
+        Ok(())
+    }
+
+    /// Watches the change counter until the next safety tick.
+    fn rounds_of_shm(&mut self) -> Result<(), String> {
+        let Some(database) = &self.database else {
+            let _stopping = self.shared.stop.wait(SAFETY_TICK);
+            return Ok(());
+        };
+        let index = database.wal_index()?;
+        let mut seen = index.change_counter();
+        while Instant::now() < self.next_tick && !self.shared.is_stopping.load(Ordering::Relaxed) {
+            let _stopping = self.shared.stop.wait(self.options.poll_interval);
+            let counter = index.change_counter();
+            if counter != seen {
+                seen = counter;
+                self.shared.wake();
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for an event or the next safety tick, and follows an event up.
+    #[cfg(target_os = "linux")]
+    fn round_of_events(&mut self) -> Result<(), String> {
+        self.wait_for_event(self.next_tick);
+        if self.take_events()? > 0 {
+            self.follow_up()?;
+        }
+        Ok(())
+    }
+
+    /// Looks often at first and then less and less, until the window after the last event has passed.
+    #[cfg(target_os = "linux")]
+    fn follow_up(&mut self) -> Result<(), String> {
+        let mut opened = Instant::now();
+        let mut has_moved = false;
+        let mut is_worth_spinning = true;
+        while opened.elapsed() < WINDOW && !self.shared.is_stopping.load(Ordering::Relaxed) {
+            if self.look() {
+                self.shared.wake();
+                has_moved = true;
+                is_worth_spinning = true;
+            }
+            if !has_moved && opened.elapsed() > SPIN {
+                // A transaction that outgrows its cache writes long before it commits: do not chase each write.
+                is_worth_spinning = false;
+            }
+            if has_moved || !is_worth_spinning {
+                // The distance to the next look is the distance to the event.
+                self.pause(opened.elapsed().clamp(SPIN, PAUSE_MAX), is_worth_spinning);
+            }
+            if self.events.is_none() {
+                break;
+            }
+            if self.take_events()? > 0 {
+                opened = Instant::now();
+                has_moved = false;
+            }
+            if Instant::now() >= self.next_tick {
+                self.safety_tick()?;
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn pause(&self, length: Duration, ends_with_event: bool) {
+        if ends_with_event {
+            self.wait_for_event(Instant::now() + length);
+        } else {
+            std::thread::sleep(length);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn wait_for_event(&self, until: Instant) {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let Some(announcements) = &self.events else { return };
+        let left = crate::signal::timespec(until.saturating_duration_since(Instant::now()));
+        let mut descriptors =
+            [PollFd::new(&announcements.events, PollFlags::IN), PollFd::new(&self.shared.stop, PollFlags::IN)];
+        // An interrupted wait is a short one.
+        let _interrupted = poll(&mut descriptors, Some(&left));
+    }
+
+    #[cfg(target_os = "linux")]
+    fn take_events(&mut self) -> Result<u64, String> {
+        let Some(announcements) = &mut self.events else { return Ok(0) };
+        match announcements.events.take() {
+            Ok(count) => {
+                if count > 0 {
+                    announcements.last = Instant::now();
+                    announcements.is_pending = true;
+                    self.shared.stats.events.add(count);
+                }
+                Ok(count)
+            }
+            Err(error) => self.give_up_events(&format!("file events have ended ({error})")).map(|()| 1),
+        }
+    }
+
+    /// Looks whether anything was announced or not, and whether the file is still the same.
+    fn safety_tick(&mut self) -> Result<(), String> {
+        self.next_tick = Instant::now() + SAFETY_TICK;
+        self.shared.stats.safety_ticks.add(1);
+        self.check_identity()?;
+        // What was committed while the file could not be looked at is news.
+        let is_back = self.database.is_none() && self.reopen();
+        #[cfg(target_os = "linux")]
+        let was_pending = self.events.as_ref().is_none_or(|announcements| announcements.is_pending);
+        if self.look() {
+            #[cfg(target_os = "linux")]
+            self.judge_events(was_pending)?;
+            self.shared.wake();
+        } else if is_back {
+            self.shared.wake();
+        }
+        Ok(())
+    }
+
+    /// After a change that a safety tick found: was it announced? An event comes before the change is visible, so one
+    /// that was sent is in the queue by now.
+    #[cfg(target_os = "linux")]
+    fn judge_events(&mut self, was_pending: bool) -> Result<(), String> {
+        let Some(last) = self.events.as_ref().map(|announcements| announcements.last) else { return Ok(()) };
+        if was_pending || self.take_events()? > 0 {
+            return Ok(());
+        }
+        self.shared.stats.missed.add(1);
+        if last.elapsed() > SILENCE_MAX || self.shared.stats.missed.get() >= MISSED_MAX {
+            self.give_up_events("commits come without file events")?;
+        }
+        Ok(())
+    }
+
+    fn check_identity(&mut self) -> Result<(), String> {
+        let found = Identity::of(&self.shared.path);
+        match (self.identity, found) {
+            (Some(known), Some(found)) if known != found => {
+                let mut cause = String::from("update watcher died: database file replaced: ");
+                let _infallible = write!(cause, "{}; open the database again", self.shared.path.display());
+                Err(cause)
+            }
+            (None, Some(found)) => {
+                self.identity = Some(found);
+                Ok(())
+            }
+            // Missing for the moment; it may come back as the same file.
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether anything was committed since the last look.
+    fn look(&mut self) -> bool {
+        let Some(database) = &self.database else { return false };
+        match database.look() {
+            Look::Version(version) => {
+                let has_moved = self.seen.is_some_and(|seen| seen != version);
+                self.seen = Some(version);
+                #[cfg(target_os = "linux")]
+                if has_moved && let Some(announcements) = &mut self.events {
+                    announcements.is_pending = false;
+                }
+                has_moved
+            }
+            Look::Busy => false,
+            Look::Broken(_) => {
+                // Whatever happened to the file, subscribers had better look for themselves.
+                self.database = None;
+                self.seen = None;
+                true
+            }
+        }
+    }
+
+    /// Opens the database, if it can be; whether it could. A new connection counts versions from anew.
+    fn reopen(&mut self) -> bool {
+        self.seen = None;
+        self.database = Database::open(&self.shared.path).ok();
+        self.database.is_some()
+    }
+}

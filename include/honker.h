@@ -1,0 +1,60 @@
+/* honker: watching commits to a SQLite file from C.
+ *
+ * These functions are exported by the loadable extension (libhonker_ext.so, libhonker_ext.dylib, honker_ext.dll), which
+ * uses the SQLite of the process it is loaded into: load it into some connection before calling them. Everything else
+ * that honker does is SQL; see reference.yaml.
+ *
+ * Subscribe first, then read the database, then wait: no commit between the read and the wait is missed. A wake says
+ * only that something was committed; several commits may be one wake, and a wake may be for nothing.
+ *
+ * Strings are UTF-8.
+ */
+#ifndef HONKER_H
+#define HONKER_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sqlite3;
+struct sqlite3_api_routines;
+
+/* What SQLite calls when it loads the library. Returns SQLITE_OK_LOAD_PERMANENTLY (256), or SQLITE_ERROR with a message
+ * from SQLite's allocator in *error_message. */
+int sqlite3_honkerext_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);
+
+/* Begins to notice commits to the database at db_path (a path or a file: URI), by any connection of any process. One
+ * watcher thread serves all handles of a file.
+ *
+ * backend: NULL or "" chooses and checks itself; "polling", "kernel" or "shm" by name, an error where it cannot work.
+ * Returns a handle, or NULL with a message in err_buf, cut to err_len bytes with its NUL, unless err_buf is NULL. */
+void *honker_watcher_open(const char *db_path, const char *backend, char *err_buf, uintptr_t err_len);
+
+/* The same with the interval used where commits must be polled for, in milliseconds, more than 0. */
+void *honker_watcher_open_v2(const char *db_path, const char *backend, uint64_t poll_interval_ms, char *err_buf,
+                             uintptr_t err_len);
+
+/* Waits. Returns 1 after a commit since the last call, 0 after timeout_ms, -1 if the watcher is dead (the file was
+ * replaced) or the handle is NULL, -2 after a bug in honker. */
+int honker_watcher_wait(void *handle, uint64_t timeout_ms);
+
+/* A descriptor that is readable when honker_watcher_wait would not wait, for poll, epoll or any event loop; -1 where the
+ * system has none. It belongs to the handle: do not close it. To take a wake, call honker_watcher_wait with timeout 0,
+ * or read the descriptor: native 64-bit numbers, 1 for each wake, 4294967296 or more if the watcher is dead. */
+int honker_watcher_fd(void *handle);
+
+/* Writes what the watcher does and has seen as JSON (mode, path, events, wakes, missed, safety_ticks, subscribers,
+ * death), cut to len bytes with its NUL. Returns the length of the whole text. */
+uintptr_t honker_watcher_stats(void *handle, char *buf, uintptr_t len);
+
+/* Ends a handle; the last of a file joins its watcher thread. NULL is allowed. Not to be called twice, nor while another
+ * thread waits. */
+void honker_watcher_close(void *handle);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
