@@ -61,6 +61,7 @@ class Connection:
     def __init__(self, path: str, module: ModuleType, *, is_query_only: bool = False) -> None:
         self._pid = os.getpid()
         self._module = module
+        self._is_retired = False
         self._raw: sqlite3.Connection | None = _open(path, module)
         try:
             self._configure(is_query_only=is_query_only)
@@ -99,16 +100,20 @@ class Connection:
 
         Raises:
             ForkError: This process inherited the connection.
-            DatabaseClosedError: It is closed.
+            DatabaseClosedError: It is closed, or retired and not in a transaction.
         """
         if self._pid != os.getpid():
             raise ForkError(
                 f"this database was opened in process {self._pid} and is used in its child {os.getpid()}; "
                 "call honker.open() again after the fork"
             )
-        if self._raw is None:
+        if self._raw is None or (self._is_retired and not self._raw.in_transaction):
             raise DatabaseClosedError("Database is closed")
         return self._raw
+
+    def retire(self) -> None:
+        """Refuse all but what is left of a transaction that is open; the first step of closing."""
+        self._is_retired = True
 
     def file_identity(self) -> tuple[int, int] | None:
         """Device and inode of the file that the connection's path leads to now; None while there is none."""
@@ -134,7 +139,7 @@ class Connection:
 
     def roll_back_if_open(self) -> None:
         """Leave no transaction behind; nothing if there is none or the connection is closed."""
-        if self._raw is not None and self.raw.in_transaction:
+        if self._raw is not None and self._raw.in_transaction:
             self.run("ROLLBACK")
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:

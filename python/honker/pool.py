@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import threading
@@ -15,7 +14,7 @@ from honker.connection import Connection, database_path
 from honker.errors import ArgumentOverflowError, DatabaseBusyError, DatabaseClosedError, ForkError, WatcherError
 from honker.extension import extension_info
 from honker.transaction import Transaction, carrier
-from honker.turn import Turn
+from honker.turn import Turn, in_thread
 from honker.types import Parameters, Row, SQLValue, TransactionLike
 from honker.watcher import UpdateEvents, check_watcher_options
 
@@ -51,6 +50,10 @@ class Pool:
         self._is_closed = False
         if watcher_backend is not None:
             self._probe_watcher()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # The constructor may have failed half-way.
+            self.close()
 
     def _probe_watcher(self) -> None:
         """A backend that was asked for by name must work, and say so now rather than when it is first needed."""
@@ -134,7 +137,7 @@ class Pool:
             with self._writer.without_waiting():
                 result = self._writer.scalar(sql, params)
         except DatabaseBusyError:
-            return await asyncio.get_running_loop().run_in_executor(None, self._call_and_give, sql, params)
+            return await in_thread(self._call_and_give, sql, params, otherwise=self._turn.give)
         except BaseException:
             self._turn.give()
             raise
@@ -173,14 +176,15 @@ class Pool:
         raise DatabaseClosedError("Database is closed")
 
     def close(self) -> None:
-        """Close every connection. Idempotent. A transaction that is open in another thread is rolled back."""
+        """Close every connection. Idempotent. A transaction that is open at this moment may still end, as it will."""
         with self._updates_lock:
             self._is_closed = True
             updates = list(self._updates)
         for each in updates:
             each.close()
         self._readers.close()
-        self._writer.close()
+        self._writer.retire()
+        self._turn.when_free(self._writer.close)
 
 
 class _Readers:

@@ -17,7 +17,7 @@ from honker.errors import (
     TransactionNotStartedError,
     from_sqlite,
 )
-from honker.turn import Turn, current_task
+from honker.turn import Turn, current_task, in_thread
 from honker.types import Parameters, Row, SQLValue, TransactionLike
 
 
@@ -64,13 +64,12 @@ class Transaction:
         _ = self._connection.raw
         await self._turn.take_async()
         try:
-            if not self._begin_now():
-                await _Begin(self._connection, self._turn).wait()
-        except asyncio.CancelledError:
-            raise
+            has_begun = self._begin_now()
         except BaseException:
             self._turn.give()
             raise
+        if not has_begun:
+            await _Begin(self._connection, self._turn).wait()
         self._is_active = True
         return self
 
@@ -175,16 +174,18 @@ class _Begin:
     def __init__(self, connection: Connection, turn: Turn) -> None:
         self._connection = connection
         self._turn = turn
+        # Guards the two fields below: exactly one of thread and task undoes.
         self._mutex = threading.Lock()
         self._is_abandoned = False
         self._has_begun = False
 
     async def wait(self) -> None:
-        future = asyncio.get_running_loop().run_in_executor(None, self._begin)
+        """Return with the transaction begun, or raise with neither transaction nor turn."""
+        future = in_thread(self._begin, otherwise=self._turn.give)
         try:
             await asyncio.shield(future)
         except asyncio.CancelledError:
-            future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            future.add_done_callback(_forget)
             with self._mutex:
                 self._is_abandoned = True
                 if self._has_begun:
@@ -195,9 +196,7 @@ class _Begin:
         try:
             self._connection.run("BEGIN IMMEDIATE")
         except BaseException:
-            with self._mutex:
-                if self._is_abandoned:
-                    self._turn.give()
+            self._turn.give()
             raise
         with self._mutex:
             self._has_begun = True
@@ -209,6 +208,12 @@ class _Begin:
             self._connection.roll_back_if_open()
         finally:
             self._turn.give()
+
+
+def _forget(future: asyncio.Future[None]) -> None:
+    """Nobody is left to hear of a failure; without this asyncio would complain that nobody asked."""
+    if not future.cancelled():
+        future.exception()
 
 
 class _Joined:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from honker.errors import DatabaseBusyError, NestedTransactionError
 
@@ -25,6 +26,7 @@ _NESTED: Final = (
     "pass it as tx=, or leave its with block first"
 )
 
+T = TypeVar("T")
 Task: TypeAlias = "asyncio.Task[Any]"
 
 
@@ -34,6 +36,15 @@ def current_task() -> Task | None:
         return asyncio.current_task()
     except RuntimeError:
         return None
+
+
+def in_thread(function: Callable[..., T], *args: Any, otherwise: Callable[[], None]) -> asyncio.Future[T]:
+    """Run in a thread what gives the turn back itself when it ends; ``otherwise`` runs if it cannot even begin."""
+    try:
+        return asyncio.get_running_loop().run_in_executor(None, function, *args)
+    except BaseException:
+        otherwise()
+        raise
 
 
 class _Holder(NamedTuple):
@@ -71,10 +82,11 @@ class Turn:
     """A fair lock that both threads and tasks can wait for, and that refuses to be waited for by its holder."""
 
     def __init__(self) -> None:
-        # Guards the two fields below; never held while waiting.
+        # Guards the fields below; never held while waiting.
         self._mutex = threading.Lock()
         self._holder: _Holder | None = None
         self._waiters: deque[_Waiter] = deque()
+        self._farewell: Callable[[], None] | None = None
 
     @property
     def is_mine(self) -> bool:
@@ -141,6 +153,17 @@ class Turn:
         with self._mutex:
             self._pass_on()
 
+    def when_free(self, farewell: Callable[[], None]) -> None:
+        """Run something as soon as nobody holds the turn or waits for it: now, or when the last one gives it."""
+        with self._mutex:
+            self._farewell = farewell
+            self._say_farewell()
+
+    def _say_farewell(self) -> None:
+        if self._holder is None and self._farewell is not None:
+            farewell, self._farewell = self._farewell, None
+            farewell()
+
     def _take_if_free(self, holder: _Holder) -> bool:
         if self._holder is not None:
             return False
@@ -167,3 +190,4 @@ class Turn:
             if waiter.grant():
                 self._holder = waiter.holder
                 return
+        self._say_farewell()
