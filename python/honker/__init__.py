@@ -35,6 +35,8 @@ from honker.errors import (
     InterruptedStatementError,
     InvalidArgumentError,
     InvalidPayloadError,
+    LeadershipLost,
+    LockHeld,
     MalformedRowError,
     NestedTransactionError,
     NotBootstrappedError,
@@ -48,7 +50,12 @@ from honker.errors import (
 )
 from honker.extension import EXTENSION_ENTRYPOINT, connect, extension_info, load_extension
 from honker.job import Job
+from honker.lock import Lock
+from honker.pubsub import Listener, Notification
 from honker.queue import Queue
+from honker.schedule import CronSchedule, crontab, every_s
+from honker.scheduler import Scheduler
+from honker.stream import Event, Stream, StreamSubscription
 from honker.transaction import Transaction
 from honker.watcher import UpdateEvents
 
@@ -58,6 +65,7 @@ __all__ = [
     "ArgumentOverflowError",
     "Claims",
     "ConstraintError",
+    "CronSchedule",
     "Database",
     "DatabaseBusyError",
     "DatabaseClosedError",
@@ -67,6 +75,7 @@ __all__ = [
     "DatabaseIOError",
     "DatabaseOpenError",
     "DatabaseReadOnlyError",
+    "Event",
     "ExtensionNotFoundError",
     "ExtensionUnsupportedError",
     "ForkError",
@@ -76,13 +85,21 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidPayloadError",
     "Job",
+    "LeadershipLost",
+    "Listener",
+    "Lock",
+    "LockHeld",
     "MalformedRowError",
     "NestedTransactionError",
     "NotBootstrappedError",
+    "Notification",
     "Queue",
     "QueueConflictError",
     "SQLiteTooOldError",
+    "Scheduler",
     "SchemaTooNewError",
+    "Stream",
+    "StreamSubscription",
     "Transaction",
     "TransactionNotStartedError",
     "UnexpectedRowsError",
@@ -90,6 +107,8 @@ __all__ = [
     "UpdateEvents",
     "WatcherError",
     "connect",
+    "crontab",
+    "every_s",
     "extension_info",
     "load_extension",
     "open",

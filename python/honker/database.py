@@ -9,12 +9,18 @@ import threading
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
-from honker.errors import QueueConflictError
+from honker import payload as payloads
+from honker.errors import InvalidArgumentError, QueueConflictError
+from honker.lock import Lock
 from honker.pool import Pool
+from honker.pubsub import FALLBACK_POLL_S, Listener
 from honker.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
-from honker.types import Seconds, TransactionLike
+from honker.stream import Stream
+from honker.types import Seconds, TransactionLike, optional_seconds, seconds
 
 MAX_READERS: Final = 8
+
+_INT64_MAX: Final = 2**63 - 1
 
 
 class Database(Pool):
@@ -37,7 +43,9 @@ class Database(Pool):
     ) -> None:
         super().__init__(path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3)
         self._queues: dict[str, Queue] = {}
-        self._queues_lock = threading.Lock()
+        self._streams: dict[str, Stream] = {}
+        # Guards the two fields above.
+        self._handles_lock = threading.Lock()
         try:
             self.call("SELECT honker_bootstrap()")
         except BaseException:
@@ -69,7 +77,7 @@ class Database(Pool):
         Raises:
             QueueConflictError: It was already opened with other options; one that is not given counts as its default.
         """
-        with self._queues_lock:
+        with self._handles_lock:
             known = self._queues.get(name)
             if known is not None and visibility_timeout_s is None and max_attempts is None:
                 return known
@@ -88,6 +96,117 @@ class Database(Pool):
                 f"not {_options(wanted)}; open it with the same options, or with none"
             )
         return known
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that topic. Runs no SQL, so it may be called anywhere, in a transaction too.
+
+        Args:
+            name: Non-empty text, at most 255 UTF-8 bytes.
+
+        Returns:
+            The same object for the same name.
+        """
+        with self._handles_lock:
+            return self._streams.setdefault(name, Stream(self, name))
+
+    def notify(self, channel: str, payload: Any, tx: TransactionLike = None) -> int:
+        """Notify the listeners of a channel.
+
+        Args:
+            channel: Non-empty text, at most 255 UTF-8 bytes.
+            payload: Anything JSON can carry.
+            tx: The transaction to notify in: listeners hear of it if and only if that commits.
+
+        Returns:
+            The notification's id.
+
+        Raises:
+            InvalidPayloadError: The payload has no JSON form.
+
+        Source: SQL ``notify``.
+        """
+        notification_id: int = self.call("SELECT notify(?, ?)", channel, payloads.encode(payload), tx=tx)
+        return notification_id
+
+    async def anotify(self, channel: str, payload: Any) -> int:
+        """As `notify`, without blocking the event loop."""
+        notification_id: int = await self.acall("SELECT notify(?, ?)", channel, payloads.encode(payload))
+        return notification_id
+
+    def listen(self, channel: str, fallback_poll_s: float | None = FALLBACK_POLL_S) -> Listener:
+        """The notifications of a channel from now on, for ``for`` and ``async for``; see `honker.Listener`.
+
+        Args:
+            channel: Non-empty text, at most 255 UTF-8 bytes.
+            fallback_poll_s: Seconds after which it looks even if nothing woke it; None never does.
+        """
+        return Listener(self, channel, fallback_poll_s)
+
+    def prune_notifications(
+        self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
+    ) -> int:
+        """Delete notifications of all channels. Sending does so by itself with those older than a day.
+
+        Args:
+            older_than_s: Delete what is older.
+            max_keep: Delete all but the newest so many.
+            tx: A transaction to delete them in.
+
+        Returns:
+            How many were deleted: those that either applies to.
+
+        Raises:
+            InvalidArgumentError: ``max_keep`` is negative.
+
+        Source: SQL ``honker_notification_prune``.
+        """
+        if max_keep is not None and max_keep < 0:
+            raise InvalidArgumentError(f"max_keep must not be negative, and is {max_keep}")
+        if max_keep is not None and max_keep > _INT64_MAX:
+            max_keep = None  # More than there can be.
+        if older_than_s is None and max_keep is None:
+            return 0
+        age_s = optional_seconds(older_than_s, "older_than_s")
+        count: int = self.call("SELECT honker_notification_prune(?, ?)", age_s, max_keep, tx=tx)
+        return count
+
+    def lock(self, name: str, ttl: Seconds = 60, owner: str | None = None) -> Lock:
+        """A named lock, for ``with`` and ``async with``; see `honker.Lock`. Runs no SQL.
+
+        Args:
+            name: Non-empty text, at most 255 UTF-8 bytes.
+            ttl: Seconds it is held for, more than 0.
+            owner: Who asks for it; None makes up somebody new.
+        """
+        return Lock(self, name, ttl, owner)
+
+    def try_rate_limit(self, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
+        """Count one use of ``name``, unless its window is full.
+
+        Args:
+            name: Non-empty text, at most 255 UTF-8 bytes.
+            limit: Uses in a window, more than 0.
+            per: The window's length in seconds, more than 0. Windows begin at multiples of it.
+            tx: A transaction to count it in.
+
+        Returns:
+            Whether it was counted. Around a window's end, up to twice ``limit`` uses may fall into one length of it.
+
+        Raises:
+            InvalidArgumentError: ``limit`` or ``per`` is not positive.
+
+        Source: SQL ``honker_rate_limit_try``.
+        """
+        return bool(self.call("SELECT honker_rate_limit_try(?, ?, ?)", name, limit, seconds(per, "per"), tx=tx))
+
+    def sweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
+        """Delete the windows that began longer ago; how many. New windows do so with some that have ended.
+
+        Source: SQL ``honker_rate_limit_sweep``.
+        """
+        age_s = seconds(older_than_s, "older_than_s")
+        count: int = self.call("SELECT honker_rate_limit_sweep(?)", age_s, tx=tx)
+        return count
 
     def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
         """Remove a job of any queue, waiting or leased. Whether there was one.

@@ -36,6 +36,14 @@ class QueueConflictError(HonkerError, ValueError):
     """A queue was already opened with other options; open it once, or with the same options."""
 
 
+class LockHeld(HonkerError):
+    """Somebody else holds the lock; try again later."""
+
+
+class LeadershipLost(HonkerError):
+    """This scheduler's leadership was lost: its lock lapsed, or another scheduler holds it."""
+
+
 class ForkError(HonkerError, RuntimeError):
     """A handle was opened before a fork and used in the child; open the database again in the child."""
 

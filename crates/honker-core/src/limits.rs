@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::clock::Span;
 
-/// Bytes of UTF-8 in a name: queue, worker, topic, key, consumer, channel, lock, rate limit, schedule. Names are
+/// Bytes of UTF-8 in a name: queue, worker, topic, consumer, channel, lock, rate limit, schedule. Names are
 /// index keys: each page of an index holds fewer of them the longer they are.
 pub const NAME_MAX_BYTES: usize = 255;
 

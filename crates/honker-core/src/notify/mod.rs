@@ -1,9 +1,10 @@
 //! Notifications: rows on a channel, for listeners that are there.
 
 use rusqlite::{Connection, params};
+use serde::Serialize;
 
 use crate::Result;
-use crate::clock::Instant;
+use crate::clock::{Instant, Span};
 use crate::limits::{NOTIFICATION_PRUNE_EVERY, NOTIFICATION_PRUNE_MAX, NOTIFICATION_RETENTION};
 
 /// Adds a notification and returns its id.
@@ -22,4 +23,53 @@ pub fn notify(conn: &Connection, channel: &str, payload: &str) -> Result<i64> {
         conn.prepare_cached(include_str!("prune.sql"))?.execute(params![before, NOTIFICATION_PRUNE_MAX])?;
     }
     Ok(id)
+}
+
+/// A notification.
+#[derive(Debug, Serialize)]
+pub struct Notification {
+    /// Its id; grows over all channels together.
+    pub id: i64,
+    /// The channel's name.
+    pub channel: String,
+    /// The payload as stored.
+    pub payload: String,
+    /// When it was sent.
+    pub created_at: Option<Instant>,
+}
+
+/// Notifications of the channel after `id`, in order; at most `limit`, all of them when it is negative. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
+pub fn read_since(conn: &Connection, channel: &str, id: i64, limit: i64) -> Result<Vec<Notification>> {
+    let mut statement = conn.prepare_cached(include_str!("read_since.sql"))?;
+    let notifications = statement.query_map(params![channel, id, limit], |row| {
+        Ok(Notification {
+            id: row.get(0)?,
+            channel: row.get(1)?,
+            payload: row.get(2)?,
+            created_at: Instant::from_stored(row.get_ref(3)?),
+        })
+    })?;
+    Ok(notifications.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The id of the channel's newest notification; 0 when there is none. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn last_id(conn: &Connection, channel: &str) -> Result<i64> {
+    let id: Option<i64> = conn.prepare_cached(include_str!("last_id.sql"))?.query_row([channel], |row| row.get(0))?;
+    Ok(id.unwrap_or(0))
+}
+
+/// Deletes the notifications of all channels that are older than `age`, and those beyond the newest `keep`; how many.
+/// One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn prune(conn: &Connection, age: Option<Span>, keep: Option<i64>) -> Result<usize> {
+    let before = age.map(|age| Instant::from_ms(Instant::now().as_ms().saturating_sub(age.as_ms())));
+    Ok(conn.prepare_cached(include_str!("prune_all.sql"))?.execute(params![before, keep])?)
 }

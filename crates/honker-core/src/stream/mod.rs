@@ -65,3 +65,31 @@ pub fn get_offset(conn: &Connection, consumer: &str, topic: &str) -> Result<i64>
     let mut statement = conn.prepare_cached(include_str!("get_offset.sql"))?;
     Ok(statement.query_row([consumer, topic], |row| row.get(0)).optional()?.unwrap_or(0))
 }
+
+/// The offset after which the events created at or after `since` follow, in any topic. Reads only.
+///
+/// A binary search over the offsets, since the time has no index: a few dozen seeks in any log. It relies on times that
+/// grow with offsets; where the clock was set back, it may return an earlier offset and so replay too much, or, within
+/// the stretch that was written twice, a later one.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn offset_at(conn: &Connection, since: Instant) -> Result<i64> {
+    let mut bounds = conn.prepare_cached(include_str!("bounds.sql"))?;
+    let (first, last): (Option<i64>, Option<i64>) = bounds.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(mut low), Some(last)) = (first, last) else { return Ok(0) };
+    // Everything before `low` is older than `since`; nothing from `high` on is.
+    let mut high = last.saturating_add(1);
+    let mut probe = conn.prepare_cached(include_str!("probe.sql"))?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = probe
+            .query_row(params![middle, high], |row| Ok((row.get::<_, i64>(0)?, Instant::from_stored(row.get_ref(1)?))));
+        match found.optional()? {
+            Some((offset, created_at)) if created_at.is_none_or(|at| at < since) => low = offset + 1,
+            // The event found is young enough, or there is none between the middle and `high`.
+            Some(_) | None => high = middle,
+        }
+    }
+    Ok(low - 1)
+}

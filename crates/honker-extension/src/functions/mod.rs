@@ -1,6 +1,7 @@
 //! The table of every SQL function. What each does for its callers is written down once, in `reference.yaml`.
 
 mod locks;
+mod notifications;
 mod queues;
 mod results;
 mod schedules;
@@ -145,8 +146,13 @@ static FUNCTIONS: &[Function] = {
         row("honker_result_get",           &[1],       Read,       results::get),
         row("honker_result_sweep",         &[0],       Statement,  results::sweep),
 
-        row("notify",                      &[2],       Transition, streams::notify),
+        row("notify",                      &[2],       Transition, notifications::notify),
+        row("honker_notification_read_since", &[3],    Read,       notifications::read_since),
+        row("honker_notification_last_id", &[1],       Read,       notifications::last_id),
+        row("honker_notification_prune",   &[2],       Statement,  notifications::prune),
         row("honker_stream_publish",       &[3],       Statement,  streams::publish),
+        row("honker_stream_publish_many",  &[2],       Transition, streams::publish_many),
+        row("honker_stream_offset_at",     &[1],       Read,       streams::offset_at),
         row("honker_stream_read_since",    &[3],       Read,       streams::read_since),
         row("honker_stream_save_offset",   &[3],       Statement,  streams::save_offset),
         row("honker_stream_get_offset",    &[2],       Read,       streams::get_offset),

@@ -1,13 +1,25 @@
-//! Stream and notification functions.
+//! Stream functions.
 
-use honker_core::{Result, notify as notifications, stream};
+use honker_core::{Error, Result, stream};
 use rusqlite::Connection;
 
 use super::Output;
 use crate::arguments::Arguments;
 
-pub fn notify(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    notifications::notify(conn, arguments.name(0, "channel")?, arguments.text(1, "payload")?).map(Output::from)
+/// Events as their publisher lists them: a key or none, and the payload's text.
+type NewEvents = Vec<(Option<String>, String)>;
+
+pub fn publish_many(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let topic = arguments.name(0, "topic")?;
+    let events: NewEvents = serde_json::from_str(arguments.text(1, "events_json")?).map_err(|error| {
+        Error::invalid("events_json", format!("is not a JSON array of [key or null, payload text] pairs: {error}"))
+    })?;
+    let offsets = events.iter().map(|(key, payload)| stream::publish(conn, topic, key.as_deref(), payload));
+    Ok(Output::json(&offsets.collect::<Result<Vec<_>>>()?))
+}
+
+pub fn offset_at(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    stream::offset_at(conn, arguments.instant(0, "since_unix")?).map(Output::from)
 }
 
 pub fn publish(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
