@@ -66,7 +66,7 @@ python-test: setup build ## Test everything else, through the built extension
 	$(BIN)/python -m pytest $(ARGS)
 
 demo: setup build ## Hash the files of DIR with two workers, one of which is killed
-	$(BIN)/python examples/hash_files.py $(DIR)
+	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
 
 bench: setup build ## Measure enqueue and claim
 	$(BIN)/python bench/enqueue_claim.py $(ARGS)

@@ -13,7 +13,7 @@
 //! leases lapse early and the attempt number keeps the late holder from settling; if it jumps back, they last longer.
 
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use serde::Serialize;
 
 use super::dead::bury;
@@ -59,42 +59,28 @@ pub struct ClaimedJob {
     pub last_error: Option<String>,
 }
 
-/// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
+/// What a claim could take, asked without the write lock.
 ///
-/// May return none while work waits behind more than [`BURIED_PER_CLAIM`] dead rows; [`next_claim_at`] then still
-/// says "now".
-///
-/// # Errors
-/// Whatever SQLite reports.
-pub fn claim(conn: &Connection, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
-    let now = Instant::now();
-    let outlook = Outlook::of(conn, claim.queue)?;
-    if claim.n == 0 || outlook.is_paused {
-        return Ok(Vec::new());
-    }
-    if outlook.first_lapse.is_some_and(|at| at <= now) {
-        requeue_lapsed(conn, claim.queue, now)?;
-    }
-    let lease_end = Instant::end_of_lease(claim.lease);
-    let mut batch = Batch { claim, now, lease_end, jobs: Vec::new(), bytes: 0, buried: 0 };
-    // An empty BLOB: above every number and text.
-    let mut below = Some(Value::Blob(Vec::new()));
-    while let Some(level) = &below
-        && batch.has_room()
-    {
-        below = batch.take(conn, level)?;
-    }
-    Ok(batch.jobs)
+/// A worker that is woken by somebody else's commit asks this first, and takes the write lock only if there is something
+/// to take. What it learns is a hint: the claim looks again under the lock.
+pub struct Prospect {
+    /// The first level with a due job, if any.
+    due: Option<Value>,
 }
 
-/// Whether a claim could return something now. Reads only: a worker that is woken by somebody else's commit asks this
-/// before it takes the write lock.
+/// What a claim could take now, if anything. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn is_claimable(conn: &Connection, queue: &str) -> Result<bool> {
-    let earliest = next_claim_at(conn, queue)?;
-    Ok(earliest.is_some_and(|at| at <= Instant::now()))
+pub fn prospect(conn: &Connection, queue: &str) -> Result<Option<Prospect>> {
+    let outlook = Outlook::of(conn, queue)?;
+    if outlook.is_paused {
+        return Ok(None);
+    }
+    let now = Instant::now();
+    let walk = walk_levels(conn, queue, outlook.highest, now)?;
+    let has_lapsed = outlook.first_lapse.is_some_and(|at| at <= now);
+    Ok((has_lapsed || walk.due.is_some()).then_some(Prospect { due: walk.due }))
 }
 
 /// The earliest instant at which a claim could return something: "now" for work that is due or overdue, `None` when
@@ -108,16 +94,47 @@ pub fn next_claim_at(conn: &Connection, queue: &str) -> Result<Option<Instant>> 
         return Ok(None);
     }
     let now = Instant::now();
-    let mut earliest = outlook.first_lapse;
-    let mut level = outlook.highest;
-    while let Some(Level { priority, first_due }) = level {
-        earliest = [earliest, first_due].into_iter().flatten().min();
-        if earliest.is_some_and(|at| at <= now) {
-            break;
-        }
-        level = Level::below(conn, queue, &priority)?;
+    if outlook.first_lapse.is_some_and(|at| at <= now) {
+        return Ok(Some(now));
     }
-    Ok(earliest.map(|at| at.max(now)))
+    let walk = walk_levels(conn, queue, outlook.highest, now)?;
+    Ok([outlook.first_lapse, walk.first_due].into_iter().flatten().min().map(|at| at.max(now)))
+}
+
+/// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
+///
+/// A prospect saves it from stepping again over levels that had nothing due; a job that became due in one of them
+/// meanwhile is for the next claim. May return none while work waits behind more than [`BURIED_PER_CLAIM`] dead rows;
+/// [`next_claim_at`] then still says "now".
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn claim(conn: &Connection, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
+    let now = Instant::now();
+    let mut outlook = Outlook::of(conn, claim.queue)?;
+    if claim.n == 0 || outlook.is_paused {
+        return Ok(Vec::new());
+    }
+    let mut hint = prospect.due;
+    if outlook.first_lapse.is_some_and(|at| at <= now) {
+        requeue_lapsed(conn, claim.queue, now)?;
+        // What has come back may be due anywhere.
+        outlook = Outlook::of(conn, claim.queue)?;
+        hint = None;
+    }
+    let mut due = match (outlook.highest, hint) {
+        (Some(highest), Some(hint)) if !highest.is_due(now) => Some(hint),
+        (highest, _) => walk_levels(conn, claim.queue, highest, now)?.due,
+    };
+    let lease_end = Instant::end_of_lease(claim.lease);
+    let mut batch = Batch { claim, now, lease_end, jobs: Vec::new(), bytes: 0, buried: 0 };
+    while let Some(level) = due
+        && let Some(undue) = batch.take(conn, &level)?
+    {
+        let below = Level::below(conn, claim.queue, &undue)?;
+        due = walk_levels(conn, claim.queue, below, now)?.due;
+    }
+    Ok(batch.jobs)
 }
 
 /// What a claim would meet first.
@@ -152,14 +169,50 @@ struct Level {
 }
 
 impl Level {
+    fn is_due(&self, now: Instant) -> bool {
+        self.first_due.is_some_and(|at| at <= now)
+    }
+
     /// The next one down.
     fn below(conn: &Connection, queue: &str, priority: &Value) -> Result<Option<Self>> {
         let mut statement = conn.prepare_cached(include_str!("claim_level.sql"))?;
-        let level = statement.query_row(params![queue, priority], |row| {
+        Self::query(&mut statement, queue, priority)
+    }
+
+    fn query(statement: &mut Statement<'_>, queue: &str, below: &Value) -> Result<Option<Self>> {
+        let level = statement.query_row(params![queue, below], |row| {
             Ok(Self { priority: row.get(0)?, first_due: Instant::from_stored(row.get_ref(1)?) })
         });
         Ok(level.optional()?)
     }
+}
+
+/// The end of a walk down the levels: the first one with a due job, or else when the first job of any becomes due.
+struct Walk {
+    due: Option<Value>,
+    first_due: Option<Instant>,
+}
+
+/// Walks down from a level to the first with a due job: one seek for each on the way, and no row is read.
+fn walk_levels(conn: &Connection, queue: &str, start: Option<Level>, now: Instant) -> Result<Walk> {
+    let mut walk = Walk { due: None, first_due: None };
+    let mut level = start;
+    let mut statement = None;
+    while let Some(here) = level {
+        walk.first_due = [walk.first_due, here.first_due].into_iter().flatten().min();
+        if here.is_due(now) {
+            walk.due = Some(here.priority);
+            break;
+        }
+        if statement.is_none() {
+            statement = Some(conn.prepare_cached(include_str!("claim_level.sql"))?);
+        }
+        level = match &mut statement {
+            Some(statement) => Level::query(statement, queue, &here.priority)?,
+            None => None,
+        };
+    }
+    Ok(walk)
 }
 
 /// Makes jobs whose lease has lapsed wait again, or buries those that have no attempt or no time left.
@@ -211,38 +264,46 @@ impl Batch<'_> {
         self.jobs.len() < self.claim.n && self.bytes < CLAIM_MAX_BYTES && self.buried < BURIED_PER_CLAIM
     }
 
-    /// Takes or buries due jobs of the levels below one; the level to go on below, if there may be more.
+    /// Takes or buries due jobs from a level on downwards, and as many as there is room for; the level of the first job
+    /// that is not due, if it came to one.
     ///
-    /// The rows are read to the end before any is changed: changing a row moves it in the index being walked.
-    fn take(&mut self, conn: &Connection, below: &Value) -> Result<Option<Value>> {
-        let wanted = self.claim.n - self.jobs.len();
-        let (due, undue_level) = self.read_due(conn, below, wanted)?;
-        let is_full = due.len() == wanted;
-        for row in due {
-            match row {
-                Due::Job(job) => {
-                    conn.prepare_cached(include_str!("claim_take.sql"))?.execute(params![
-                        job.id,
-                        self.claim.worker_id,
-                        self.lease_end
-                    ])?;
-                    self.jobs.push(job);
-                }
-                Due::Dead(id, cause) => {
-                    bury(conn, id, &cause)?;
-                    self.buried += 1;
-                }
+    /// The rows are read to the end before any is changed: changing a row moves it in the index being walked. What was
+    /// taken or buried is gone from the index, so the same walk then goes on where it stopped.
+    fn take(&mut self, conn: &Connection, level: &Value) -> Result<Option<Value>> {
+        while self.has_room() {
+            let wanted = self.claim.n - self.jobs.len();
+            let (due, undue) = self.read_due(conn, level, wanted)?;
+            let is_full = due.len() == wanted;
+            for row in due {
+                self.take_one(conn, row)?;
+            }
+            if undue.is_some() || !is_full {
+                return Ok(undue);
             }
         }
-        // What was taken or buried is gone from the index, so the same walk goes on where it stopped.
-        Ok(undue_level.or_else(|| is_full.then(|| below.clone())))
+        Ok(None)
+    }
+
+    fn take_one(&mut self, conn: &Connection, row: Due) -> Result<()> {
+        match row {
+            Due::Job(job) => {
+                let mut statement = conn.prepare_cached(include_str!("claim_take.sql"))?;
+                statement.execute(params![job.id, self.claim.worker_id, self.lease_end])?;
+                self.jobs.push(job);
+            }
+            Due::Dead(id, cause) => {
+                bury(conn, id, &cause)?;
+                self.buried += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Due rows in claim order, and the level of the first row that is not due, beyond which nothing was read.
-    fn read_due(&mut self, conn: &Connection, below: &Value, wanted: usize) -> Result<(Vec<Due>, Option<Value>)> {
+    fn read_due(&mut self, conn: &Connection, level: &Value, wanted: usize) -> Result<(Vec<Due>, Option<Value>)> {
         let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
         let mut statement = conn.prepare_cached(include_str!("claim_waiting.sql"))?;
-        let mut rows = statement.query(params![self.claim.queue, below, limit])?;
+        let mut rows = statement.query(params![self.claim.queue, level, limit])?;
         let mut due = Vec::new();
         while self.bytes < CLAIM_MAX_BYTES
             && let Some(row) = rows.next()?

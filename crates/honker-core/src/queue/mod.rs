@@ -10,7 +10,7 @@ mod pause;
 mod settle;
 mod sweep;
 
-pub use claim::{Claim, ClaimedJob, claim, is_claimable, next_claim_at};
+pub use claim::{Claim, ClaimedJob, Prospect, claim, next_claim_at, prospect};
 pub use enqueue::{NewJob, enqueue};
 pub use inspect::{LiveJob, get_job};
 pub use pause::{pause, resume};

@@ -62,8 +62,10 @@ pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outpu
         lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
     };
     let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
-    let jobs =
-        if queue::is_claimable(conn, queue)? { atomically(conn, || queue::claim(conn, &claim))? } else { Vec::new() };
+    let jobs = match queue::prospect(conn, queue)? {
+        Some(prospect) => atomically(conn, || queue::claim(conn, &claim, prospect))?,
+        None => Vec::new(),
+    };
     if is_detailed {
         let detailed = jobs.iter().map(|job| DetailedJob { job, queue, worker_id });
         return Ok(Output::json(&detailed.collect::<Vec<_>>()));

@@ -1,0 +1,208 @@
+"""honker at work: hash the files of a directory, and lose nothing when a worker is killed.
+
+    python examples/hash_files.py [DIR]
+
+One process walks the directory; in transactions it inserts a row for each file and enqueues a job for it. Two worker
+processes hash the files and write digest and ack in one transaction. Half-way one of them is killed, and others take
+over its leases. In the end every digest is compared with one computed directly.
+
+This file tells the story; its parts are in `hashing/`, and `hashing/worker.py` is the one to read first.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import os
+import sqlite3
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+import honker
+from hashing import report, store
+from hashing.crew import Crew, DemoError
+
+try:
+    from tqdm import tqdm
+except ImportError:
+    sys.exit("the demo shows its progress with tqdm, which is missing: pip install 'honker[demo]'")
+
+FAULTY, INTERRUPTED = 1, 130
+TICK_S = 0.005
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    print(f"files of {options.directory}, database {options.database}", flush=True)
+    try:
+        is_well = hash_files(options)
+    except KeyboardInterrupt:
+        again = "run the same command again" + (" without --fresh" if options.fresh else "")
+        print(f"\ninterrupted; {again} to continue. The database: {options.database}")
+        return INTERRUPTED
+    except (DemoError, honker.HonkerError) as error:
+        print(f"FAULT: {error}. The database: {options.database}")
+        return FAULTY
+    if not is_well:
+        print(f"\nNOT WELL; see above. The database: {options.database}")
+        return FAULTY
+    if options.is_temporary:
+        delete(options.database)
+        print("\nall is well; the database is deleted (--database keeps it)")
+    else:
+        print("\nall is well; --fresh begins anew")
+    return 0
+
+
+def hash_files(options):
+    """The whole demo; whether all is well."""
+    with honker.open(options.database) as db:
+        store.create_table(db)
+        started_ns = time.time_ns()
+        with Crew(options.database, options.lease) as crew:
+            done_before = store.done_count(db)
+            crew.hire()
+            crew.hire()
+            walked = crew.send_walker(options.directory, options.limit)
+            show_walk(walked)
+            if walked.known + walked.new == 0:
+                raise DemoError(f"there is no file to hash in {options.directory}")
+            casualty = follow(db, crew, done_before, walked.known + walked.new)
+        files = store.files(db)
+        verdicts = report.verify(files, lambda rows: tqdm(rows, desc="compare", unit="file", disable=None))
+        return report.show(db, files, verdicts, casualty, started_ns)
+
+
+def show_walk(walked):
+    skipped = ", ".join(f"{count:,} x {reason}" for reason, count in sorted(walked.skipped.items()))
+    print(
+        f"{walked.new:,} new files, {walked.known:,} of an earlier run; passed over: {skipped or 'nothing'}", flush=True
+    )
+
+
+def follow(db, crew, done_before, total):
+    """Show the progress until no job is left, and kill a worker half-way; the casualty, if there was one."""
+    casualty = None
+    half_way = (done_before + total) / 2
+    updates = db.update_events()
+    with tqdm(total=total, initial=done_before, desc="hash", unit="file", disable=None) as bar:
+        while not is_over(db, crew):
+            crew.check()
+            looked_at = time.monotonic()
+            done = store.done_count(db)
+            bar.update(done - bar.n)
+            if casualty is None and done >= half_way:
+                casualty = kill_a_worker(db, crew, done)
+                updates.wait(TICK_S)
+            else:
+                # Counting takes longer the more files there are, and should not take more than a tenth of the time.
+                time.sleep(max(TICK_S, 10 * (time.monotonic() - looked_at)))
+        bar.update(store.done_count(db) - bar.n)
+    return casualty
+
+
+def is_over(db, crew):
+    # In this order: with the walker gone no job can come that was not there to be counted.
+    return not crew.is_walking and store.job_counts(db)[0] == 0
+
+
+def kill_a_worker(db, crew, done):
+    """SIGKILL the worker that holds the most leases, and hire another; None if there is no such worker.
+
+    The transaction holds the write lock, so that nobody can claim or ack meanwhile: the leases that are seen here are
+    those that the worker dies with.
+    """
+    with db.transaction() as tx:
+        leases = {worker_id: held for worker_id, held in store.leases(tx).items() if worker_id in crew.workers}
+        if not leases:
+            return None
+        worker_id = max(leases, key=lambda worker_id: len(leases[worker_id]))
+        pid = crew.kill(worker_id)
+    successor = crew.hire()
+    casualty = report.Casualty(worker_id, pid, leases[worker_id], done)
+    tqdm.write(f"killed {worker_id} (pid {pid}), which held {len(casualty.job_ids)} leases; hired {successor}")
+    return casualty
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        description=(
+            "Hash the files of a directory with two workers, one of which is killed half-way, and compare every digest "
+            "with one computed directly."
+        ),
+        epilog=(
+            "Exit codes: 0 all is well, 1 a file is missing, wrong or acknowledged twice, 2 usage, "
+            "130 interrupted (Ctrl-C); the same command then continues."
+        ),
+    )
+    parser.add_argument("directory", metavar="DIR", nargs="?", help=f"the directory (default: {default_directory()})")
+    parser.add_argument("--limit", type=int, default=5000, help="hash at most so many files, 0 for all (default: 5000)")
+    parser.add_argument(
+        "--database",
+        metavar="PATH",
+        help="the database file, kept for later runs (default: one for this directory in the system's temporary "
+        "directory, deleted when all is well)",
+    )
+    parser.add_argument("--fresh", action="store_true", help="do not continue an earlier run, delete its database")
+    parser.add_argument(
+        "--lease", type=float, default=2, metavar="SECONDS", help="how long a claim is leased for (default: 2)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        complete(options)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def complete(options):
+    """Fill in the defaults that depend on each other, and refuse what cannot work."""
+    options.directory = os.path.realpath(options.directory or default_directory())
+    options.is_temporary = options.database is None
+    options.database = options.database or default_database(options.directory)
+    if not os.path.isdir(options.directory):
+        raise ValueError(f"{options.directory} is not a directory")
+    if options.limit < 0:
+        raise ValueError(f"--limit is {options.limit}; it must be 0 or more")
+    if options.lease <= 0:
+        raise ValueError(f"--lease is {options.lease}; it must be positive")
+    refuse_foreign(options.database)
+    if options.fresh:
+        delete(options.database)
+
+
+def default_directory():
+    """Some thousand files that every machine has."""
+    shared = "/usr/share"
+    return shared if os.path.isdir(shared) else sysconfig.get_path("stdlib")
+
+
+def default_database(directory):
+    """The same for the same directory and user, so that a second run finds what an interrupted one left."""
+    name = hashlib.sha256(f"{os.getuid()} {directory}".encode(errors="surrogateescape")).hexdigest()[:12]
+    return os.path.join(tempfile.gettempdir(), f"honker-demo-{name}.db")
+
+
+def refuse_foreign(database):
+    """An application's database might have a table `files` too, and --fresh would delete it all."""
+    if not os.path.exists(database):
+        return
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) NOT IN ('_honker', 'sqlite_')"
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as conn:
+            tables = {name for (name,) in conn.execute(sql)}
+    except sqlite3.Error as error:
+        raise ValueError(f"{database} cannot be used as the database: {error}") from error
+    if tables - {"files"}:
+        raise ValueError(f"{database} is no database of this demo: it has the tables {sorted(tables)}")
+
+
+def delete(database):
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        Path(database + suffix).unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

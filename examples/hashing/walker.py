@@ -1,0 +1,54 @@
+"""The walker: a process that registers the files of a directory, each together with the job to hash it."""
+
+import itertools
+import random
+import time
+from typing import NamedTuple
+
+import honker
+
+from . import store
+from .files import Walk
+
+FILES_PER_COMMIT = 100
+# The last files come one by one, when the workers have caught up: only then is a job's latency that of waking a
+# worker, and not that of the jobs before it.
+TRICKLED = 200
+TRICKLE_PAUSE_S = (0.005, 0.015)
+
+
+class Walked(NamedTuple):
+    """How many files are registered, how many will be, and how many things were passed over, by reason."""
+
+    known: int
+    new: int
+    skipped: dict[str, int]
+
+
+def run(database, directory, limit, lease_s, announce):
+    """Walk, send `Walked` through the pipe, then register the files."""
+    with honker.open(database) as db:
+        queue = store.queue(db, lease_s)
+        walk = Walk(directory, database)
+        found = list(itertools.islice(walk, limit or None))
+        known = store.paths(db)
+        new = [path for path in found if path not in known]
+        announce.send(Walked(len(known), len(new), dict(walk.skipped)))
+
+        trickled = min(TRICKLED, len(new) // 4)
+        backlog, trickle = new[: len(new) - trickled], new[len(new) - trickled :]
+        for start in range(0, len(backlog), FILES_PER_COMMIT):
+            register(db, queue, backlog[start : start + FILES_PER_COMMIT])
+        while queue.is_claimable():
+            time.sleep(0.02)
+        for path in trickle:
+            time.sleep(random.uniform(*TRICKLE_PAUSE_S))
+            register(db, queue, [path], is_trickled=True)
+
+
+def register(db, queue, paths, *, is_trickled=False):
+    """A row and a job for each file: after the commit there are both, and without it there is neither."""
+    with db.transaction() as tx:
+        for path in paths:
+            file_id = store.insert_file(tx, path, is_trickled=is_trickled)
+            queue.enqueue({"file": file_id}, tx=tx)
