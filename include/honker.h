@@ -49,6 +49,10 @@ int honker_watcher_fd(void *handle);
  * death), cut to len bytes with its NUL. Returns the length of the whole text. */
 uintptr_t honker_watcher_stats(void *handle, char *buf, uintptr_t len);
 
+/* Whether any watcher thread of this process is inside SQLite at this moment: 1 or 0. For fork handlers: in the child it
+ * tells whether one was at the moment of the fork, in which case the child must not open the database again. */
+int honker_watcher_is_reading(void);
+
 /* Ends a handle; the last of a file joins its watcher thread. NULL is allowed. Not to be called twice, nor while another
  * thread waits. */
 void honker_watcher_close(void *handle);

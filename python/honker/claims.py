@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -32,14 +33,17 @@ class Claims:
         self._idle_poll_s = idle_poll_s
         # Before the first look at the queue: a commit between a look and a wait must not be missed.
         self._updates = queue.db.update_events()
-        self._claiming: asyncio.Task[list[Job]] | None = None
+        # A claim that waits in a thread for another process's write lock. It outlives the wait for it, and even the
+        # event loop: whoever asks next gets what it claimed.
+        self._thread: ThreadPoolExecutor | None = None
+        self._claiming: Future[Job | None] | None = None
 
     def __iter__(self) -> Claims:
         return self
 
     def __next__(self) -> Job:
         while True:
-            job = self._queue.claim_one(self._worker_id)
+            job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
             if job is not None:
                 return job
             self._updates.wait(self._patience_s())
@@ -49,9 +53,9 @@ class Claims:
 
     async def __anext__(self) -> Job:
         while True:
-            jobs = await self._claim()
-            if jobs:
-                return jobs[0]
+            job = await self._claim()
+            if job is not None:
+                return job
             await self._updates.wait_async(self._patience_s())
 
     def __enter__(self) -> Claims:
@@ -65,18 +69,27 @@ class Claims:
     def close(self) -> None:
         """Stop listening for commits. Jobs already handed out stay leased."""
         self._updates.close()
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
 
-    async def _claim(self) -> list[Job]:
-        """At once if the write lock is free; else in a task of its own, which a cancelled wait leaves running."""
-        if self._claiming is not None and self._claiming.get_loop() is not asyncio.get_running_loop():
-            self._claiming = None
+    async def _claim(self) -> Job | None:
+        """At once if the write lock is free; else in a thread, which a cancelled wait leaves running."""
         if self._claiming is None:
             with contextlib.suppress(DatabaseBusyError):
-                return self._queue.claim_now(self._worker_id, 1)
-            self._claiming = asyncio.ensure_future(self._queue.aclaim_batch(self._worker_id, 1))
-        jobs = await asyncio.shield(self._claiming)
-        self._claiming = None
-        return jobs
+                return self._queue.claim_now(self._worker_id)
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="honker-claim")
+            self._claiming = self._thread.submit(self._queue.claim_one, self._worker_id)
+        claiming = self._claiming
+        await asyncio.wait([asyncio.shield(asyncio.wrap_future(claiming))])
+        return self._result(claiming)
+
+    def _result(self, claiming: Future[Job | None]) -> Job | None:
+        """What a claim in a thread came to; its failure ends that claim, not the iteration."""
+        try:
+            return claiming.result()
+        finally:
+            self._claiming = None
 
     def _patience_s(self) -> float | None:
         """How long it is worth waiting if no commit comes."""

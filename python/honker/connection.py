@@ -7,6 +7,7 @@ import ctypes
 import os
 import sqlite3
 import time
+import urllib.parse
 import weakref
 from collections.abc import Generator
 from pathlib import Path
@@ -24,7 +25,9 @@ from honker.errors import (
     from_sqlite,
 )
 from honker.extension import connect
+from honker.fork import Held, identity_of, inherit, is_unsafe
 from honker.types import Parameters, Row, SQLValue, sql_parameters
+from honker.watcher import is_any_watcher_reading
 
 #: How long an operation waits for the write lock of another process.
 BUSY_TIMEOUT_S: Final = 5.0
@@ -50,9 +53,17 @@ def database_path(path: str | os.PathLike[str]) -> str:
     text = cast(object, os.fspath(path))  # an annotation binds nobody: bytes are paths too
     if not isinstance(text, str):
         raise InvalidArgumentError(f"path must be str or a path-like object of str, not {type(path).__name__}")
-    if not text or text.startswith(":memory:") or "mode=memory" in text:
+    if not _names_a_file(text):
         raise InvalidArgumentError(f"path is {text!r}; honker needs a database file that several connections can share")
     return text
+
+
+def _names_a_file(text: str) -> bool:
+    if not text.startswith("file:"):
+        return text not in {"", ":memory:"}
+    uri = urllib.parse.urlsplit(text)
+    options = urllib.parse.parse_qs(uri.query)
+    return uri.path not in {"", ":memory:"} and options.get("mode") != ["memory"] and options.get("vfs") != ["memdb"]
 
 
 class Connection:
@@ -62,9 +73,12 @@ class Connection:
         self._pid = os.getpid()
         self._module = module
         self._is_retired = False
+        self._is_running = False
         self._raw: sqlite3.Connection | None = _open(path, module)
         try:
             self._configure(is_query_only=is_query_only)
+            file = self._file()
+            self._held = Held(file, identity_of(file) or (0, 0), identity_of(file + "-shm"))
         except BaseException:
             self.close()
             raise
@@ -117,12 +131,12 @@ class Connection:
 
     def file_identity(self) -> tuple[int, int] | None:
         """Device and inode of the file that the connection's path leads to now; None while there is none."""
+        return identity_of(self._file())
+
+    def _file(self) -> str:
+        """The database file as SQLite knows it: absolute, and without the syntax of a URI."""
         rows: list[tuple[int, str, str]] = self.raw.execute("PRAGMA database_list").fetchall()
-        try:
-            found = os.stat(rows[0][2])
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
+        return rows[0][2]
 
     def set_busy_timeout(self, seconds: float) -> None:
         """How long statements wait for the lock of another process."""
@@ -145,10 +159,15 @@ class Connection:
     def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:
         """The first column of the only row of a statement, which is run to its end."""
         raw = self.raw
+        self._is_running = True
         try:
             rows: list[tuple[Any, ...]] = raw.execute(sql, params).fetchall()
         except self._module.Error as error:
             raise from_sqlite(error) from error
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise InvalidArgumentError(f"{_culprit(params)} cannot be passed to SQL: {error}") from error
+        finally:
+            self._is_running = False
         return rows[0][0] if rows else None
 
     def run(self, sql: str) -> None:
@@ -161,25 +180,27 @@ class Connection:
         Raises:
             UnexpectedRowsError: It returns rows.
         """
-        if self._cursor(sql, params).description is not None:
+        if self._run(sql, params)[0] is not None:
             raise UnexpectedRowsError("Execute returned results - did you mean to call query?")
 
     def query(self, sql: str, params: Parameters) -> list[Row]:
         """The rows of a statement of the application."""
-        cursor = self._cursor(sql, params)
-        try:
-            values = cursor.fetchall()
-        except self._module.Error as error:
-            raise from_sqlite(error) from error
-        columns = [column[0] for column in cursor.description or ()]
+        description, values = self._run(sql, params)
+        columns = [column[0] for column in description or ()]
         return [dict(zip(columns, row, strict=True)) for row in values]
 
-    def _cursor(self, sql: str, params: Parameters) -> sqlite3.Cursor:
+    def _run(self, sql: str, params: Parameters) -> tuple[Any, list[Any]]:
+        """The description and the rows of a statement."""
         values = sql_parameters(params)
+        raw = self.raw
+        self._is_running = True
         try:
-            return self.raw.execute(sql, values)
+            cursor = raw.execute(sql, values)
+            return cursor.description, cursor.fetchall()
         except self._module.Error as error:
             raise from_sqlite(error) from error
+        finally:
+            self._is_running = False
 
     def close(self) -> None:
         """Close. Idempotent; does nothing in a forked child."""
@@ -191,8 +212,22 @@ class Connection:
         else:
             _make_immortal(raw)
 
+    def inherit(self) -> None:
+        """In a forked child: touch nothing of it, and see whether its file may be opened again."""
+        raw = self._raw
+        if raw is not None:
+            was_idle = not self._is_running and not raw.in_transaction and not is_any_watcher_reading()
+            self.close()
+            inherit(self._held, was_idle=was_idle)
+
 
 def _open(path: str, module: ModuleType) -> sqlite3.Connection:
+    file = _file_of(path)
+    if is_unsafe(str(file)):
+        raise ForkError(
+            f"{str(file)!r} was in use by the parent when this process was forked, and SQLite cannot open it here "
+            "without the risk of losing commits; close the database before the fork, or start the process with 'spawn'"
+        )
     try:
         return connect(
             path,
@@ -206,22 +241,40 @@ def _open(path: str, module: ModuleType) -> sqlite3.Connection:
         raise _explain_open(path, from_sqlite(error)) from error
 
 
+def _file_of(path: str) -> Path:
+    """The file that a path or a ``file:`` URI names."""
+    named = urllib.parse.unquote(urllib.parse.urlsplit(path).path) if path.startswith("file:") else path
+    return Path(named).absolute()
+
+
 def _explain_open(path: str, error: HonkerError) -> HonkerError:
     """SQLite says only that it cannot open the file; the reason is usually plain to see."""
     if not isinstance(error, DatabaseOpenError):
         return error
-    parent = Path(path).absolute().parent
-    if os.path.isdir(path):
+    file = _file_of(path)
+    if file.is_dir():
         reason = "it is a directory; name a file in it"
-    elif not parent.is_dir():
-        reason = f"the directory {str(parent)!r} does not exist; create it first"
-    elif not os.access(path if os.path.exists(path) else parent, os.R_OK | os.W_OK):
+    elif not file.parent.exists():
+        reason = f"the directory {str(file.parent)!r} does not exist; create it first"
+    elif not file.parent.is_dir():
+        reason = f"{str(file.parent)!r} is not a directory"
+    elif not os.access(file if file.exists() else file.parent, os.R_OK | os.W_OK):
         reason = "this user may not read and write it"
     else:
         reason = str(error)
     explained = DatabaseOpenError(f"unable to open database file {path!r}: {reason}")
     explained.sqlite_code = error.sqlite_code
     return explained
+
+
+def _culprit(params: tuple[SQLValue, ...]) -> str:
+    """Which of a function's arguments does not fit into SQL."""
+    for position, value in enumerate(params, start=1):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return f"argument {position}, {value},"
+        if isinstance(value, str) and not value.isascii() and value != value.encode(errors="ignore").decode():
+            return f"argument {position}, {value!r},"
+    return "an argument"
 
 
 def _make_immortal(raw: sqlite3.Connection) -> None:
@@ -231,8 +284,7 @@ def _make_immortal(raw: sqlite3.Connection) -> None:
 
 def _abandon_inherited() -> None:
     for connection in list(_open_connections):
-        with contextlib.suppress(Exception):
-            connection.close()
+        connection.inherit()
 
 
 if hasattr(os, "register_at_fork"):

@@ -137,6 +137,7 @@ class Pool:
             with self._writer.without_waiting():
                 result = self._writer.scalar(sql, params)
         except DatabaseBusyError:
+            self._turn.lend()
             return await in_thread(self._call_and_give, sql, params, otherwise=self._turn.give)
         except BaseException:
             self._turn.give()

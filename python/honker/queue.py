@@ -20,6 +20,7 @@ from honker.types import (
     optional_instant,
     optional_seconds,
     seconds,
+    whole,
 )
 
 VISIBILITY_TIMEOUT_S = 300
@@ -69,7 +70,7 @@ class Queue:
         self.db = db
         self.name = name
         self.visibility_timeout_s = seconds(visibility_timeout_s, "visibility_timeout_s")
-        self.max_attempts = int(max_attempts)
+        self.max_attempts = whole(max_attempts, "max_attempts")
         if self.visibility_timeout_s <= 0:
             raise InvalidArgumentError(f"visibility_timeout_s is {visibility_timeout_s}; it must be positive")
         if self.max_attempts < 1:
@@ -152,8 +153,8 @@ class Queue:
                 payloads.encode(payload),
                 optional_instant(run_at, "run_at"),
                 optional_seconds(delay, "delay"),
-                priority,
-                self.max_attempts if max_attempts is None else max_attempts,
+                whole(priority, "priority"),
+                self.max_attempts if max_attempts is None else whole(max_attempts, "max_attempts"),
                 optional_seconds(expires, "expires"),
             ),
         )
@@ -208,14 +209,15 @@ class Queue:
             if jobs or not self.is_claimable():
                 return jobs
 
-    def claim_now(self, worker_id: str, n: int) -> list[Job]:
-        """As one step of `claim_batch`, without waiting for the write lock; may miss work behind dead rows.
+    def claim_now(self, worker_id: str) -> Job | None:
+        """As `claim_one`, without waiting for the write lock; may miss work behind dead rows.
 
         Raises:
             DatabaseBusyError: Somebody else is writing.
         """
-        call = self._claim(worker_id, n)
-        return self._jobs(self.db.call_now(call.sql, *call.params))
+        call = self._claim(worker_id, 1)
+        jobs = self._jobs(self.db.call_now(call.sql, *call.params))
+        return jobs[0] if jobs else None
 
     def claim(self, worker_id: str, idle_poll_s: float | None = 5.0) -> Claims:
         """The queue's jobs as they become due, for ``for`` or ``async for``; see `honker.Claims`.
@@ -311,7 +313,7 @@ class Queue:
         jobs = list(job_ids)
         if not jobs:
             return 0
-        ids = json.dumps([job.id if isinstance(job, Job) else job for job in jobs])
+        ids = json.dumps([job.id if isinstance(job, Job) else whole(job, "job_ids") for job in jobs])
         attempts = json.dumps([job.attempts if isinstance(job, Job) else None for job in jobs])
         count: int = self.db.call("SELECT honker_ack_batch(?, ?, ?)", ids, worker_id, attempts, tx=tx)
         return count

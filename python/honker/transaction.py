@@ -17,7 +17,7 @@ from honker.errors import (
     TransactionNotStartedError,
     from_sqlite,
 )
-from honker.turn import Turn, current_task, in_thread
+from honker.turn import Turn, in_thread
 from honker.types import Parameters, Row, SQLValue, TransactionLike
 
 
@@ -46,7 +46,7 @@ class Transaction:
 
     def __enter__(self) -> Transaction:
         _ = self._connection.raw
-        self._turn.take(current_task())
+        self._turn.take()
         try:
             self._connection.run("BEGIN IMMEDIATE")
         except BaseException:
@@ -181,11 +181,9 @@ class _Begin:
 
     async def wait(self) -> None:
         """Return with the transaction begun, or raise with neither transaction nor turn."""
-        future = in_thread(self._begin, otherwise=self._turn.give)
         try:
-            await asyncio.shield(future)
+            await in_thread(self._begin, otherwise=self._turn.give)
         except asyncio.CancelledError:
-            future.add_done_callback(_forget)
             with self._mutex:
                 self._is_abandoned = True
                 if self._has_begun:
@@ -210,12 +208,6 @@ class _Begin:
             self._turn.give()
 
 
-def _forget(future: asyncio.Future[None]) -> None:
-    """Nobody is left to hear of a failure; without this asyncio would complain that nobody asked."""
-    if not future.cancelled():
-        future.exception()
-
-
 class _Joined:
     """The transaction of somebody else's ``sqlite3`` connection."""
 
@@ -224,11 +216,14 @@ class _Joined:
         self._module = module
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
-        self._begin_as_python_would()
         try:
-            return self._raw.execute(sql, params).fetchall()[0][0]
+            self._begin_as_python_would()
+            cursor = self._raw.cursor()
+            cursor.row_factory = None  # the owner's may make anything of a row
+            value = cursor.execute(sql, params).fetchall()[0][0]
         except self._module.Error as error:
             raise _explain_join(from_sqlite(error)) from error
+        return value.decode() if isinstance(value, bytes) else value  # the owner's text_factory may be bytes
 
     def _begin_as_python_would(self) -> None:
         """Begin the transaction that an INSERT would have begun here, so that the owner's commit decides."""
@@ -238,10 +233,7 @@ class _Joined:
             raise InvalidArgumentError(
                 "tx is a connection in autocommit mode without an open transaction; begin one before you pass it"
             )
-        try:
-            self._raw.execute("BEGIN IMMEDIATE")
-        except self._module.Error as error:
-            raise from_sqlite(error) from error
+        self._raw.execute("BEGIN IMMEDIATE")
 
 
 def _explain_join(error: HonkerError) -> HonkerError:
@@ -275,6 +267,8 @@ def _driver_connection(tx: Any) -> Any:
     if hasattr(tx, "get_bind") and callable(getattr(tx, "connection", None)):  # SQLAlchemy Session
         tx = tx.connection()
     if hasattr(tx, "exec_driver_sql"):  # SQLAlchemy Connection
+        if not tx.in_transaction():
+            tx.begin()  # as its own statements would: otherwise its commit() finds nothing to commit
         return tx.connection.driver_connection
     if hasattr(tx, "ensure_connection"):  # Django
         tx.ensure_connection()

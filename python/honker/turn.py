@@ -38,18 +38,36 @@ def current_task() -> Task | None:
         return None
 
 
-def in_thread(function: Callable[..., T], *args: Any, otherwise: Callable[[], None]) -> asyncio.Future[T]:
-    """Run in a thread what gives the turn back itself when it ends; ``otherwise`` runs if it cannot even begin."""
+async def in_thread(function: Callable[..., T], *args: Any, otherwise: Callable[[], None]) -> T:
+    """Run in a thread what gives the turn back itself when it ends; ``otherwise`` runs if it cannot even begin.
+
+    What a cancelled task leaves behind in the queue of threads still runs: only then does it give the turn back.
+    """
     try:
-        return asyncio.get_running_loop().run_in_executor(None, function, *args)
+        future = asyncio.get_running_loop().run_in_executor(None, function, *args)
     except BaseException:
         otherwise()
         raise
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(_forget)
+        raise
+
+
+def _forget(future: asyncio.Future[Any]) -> None:
+    """Nobody is left to hear of a failure; without this asyncio would complain that nobody asked."""
+    if not future.cancelled():
+        future.exception()
 
 
 class _Holder(NamedTuple):
     thread_id: int
     task: Task | None
+
+
+#: A holder that cannot be blocked by whoever waits for it.
+_NOBODY: Final = _Holder(0, None)
 
 
 class _Waiter:
@@ -99,14 +117,14 @@ class Turn:
         with self._mutex:
             return self._take_if_free(_Holder(threading.get_ident(), None))
 
-    def take(self, task: Task | None = None) -> None:
-        """Wait for the turn, blocking the thread; ``task`` is who will hold it, if it is held across an await.
+    def take(self) -> None:
+        """Wait for the turn, blocking the thread.
 
         Raises:
             NestedTransactionError: This thread holds it, itself or through a suspended task.
             DatabaseBusyError: It did not come within `TURN_TIMEOUT_S`.
         """
-        holder = _Holder(threading.get_ident(), task)
+        holder = _Holder(threading.get_ident(), current_task())
         with self._mutex:
             if self._take_if_free(holder):
                 return
@@ -135,18 +153,28 @@ class Turn:
         with self._mutex:
             if self._take_if_free(holder):
                 return
-            if self._holder == holder:
+            # Held by this task, or by the blocking code that runs this very event loop.
+            if self.is_mine and self._holder in (holder, _Holder(holder.thread_id, None)):
                 raise NestedTransactionError(_NESTED.format(holder="task"))
             waiter = self._queue_up(holder)
             waiter.future = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait_for(waiter.future, TURN_TIMEOUT_S)
-        except TimeoutError:
-            self._give_up(waiter)
-            raise DatabaseBusyError(_TIMED_OUT) from None
+            # Not `wait_for`, which before Python 3.12 swallows a cancellation that comes together with the turn.
+            await asyncio.wait([waiter.future], timeout=TURN_TIMEOUT_S)
         except BaseException:
             self._give_up(waiter)
             raise
+        if not waiter.future.done():
+            self._give_up(waiter)
+            raise DatabaseBusyError(_TIMED_OUT)
+
+    def lend(self) -> None:
+        """Note that a thread of its own uses the turn for its holder, and will give it back without anybody's help.
+
+        Then it can be waited for even by blocking the thread that took it.
+        """
+        with self._mutex:
+            self._holder = _NOBODY
 
     def give(self) -> None:
         """Pass the turn to the next in the queue. Any thread may do it for the holder."""

@@ -69,6 +69,17 @@ def seconds(value: Seconds, argument: str) -> int | float:
     return _number(value, argument)
 
 
+def whole(value: int, argument: str) -> int:
+    """A whole number that SQL can hold.
+
+    Raises:
+        InvalidArgumentError: It is none.
+    """
+    if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX:
+        return value
+    raise InvalidArgumentError(f"{argument} is {value!r}; it must be a whole number of at most 64 bits")
+
+
 def optional_seconds(value: Seconds | None, argument: str) -> int | float | None:
     """As `seconds`, with None for None."""
     return None if value is None else seconds(value, argument)
@@ -79,7 +90,10 @@ def optional_instant(value: Instant | None, argument: str) -> int | float | None
     if value is None:
         return None
     if isinstance(value, datetime):
-        return value.timestamp()
+        try:
+            return value.timestamp()
+        except (ValueError, OverflowError, OSError) as error:
+            raise InvalidArgumentError(f"{argument} is {value!r}, which has no Unix time: {error}") from error
     return _number(value, argument)
 
 
@@ -88,8 +102,8 @@ def _number(value: object, argument: str) -> int | float:
         if not -_INT64_MAX - 1 <= value <= _INT64_MAX:
             raise InvalidArgumentError(f"{argument} is {value}; that many seconds are never allowed")
         return value
-    if isinstance(value, (float, Decimal)):
-        number = float(value)
-        if not math.isnan(number):
-            return number
+    if isinstance(value, Decimal) and not value.is_nan():
+        return float(value)
+    if isinstance(value, float) and not math.isnan(value):
+        return value
     raise InvalidArgumentError(f"{argument} must be a number of seconds, not {value!r}")

@@ -27,6 +27,9 @@ _DEATH: Final = 1 << 32
 
 _MESSAGE_BYTES: Final = 1024
 
+# The engine's library, once it is needed here.
+_loaded: Final[list[ctypes.CDLL]] = []
+
 
 def check_watcher_options(backend: str | None, poll_interval_ms: int | None) -> None:
     """Refuse what no watcher could be made of.
@@ -175,6 +178,11 @@ class UpdateEvents:
         return True
 
 
+def is_any_watcher_reading() -> bool:
+    """Whether a native watcher is inside SQLite; in a forked child, whether one was at the moment of the fork."""
+    return any(bool(native.honker_watcher_is_reading()) for native in _loaded)
+
+
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
@@ -208,4 +216,5 @@ def _native(library: str) -> ctypes.CDLL:
     native.honker_watcher_stats.restype = ctypes.c_size_t
     native.honker_watcher_close.argtypes = [ctypes.c_void_p]
     native.honker_watcher_close.restype = None
+    _loaded.append(native)
     return native

@@ -27,14 +27,16 @@ impl Span {
         Self(seconds.saturating_mul(SECOND_MS))
     }
 
-    /// A span of `seconds`, rounded up to the millisecond so that nothing that waits for it is early.
+    /// A span of `seconds`, rounded up to the millisecond so that nothing that waits for it is early, and that what is
+    /// longer than nothing stays so.
     ///
     /// The thousandth of a millisecond that is taken off first is the error of decimal fractions in binary:
     /// without it, 0.07 s would become 71 ms.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and callers check the range first")]
     pub fn from_fractional_seconds(seconds: f64) -> Self {
-        Self((seconds * 1e3 - 1e-3).ceil() as i64)
+        let rounded = (seconds * 1e3 - 1e-3).ceil() as i64;
+        Self(if seconds > 0.0 { rounded.max(1) } else { rounded })
     }
 
     /// Whether the span is longer than nothing.

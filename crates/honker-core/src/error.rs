@@ -114,9 +114,11 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// Only statements of our own name objects of this prefix, and SQLite has no result code of its own for this.
+/// SQLite has no result code of its own for this. Triggers of the application may miss objects too, so only our own
+/// names count.
 fn names_a_missing_object(message: &str) -> bool {
-    ["no such table: _honker", "no such index: _honker", "no such column: ", "has no column named "]
-        .iter()
-        .any(|prefix| message.contains(prefix))
+    const OBJECTS: [&str; 3] = ["no such table: _honker", "no such index: _honker", "table _honker"];
+    const LATER_COLUMNS: [&str; 3] = ["last_error", "time_zone", "misfire"];
+    OBJECTS.iter().any(|object| message.starts_with(object))
+        || message.strip_prefix("no such column: ").is_some_and(|column| LATER_COLUMNS.contains(&column))
 }

@@ -124,6 +124,12 @@ pub unsafe extern "C" fn honker_watcher_stats(handle: *mut c_void, buffer: *mut 
     json.len()
 }
 
+/// Whether any watcher thread is inside SQLite; see `include/honker.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn honker_watcher_is_reading() -> c_int {
+    c_int::from(honker_watch::is_any_reading())
+}
+
 /// Closes a handle; see `include/honker.h`.
 ///
 /// # Safety

@@ -7,8 +7,8 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use honker_core::Result;
-use rusqlite::ffi;
+use honker_core::{Error, Result};
+use rusqlite::{Connection, ffi};
 
 use crate::arguments::{Arguments, Value};
 use crate::bracket::atomically;
@@ -80,10 +80,25 @@ unsafe extern "C" fn call(context: *mut ffi::sqlite3_context, count: c_int, valu
 
 fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
     let conn = registered.engine.connection()?;
-    let call = registered.function.call;
+    let call = || (registered.function.call)(conn, arguments).map_err(|error| with_extended_code(conn, error));
     match registered.function.effect {
-        Effect::Read | Effect::Statement | Effect::Outside => call(conn, arguments),
-        Effect::Transition => atomically(conn, || call(conn, arguments)),
+        Effect::Read | Effect::Statement | Effect::Outside => call(),
+        Effect::Transition => atomically(conn, call),
+    }
+}
+
+/// The error with SQLite's extended result code, which steps return only to hosts that asked for it: whether a stale
+/// snapshot or a held lock made the database busy decides what helps. Asked before anything else runs.
+fn with_extended_code(conn: &Connection, error: Error) -> Error {
+    match error {
+        Error::Sqlite(rusqlite::Error::SqliteFailure(failure, message)) => {
+            // SAFETY: the handle is open while one of its functions runs.
+            let extended = unsafe { ffi::sqlite3_extended_errcode(conn.handle()) };
+            let is_its = extended & 0xff == failure.extended_code & 0xff;
+            let code = if is_its { extended } else { failure.extended_code };
+            Error::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), message))
+        }
+        other => other,
     }
 }
 

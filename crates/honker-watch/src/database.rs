@@ -3,6 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
@@ -14,6 +15,16 @@ const SHM_VERSION_WORD: usize = 0;
 const SHM_CHANGE_WORD: usize = 2;
 /// What the version word of every WAL index says.
 const SHM_VERSION: u32 = 3_007_000;
+
+/// Watchers that are inside SQLite at this moment.
+static READING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether any watcher of this process is inside SQLite. In a forked child: whether one was at the moment of the fork,
+/// which leaves SQLite's memory there in the middle of something.
+#[must_use]
+pub fn is_any_reading() -> bool {
+    READING.load(Ordering::SeqCst) > 0
+}
 
 /// A connection that reads nothing but version numbers. It holds no transaction between two looks.
 pub struct Database {
@@ -43,7 +54,10 @@ impl Database {
 
     /// Asks for `data_version`.
     pub fn look(&self) -> Look {
-        match self.data_version() {
+        READING.fetch_add(1, Ordering::SeqCst);
+        let version = self.data_version();
+        READING.fetch_sub(1, Ordering::SeqCst);
+        match version {
             Ok(version) => Look::Version(version),
             Err(rusqlite::Error::SqliteFailure(failure, _))
                 if matches!(failure.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) =>

@@ -1,0 +1,132 @@
+"""Two schedulers in processes of their own, whose leader is killed again and again: each boundary fires exactly once.
+
+The natural schedules come round every second, whoever leads at the time, and what nobody led through is caught up with.
+The driven ones come round as fast as they fire: a thread gives each, once it has fired, a new boundary in the past, no
+two alike. A job tells its boundary by when it expires.
+"""
+
+import json
+import random
+import sqlite3
+import threading
+import time
+from collections import Counter
+from contextlib import closing, contextmanager
+
+import honker
+import pytest
+from honker import Scheduler, crontab, every_s
+
+from ..support.locking import ask
+from ..support.processes import Child
+from ..support.waiting import wait_until
+
+KILLS = 20
+EXPIRES_S = 100_000
+NATURAL = {"cron": crontab("* * * * * *"), "interval": every_s(1)}
+DRIVEN = [f"driven {number}" for number in range(4)]
+FIRST_DRIVEN_BOUNDARY = 1_000_000
+
+# A lease so short that a dead leader is replaced soon. A leader that the machine holds up for longer stands by again.
+SCHEDULER = """
+import asyncio, sys
+import honker
+import honker.scheduler
+honker.scheduler._STANDBY_POLL_S = 0.02
+db = honker.open(sys.argv[1])
+scheduler = honker.Scheduler(db)
+scheduler.lock_ttl, scheduler.heartbeat_interval = 0.4, 0.1
+print("ready", flush=True)
+while True:
+    try:
+        asyncio.run(scheduler.run(standby=True))
+    except honker.LeadershipLost:
+        pass
+"""
+
+
+@pytest.fixture
+def scheduled(path):
+    """A file with the schedules."""
+    with honker.open(path) as db:
+        scheduler = Scheduler(db)
+        for name, schedule in NATURAL.items():
+            scheduler.add(name=name, queue="q", schedule=schedule, payload=name, expires=EXPIRES_S)
+        for name in DRIVEN:
+            schedule = every_s(86_400)
+            scheduler.add(name=name, queue="q", schedule=schedule, payload=name, expires=EXPIRES_S, misfire="once")
+    return path
+
+
+def fires(path):
+    """What fired, by name and boundary."""
+    sql = "SELECT payload, expires_at - ? FROM _honker_live"
+    return Counter((json.loads(payload), boundary) for payload, boundary in ask(path, sql, EXPIRES_S))
+
+
+def count(path):
+    return ask(path, "SELECT count(*) FROM _honker_live")[0][0]
+
+
+def owner(path):
+    rows = ask(path, "SELECT owner FROM _honker_locks WHERE name = 'honker-scheduler'")
+    return rows[0][0] if rows else None
+
+
+@contextmanager
+def driving(path, given):
+    """Gives each driven schedule a boundary when it has fired the last one, and notes it in `given`."""
+    is_over = threading.Event()
+
+    def drive():
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as conn:
+            boundary = FIRST_DRIVEN_BOUNDARY
+            while not is_over.wait(0.003):
+                for name in DRIVEN:
+                    boundary += 1
+                    sql = "UPDATE _honker_scheduler_tasks SET next_fire_at = ? WHERE name = ? AND next_fire_at > ?"
+                    if conn.execute(sql, (boundary, name, time.time())).rowcount:
+                        given.append((name, boundary))
+
+    driver = threading.Thread(target=drive)
+    driver.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        driver.join()
+
+
+def end(child):
+    child.kill()
+    child.process.stdin.close()
+    child.process.stdout.close()
+
+
+def test_leaders_killed_again_and_again_fire_each_boundary_exactly_once(scheduled):
+    chance, given, children = random.Random(1), [], [Child(SCHEDULER, scheduled)]
+    try:
+        leader = wait_until(lambda: owner(scheduled))
+        with driving(scheduled, given):
+            children.append(Child(SCHEDULER, scheduled))
+            for _ in range(KILLS):
+                children[-1].expect("ready")
+                before, some = count(scheduled), chance.randint(1, 50)
+                wait_until(lambda before=before, some=some: count(scheduled) >= before + some)
+                end(children.pop(0))
+                children.append(Child(SCHEDULER, scheduled))
+                leader = wait_until(lambda leader=leader: owner(scheduled) not in {leader, None} and owner(scheduled))
+        wait_until(lambda: not set(given) - set(fires(scheduled)))
+        last = int(time.time())
+        wait_until(lambda: all(fires(scheduled)[name, last] for name in NATURAL))
+    finally:
+        for child in children:
+            end(child)
+    fired = fires(scheduled)
+    assert [fire for fire, times in fired.items() if times > 1] == []
+    for name in NATURAL:
+        boundaries = sorted(boundary for fired_name, boundary in fired if fired_name == name)
+        assert boundaries == list(range(boundaries[0], boundaries[-1] + 1))
+    assert sorted(fire for fire in fired if fire[0] in DRIVEN) == sorted(given)
+    assert len(given) > KILLS
+    assert ask(scheduled, "PRAGMA integrity_check") == [("ok",)]

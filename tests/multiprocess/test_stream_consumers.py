@@ -1,0 +1,127 @@
+"""Consumers of one stream in processes of their own, two of which die over and over while a producer publishes.
+
+``exact`` writes its effect and its offset in one transaction, and is killed fifty times: each of its effects must be
+there exactly once. ``auto`` lets the subscription save its offset every few events, and is killed now and then: it sees
+everything, and again only what it had not saved. ``watch`` lives on and sees everything once.
+"""
+
+import random
+from collections import Counter
+from contextlib import ExitStack
+
+import honker
+import pytest
+
+from ..support.locking import ask
+from ..support.processes import Child, running
+from ..support.waiting import wait_until
+
+KILLS, EVENTS_PER_KILL = 50, 30
+AUTO_DIES_EVERY, AUTO_SAVES_EVERY = 5, 3
+
+PRODUCER = """
+import sys
+import honker
+with honker.open(sys.argv[1]) as db:
+    stream, number = db.stream("t"), 0
+    for line in sys.stdin:
+        for _ in range(int(line)):
+            stream.publish(number)
+            number += 1
+"""
+
+CONSUMERS = {
+    "exact": """
+import sys
+import honker
+with honker.open(sys.argv[1]) as db:
+    stream = db.stream("t")
+    for event in stream.subscribe("exact", save_every_n=0, save_every_s=0):
+        with db.transaction() as tx:
+            tx.execute("INSERT INTO effects VALUES ('exact', ?)", [event.payload])
+            stream.save_offset("exact", event.offset, tx=tx)
+""",
+    "auto": f"""
+import sys
+import honker
+with honker.open(sys.argv[1]) as db:
+    for event in db.stream("t").subscribe("auto", save_every_n={AUTO_SAVES_EVERY}, save_every_s=0):
+        with db.transaction() as tx:
+            tx.execute("INSERT INTO effects VALUES ('auto', ?)", [event.payload])
+""",
+    "watch": """
+import asyncio, sys
+import honker
+async def main(db):
+    async for event in db.stream("t").subscribe("watch"):
+        async with db.transaction() as tx:
+            tx.execute("INSERT INTO effects VALUES ('watch', ?)", [event.payload])
+with honker.open(sys.argv[1]) as db:
+    asyncio.run(main(db))
+""",
+}
+
+
+class Consumer:
+    """A consumer that can be killed and comes back."""
+
+    def __init__(self, name, path):
+        self.name = name
+        self._path = path
+        self._child = Child(CONSUMERS[name], path)
+
+    def effects(self):
+        return [row[0] for row in ask(self._path, "SELECT n FROM effects WHERE consumer = ? ORDER BY rowid", self.name)]
+
+    def progress(self):
+        return ask(self._path, "SELECT count(*) FROM effects WHERE consumer = ?", self.name)[0][0]
+
+    def is_alive(self):
+        return self._child.process.poll() is None
+
+    def end(self):
+        assert self.is_alive(), f"{self.name} died by itself"
+        self._child.kill()
+        self._child.process.stdin.close()
+        self._child.process.stdout.close()
+
+    def die_and_come_back(self):
+        self.end()
+        self._child = Child(CONSUMERS[self.name], self._path)
+
+
+@pytest.fixture
+def db_path(path):
+    """A file with a table for what the consumers do."""
+    with honker.open(path) as db, db.transaction() as tx:
+        tx.execute("CREATE TABLE effects (consumer TEXT, n INTEGER)")
+    return path
+
+
+def test_consumers_that_die_over_and_over_lose_no_event_and_repeat_no_transaction(db_path):
+    chance = random.Random(1)
+    with ExitStack() as stack:
+        producer = stack.enter_context(running(PRODUCER, db_path))
+        exact, auto, watch = consumers = [Consumer(name, db_path) for name in CONSUMERS]
+        for consumer in consumers:
+            stack.callback(consumer.end)
+        for kill in range(KILLS):
+            producer.say(EVENTS_PER_KILL)
+            before = exact.progress()
+            some = chance.randint(1, EVENTS_PER_KILL - 5)
+            wait_until(lambda before=before, some=some: exact.progress() >= before + some)
+            exact.die_and_come_back()
+            if kill % AUTO_DIES_EVERY == 0:
+                auto.die_and_come_back()
+        producer.finish()
+        published = list(range(KILLS * EVENTS_PER_KILL))
+        wait_until(lambda: exact.progress() >= len(published) and watch.progress() >= len(published), timeout_s=20)
+        wait_until(lambda: auto.effects()[-1:] == published[-1:], timeout_s=20)
+    assert exact.effects() == published
+    assert watch.effects() == published
+    seen = Counter(auto.effects())
+    assert sorted(seen) == published
+    assert seen.total() - len(published) <= (AUTO_SAVES_EVERY + 1) * -(-KILLS // AUTO_DIES_EVERY)
+    offset = "SELECT offset FROM _honker_stream_consumers WHERE name = 'exact'"
+    assert ask(db_path, offset) == ask(db_path, "SELECT max(offset) FROM _honker_stream")
+    assert ask(db_path, "PRAGMA integrity_check") == [("ok",)]
