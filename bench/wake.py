@@ -67,9 +67,7 @@ FULL = Sizes(
     lock_step=1_000_000,
     broken=10_000,
 )
-QUICK = Sizes(
-    rounds=1, gaps={0.3: 50, 5: 20, 50: 3}, idle_rounds=1, idle_databases=1, churned=100, lock_step=600, broken=100
-)
+QUICK = Sizes(rounds=1, gaps={0.3: 50, 5: 20}, idle_rounds=1, idle_databases=1, churned=100, lock_step=600, broken=100)
 
 
 # -------------------------------------------------------------------------------------------------------------- latency

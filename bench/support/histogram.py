@@ -1,6 +1,6 @@
 """The distribution of latencies as a picture, where matplotlib is installed."""
 
-EDGES_US = [2 ** (step / 4) for step in range(8, 53)]  # 4 us to 6 ms, four bins for each doubling
+EDGES_US = [2 ** (step / 4) for step in range(8, 53)]  # 4 us to 8 ms, four bins for each doubling
 
 NO_PICTURE = "no picture: matplotlib is missing (pip install 'honker[bench]')"
 

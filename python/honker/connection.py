@@ -45,7 +45,7 @@ _open_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 def database_path(path: str | os.PathLike[str]) -> str:
-    """The path as text.
+    """The path as absolute text.
 
     Raises:
         InvalidArgumentError: No path, or one that names no file that several connections could share.
@@ -55,7 +55,22 @@ def database_path(path: str | os.PathLike[str]) -> str:
         raise InvalidArgumentError(f"path must be str or a path-like object of str, not {type(path).__name__}")
     if not _names_a_file(text):
         raise InvalidArgumentError(f"path is {text!r}; honker needs a database file that several connections can share")
-    return text
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"path is {text!r}, which is not UTF-8; SQLite's paths are") from error
+    return _absolute(text)
+
+
+def _absolute(text: str) -> str:
+    """The same file also after the process has changed its directory."""
+    if not text.startswith("file:"):
+        return os.path.abspath(text)
+    uri = urllib.parse.urlsplit(text)
+    if uri.netloc or uri.path.startswith("/"):
+        return text
+    path = urllib.parse.quote(os.path.abspath(urllib.parse.unquote(uri.path)))
+    return f"file:{path}?{uri.query}" if uri.query else f"file:{path}"
 
 
 def _names_a_file(text: str) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from types import TracebackType
+from typing import Any, Final
 
 from honker.errors import LockHeld
 from honker.pool import Pool
 from honker.types import Seconds, seconds
+
+# Held here, because an event loop holds its tasks only weakly.
+_giving_back: Final[set[asyncio.Future[Any]]] = set()
 
 
 class Lock:
@@ -45,9 +50,20 @@ class Lock:
 
     async def atry_acquire(self) -> bool:
         """As `try_acquire`, without blocking the event loop."""
-        held = await self.db.acall("SELECT honker_lock_acquire(?, ?, ?)", self.name, self.owner, self.ttl)
-        self.acquired = bool(held)
+        call = self.db.acall("SELECT honker_lock_acquire(?, ?, ?)", self.name, self.owner, self.ttl)
+        acquiring = asyncio.ensure_future(call)
+        try:
+            self.acquired = bool(await asyncio.shield(acquiring))
+        except asyncio.CancelledError:
+            acquiring.add_done_callback(self._give_back)
+            raise
         return self.acquired
+
+    def _give_back(self, acquiring: asyncio.Future[Any]) -> None:
+        """A lock that comes after the wait for it was cancelled is nobody's."""
+        if not acquiring.cancelled() and acquiring.exception() is None and acquiring.result():
+            _giving_back.add(giving := asyncio.ensure_future(self.arelease()))
+            giving.add_done_callback(_giving_back.discard)
 
     def renew(self, ttl: Seconds | None = None) -> bool:
         """Hold the lock for ``ttl`` seconds from now; whether it was still held.

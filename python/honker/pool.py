@@ -65,7 +65,7 @@ class Pool:
 
     @property
     def path(self) -> str:
-        """The database file, as it was given."""
+        """The database file: an absolute path, or a ``file:`` URI with one."""
         return self._path
 
     def transaction(self) -> Transaction:

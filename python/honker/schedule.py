@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 from datetime import datetime, tzinfo
-from typing import Final
+from typing import Final, cast
 
 from honker.errors import InvalidArgumentError, from_sqlite
 from honker.extension import connect
@@ -34,6 +35,8 @@ class CronSchedule:
     """
 
     def __init__(self, expr: str, time_zone: str | None = None) -> None:
+        if not isinstance(cast(object, expr), str):
+            raise InvalidArgumentError(f"expr is {expr!r}; it must be text")
         self.expr = expr
         self.time_zone = time_zone
         self._next_after(0)
@@ -47,7 +50,7 @@ class CronSchedule:
         Source: SQL ``honker_cron_next_after``.
         """
         zone: tzinfo | None = dt.tzinfo
-        return datetime.fromtimestamp(self._next_after(int(dt.timestamp())), tz=zone)
+        return datetime.fromtimestamp(self._next_after(math.floor(dt.timestamp())), tz=zone)
 
     def _next_after(self, unix: int) -> int:
         try:
@@ -64,9 +67,10 @@ def crontab(expr: str, time_zone: str | None = None) -> CronSchedule:
     Raises:
         InvalidArgumentError: It cannot be understood, or is an interval: use `every_s`.
     """
+    schedule = CronSchedule(expr, time_zone)
     if expr.strip().startswith("@every"):
         raise InvalidArgumentError(f"{expr!r} is an interval; use honker.every_s(seconds)")
-    return CronSchedule(expr, time_zone)
+    return schedule
 
 
 def every_s(seconds: float) -> CronSchedule:
@@ -75,9 +79,9 @@ def every_s(seconds: float) -> CronSchedule:
     Raises:
         InvalidArgumentError: It is shorter than a second.
     """
-    whole = int(seconds)
+    whole = int(seconds) if math.isfinite(seconds) else 0
     if whole <= 0:
-        raise InvalidArgumentError(f"seconds is {seconds}; an interval has at least 1 second")
+        raise InvalidArgumentError(f"seconds is {seconds}; an interval has at least 1 second, and an end")
     return CronSchedule(f"@every {whole}s")
 
 

@@ -12,6 +12,7 @@ from honker.database import Database
 from honker.errors import DatabaseError, LeadershipLost, LockHeld
 from honker.lock import Lock
 from honker.types import TransactionLike
+from honker.watcher import UpdateEvents
 
 
 class _Unset:
@@ -197,21 +198,23 @@ class Scheduler:
         if not self._registered and not self.list():
             raise DatabaseError("no registered tasks: add a schedule before running the scheduler")
         stop = _Stop(stop_event)
+        lock = Lock(self.db, self.lock_name, self.lock_ttl)
+        updates = self.db.update_events()
         try:
-            lock = Lock(self.db, self.lock_name, self.lock_ttl)
             while not await lock.atry_acquire():
                 if not standby:
                     raise LockHeld(
                         f"lock {self.lock_name!r} is held: another scheduler leads; pass standby=True to wait"
                     )
-                if await stop.wait(_STANDBY_POLL_S):
+                await stop.wait_for(updates.wait_async(_STANDBY_POLL_S))
+                if stop.is_set:
                     return
-            await self._lead(lock, stop)
+            await self._lead(lock, stop, updates)
         finally:
             stop.close()
+            updates.close()
 
-    async def _lead(self, lock: Lock, stop: _Stop) -> None:
-        updates = self.db.update_events()
+    async def _lead(self, lock: Lock, stop: _Stop, updates: UpdateEvents) -> None:
         renew_at = time.monotonic() + self.heartbeat_interval
         try:
             while not stop.is_set:
@@ -228,8 +231,7 @@ class Scheduler:
                     patience = min(patience, soonest - time.time())
                 await stop.wait_for(updates.wait_async(max(patience, 0.0)))
         finally:
-            updates.close()
-            # Not if it was lost: the row is another's then, and releasing is by owner anyway.
+            # If it was lost the row is another's, and stays: releasing is by owner.
             await lock.arelease()
 
     def _soonest(self) -> float | None:
@@ -256,15 +258,10 @@ class _Stop:
 
     @property
     def is_set(self) -> bool:
-        return self._event is not None and self._event.is_set()
-
-    async def wait(self, timeout_s: float) -> bool:
-        """Wait for the event; whether it is set."""
-        if self._waiting is None:
-            await asyncio.sleep(timeout_s)
-        else:
-            await asyncio.wait([self._waiting], timeout=timeout_s)
-        return self.is_set
+        """Whether the event is or was set: once is enough."""
+        return self._event is not None and (
+            self._event.is_set() or (self._waiting is not None and self._waiting.done())
+        )
 
     async def wait_for(self, other: Any) -> None:
         """Wait for something else or the event, whichever comes first."""

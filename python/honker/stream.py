@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Iterable
 from typing import Any, Final
 
 from honker import payload as payloads
+from honker.errors import NestedTransactionError
 from honker.feed import BATCH, Feed
 from honker.pool import Pool
 from honker.types import Instant, TransactionLike, optional_instant
@@ -18,6 +21,9 @@ SAVE_EVERY_S: Final = 1.0
 # Seconds after which a subscription looks even if nothing woke it.
 _FALLBACK_POLL_S: Final = 15.0
 _UNDECODED: Final = object()
+
+# Held here, because an event loop holds its tasks only weakly.
+_saving: Final[set[asyncio.Task[bool]]] = set()
 
 
 class Event:
@@ -290,7 +296,22 @@ class StreamSubscription(Feed[Event]):
         return until_save if self._fallback_poll_s is None else min(until_save, self._fallback_poll_s)
 
     def close(self) -> None:
-        """Save the offset of the last event the consumer was through with, and stop. Idempotent."""
+        """Save the offset of the last event the consumer was through with, and stop. Idempotent.
+
+        While another task of this thread is in a transaction it is saved when that is over.
+        """
         if self._unsaved and (self._save_every_n > 0 or self._save_every_s > 0):
-            self._save()
+            try:
+                self._save()
+            except NestedTransactionError:
+                self._save_later()
         super().close()
+
+    def _save_later(self) -> None:
+        if self._consumer is not None and self._done_to is not None:
+            with contextlib.suppress(RuntimeError):  # No event loop: what was not saved comes again.
+                saving = asyncio.get_running_loop().create_task(
+                    self._stream.asave_offset(self._consumer, self._done_to)
+                )
+                _saving.add(saving)
+                saving.add_done_callback(_saving.discard)

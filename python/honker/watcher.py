@@ -12,6 +12,7 @@ import json
 import os
 import select
 import sys
+import threading
 import time
 from functools import cache
 from typing import Any, Final
@@ -26,6 +27,7 @@ _DEFAULT_INTERVAL_MS: Final = 1
 _DEATH: Final = 1 << 32
 
 _MESSAGE_BYTES: Final = 1024
+_STATS_BYTES: Final = 4096
 
 # The engine's library, once it is needed here.
 _loaded: Final[list[ctypes.CDLL]] = []
@@ -62,6 +64,8 @@ class UpdateEvents:
         self.path = path
         self._pid = os.getpid()
         self._native = _native(library)
+        # Guards the handle: it must not be closed while a call uses it.
+        self._lock = threading.Lock()
         self._handle: int | None = None
         self._descriptor = -1
         self._death: str | None = None
@@ -139,20 +143,25 @@ class UpdateEvents:
 
     def stats(self) -> dict[str, Any]:
         """What the watcher does and has seen: mode, path, events, wakes, missed, safety_ticks, subscribers, death."""
-        self._check_live()
-        buffer = ctypes.create_string_buffer(_MESSAGE_BYTES)
-        length: int = self._native.honker_watcher_stats(self._handle, buffer, _MESSAGE_BYTES)
-        if length >= _MESSAGE_BYTES:
-            buffer = ctypes.create_string_buffer(length + 1)
-            self._native.honker_watcher_stats(self._handle, buffer, length + 1)
-        report: dict[str, Any] = json.loads(buffer.value)
-        return report
+        length = _STATS_BYTES
+        while True:
+            buffer = ctypes.create_string_buffer(length)
+            with self._lock:
+                self._check_live()
+                needed: int = self._native.honker_watcher_stats(self._handle, buffer, length)
+            if needed < length:
+                report: dict[str, Any] = json.loads(buffer.value)
+                return report
+            length = 2 * needed
 
     def close(self) -> None:
         """Stop noticing; who waits in another thread gets a `DatabaseClosedError`. Idempotent."""
-        handle, self._handle = self._handle, None
-        if handle is not None and self._pid == os.getpid():
-            self._native.honker_watcher_close(handle)
+        if self._pid != os.getpid():
+            return
+        with self._lock:
+            handle, self._handle = self._handle, None
+            if handle is not None:
+                self._native.honker_watcher_close(handle)
 
     def _check_live(self) -> None:
         if self._pid != os.getpid():
@@ -173,7 +182,7 @@ class UpdateEvents:
             return False
         wakes = (int.from_bytes(data[start : start + 8], sys.byteorder) for start in range(0, len(data), 8))
         if any(wake >= _DEATH for wake in wakes):
-            self._death = None if self._handle is None else self.stats()["death"] or "update watcher died"
+            self._death = self.stats()["death"] or "update watcher died"
             self._check_live()
         return True
 

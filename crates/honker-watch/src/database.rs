@@ -72,10 +72,14 @@ impl Database {
         self.conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
     }
 
-    /// Reads the change counter of the WAL index, in the memory that SQLite itself has mapped: no file is opened.
-    pub fn wal_index(&self) -> Result<WalIndex<'_>, String> {
+    /// The WAL index, in the memory that SQLite itself has mapped: no file is opened. `None` while it is busy.
+    pub fn wal_index(&self) -> Result<Option<WalIndex<'_>>, String> {
         // A read, so that SQLite maps the index.
-        self.data_version().map_err(|error| format!("-shm unavailable: {error}"))?;
+        match self.look() {
+            Look::Version(_) => {}
+            Look::Busy => return Ok(None),
+            Look::Broken(problem) => return Err(format!("-shm unavailable: {problem}")),
+        }
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         let mut region: *mut c_void = ptr::null_mut();
         // SAFETY: the handle is open and the operation writes one pointer; the file belongs to the connection and its
@@ -100,7 +104,7 @@ impl Database {
         if index.word(SHM_VERSION_WORD) != SHM_VERSION {
             return Err("-shm unavailable: its format is unknown".to_owned());
         }
-        Ok(index)
+        Ok(Some(index))
     }
 }
 

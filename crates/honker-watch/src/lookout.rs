@@ -8,9 +8,11 @@
 //! A safety tick looks in any case. If it finds a change that no event announced, events cannot be trusted: it counts
 //! it, and when that happens again, or nothing but silence has come from the file system, it polls from then on.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Options};
@@ -25,6 +27,10 @@ const SAFETY_TICK: Duration = Duration::from_millis(100);
 #[cfg(target_os = "linux")]
 const WINDOW: Duration = Duration::from_millis(20);
 
+/// How long it is looked for at all, while no change has been seen since the event: an fsync may come in between.
+#[cfg(target_os = "linux")]
+const WINDOW_MAX: Duration = Duration::from_secs(1);
+
 /// How long after an event it looks without pause. An announced commit is visible within a few microseconds; a pause
 /// costs at least fifty, the scheduler's.
 #[cfg(target_os = "linux")]
@@ -34,13 +40,22 @@ const SPIN: Duration = Duration::from_micros(40);
 #[cfg(target_os = "linux")]
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
+/// The shortest distance between two rounds of spinning that found nothing.
+#[cfg(target_os = "linux")]
+const CHASE_MIN: Duration = Duration::from_micros(200);
+
 /// Unannounced commits after which events are given up.
 #[cfg(target_os = "linux")]
 const MISSED_MAX: u64 = 3;
 
-/// How long events may be silent before one unannounced commit is enough to give them up.
+/// How old the last event may be when a commit counts as announced by it. Several commits may be announced at once and
+/// become visible one after the other, each after an fsync.
 #[cfg(target_os = "linux")]
 const SILENCE_MAX: Duration = Duration::from_secs(1);
+
+/// Files of which it has been said that they are polled. Said once per file and process, not once per watcher.
+#[cfg(target_os = "linux")]
+static ANNOUNCED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// What is watched, and what was seen last.
 pub struct Lookout {
@@ -84,7 +99,7 @@ impl Lookout {
         lookout.reopen();
         if options.backend == Backend::Shm {
             let database = lookout.database.as_ref().ok_or("-shm unavailable: the database cannot be opened")?;
-            database.wal_index()?;
+            let _busy_is_no_obstacle = database.wal_index()?;
             shared.set_mode("shm");
         }
         lookout.look();
@@ -128,7 +143,9 @@ impl Lookout {
             return Err(format!("watcher backend kernel: {reason} for {path}"));
         }
         let interval = self.options.poll_interval.as_millis();
-        eprintln!("honker: {reason} for {path}; looking every {interval} ms instead");
+        if ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.shared.path.clone()) {
+            eprintln!("honker: {reason} for {path}; looking every {interval} ms instead");
+        }
         self.events = None;
         self.shared.set_mode("polling");
         Ok(())
@@ -177,7 +194,11 @@ impl Lookout {
             let _stopping = self.shared.stop.wait(SAFETY_TICK);
             return Ok(());
         };
-        let index = database.wal_index()?;
+        let Some(index) = database.wal_index()? else {
+            // Somebody recovers the index at this moment.
+            let _stopping = self.shared.stop.wait(self.options.poll_interval);
+            return Ok(());
+        };
         let mut seen = index.change_counter();
         while Instant::now() < self.next_tick && !self.shared.is_stopping.load(Ordering::Relaxed) {
             let _stopping = self.shared.stop.wait(self.options.poll_interval);
@@ -206,7 +227,9 @@ impl Lookout {
         let mut opened = Instant::now();
         let mut has_moved = false;
         let mut is_worth_spinning = true;
-        while opened.elapsed() < WINDOW && !self.shared.is_stopping.load(Ordering::Relaxed) {
+        while opened.elapsed() < if has_moved { WINDOW } else { WINDOW_MAX }
+            && !self.shared.is_stopping.load(Ordering::Relaxed)
+        {
             if self.look() {
                 self.shared.wake();
                 has_moved = true;
@@ -224,6 +247,7 @@ impl Lookout {
                 break;
             }
             if self.take_events()? > 0 {
+                is_worth_spinning |= opened.elapsed() > CHASE_MIN;
                 opened = Instant::now();
                 has_moved = false;
             }
@@ -234,13 +258,14 @@ impl Lookout {
         Ok(())
     }
 
+    /// Waits for the next look, or for an event; events that are being chased in vain get a moment to gather first.
     #[cfg(target_os = "linux")]
-    fn pause(&self, length: Duration, ends_with_event: bool) {
-        if ends_with_event {
-            self.wait_for_event(Instant::now() + length);
-        } else {
-            std::thread::sleep(length);
+    fn pause(&self, length: Duration, is_worth_chasing: bool) {
+        let until = Instant::now() + length;
+        if !is_worth_chasing {
+            std::thread::sleep(length.min(CHASE_MIN));
         }
+        self.wait_for_event(until);
     }
 
     #[cfg(target_os = "linux")]
@@ -275,15 +300,14 @@ impl Lookout {
         self.next_tick = Instant::now() + SAFETY_TICK;
         self.shared.stats.safety_ticks.add(1);
         self.check_identity()?;
-        // What was committed while the file could not be looked at is news.
-        let is_back = self.database.is_none() && self.reopen();
+        if self.database.is_none() {
+            self.reopen();
+        }
         #[cfg(target_os = "linux")]
         let was_pending = self.events.as_ref().is_none_or(|announcements| announcements.is_pending);
         if self.look() {
             #[cfg(target_os = "linux")]
             self.judge_events(was_pending)?;
-            self.shared.wake();
-        } else if is_back {
             self.shared.wake();
         }
         Ok(())
@@ -294,11 +318,11 @@ impl Lookout {
     #[cfg(target_os = "linux")]
     fn judge_events(&mut self, was_pending: bool) -> Result<(), String> {
         let Some(last) = self.events.as_ref().map(|announcements| announcements.last) else { return Ok(()) };
-        if was_pending || self.take_events()? > 0 {
+        if was_pending || last.elapsed() < SILENCE_MAX || self.take_events()? > 0 {
             return Ok(());
         }
         self.shared.stats.missed.add(1);
-        if last.elapsed() > SILENCE_MAX || self.shared.stats.missed.get() >= MISSED_MAX {
+        if self.shared.stats.missed.get() >= MISSED_MAX {
             self.give_up_events("commits come without file events")?;
         }
         Ok(())
@@ -326,7 +350,8 @@ impl Lookout {
         let Some(database) = &self.database else { return false };
         match database.look() {
             Look::Version(version) => {
-                let has_moved = self.seen.is_some_and(|seen| seen != version);
+                // Without a baseline, because the file was busy or gone, whatever is there now is news.
+                let has_moved = self.seen != Some(version);
                 self.seen = Some(version);
                 #[cfg(target_os = "linux")]
                 if has_moved && let Some(announcements) = &mut self.events {
@@ -344,10 +369,9 @@ impl Lookout {
         }
     }
 
-    /// Opens the database, if it can be; whether it could. A new connection counts versions from anew.
-    fn reopen(&mut self) -> bool {
+    /// Opens the database, if it can be. A new connection counts versions from anew.
+    fn reopen(&mut self) {
         self.seen = None;
         self.database = Database::open(&self.shared.path).ok();
-        self.database.is_some()
     }
 }

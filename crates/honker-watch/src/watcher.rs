@@ -63,6 +63,8 @@ impl Shared {
 
 /// A running watcher; stops and joins its thread when the last subscription is gone.
 pub struct Watcher {
+    /// In a forked child the thread is not there, and locks may be held by nobody: nothing is touched then.
+    process: u32,
     shared: Arc<Shared>,
     next_id: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -87,12 +89,17 @@ impl Watcher {
             .spawn(move || run(&for_thread, options, &ready))
             .map_err(|error| format!("cannot start a watcher: {error}"))?;
         started.recv().map_err(|_| "the watcher ended while it started".to_owned())??;
-        Ok(Arc::new(Self { shared, next_id: AtomicU64::new(1), thread: Mutex::new(Some(thread)) }))
+        let process = std::process::id();
+        Ok(Arc::new(Self { process, shared, next_id: AtomicU64::new(1), thread: Mutex::new(Some(thread)) }))
     }
 
     /// Which file it watches; `None` if there was none at the start.
     pub fn identity(&self) -> Option<Identity> {
         self.shared.identity
+    }
+
+    fn is_inherited(&self) -> bool {
+        self.process != std::process::id()
     }
 
     /// A new subscription; `None` if the watcher is dead.
@@ -105,12 +112,15 @@ impl Watcher {
         let id = watcher.next_id.fetch_add(1, Ordering::Relaxed);
         subscribers.signals.insert(id, Arc::clone(&signal));
         drop(subscribers);
-        Ok(Some(Subscription { id, signal, watcher: Arc::clone(watcher) }))
+        Ok(Some(Subscription { id, signal, watcher: Arc::clone(watcher), is_over: AtomicBool::new(false) }))
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        if self.is_inherited() {
+            return;
+        }
         self.shared.is_stopping.store(true, Ordering::Relaxed);
         self.shared.stop.update();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -151,13 +161,23 @@ pub struct Subscription {
     id: u64,
     signal: Arc<Signal>,
     watcher: Arc<Watcher>,
+    /// Whether a waiter has been told that it is dead: the signal tells only once.
+    is_over: AtomicBool,
 }
 
 impl Subscription {
     /// Waits for a commit since the last call, and takes it. Several threads may wait; each wake goes to one of them.
+    /// In a forked child it is dead, and takes no wake of the parent's.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> Wake {
-        self.signal.wait(timeout)
+        if self.watcher.is_inherited() || self.is_over.load(Ordering::Relaxed) {
+            return Wake::Dead;
+        }
+        let wake = self.signal.wait(timeout);
+        if wake == Wake::Dead {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
+        wake
     }
 
     /// A descriptor that is readable when there is something to take; `None` on systems without. It stays the
@@ -195,6 +215,9 @@ impl Subscription {
 impl Subscription {
     /// Stops being woken. Whoever waits in another thread is told that it is dead, instead of waiting on.
     pub fn end(&self) {
+        if self.watcher.is_inherited() {
+            return;
+        }
         self.watcher.shared.subscribers().signals.remove(&self.id);
         self.signal.die();
     }

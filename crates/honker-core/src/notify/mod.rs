@@ -19,7 +19,7 @@ pub fn notify(conn: &Connection, channel: &str, payload: &str) -> Result<i64> {
     conn.prepare_cached(include_str!("insert.sql"))?.execute(params![channel, payload, now.second()])?;
     let id = conn.last_insert_rowid();
     if id % NOTIFICATION_PRUNE_EVERY == 0 {
-        let before = Instant::from_ms(now.as_ms() - NOTIFICATION_RETENTION.as_ms());
+        let before = age_limit(NOTIFICATION_RETENTION);
         conn.prepare_cached(include_str!("prune.sql"))?.execute(params![before, NOTIFICATION_PRUNE_MAX])?;
     }
     Ok(id)
@@ -70,6 +70,11 @@ pub fn last_id(conn: &Connection, channel: &str) -> Result<i64> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn prune(conn: &Connection, age: Option<Span>, keep: Option<i64>) -> Result<usize> {
-    let before = age.map(|age| Instant::from_ms(Instant::now().as_ms().saturating_sub(age.as_ms())));
+    let before = age.map(age_limit);
     Ok(conn.prepare_cached(include_str!("prune_all.sql"))?.execute(params![before, keep])?)
+}
+
+/// The second before which a notification is surely older than `age`: times are stored as the second that had begun.
+fn age_limit(age: Span) -> i64 {
+    Instant::from_ms(Instant::now().as_ms().saturating_sub(age.as_ms())).second()
 }

@@ -1,5 +1,5 @@
 -- Deletes the oldest notifications, if they are old enough.
--- ?1 instant before which a row is old, ?2 how many at most.
+-- ?1 whole second before which a row is old, ?2 how many at most.
 -- Only the first rows are looked at: ids grow with time, and a search for old rows further on would read the table.
 -- Index: the primary key, its head only. Lock: write.
 DELETE FROM _honker_notifications WHERE id IN (

@@ -1,5 +1,5 @@
 -- Deletes notifications that are too old or too many.
--- ?1 instant before which a row is old, or NULL for none, ?2 how many of the newest rows of all channels to keep, or
+-- ?1 whole second before which a row is old, or NULL for none, ?2 how many of the newest rows of all channels to keep, or
 -- NULL for all.
 -- Reads the whole table by the primary key: created_at has no index, and this is for maintenance. Lock: write.
 DELETE FROM _honker_notifications

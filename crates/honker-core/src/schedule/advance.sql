@@ -1,4 +1,4 @@
 -- Moves a schedule to its next boundary.
--- ?1 name, ?2 next_fire_at (instant).
--- Index: the primary key. Lock: write.
-UPDATE _honker_scheduler_tasks SET next_fire_at = ?2, last_error = NULL WHERE name = ?1
+-- ?1 rowid, ?2 next_fire_at (instant).
+-- Index: the rowid. Lock: write.
+UPDATE _honker_scheduler_tasks SET next_fire_at = ?2, last_error = NULL WHERE rowid = ?1

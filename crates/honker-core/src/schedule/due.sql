@@ -1,10 +1,9 @@
 -- Schedules with a boundary at or before an instant.
 -- ?1 instant.
--- Returns name, queue, cron_expr, payload, priority, expires_s, max_attempts, next_fire_at, time_zone, misfire,
--- last_error.
+-- Returns rowid, name, queue, cron_expr, payload, priority, expires_s, max_attempts, next_fire_at, time_zone, misfire.
 -- Reads the whole table: one row a schedule, and most instants have some due. Lock: read.
-SELECT name, queue, cron_expr, payload, priority, expires_s, ifnull(max_attempts, 3), next_fire_at, time_zone, misfire,
-       last_error
+SELECT rowid, name, queue, cron_expr, payload, priority, expires_s, ifnull(max_attempts, 3), next_fire_at, time_zone,
+       misfire
 FROM _honker_scheduler_tasks
 WHERE enabled <> 0 AND next_fire_at <= ?1
 ORDER BY next_fire_at, name

@@ -4,7 +4,6 @@
 //! jobs and the schedule's next boundary commit together, and of two tickers the second sees the boundary gone. If
 //! the process dies before COMMIT, nothing fired and the next ticker fires it.
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
@@ -36,17 +35,14 @@ pub struct Fire {
 pub fn tick(conn: &Connection, until: Instant) -> Result<Vec<Fire>> {
     let due = conn
         .prepare_cached(include_str!("due.sql"))?
-        .query_map(params![until], |row| Ok(Due::read(row)))?
+        .query_map(params![until], |row| Ok((row.get::<_, i64>(0)?, Due::read(row))))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut fires = Vec::new();
     for schedule in due {
-        let (name, plan) = match schedule {
-            Ok(schedule) => (schedule.name.clone(), schedule.plan(until).map(|plan| (schedule, plan))),
-            Err((name, problem)) => (name, Err(problem)),
-        };
-        match plan {
-            Ok((schedule, plan)) => schedule.fire(conn, &plan, &mut fires)?,
-            Err(problem) => report(conn, &name, &problem)?,
+        let (rowid, schedule) = schedule;
+        match schedule.and_then(|schedule| Ok((schedule.plan(until)?, schedule))) {
+            Ok((plan, schedule)) => schedule.fire(conn, rowid, &plan, &mut fires)?,
+            Err(problem) => report(conn, rowid, &problem)?,
         }
     }
     Ok(fires)
@@ -61,8 +57,8 @@ pub fn soonest(conn: &Connection) -> Result<Option<Instant>> {
     Ok(statement.query_row([], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?)
 }
 
-fn report(conn: &Connection, name: &str, problem: &Error) -> Result<()> {
-    conn.prepare_cached(include_str!("report.sql"))?.execute(params![name, problem.to_string()])?;
+fn report(conn: &Connection, rowid: i64, problem: &Error) -> Result<()> {
+    conn.prepare_cached(include_str!("report.sql"))?.execute(params![rowid, problem.to_string()])?;
     Ok(())
 }
 
@@ -87,25 +83,20 @@ struct Plan {
 }
 
 impl Due {
-    /// Reads a row; one that cannot be understood gives its name and the reason.
-    fn read(row: &Row<'_>) -> std::result::Result<Self, (String, Error)> {
-        let name = row.get_ref(0).map_or_else(|_| String::new(), name_of);
-        Self::read_columns(row, name.clone()).map_err(|error| (name, error))
-    }
-
-    fn read_columns(row: &Row<'_>, name: String) -> Result<Self> {
-        let misfire: String = row.get(9)?;
-        let next_fire_at = Instant::from_stored(row.get_ref(7)?);
+    /// Reads a row of `due.sql`; an error says why it cannot be understood.
+    fn read(row: &Row<'_>) -> Result<Self> {
+        let misfire: String = row.get(10)?;
+        let next_fire_at = Instant::from_stored(row.get_ref(8)?);
         Ok(Self {
-            name,
-            queue: row.get(1)?,
-            expression: row.get(2)?,
-            payload: row.get(3)?,
-            priority: row.get(4)?,
-            expires_s: row.get(5)?,
-            max_attempts: row.get(6)?,
+            name: row.get(1)?,
+            queue: row.get(2)?,
+            expression: row.get(3)?,
+            payload: row.get(4)?,
+            priority: row.get(5)?,
+            expires_s: row.get(6)?,
+            max_attempts: row.get(7)?,
             next_fire_at: next_fire_at.ok_or_else(|| Error::MalformedRow("next_fire_at is no number".to_owned()))?,
-            time_zone: row.get(8)?,
+            time_zone: row.get(9)?,
             misfire: Misfire::from_name(&misfire)
                 .ok_or_else(|| Error::MalformedRow(format!("there is no misfire policy {misfire:?}")))?,
         })
@@ -142,7 +133,7 @@ impl Due {
     }
 
     /// Enqueues the planned jobs. Their expiry counts from the boundary, so that it drops late ones.
-    fn fire(self, conn: &Connection, plan: &Plan, fires: &mut Vec<Fire>) -> Result<()> {
+    fn fire(self, conn: &Connection, rowid: i64, plan: &Plan, fires: &mut Vec<Fire>) -> Result<()> {
         for fire_at in &plan.fire_at {
             let job_id = enqueue(
                 conn,
@@ -157,11 +148,7 @@ impl Due {
             )?;
             fires.push(Fire { name: self.name.clone(), queue: self.queue.clone(), fire_at: *fire_at, job_id });
         }
-        conn.prepare_cached(include_str!("advance.sql"))?.execute(params![self.name, plan.next_fire_at])?;
+        conn.prepare_cached(include_str!("advance.sql"))?.execute(params![rowid, plan.next_fire_at])?;
         Ok(())
     }
-}
-
-fn name_of(value: ValueRef<'_>) -> String {
-    String::from_utf8_lossy(value.as_bytes().unwrap_or_default()).into_owned()
 }

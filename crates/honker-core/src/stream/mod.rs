@@ -66,7 +66,7 @@ pub fn get_offset(conn: &Connection, consumer: &str, topic: &str) -> Result<i64>
     Ok(statement.query_row([consumer, topic], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-/// The offset after which the events created at or after `since` follow, in any topic. Reads only.
+/// The offset after which the events created in the second of `since` or later follow, in any topic. Reads only.
 ///
 /// A binary search over the offsets, since the time has no index: a few dozen seeks in any log. It relies on times that
 /// grow with offsets; where the clock was set back, it may return an earlier offset and so replay too much, or, within
@@ -75,6 +75,8 @@ pub fn get_offset(conn: &Connection, consumer: &str, topic: &str) -> Result<i64>
 /// # Errors
 /// Whatever SQLite reports.
 pub fn offset_at(conn: &Connection, since: Instant) -> Result<i64> {
+    // Events are stored under the second that had begun.
+    let since = Instant::from_seconds(since.second());
     let mut bounds = conn.prepare_cached(include_str!("bounds.sql"))?;
     let (first, last): (Option<i64>, Option<i64>) = bounds.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (Some(mut low), Some(last)) = (first, last) else { return Ok(0) };
