@@ -34,7 +34,7 @@ $(INSTALLED): pyproject.toml hatch_build.py Cargo.toml Cargo.lock
 		{ echo "honker needs Python 3.11 or newer, and $(PYTHON) is not: name another, as in make PYTHON=python3.13" >&2; exit 1; }
 	$(MAKE) build  # pip would build it as well, but without showing cargo's messages
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,demo]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,demo,bench]'
 	touch $@
 
 build: ## Build the SQLite extension
@@ -68,8 +68,9 @@ python-test: setup build ## Test everything else, through the built extension
 demo: setup build ## Hash the files of DIR with two workers, one of which is killed
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
 
-bench: setup build ## Measure enqueue and claim
+bench: setup build ## Measure enqueue, claim and wake against plain SQLite, polling and a pipe
 	$(BIN)/python bench/enqueue_claim.py $(ARGS)
+	$(BIN)/python bench/wake.py $(ARGS)
 
 wheel: setup ## Build the source distribution, and the wheel from it, into dist/
 	$(BIN)/python -m build

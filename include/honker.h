@@ -49,9 +49,11 @@ int honker_watcher_fd(void *handle);
  * death), cut to len bytes with its NUL. Returns the length of the whole text. */
 uintptr_t honker_watcher_stats(void *handle, char *buf, uintptr_t len);
 
-/* Whether any watcher thread of this process is inside SQLite at this moment: 1 or 0. For fork handlers: in the child it
- * tells whether one was at the moment of the fork, in which case the child must not open the database again. */
-int honker_watcher_is_reading(void);
+/* For fork handlers: keeps every watcher thread out of SQLite until honker_watcher_resume, so that a forked child does not
+ * inherit SQLite's memory in the middle of something. Returns 1, or 0 if one would not come out within a second; then the
+ * child must not open the database again. To be followed by honker_watcher_resume(0) in the parent and (1) in the child. */
+int honker_watcher_pause(void);
+void honker_watcher_resume(int is_child);
 
 /* Ends a handle; the last of a file joins its watcher thread. NULL is allowed. Not to be called twice, nor while another
  * thread waits. */

@@ -27,7 +27,7 @@ from honker.errors import (
 from honker.extension import connect
 from honker.fork import Held, identity_of, inherit, is_unsafe
 from honker.types import Parameters, Row, SQLValue, sql_parameters
-from honker.watcher import is_any_watcher_reading
+from honker.watcher import pause_watchers, resume_watchers
 
 #: How long an operation waits for the write lock of another process.
 BUSY_TIMEOUT_S: Final = 5.0
@@ -227,11 +227,11 @@ class Connection:
         else:
             _make_immortal(raw)
 
-    def inherit(self) -> None:
+    def inherit(self, *, watchers_were_idle: bool) -> None:
         """In a forked child: touch nothing of it, and see whether its file may be opened again."""
         raw = self._raw
         if raw is not None:
-            was_idle = not self._is_running and not raw.in_transaction and not is_any_watcher_reading()
+            was_idle = watchers_were_idle and not self._is_running and not raw.in_transaction
             self.close()
             inherit(self._held, was_idle=was_idle)
 
@@ -297,10 +297,24 @@ def _make_immortal(raw: sqlite3.Connection) -> None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
 
 
-def _abandon_inherited() -> None:
-    for connection in list(_open_connections):
-        connection.inherit()
+class _Fork:
+    """What is done around a fork, so that a child that opens the database again loses nothing."""
+
+    def __init__(self) -> None:
+        self._watchers_are_idle = True
+
+    def before(self) -> None:
+        self._watchers_are_idle = pause_watchers()
+
+    def in_parent(self) -> None:
+        resume_watchers(is_child=False)
+
+    def in_child(self) -> None:
+        for connection in list(_open_connections):
+            connection.inherit(watchers_were_idle=self._watchers_are_idle)
+        resume_watchers(is_child=True)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_inherited)
+    _fork = _Fork()
+    os.register_at_fork(before=_fork.before, after_in_parent=_fork.in_parent, after_in_child=_fork.in_child)

@@ -78,6 +78,18 @@ class Feed(Generic[Item]):
     ) -> None:
         self.close()
 
+    async def __aenter__(self) -> Feed[Item]:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
     def close(self) -> None:
         """Stop listening for commits. Idempotent."""
         self._updates.close()
+
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
+        self.close()

@@ -67,10 +67,9 @@ def crontab(expr: str, time_zone: str | None = None) -> CronSchedule:
     Raises:
         InvalidArgumentError: It cannot be understood, or is an interval: use `every_s`.
     """
-    schedule = CronSchedule(expr, time_zone)
-    if expr.strip().startswith("@every"):
+    if str(expr).strip().startswith("@every"):
         raise InvalidArgumentError(f"{expr!r} is an interval; use honker.every_s(seconds)")
-    return schedule
+    return CronSchedule(expr, time_zone)
 
 
 def every_s(seconds: float) -> CronSchedule:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import time
@@ -21,9 +20,6 @@ SAVE_EVERY_S: Final = 1.0
 # Seconds after which a subscription looks even if nothing woke it.
 _FALLBACK_POLL_S: Final = 15.0
 _UNDECODED: Final = object()
-
-# Held here, because an event loop holds its tasks only weakly.
-_saving: Final[set[asyncio.Task[bool]]] = set()
 
 
 class Event:
@@ -298,20 +294,21 @@ class StreamSubscription(Feed[Event]):
     def close(self) -> None:
         """Save the offset of the last event the consumer was through with, and stop. Idempotent.
 
-        While another task of this thread is in a transaction it is saved when that is over.
+        While another task of this thread is in a transaction it cannot be saved, and what was not saved comes again;
+        `aclose` waits for its turn.
         """
-        if self._unsaved and (self._save_every_n > 0 or self._save_every_s > 0):
-            try:
+        if self._is_worth_saving():
+            with contextlib.suppress(NestedTransactionError):
                 self._save()
-            except NestedTransactionError:
-                self._save_later()
         super().close()
 
-    def _save_later(self) -> None:
-        if self._consumer is not None and self._done_to is not None:
-            with contextlib.suppress(RuntimeError):  # No event loop: what was not saved comes again.
-                saving = asyncio.get_running_loop().create_task(
-                    self._stream.asave_offset(self._consumer, self._done_to)
-                )
-                _saving.add(saving)
-                saving.add_done_callback(_saving.discard)
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
+        consumer, offset = self._consumer, self._done_to
+        if self._is_worth_saving() and consumer is not None and offset is not None:
+            await self._stream.asave_offset(consumer, offset)
+            self._note_saved()
+        super().close()
+
+    def _is_worth_saving(self) -> bool:
+        return self._unsaved > 0 and (self._save_every_n > 0 or self._save_every_s > 0)

@@ -229,7 +229,7 @@ class _Joined:
         """Begin the transaction that an INSERT would have begun here, so that the owner's commit decides."""
         if self._raw.in_transaction:
             return
-        if self._raw.isolation_level is None:
+        if self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True:
             raise InvalidArgumentError(
                 "tx is a connection in autocommit mode without an open transaction; begin one before you pass it"
             )

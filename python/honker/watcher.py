@@ -187,9 +187,17 @@ class UpdateEvents:
         return True
 
 
-def is_any_watcher_reading() -> bool:
-    """Whether a native watcher is inside SQLite; in a forked child, whether one was at the moment of the fork."""
-    return any(bool(native.honker_watcher_is_reading()) for native in _loaded)
+def pause_watchers() -> bool:
+    """Keep native watchers out of SQLite while the process forks; whether all of them are out."""
+    # A list: each one is to be paused, also behind one that would not come out.
+    were_idle = [bool(native.honker_watcher_pause()) for native in _loaded]
+    return all(were_idle)
+
+
+def resume_watchers(*, is_child: bool) -> None:
+    """End the pause, in the parent and in the child."""
+    for native in _loaded:
+        native.honker_watcher_resume(int(is_child))
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -312,6 +312,23 @@ print(next(claims).payload, next(claims).payload)
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_a_child_may_open_the_database_again_at_whatever_moment_it_was_forked(path):
+    """Right after a commit the watcher is at work in a thread of its own, which the child does not inherit."""
+    script = (
+        FORKING
+        + """
+def work():
+    with honker.open(path) as own:
+        own.queue("q").enqueue("from a child")
+for number in range(20):
+    queue.enqueue("from the parent")
+    print(in_child(lambda: print(outcome(work))).strip())
+"""
+    )
+    assert run(script, path) == ["no error"] * 20
+    assert ask(path, "SELECT count(*) FROM _honker_live") == [(44,)]
+
+
 OUTLIVED_BY_ITS_CHILD = (
     FORKING
     + """
@@ -326,6 +343,7 @@ if os.fork() == 0:
     own.close()
     print("acknowledged", flush=True)
     os._exit(0)
+os.close(to_parent[1])            # so that the end of the child ends the wait for it
 os.read(to_parent[0], 1)
 claims.close()
 db.close()

@@ -18,8 +18,9 @@ LIBRARY_NAME = "libhonker_ext.dylib" if sys.platform == "darwin" else "libhonker
 LIBRARY = Path(os.environ.get("HONKER_EXTENSION_PATH") or ROOT / "target" / "release" / LIBRARY_NAME)
 ENTRY_POINT = "sqlite3_honkerext_init"
 
-# Symbols are searched in the module and in what it depends on: this is Python's own copy of SQLite.
-SQLITE = ctypes.CDLL(_sqlite3.__file__)
+# Symbols are searched in the module and in what it depends on: this is Python's own copy of SQLite. A module that is
+# compiled in has no file; then they are searched in the program.
+SQLITE = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
 
 # While an automatic extension is registered, every connection that any thread opens gets it.
 _auto_extension_lock = threading.Lock()

@@ -124,10 +124,16 @@ pub unsafe extern "C" fn honker_watcher_stats(handle: *mut c_void, buffer: *mut 
     json.len()
 }
 
-/// Whether any watcher thread is inside SQLite; see `include/honker.h`.
+/// Keeps watcher threads out of SQLite for a fork; see `include/honker.h`.
 #[unsafe(no_mangle)]
-pub extern "C" fn honker_watcher_is_reading() -> c_int {
-    c_int::from(honker_watch::is_any_reading())
+pub extern "C" fn honker_watcher_pause() -> c_int {
+    c_int::from(honker_watch::pause())
+}
+
+/// Ends the pause; see `include/honker.h`.
+#[unsafe(no_mangle)]
+pub extern "C" fn honker_watcher_resume(is_child: c_int) {
+    honker_watch::resume(is_child != 0);
 }
 
 /// Closes a handle; see `include/honker.h`.

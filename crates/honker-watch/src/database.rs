@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
@@ -17,13 +17,59 @@ const SHM_CHANGE_WORD: usize = 2;
 const SHM_VERSION: u32 = 3_007_000;
 
 /// Watchers that are inside SQLite at this moment.
-static READING: AtomicUsize = AtomicUsize::new(0);
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether any watcher of this process is inside SQLite. In a forked child: whether one was at the moment of the fork,
-/// which leaves SQLite's memory there in the middle of something.
+/// Forks under way, during which no watcher enters SQLite.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+/// The longest that a fork waits for the watchers: far longer than a look takes.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long a look that meets a fork, or a fork that meets a look, waits before it tries again.
+const RETRY: Duration = Duration::from_micros(50);
+
+/// Keeps the watchers of this process out of SQLite until [`resume`], because a fork copies its memory as it is: a child
+/// in which it is in the middle of something must not use it on these files. Whether all of them are out.
 #[must_use]
-pub fn is_any_reading() -> bool {
-    READING.load(Ordering::SeqCst) > 0
+pub fn pause() -> bool {
+    FORKS.fetch_add(1, Ordering::SeqCst);
+    let deadline = Instant::now() + PAUSE_MAX;
+    while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+        std::thread::sleep(RETRY);
+    }
+    INSIDE.load(Ordering::SeqCst) == 0
+}
+
+/// Lets the watchers go on after [`pause`]; in the child, where there are none, lets new ones begin.
+pub fn resume(is_child: bool) {
+    if is_child {
+        INSIDE.store(0, Ordering::SeqCst);
+        FORKS.store(0, Ordering::SeqCst);
+    } else {
+        FORKS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A watcher's stay inside SQLite. Never one within another: a fork in between would make the two wait for each other.
+struct Stay;
+
+impl Stay {
+    fn begin() -> Self {
+        loop {
+            INSIDE.fetch_add(1, Ordering::SeqCst);
+            if FORKS.load(Ordering::SeqCst) == 0 {
+                return Self;
+            }
+            INSIDE.fetch_sub(1, Ordering::SeqCst);
+            std::thread::sleep(RETRY);
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A connection that reads nothing but version numbers. It holds no transaction between two looks.
@@ -45,6 +91,7 @@ pub enum Look {
 impl Database {
     /// Opens an existing file. Never creates one, sets nothing, writes nothing.
     pub fn open(path: &Path) -> rusqlite::Result<Self> {
+        let _stay = Stay::begin();
         // One thread uses it at a time, so SQLite's own mutex is not needed.
         let conn =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -54,9 +101,9 @@ impl Database {
 
     /// Asks for `data_version`.
     pub fn look(&self) -> Look {
-        READING.fetch_add(1, Ordering::SeqCst);
+        let stay = Stay::begin();
         let version = self.data_version();
-        READING.fetch_sub(1, Ordering::SeqCst);
+        drop(stay);
         match version {
             Ok(version) => Look::Version(version),
             Err(rusqlite::Error::SqliteFailure(failure, _))
@@ -80,6 +127,7 @@ impl Database {
             Look::Busy => return Ok(None),
             Look::Broken(problem) => return Err(format!("-shm unavailable: {problem}")),
         }
+        let _stay = Stay::begin();
         let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
         let mut region: *mut c_void = ptr::null_mut();
         // SAFETY: the handle is open and the operation writes one pointer; the file belongs to the connection and its

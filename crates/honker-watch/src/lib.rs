@@ -25,7 +25,7 @@ mod stats;
 mod watcher;
 
 pub use backend::{Backend, Options};
-pub use database::is_any_reading;
+pub use database::{pause, resume};
 pub use registry::{close, get, open, subscribe};
 pub use signal::Wake;
 pub use stats::Report;

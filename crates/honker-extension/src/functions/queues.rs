@@ -26,10 +26,8 @@ pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
         },
         priority: arguments.integer_in(4, "priority", &PRIORITY)?,
         max_attempts: arguments.integer_in(5, "max_attempts", &MAX_ATTEMPTS)?,
-        // What expires at once is never claimable, hence no rounding up to the next millisecond.
-        expires_at: arguments
-            .optional_span(6, "expires")?
-            .map(|span| if span.is_positive() { Instant::from_now(span) } else { Instant::now() + span }),
+        // Counted from the millisecond that has begun: what expires at once is never claimable.
+        expires_at: arguments.optional_span(6, "expires")?.map(|expires| Instant::now() + expires),
     };
     queue::enqueue(conn, &job).map(Output::from)
 }

@@ -1,0 +1,264 @@
+"""After close() every method says that the database is closed; nothing crashes, hangs or opens it again."""
+
+import asyncio
+import gc
+import inspect
+import os
+import threading
+
+import honker
+import pytest
+from honker import DatabaseClosedError
+
+from ..support.locking import ask
+from ..support.processes import run
+from ..support.waiting import wait_until
+
+# Every public method, with how to call it; a method that is added must be added here.
+DATABASE = {
+    "acall": lambda db: asyncio.run(db.acall("SELECT 1")),
+    "anotify": lambda db: asyncio.run(db.anotify("c", 1)),
+    "ask": lambda db: db.ask("SELECT 1"),
+    "call": lambda db: db.call("SELECT 1"),
+    "call_now": lambda db: db.call_now("SELECT 1"),
+    "cancel": lambda db: db.cancel(1),
+    "get_job": lambda db: db.get_job(1),
+    "listen": lambda db: db.listen("c"),
+    "lock": lambda db: db.lock("l").__enter__(),
+    "notify": lambda db: db.notify("c", 1),
+    "prune_notifications": lambda db: db.prune_notifications(max_keep=0),
+    "query": lambda db: db.query("SELECT 1"),
+    "stream": lambda db: db.stream("s").publish(1),
+    "sweep_rate_limits": lambda db: db.sweep_rate_limits(),
+    "transaction": lambda db: db.transaction().__enter__(),
+    "try_rate_limit": lambda db: db.try_rate_limit("r", 1, 60),
+    "update_events": lambda db: db.update_events(),
+}
+WITHOUT_SQL = {"close", "queue"}
+QUEUE = {
+    "aack": lambda queue: asyncio.run(queue.aack(1, "w")),
+    "ack": lambda queue: queue.ack(1, "w"),
+    "ack_batch": lambda queue: queue.ack_batch([1], "w"),
+    "aclaim_batch": lambda queue: asyncio.run(queue.aclaim_batch("w", 1)),
+    "aenqueue": lambda queue: asyncio.run(queue.aenqueue(1)),
+    "afail": lambda queue: asyncio.run(queue.afail(1, "w", "")),
+    "aheartbeat": lambda queue: asyncio.run(queue.aheartbeat(1, "w")),
+    "aretry": lambda queue: asyncio.run(queue.aretry(1, "w", 0, "")),
+    "cancel": lambda queue: queue.cancel(1),
+    "claim": lambda queue: queue.claim("w"),
+    "claim_batch": lambda queue: queue.claim_batch("w", 1),
+    "claim_now": lambda queue: queue.claim_now("w"),
+    "claim_one": lambda queue: queue.claim_one("w"),
+    "enqueue": lambda queue: queue.enqueue(1),
+    "fail": lambda queue: queue.fail(1, "w", ""),
+    "get_job": lambda queue: queue.get_job(1),
+    "get_result": lambda queue: queue.get_result(1),
+    "heartbeat": lambda queue: queue.heartbeat(1, "w"),
+    "is_claimable": lambda queue: queue.is_claimable(),
+    "next_claim_at": lambda queue: queue.next_claim_at(),
+    "pause": lambda queue: queue.pause(),
+    "resume": lambda queue: queue.resume(),
+    "retry": lambda queue: queue.retry(1, "w", 0, ""),
+    "save_result": lambda queue: queue.save_result(1, 1),
+    "sweep_expired": lambda queue: queue.sweep_expired(),
+    "sweep_results": lambda queue: queue.sweep_results(),
+    "wait_result": lambda queue: asyncio.run(queue.wait_result(1, 5)),
+}
+JOB = {
+    "aack": lambda job: asyncio.run(job.aack()),
+    "ack": lambda job: job.ack(),
+    "afail": lambda job: asyncio.run(job.afail()),
+    "aheartbeat": lambda job: asyncio.run(job.aheartbeat()),
+    "aretry": lambda job: asyncio.run(job.aretry()),
+    "fail": lambda job: job.fail(),
+    "heartbeat": lambda job: job.heartbeat(),
+    "retry": lambda job: job.retry(),
+}
+
+
+def public_methods(kind):
+    return {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
+
+
+def test_the_tables_above_name_every_public_method():
+    assert DATABASE.keys() | WITHOUT_SQL == public_methods(honker.Database)
+    assert QUEUE.keys() == public_methods(honker.Queue)
+    assert JOB.keys() == public_methods(honker.Job)
+
+
+@pytest.mark.parametrize("name", sorted(DATABASE))
+def test_a_method_of_a_closed_database_says_so(db, name):
+    db.close()
+    with pytest.raises(DatabaseClosedError, match="Database is closed"):
+        DATABASE[name](db)
+
+
+@pytest.mark.parametrize("name", sorted(QUEUE))
+def test_a_method_of_a_queue_of_a_closed_database_says_so(db, queue, name):
+    db.close()
+    with pytest.raises(DatabaseClosedError, match="Database is closed"):
+        QUEUE[name](queue)
+
+
+@pytest.mark.parametrize("name", sorted(JOB))
+def test_a_method_of_a_job_of_a_closed_database_says_so(db, queue, name):
+    queue.enqueue(1)
+    job = queue.claim_one("w")
+    db.close()
+    with pytest.raises(DatabaseClosedError, match="Database is closed"):
+        JOB[name](job)
+
+
+def test_an_asynchronous_transaction_of_a_closed_database_says_so(db):
+    db.close()
+    with pytest.raises(DatabaseClosedError):
+        asyncio.run(db.transaction().__aenter__())
+
+
+def test_an_iterator_of_a_closed_database_says_so(db, queue):
+    claims = queue.claim("w")
+    db.close()
+    with pytest.raises(DatabaseClosedError):
+        next(claims)
+    with pytest.raises(DatabaseClosedError):
+        asyncio.run(anext(claims))
+
+
+def test_an_iterator_that_waits_is_told_of_the_closing(db, queue):
+    """Whether it waits by blocking a thread or by awaiting."""
+    errors, is_waiting = [], threading.Event()
+
+    def collect(step):
+        try:
+            step()
+        except DatabaseClosedError as error:
+            errors.append(error)
+
+    async def wait():
+        claims = queue.claim("w", idle_poll_s=None)
+        await asyncio.wait([waiting := asyncio.ensure_future(anext(claims))], timeout=0.05)
+        is_waiting.set()
+        await waiting
+
+    threads = [
+        threading.Thread(target=collect, args=[lambda: next(queue.claim("w", idle_poll_s=None))]),
+        threading.Thread(target=collect, args=[lambda: asyncio.run(wait())]),
+    ]
+    for thread in threads:
+        thread.start()
+    is_waiting.wait()
+    db.close()
+    for thread in threads:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+    assert len(errors) == 2
+
+
+def test_closing_twice_is_harmless(db):
+    db.close()
+    db.close()
+
+
+def test_a_with_block_closes_the_database(path):
+    with honker.open(path) as db:
+        pass
+    with pytest.raises(DatabaseClosedError):
+        db.query("SELECT 1")
+
+
+def test_a_transaction_that_is_open_when_the_database_is_closed_ends_as_it_would(path):
+    """It holds the last connection, and closes it."""
+    db = honker.open(path)
+    with db.transaction() as tx:
+        db.close()
+        db.queue("q").enqueue("committed", tx=tx)
+    db = honker.open(path)
+    with pytest.raises(ZeroDivisionError), db.transaction() as tx:  # noqa: PT012
+        db.queue("q").enqueue("rolled back", tx=tx)
+        db.close()
+        raise ZeroDivisionError
+    with pytest.raises(DatabaseClosedError):
+        db.transaction().__enter__()
+    assert ask(path, "SELECT payload FROM _honker_live") == [('"committed"',)]
+    assert not path.with_name(path.name + "-wal").exists()
+
+
+def test_a_thread_that_waits_for_its_turn_when_the_database_is_closed_is_told(path):
+    db = honker.open(path)
+    errors = []
+
+    def enter():
+        try:
+            db.queue("q").enqueue(1)
+        except DatabaseClosedError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=enter)
+    with db.transaction():
+        thread.start()
+        wait_until(lambda: len(db._turn._waiters) == 1)
+        db.close()
+    thread.join(timeout=10)
+    assert len(errors) == 1
+    assert not path.with_name(path.name + "-wal").exists()
+
+
+def test_closing_releases_every_file(path):
+    db = honker.open(path)
+    db.queue("q").enqueue(1)
+    next(db.queue("q").claim("w"))
+    db.close()
+    held = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if number.isdigit()
+            if os.path.exists(f"/proc/self/fd/{number}")]  # fmt: skip
+    assert not [file for file in held if file.startswith(str(path))]
+    assert not path.with_name(path.name + "-wal").exists()
+
+
+def test_a_database_that_nobody_holds_any_more_releases_every_file(path):
+    db = honker.open(path)
+    queue = db.queue("q")
+    queue.enqueue(1)
+    next(queue.claim("w"))
+    del db, queue
+    gc.collect()
+    assert not path.with_name(path.name + "-wal").exists()
+
+
+CLOSE_UNDER_LOAD = """
+import sys, threading, time
+import honker
+
+for turns in range(40):
+    db = honker.open(sys.argv[1])
+    queue, is_busy = db.queue("q"), threading.Event()
+
+    def work(number):
+        try:
+            while True:
+                queue.enqueue(number)
+                is_busy.set()
+        except honker.DatabaseClosedError:
+            pass
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    is_busy.wait()
+    for _ in range(turns):
+        time.sleep(0)  # lets the threads on, into the middle of a statement for the most part
+    db.close()
+    for thread in threads:
+        thread.join()
+print("alive")
+"""
+
+
+def test_closing_while_other_threads_write_ends_their_calls_with_an_error_and_not_the_process(path):
+    assert run(CLOSE_UNDER_LOAD, path) == ["alive"]
+
+
+CLOSE_UNDER_READS = CLOSE_UNDER_LOAD.replace("queue.enqueue(number)", "queue.next_claim_at()")
+
+
+def test_closing_while_other_threads_read_ends_their_calls_with_an_error_and_not_the_process(path):
+    assert run(CLOSE_UNDER_READS, path) == ["alive"]

@@ -1,0 +1,40 @@
+"""Time for tests that do not sleep: the engine reads the wall clock, so what moves is what is stored."""
+
+import time
+
+# Every column that holds an instant.
+INSTANTS = {
+    "_honker_live": ("run_at", "claim_expires_at", "created_at", "expires_at"),
+    "_honker_dead": ("run_at", "created_at", "died_at", "expires_at"),
+    "_honker_locks": ("expires_at",),
+    "_honker_rate_limits": ("window_start", "expires_at"),
+    "_honker_scheduler_tasks": ("next_fire_at",),
+    "_honker_results": ("created_at", "expires_at"),
+    "_honker_stream": ("created_at",),
+    "_honker_notifications": ("created_at",),
+    "_honker_queues": ("paused_at",),
+}
+
+
+def advance(conn, seconds):
+    """Makes everything stored `seconds` older, as if so much time had passed.
+
+    Give whole seconds, so that instants keep their storage class, and whole windows where rate limits are concerned.
+    """
+    for table, columns in INSTANTS.items():
+        assignments = ", ".join(f"{column} = {column} - :seconds" for column in columns)
+        conn.execute(f"UPDATE {table} SET {assignments}", {"seconds": seconds})
+
+
+def wait_until(predicate, timeout_s=10.0):
+    """Waits for what only time or another process brings about."""
+    deadline = time.monotonic() + timeout_s
+    while not predicate():
+        assert time.monotonic() < deadline, f"nothing happened for {timeout_s} s"
+        time.sleep(0.001)
+
+
+def early_in_a_second():
+    """Returns the current second, with at least half of it left: for what is decided by whole seconds."""
+    wait_until(lambda: time.time() % 1 < 0.5)
+    return int(time.time())

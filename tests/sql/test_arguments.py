@@ -1,0 +1,257 @@
+"""What each parameter accepts, generated from the reference: every function, every parameter, every sort of bad value.
+
+A value that the reference allows is never refused for itself; one that it does not allow is refused with
+HONKER_INVALID_ARGUMENT and the parameter's name, and then nothing has changed. Nothing crashes, and after all of it the
+database is whole.
+"""
+
+import json
+import math
+import re
+import sqlite3
+from contextlib import contextmanager
+
+import pytest
+
+from .contract import code_of, error_codes, functions, kind_of, ordinary_arguments
+from .database import dump, enqueue, refused, rows, value
+from .loading import connect
+
+SPAN_MAX = 3_155_760_000
+TEXT_MAX = 104_857_600
+
+
+class Sql:
+    """A value that Python cannot bind, as an SQL expression."""
+
+    def __init__(self, expression, seen=None):
+        self.expression = expression
+        self.seen = seen  # what it is in Python, where the oracle needs to know
+
+
+NOT_UTF8 = Sql("CAST(x'ff' AS TEXT)")
+CUT_UTF8 = Sql("CAST(x'e282' AS TEXT)")
+WITH_NUL = Sql("CAST(x'610062' AS TEXT)", seen="a\0b")
+TOO_LONG = Sql(f"hex(zeroblob({TEXT_MAX // 2 + 1}))")
+
+VALUES = {
+    "null": None,
+    "nan": math.nan,  # SQLite stores NaN as NULL
+    "zero": 0,
+    "one": 1,
+    "minus-one": -1,
+    "ten-thousand-and-one": 10_001,
+    "million-and-one": 1_000_001,
+    "two-to-the-53": 2**53,
+    "smallest": -(2**63),
+    "largest": 2**63 - 1,
+    "half": 0.5,
+    "minus-half": -0.5,
+    "tiny": 1e-5,
+    "huge": 1e300,
+    "infinity": math.inf,
+    "minus-infinity": -math.inf,
+    "longest-span": SPAN_MAX,
+    "longer-than-the-longest-span": SPAN_MAX + 0.001,
+    "number-as-text": "1",
+    "empty-text": "",
+    "blank": " ",
+    "text": "bücher-日本-🚀",
+    "longest-name": "x" * 255,
+    "too-long-name": "x" * 256,
+    "too-long-name-of-wide-characters": "ü" * 128,
+    "sql": "'); DROP TABLE _honker_live; --",
+    "nul": WITH_NUL,
+    "not-utf8": NOT_UTF8,
+    "cut-utf8": CUT_UTF8,
+    "empty-blob": b"",
+    "blob": b"\x00\xff",
+    "json": "[1, 2]",
+    "wrong-json": '[1, "2"]',
+    "broken-json": "[1,",
+    "deep-json": "[" * 10_000,
+    "zone": "Europe/Berlin",
+    "interval": "@every 10s",
+    "policy": "once",
+    "events": '[[null, "a"], ["k", "b"]]',
+    "wrong-events": '[[null, "a"], [1, "b"]]',
+    "backend": "polling",
+}
+
+UNDECIDED = object()  # the reference leaves it to the content
+
+
+def allows(parameter, seen):
+    """Whether the reference allows the value: True, False or UNDECIDED."""
+    kind = kind_of(parameter)
+    if isinstance(seen, Sql):
+        seen = b"" if seen.seen is None else seen.seen  # the others are no text at all, or too much of it
+    if seen is None or (isinstance(seen, float) and math.isnan(seen)):
+        return parameter.get("nullable", False)
+    if kind["type"] == "TEXT":
+        return isinstance(seen, str) and allows_text(parameter["kind"], kind, seen)
+    is_number = isinstance(seen, int) or (isinstance(seen, float) and kind["type"] == "INTEGER or REAL")
+    if not is_number:
+        return False
+    low, high = kind["range"]
+    return low <= seen <= high and not (parameter["kind"] == "positive_span" and seen <= 0)
+
+
+def allows_text(name, kind, seen):
+    if "one_of" in kind:
+        return seen in kind["one_of"]
+    if "bytes" not in kind:
+        return CONTENT[name](seen)
+    is_short = kind["bytes"][0] <= len(seen.encode()) <= kind["bytes"][1]
+    return is_short and CONTENT.get(name, lambda _: True)(seen)
+
+
+# What else the kinds of text ask for.
+CONTENT = {
+    "name": lambda seen: "\0" not in seen,
+    "integers": lambda seen: (
+        seen == VALUES["json"] and UNDECIDED
+    ),  # how many there must be is another argument's matter
+    "events": lambda seen: seen == VALUES["events"],
+    "expression": lambda seen: seen == VALUES["interval"],
+    "time_zone": lambda seen: seen in {"", VALUES["zone"]},
+    "path": lambda _: UNDECIDED,  # it depends on the directory
+}
+
+
+def statement(name, arguments):
+    expressions = [argument.expression if isinstance(argument, Sql) else "?" for argument in arguments]
+    bound = [argument for argument in arguments if not isinstance(argument, Sql)]
+    return f"SELECT {name}({', '.join(expressions)})", bound
+
+
+CASES = [
+    pytest.param(name, index, id=f"{name}-{parameter['name']}")
+    for name, function in functions().items()
+    for index, parameter in enumerate(function["parameters"])
+]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One database for all: what the accepted calls leave behind makes the others meet rows."""
+    conn = connect(tmp_path_factory.mktemp("arguments") / "app.db")
+    conn.execute("PRAGMA journal_mode = WAL").fetchone()
+    conn.execute("PRAGMA synchronous = OFF")
+    conn.execute("SELECT honker_bootstrap()").fetchone()
+    enqueue(conn, "n")
+    conn.execute("SELECT honker_scheduler_register('n', 'n', '@every 60s', '{}', 0, NULL)").fetchone()
+    yield conn
+    conn.close()
+
+
+@pytest.mark.parametrize(("name", "index"), CASES)
+def test_the_parameter_takes_what_the_reference_allows_and_nothing_else(shared, name, index):
+    arity = next(arity for arity in functions()[name]["arities"] if arity > index)
+    tried = functions()[name]["parameters"][index]
+    for label, seen in VALUES.items():
+        arguments = ordinary_arguments(name, arity)
+        arguments[index] = seen
+        with undone(shared):
+            before = dump(shared)
+            error = error_of(shared, *statement(name, arguments))
+            check(tried, label, seen, error)
+            assert error is None or dump(shared) == before, f"{label} was refused, and yet something changed"
+
+
+@contextmanager
+def undone(conn):
+    conn.execute("BEGIN")
+    try:
+        yield
+    finally:
+        conn.execute("ROLLBACK")
+
+
+def error_of(conn, sql, bound):
+    try:
+        result = conn.execute(sql, bound).fetchone()
+        if "watcher_open(" in sql:  # subscriptions belong to the process and would stay
+            conn.execute("SELECT honker_update_watcher_close(?)", result).fetchone()
+    except sqlite3.Error as error:
+        return error
+    return None
+
+
+def check(parameter, label, seen, error):
+    allowed = allows(parameter, seen)
+    if error is None:
+        assert allowed in {True, UNDECIDED}, f"{label} was accepted"
+        return
+    assert code_of(error) in error_codes(), f"{label}: {error}"
+    if code_of(error) == "HONKER_WATCHER":  # the file is not there; that was found after the arguments were checked
+        assert allowed in {True, UNDECIDED}, f"{label}: {error}"
+        return
+    assert allowed is not True, f"{label} was refused: {error}"
+    assert code_of(error) == "HONKER_INVALID_ARGUMENT", f"{label}: {error}"
+    assert re.search(rf"\b{parameter['name']}\b", str(error)), f"{label}: {error}"
+
+
+def test_the_database_is_whole_after_all_of_it(shared):
+    assert rows(shared, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize(("name", "index", "arity"), [
+    pytest.param("honker_enqueue", 0, 7, id="name"),
+    pytest.param("honker_enqueue", 1, 7, id="payload"),
+    pytest.param("honker_ack_batch", 0, 2, id="json"),
+    pytest.param("honker_scheduler_register", 2, 6, id="expression"),
+])  # fmt: skip
+def test_a_text_above_the_largest_is_refused_unread(conn, name, index, arity):
+    arguments = ordinary_arguments(name, arity)
+    arguments[index] = TOO_LONG
+    error = error_of(conn, *statement(name, arguments))
+    assert code_of(error) == "HONKER_INVALID_ARGUMENT"
+    assert functions()[name]["parameters"][index]["name"] in str(error)
+
+
+def test_the_largest_payload_is_stored_and_handed_back(conn):
+    conn.execute(f"SELECT honker_enqueue('q', hex(zeroblob({TEXT_MAX // 2})), NULL, NULL, 0, 3, NULL)").fetchone()
+    claimed = json.loads(value(conn, "SELECT honker_claim_batch('q', 'w', 1, 60)"))
+    assert claimed[0]["payload"] == "0" * TEXT_MAX
+
+
+@pytest.mark.parametrize("name", list(functions()))
+def test_a_wrong_number_of_arguments_is_refused_by_sqlite(shared, name):
+    for arity in set(range(12)) - set(functions()[name]["arities"]):
+        with pytest.raises(sqlite3.OperationalError, match=rf"wrong number of arguments to function {name}\(\)"):
+            shared.execute(f"SELECT {name}({', '.join(['1'] * arity)})")
+
+
+def test_an_error_tells_argument_value_and_range(conn):
+    with refused("HONKER_INVALID_ARGUMENT", "n is 10001; 0 to 10000 are allowed"):
+        value(conn, "SELECT honker_claim_batch('q', 'w', 10001, 60)")
+
+
+def test_a_wrong_type_is_told_with_its_position(conn):
+    with refused("HONKER_INVALID_ARGUMENT", "Invalid function parameter type Text at index 4"):
+        value(conn, "SELECT honker_enqueue('q', '{}', NULL, NULL, 'high', 3, NULL)")
+
+
+def test_an_invalid_argument_is_a_mismatch_to_the_host(conn):
+    with refused("HONKER_INVALID_ARGUMENT") as caught:
+        value(conn, "SELECT honker_get_job('1')")
+    assert caught.value.sqlite_errorname == "SQLITE_MISMATCH"
+
+
+def test_text_with_a_nul_character_survives_in_a_payload(conn):
+    conn.execute("SELECT honker_enqueue('q', CAST(x'610062' AS TEXT), NULL, NULL, 0, 3, NULL)").fetchone()
+    claimed = json.loads(value(conn, "SELECT honker_claim_batch('q', 'w', 1, 60)"))
+    assert claimed[0]["payload"] == "a\0b"
+
+
+@pytest.mark.parametrize("attempts", ["[1]", "[1, 2, 3]", "[]"])
+def test_ack_batch_wants_as_many_attempts_as_ids(conn, attempts):
+    with refused("HONKER_INVALID_ARGUMENT", "attempts_json"):
+        value(conn, "SELECT honker_ack_batch('[1, 2]', 'w', ?)", attempts)
+
+
+def test_ack_batch_takes_as_many_ids_as_a_claim_hands_out(conn):
+    assert value(conn, "SELECT honker_ack_batch(?, 'w')", json.dumps(list(range(10_000)))) == 0
+    with refused("HONKER_INVALID_ARGUMENT", "ids_json has 10001 elements; at most 10000"):
+        value(conn, "SELECT honker_ack_batch(?, 'w')", json.dumps(list(range(10_001))))

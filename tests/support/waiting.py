@@ -1,0 +1,22 @@
+"""Waiting for what another thread, task or process brings about. A test never sleeps for a fixed time."""
+
+import asyncio
+import time
+
+
+def wait_until(predicate, timeout_s=10.0):
+    """Waits until the predicate holds and returns its value."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := predicate()):
+        assert time.monotonic() < deadline, f"nothing happened for {timeout_s} s"
+        time.sleep(0.001)
+    return value
+
+
+async def until(predicate, timeout_s=10.0):
+    """As `wait_until`, while the event loop turns."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := predicate()):
+        assert time.monotonic() < deadline, f"nothing happened for {timeout_s} s"
+        await asyncio.sleep(0.001)
+    return value

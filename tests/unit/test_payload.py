@@ -1,0 +1,64 @@
+"""What is stored of a payload, on which readers of the table in other languages rely."""
+
+import json
+import math
+
+import pytest
+from honker import HonkerError, InvalidPayloadError, payload
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"n": 1}, '{"n": 1}'),
+        ("fresh-3", '"fresh-3"'),
+        ([1, 2.5, None, True], "[1, 2.5, null, true]"),
+        ("ä€", '"\\u00e4\\u20ac"'),
+        ("\ud800", '"\\ud800"'),
+        (None, "null"),
+        ({2: "two"}, '{"2": "two"}'),
+    ],
+)
+def test_a_payload_is_stored_as_json_dumps_writes_it_by_default(value, text):
+    assert payload.encode(value) == text == json.dumps(value)
+
+
+def test_a_payload_comes_back_as_it_went_in():
+    value = {"to": "alice", "lines": [1, 2.5, None, {"ok": True}], "big": 2**80, "text": 'ä"\n'}
+    assert payload.decode(payload.encode(value)) == value
+
+
+def test_no_payload_is_none():
+    assert payload.decode(None) is None
+    assert payload.decode("") is None
+
+
+def endless():
+    value = []
+    value.append(value)
+    return value
+
+
+def deep():
+    value = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, -math.inf, {"n": [math.nan]}, object(), {1, 2}, b"bytes", {(1, 2): 3}, endless(), deep()],
+    ids=["nan", "inf", "-inf", "nested nan", "object", "set", "bytes", "tuple key", "circular", "too deep"],
+)
+def test_a_payload_without_a_json_form_is_a_type_error(value):
+    with pytest.raises(InvalidPayloadError, match="cannot be written as JSON") as caught:
+        payload.encode(value)
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, HonkerError)
+    assert caught.value.__cause__ is not None
+
+
+def test_a_stored_payload_that_is_not_json_says_so():
+    with pytest.raises(json.JSONDecodeError):
+        payload.decode("{broken")
