@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import uuid
 from types import TracebackType
-from typing import Any, Final
 
-from honker.errors import LockHeld
+from honker.errors import DatabaseError, LockHeld
 from honker.pool import Pool
 from honker.types import Seconds, seconds
-
-# Held here, because an event loop holds its tasks only weakly.
-_giving_back: Final[set[asyncio.Future[Any]]] = set()
 
 
 class Lock:
@@ -50,20 +48,21 @@ class Lock:
 
     async def atry_acquire(self) -> bool:
         """As `try_acquire`, without blocking the event loop."""
-        call = self.db.acall("SELECT honker_lock_acquire(?, ?, ?)", self.name, self.owner, self.ttl)
-        acquiring = asyncio.ensure_future(call)
+        was_acquired = self.acquired
         try:
-            self.acquired = bool(await asyncio.shield(acquiring))
+            held = await self.db.acall("SELECT honker_lock_acquire(?, ?, ?)", self.name, self.owner, self.ttl)
         except asyncio.CancelledError:
-            acquiring.add_done_callback(self._give_back)
+            if not was_acquired:
+                # What has been handed to SQLite cannot be called back, and this event loop may end now. The thread
+                # queues up behind it, and gives back what it came to.
+                threading.Thread(target=self._give_back, name="honker-unlock").start()
             raise
+        self.acquired = bool(held)
         return self.acquired
 
-    def _give_back(self, acquiring: asyncio.Future[Any]) -> None:
-        """A lock that comes after the wait for it was cancelled is nobody's."""
-        if not acquiring.cancelled() and acquiring.exception() is None and acquiring.result():
-            _giving_back.add(giving := asyncio.ensure_future(self.arelease()))
-            giving.add_done_callback(_giving_back.discard)
+    def _give_back(self) -> None:
+        with contextlib.suppress(DatabaseError):  # Then it lapses.
+            self.release()
 
     def renew(self, ttl: Seconds | None = None) -> bool:
         """Hold the lock for ``ttl`` seconds from now; whether it was still held.

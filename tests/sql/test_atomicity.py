@@ -408,11 +408,8 @@ STALE = {
 
 
 @pytest.mark.parametrize("kind", list(STALE))
-def test_the_host_can_tell_a_stale_snapshot_from_a_held_lock(conn, connect, request, kind):
+def test_the_host_can_tell_a_stale_snapshot_from_a_held_lock(conn, connect, kind):
     """The one is cured by beginning again, the other by waiting. Hosts need not have switched extended codes on."""
-    if kind == "claim":
-        reason = "a claim brackets itself, and its rollback replaces the extended result code"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     enqueue(conn)
     claim(conn)
     enqueue(conn)
@@ -425,10 +422,7 @@ def test_the_host_can_tell_a_stale_snapshot_from_a_held_lock(conn, connect, requ
 
 
 @pytest.mark.parametrize("kind", ["statement", "transition"])
-def test_the_host_can_tell_which_constraint_made_a_commit_fail(conn, request, kind):
-    if kind == "transition":
-        reason = "the rollback after a COMMIT that failed replaces the extended result code"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_the_host_can_tell_which_constraint_made_a_commit_fail(conn, kind):
     function_call, write, prepare = COMMITS[kind]
     for statement in prepare:
         conn.execute(statement).fetchall()

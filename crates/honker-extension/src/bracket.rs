@@ -9,10 +9,15 @@
 //! - in a transaction of the caller: SAVEPOINT ... RELEASE.
 //! - inside a statement that writes (a trigger, `INSERT ... SELECT honker_enqueue(...)`): nothing. SQLite refuses
 //!   savepoints there, and BEGIN would leave the connection in a transaction that nobody ends. The outer statement
-//!   is rolled back as a whole when the function fails.
+//!   is rolled back as a whole when the function fails. One position is left: a single-row `INSERT ... VALUES
+//!   (honker_fail(...))` inside a transaction of the caller, for which SQLite keeps no journal. What the function had
+//!   written before it failed stays until the caller rolls back; since each transition inserts before it deletes, a job
+//!   may then be there twice, but never not at all.
 
 use honker_core::Result;
 use rusqlite::{Connection, ffi};
+
+use crate::engine::with_extended_code;
 
 /// Runs `work` so that all it writes is there afterwards, or, if it fails, none.
 pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -22,8 +27,9 @@ pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Res
     let bracket = if conn.is_autocommit() { Bracket::TRANSACTION } else { Bracket::SAVEPOINT };
     run(conn, bracket.open)?;
     let guard = Guard { conn, bracket };
-    let done = work()?;
-    run(conn, bracket.close)?;
+    // Asked for before the guard's rollback, which replaces the code.
+    let done = work().map_err(|error| with_extended_code(conn, error))?;
+    run(conn, bracket.close).map_err(|error| with_extended_code(conn, error))?;
     std::mem::forget(guard);
     Ok(done)
 }

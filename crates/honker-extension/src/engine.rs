@@ -14,7 +14,7 @@ use std::ffi::{CStr, c_int};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use honker_core::Result;
+use honker_core::{Error, Result};
 use rusqlite::vtab::{Context, Filters, IndexInfo, Module, VTab, VTabConnection, VTabCursor};
 use rusqlite::{Connection, ffi};
 
@@ -135,5 +135,20 @@ unsafe impl VTabCursor for NoRows {
 
     fn rowid(&self) -> rusqlite::Result<i64> {
         Ok(0)
+    }
+}
+
+/// The error with SQLite's extended result code, which steps return only to hosts that asked for it: whether a stale
+/// snapshot or a held lock made the database busy decides what helps. Asked before anything else runs.
+pub fn with_extended_code(conn: &Connection, error: Error) -> Error {
+    match error {
+        Error::Sqlite(rusqlite::Error::SqliteFailure(failure, message)) => {
+            // SAFETY: the handle is open while one of its functions runs.
+            let extended = unsafe { ffi::sqlite3_extended_errcode(conn.handle()) };
+            let is_its = extended & 0xff == failure.extended_code & 0xff;
+            let code = if is_its { extended } else { failure.extended_code };
+            Error::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), message))
+        }
+        other => other,
     }
 }

@@ -7,12 +7,12 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use honker_core::{Error, Result};
-use rusqlite::{Connection, ffi};
+use honker_core::Result;
+use rusqlite::ffi;
 
 use crate::arguments::{Arguments, Value};
 use crate::bracket::atomically;
-use crate::engine::Engine;
+use crate::engine::{Engine, with_extended_code};
 use crate::functions::{Effect, Function, Output};
 
 /// What SQLite hands back to us at each call.
@@ -84,21 +84,6 @@ fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
     match registered.function.effect {
         Effect::Read | Effect::Statement | Effect::Outside => call(),
         Effect::Transition => atomically(conn, call),
-    }
-}
-
-/// The error with SQLite's extended result code, which steps return only to hosts that asked for it: whether a stale
-/// snapshot or a held lock made the database busy decides what helps. Asked before anything else runs.
-fn with_extended_code(conn: &Connection, error: Error) -> Error {
-    match error {
-        Error::Sqlite(rusqlite::Error::SqliteFailure(failure, message)) => {
-            // SAFETY: the handle is open while one of its functions runs.
-            let extended = unsafe { ffi::sqlite3_extended_errcode(conn.handle()) };
-            let is_its = extended & 0xff == failure.extended_code & 0xff;
-            let code = if is_its { extended } else { failure.extended_code };
-            Error::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), message))
-        }
-        other => other,
     }
 }
 
