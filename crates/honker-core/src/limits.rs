@@ -64,3 +64,7 @@ pub const NOTIFICATION_PRUNE_MAX: i64 = 128;
 
 /// Expired results or rate-limit windows deleted by a write that adds one.
 pub const EXPIRED_ROWS_PER_WRITE: i64 = 4;
+
+/// How long a cancelled job is remembered for those who wait for its result: who looks less often than once a day does
+/// not wait.
+pub const CANCEL_TRACE_RETENTION: Span = Span::from_seconds(24 * 3600);

@@ -59,3 +59,24 @@ pub fn get_job(conn: &Connection, id: i64, queue: Option<&str>) -> Result<Option
     });
     Ok(found.optional()?)
 }
+
+/// What has become of a job, for those who wait for its result.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    /// `pending`, `processing`, `dead`, `cancelled`, or `gone` for a job that was acknowledged or never existed.
+    pub state: String,
+    /// Why the last attempt that ended without success did, if it is known.
+    pub error: Option<String>,
+}
+
+/// What has become of a job. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn outcome(conn: &Connection, id: i64) -> Result<Outcome> {
+    let mut statement = conn.prepare_cached(include_str!("outcome.sql"))?;
+    let found = statement
+        .query_row(params![id, Instant::now()], |row| Ok(Outcome { state: row.get(0)?, error: row.get(1)? }))
+        .optional()?;
+    Ok(found.unwrap_or_else(|| Outcome { state: "gone".to_owned(), error: None }))
+}

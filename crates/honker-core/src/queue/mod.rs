@@ -1,6 +1,6 @@
 //! Durable job queues. The file list is the life of a job: `enqueue` makes it pending, `claim` leases it to a
-//! worker, `settle` ends the lease (ack, retry, fail, heartbeat, cancel), `dead` buries it, `sweep` buries what
-//! expired unseen; `pause` holds a queue back and `inspect` looks without touching.
+//! worker, `settle` ends the lease (ack, retry, fail, release, heartbeat, cancel), `dead` buries it, `sweep` buries what
+//! expired unseen; `pause` holds a queue back, `work` is the round of a worker, and `inspect` looks without touching.
 
 mod claim;
 mod dead;
@@ -9,10 +9,12 @@ mod inspect;
 mod pause;
 mod settle;
 mod sweep;
+mod work;
 
 pub use claim::{Claim, ClaimedJob, Prospect, claim, next_claim_at, prospect};
 pub use enqueue::{NewJob, enqueue};
-pub use inspect::{LiveJob, get_job};
+pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub use pause::{pause, resume};
-pub use settle::{Held, ack, ack_batch, cancel, fail, heartbeat, retry};
+pub use settle::{Held, ack, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, retry};
 pub use sweep::sweep_expired;
+pub use work::{Ending, Kept, Settlement, settle};

@@ -10,6 +10,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::dead::bury;
 use crate::Result;
 use crate::clock::{Instant, Span};
+use crate::limits::{CANCEL_TRACE_RETENTION, EXPIRED_ROWS_PER_WRITE};
+use crate::result;
 
 /// A claim that its holder wants to settle.
 #[derive(Debug, Clone, Copy)]
@@ -84,13 +86,57 @@ pub fn heartbeat(conn: &Connection, held: &Held<'_>, lease: Span) -> Result<bool
     Ok(statement.execute(params![held.id, held.worker_id, held.attempt, now, now.second(), end])? == 1)
 }
 
+/// Renews several leases, each until `lease` from now; the ids of those that are not held any more.
+///
+/// If the process dies in between, the caller's bracket undoes all of it and each lease ends when it did before.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn heartbeat_batch<'a>(
+    conn: &Connection,
+    claims: impl IntoIterator<Item = Held<'a>>,
+    lease: Span,
+) -> Result<Vec<i64>> {
+    let mut lost = Vec::new();
+    for held in claims {
+        if !heartbeat(conn, &held, lease)? {
+            lost.push(held.id);
+        }
+    }
+    Ok(lost)
+}
+
+/// Gives a claim back as if it had never been made: the attempt is uncharged, and the job waits at its old place, or,
+/// with a delay, until that has passed. Whether the claim was held. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn release(conn: &Connection, held: &Held<'_>, delay: Option<Span>) -> Result<bool> {
+    let now = Instant::now();
+    let run_at = delay.filter(|delay| delay.is_positive()).map(Instant::from_now);
+    let mut statement = conn.prepare_cached(include_str!("release.sql"))?;
+    Ok(statement.execute(params![held.id, held.worker_id, held.attempt, now, now.second(), run_at])? == 1)
+}
+
 /// Removes a job, of `queue` or of any. Whether there was one. A handler that is at work on it is not interrupted;
-/// its claim is lost. One statement.
+/// its claim is lost.
+///
+/// Whoever waits for the job's result must be able to see that none will come. A cancelled job therefore leaves a row
+/// among the results, with a NULL value and an end. Every reader, the reference included, takes a NULL value for "no
+/// result", and what prunes or sweeps results removes the trace too; so no table or column is needed for it. Only
+/// [`super::outcome`] looks at it. The trace is written in the bracket of the delete: either both are there, or none.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn cancel(conn: &Connection, id: i64, queue: Option<&str>) -> Result<bool> {
-    Ok(conn.prepare_cached(include_str!("cancel.sql"))?.execute(params![id, queue])? == 1)
+    if conn.prepare_cached(include_str!("cancel.sql"))?.execute(params![id, queue])? == 0 {
+        return Ok(false);
+    }
+    let now = Instant::now();
+    let expires_at = Instant::from_now(CANCEL_TRACE_RETENTION);
+    conn.prepare_cached(include_str!("cancel_trace.sql"))?.execute(params![id, expires_at, now.second(), now])?;
+    result::prune(conn, EXPIRED_ROWS_PER_WRITE)?;
+    Ok(true)
 }
 
 fn budget(conn: &Connection, held: &Held<'_>) -> Result<Option<(i64, i64)>> {

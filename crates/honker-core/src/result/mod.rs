@@ -16,10 +16,27 @@ use crate::limits::EXPIRED_ROWS_PER_WRITE;
 /// # Errors
 /// Whatever SQLite reports.
 pub fn save(conn: &Connection, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
-    let now = Instant::now();
+    insert(conn, job_id, value, ttl)?;
+    prune(conn, EXPIRED_ROWS_PER_WRITE)
+}
+
+/// As [`save`], for who saves many and then calls [`prune`] once. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn insert(conn: &Connection, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
     let expires_at = ttl.map(Instant::from_now);
-    conn.prepare_cached(include_str!("save.sql"))?.execute(params![job_id, value, expires_at, now.second()])?;
-    conn.prepare_cached(include_str!("prune.sql"))?.execute(params![now, EXPIRED_ROWS_PER_WRITE])?;
+    let created_at = Instant::now().second();
+    conn.prepare_cached(include_str!("save.sql"))?.execute(params![job_id, value, expires_at, created_at])?;
+    Ok(())
+}
+
+/// Deletes up to `limit` expired results. One statement.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn prune(conn: &Connection, limit: i64) -> Result<()> {
+    conn.prepare_cached(include_str!("prune.sql"))?.execute(params![Instant::now(), limit])?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod schedules;
 mod schema;
 mod streams;
 mod watchers;
+mod work;
 
 use std::ffi::c_int;
 
@@ -131,7 +132,11 @@ static FUNCTIONS: &[Function] = {
         row("honker_retry",                &[4, 5],    Transition, queues::retry),
         row("honker_fail",                 &[3, 4],    Transition, queues::fail),
         row("honker_heartbeat",            &[3, 4],    Statement,  queues::heartbeat),
-        row("honker_cancel",               &[1, 2],    Statement,  queues::cancel),
+        row("honker_heartbeat_batch",      &[3],       Transition, work::heartbeat_batch),
+        row("honker_release",              &[2, 3],    Statement,  work::release),
+        row("honker_work",                 &[5],       Read,       work::work),
+        row("honker_job_outcome",          &[1],       Read,       work::job_outcome),
+        row("honker_cancel",               &[1, 2],    Transition, queues::cancel),
         row("honker_get_job",              &[1, 2],    Read,       queues::get_job),
         row("honker_sweep_expired",        &[1],       Transition, queues::sweep_expired),
 

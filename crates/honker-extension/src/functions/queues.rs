@@ -5,8 +5,7 @@ use honker_core::limits::{CLAIM_BATCH, LEASE_MAX_S, MAX_ATTEMPTS, PRIORITY, SETT
 use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
 use honker_core::{Error, Result};
 use rusqlite::Connection;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::Output;
 use crate::arguments::Arguments;
@@ -45,11 +44,15 @@ struct PlainJob<'a> {
 
 /// A claimed job with everything its row says.
 #[derive(Serialize)]
-struct DetailedJob<'a> {
+pub(super) struct DetailedJob<'a> {
     #[serde(flatten)]
     job: &'a ClaimedJob,
     queue: &'a str,
     worker_id: &'a str,
+}
+
+pub(super) fn detailed<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'a str) -> Vec<DetailedJob<'a>> {
+    jobs.iter().map(|job| DetailedJob { job, queue, worker_id }).collect()
 }
 
 /// Takes the write lock only if there is something to claim: each commit wakes every idle worker.
@@ -68,8 +71,7 @@ pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outpu
         None => Vec::new(),
     };
     if is_detailed {
-        let detailed = jobs.iter().map(|job| DetailedJob { job, queue, worker_id });
-        return Ok(Output::json(&detailed.collect::<Vec<_>>()));
+        return Ok(Output::json(&detailed(&jobs, queue, worker_id)));
     }
     let plain = jobs.iter().map(|job| PlainJob {
         id: job.id,
@@ -95,7 +97,7 @@ pub fn resume(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
 }
 
 /// The claim that a settling call names: id and worker first, the attempt at `attempt_index`, if given.
-fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Result<Held<'a>> {
+pub(super) fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Result<Held<'a>> {
     Ok(Held {
         id: arguments.integer(0, "job_id")?,
         worker_id: arguments.name(1, "worker_id")?,
@@ -122,7 +124,7 @@ pub fn ack_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output>
     queue::ack_batch(conn, claims).map(Output::from)
 }
 
-fn json_array<T: DeserializeOwned>(json: &str, argument: &'static str, of: &str) -> Result<Vec<T>> {
+pub(super) fn json_array<'a, T: Deserialize<'a>>(json: &'a str, argument: &'static str, of: &str) -> Result<Vec<T>> {
     let values: Vec<T> = serde_json::from_str(json)
         .map_err(|error| Error::invalid(argument, format!("is not a JSON array of {of}: {error}")))?;
     if values.len() > SETTLE_BATCH {
