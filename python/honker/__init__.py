@@ -15,7 +15,6 @@ with honker.open("app.db") as db:
 
 from honker.claims import Claims
 from honker.connection import BUSY_TIMEOUT_S
-from honker.database import Database, open
 from honker.errors import (
     ArgumentOverflowError,
     ConstraintError,
@@ -34,30 +33,43 @@ from honker.errors import (
     InternalError,
     InterruptedStatementError,
     InvalidArgumentError,
+    InvalidDeliveryError,
     InvalidPayloadError,
+    JobCancelledError,
+    JobFailedError,
     LeadershipLost,
     LockHeld,
     MalformedRowError,
     NestedTransactionError,
+    NoTasksError,
     NotBootstrappedError,
+    OutboxConflictError,
     QueueConflictError,
+    ResultGoneError,
+    Retryable,
     SchemaTooNewError,
     SQLiteTooOldError,
+    TaskConflictError,
     TransactionNotStartedError,
     UnexpectedRowsError,
+    UnknownTaskError,
     UnsupportedParameterError,
     WatcherError,
 )
 from honker.extension import EXTENSION_ENTRYPOINT, connect, extension_info, load_extension
+from honker.handle import Database, open
 from honker.job import Job
 from honker.lock import Lock
+from honker.outbox import Outbox
 from honker.pubsub import Listener, Notification
 from honker.queue import Queue
 from honker.schedule import CronSchedule, crontab, every_s
 from honker.scheduler import Scheduler
 from honker.stream import Event, Stream, StreamSubscription
+from honker.tasks import Task, TaskRegistry, TaskResult, TaskSpec, register_schedules, registry
 from honker.transaction import Transaction
 from honker.watcher import UpdateEvents
+from honker.worker import Worker, run_workers
 
 __all__ = [
     "BUSY_TIMEOUT_S",
@@ -83,33 +95,51 @@ __all__ = [
     "InternalError",
     "InterruptedStatementError",
     "InvalidArgumentError",
+    "InvalidDeliveryError",
     "InvalidPayloadError",
     "Job",
+    "JobCancelledError",
+    "JobFailedError",
     "LeadershipLost",
     "Listener",
     "Lock",
     "LockHeld",
     "MalformedRowError",
     "NestedTransactionError",
+    "NoTasksError",
     "NotBootstrappedError",
     "Notification",
+    "Outbox",
+    "OutboxConflictError",
     "Queue",
     "QueueConflictError",
+    "ResultGoneError",
+    "Retryable",
     "SQLiteTooOldError",
     "Scheduler",
     "SchemaTooNewError",
     "Stream",
     "StreamSubscription",
+    "Task",
+    "TaskConflictError",
+    "TaskRegistry",
+    "TaskResult",
+    "TaskSpec",
     "Transaction",
     "TransactionNotStartedError",
     "UnexpectedRowsError",
+    "UnknownTaskError",
     "UnsupportedParameterError",
     "UpdateEvents",
     "WatcherError",
+    "Worker",
     "connect",
     "crontab",
     "every_s",
     "extension_info",
     "load_extension",
     "open",
+    "register_schedules",
+    "registry",
+    "run_workers",
 ]

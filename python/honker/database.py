@@ -1,4 +1,4 @@
-"""The handle on one database file."""
+"""What is in one database file: queues, streams, notifications, locks and rate limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from types import ModuleType, TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from honker import payload as payloads
 from honker.errors import InvalidArgumentError, QueueConflictError
@@ -18,13 +18,16 @@ from honker.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.stream import Stream
 from honker.types import Seconds, TransactionLike, optional_seconds, seconds
 
+if TYPE_CHECKING:
+    from honker.tasks import HasExpression, TaskDecorator
+
 MAX_READERS: Final = 8
 
 _INT64_MAX: Final = 2**63 - 1
 
 
 class Database(Pool):
-    """A database file with honker in it. Open one with `honker.open`, one per process and file, and share it.
+    """A database file with honker in it; `honker.Database` adds what runs on it.
 
     Safe to use from several threads and event loops. Not to be used across a fork: open it again in the child.
 
@@ -215,6 +218,14 @@ class Database(Pool):
         """
         return bool(self.call("SELECT honker_cancel(?)", job_id, tx=tx))
 
+    def task(self, queue: str = "default", **options: Any) -> TaskDecorator:
+        """Make a function a task of the queue of that name; see `Queue.task`."""
+        return self.queue(queue).task(**options)
+
+    def periodic_task(self, schedule: HasExpression, queue: str = "default", **options: Any) -> TaskDecorator:
+        """Make a function a task that a schedule enqueues into the queue of that name; see `Queue.periodic_task`."""
+        return self.queue(queue).periodic_task(schedule, **options)
+
     def get_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
         """A waiting or leased job of any queue, or None; see `Queue.get_job`.
 
@@ -226,39 +237,3 @@ class Database(Pool):
 
 def _options(queue: Queue) -> tuple[float, int]:
     return queue.visibility_timeout_s, queue.max_attempts
-
-
-def open(
-    path: str | os.PathLike[str],
-    max_readers: int = MAX_READERS,
-    watcher_backend: str | None = None,
-    watcher_poll_interval_ms: int | None = None,
-    *,
-    sqlite3: ModuleType = sqlite3,
-) -> Database:
-    """Open a database file, creating it and honker's tables if they are not there.
-
-    Args:
-        path: The file, or a ``file:`` URI; its directory must exist.
-        max_readers: Reading connections, opened when first needed; 0 means 1.
-        watcher_backend: How commits are noticed; None chooses.
-        watcher_poll_interval_ms: Milliseconds between two looks, where looking is needed; 1 if not given.
-        sqlite3: Another DB-API module of the same shape, such as ``pysqlite3``. It must be the only copy of SQLite
-            that opens this file in the process.
-
-    Returns:
-        The handle; close it, or use it in a ``with`` block.
-
-    Raises:
-        InvalidArgumentError: An argument is refused.
-        DatabaseOpenError: The file cannot be opened or created.
-        DatabaseCorruptError: It is not a SQLite database, or a damaged one.
-        DatabaseReadOnlyError: It cannot be written, and its honker tables are missing or old.
-        SchemaTooNewError: A newer honker wrote it.
-        ExtensionUnsupportedError: This Python's ``sqlite3`` cannot load the engine.
-        ExtensionNotFoundError: The engine's library is missing.
-
-    Cost: one connection; no write if the file is current.
-    Source: SQL ``honker_bootstrap``.
-    """
-    return Database(path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3=sqlite3)

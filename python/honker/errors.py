@@ -44,6 +44,77 @@ class LeadershipLost(HonkerError):
     """This scheduler's leadership was lost: its lock lapsed, or another scheduler holds it."""
 
 
+class TaskConflictError(HonkerError, ValueError):
+    """A duplicate task name: two functions were registered under it; pass ``name=`` to one of them."""
+
+
+class NoTasksError(HonkerError, RuntimeError):
+    """There are no tasks registered, so there is nothing to work on; import the modules that define them."""
+
+
+class UnknownTaskError(HonkerError, LookupError):
+    """No task of that name is registered in this process; import the module that defines it."""
+
+
+class InvalidDeliveryError(InvalidArgumentError, TypeError):
+    """The delivery of an outbox must be callable."""
+
+
+class OutboxConflictError(HonkerError, ValueError):
+    """An outbox was already opened with other options or another delivery; open it once, or with the same."""
+
+
+class JobFailedError(HonkerError):
+    """The job whose result was waited for is dead.
+
+    Attributes:
+        job_id: The job.
+        error: Why its last attempt failed.
+    """
+
+    def __init__(self, job_id: int, error: str) -> None:
+        super().__init__(f"job {job_id} failed: {error}")
+        self.job_id = job_id
+        self.error = error
+
+    def __reduce__(self) -> tuple[type[JobFailedError], tuple[int, str]]:
+        return type(self), (self.job_id, self.error)
+
+
+class JobCancelledError(HonkerError):
+    """The job whose result was waited for was cancelled.
+
+    Attributes:
+        job_id: The job.
+    """
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(f"job {job_id} was cancelled")
+        self.job_id = job_id
+
+    def __reduce__(self) -> tuple[type[JobCancelledError], tuple[int]]:
+        return type(self), (self.job_id,)
+
+
+class ResultGoneError(HonkerError, TimeoutError):
+    """The job is gone and left no result: none was kept, or its time is over. Waiting longer is of no use."""
+
+
+class Retryable(HonkerError):
+    """Raised by a handler: the job is to run again after ``delay_s`` seconds, if it has attempts left.
+
+    Attributes:
+        delay_s: Seconds from now.
+    """
+
+    def __init__(self, message: str = "", delay_s: float = 60) -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+    def __reduce__(self) -> tuple[type[Retryable], tuple[str, float]]:
+        return type(self), (str(self), self.delay_s)
+
+
 class ForkError(HonkerError, RuntimeError):
     """A handle was opened before a fork and used in the child; open the database again in the child."""
 

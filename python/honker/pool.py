@@ -13,7 +13,7 @@ from typing import Any
 from honker.connection import Connection, database_path
 from honker.errors import ArgumentOverflowError, DatabaseBusyError, DatabaseClosedError, ForkError, WatcherError
 from honker.extension import extension_info
-from honker.transaction import Transaction, carrier
+from honker.transaction import HandlerTransaction, Transaction, carrier
 from honker.turn import Turn, in_thread
 from honker.types import Parameters, Row, SQLValue, TransactionLike
 from honker.watcher import UpdateEvents, check_watcher_options
@@ -71,6 +71,10 @@ class Pool:
     def transaction(self) -> Transaction:
         """A write transaction, for ``with`` or ``async with``; see `honker.Transaction`."""
         return Transaction(self._writer, self._turn)
+
+    def handler_transaction(self) -> HandlerTransaction:
+        """A write transaction for the handler of a job; see `honker.transaction.HandlerTransaction`."""
+        return HandlerTransaction(self._writer, self._turn)
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
         """Run one statement that only reads and return its rows, each a dict by column label.

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from honker import payload as payloads
 from honker.claims import Claims
 from honker.errors import InvalidArgumentError
 from honker.job import Job
 from honker.pool import Pool
+from honker.result import Patience, look
 from honker.types import (
     Instant,
     Seconds,
@@ -23,11 +24,27 @@ from honker.types import (
     whole,
 )
 
+if TYPE_CHECKING:
+    from honker.tasks import HasExpression, TaskDecorator
+
 VISIBILITY_TIMEOUT_S = 300
 MAX_ATTEMPTS = 3
 
-# How long a waiter for a result trusts that it will be woken.
-_RESULT_POLL_S = 15.0
+# Makes the decorators `Queue.task` and `Queue.periodic_task`. Tasks are a layer above queues, which says here what it
+# does for them; see `use_decorators`.
+_make_decorator: Callable[..., TaskDecorator] | None = None
+
+
+def use_decorators(make: Callable[..., TaskDecorator]) -> None:
+    """Set what makes a decorator for tasks from a queue and the options of `Queue.task`."""
+    global _make_decorator  # noqa: PLW0603 - set once, when the layer above is imported
+    _make_decorator = make
+
+
+def _decorator(queue: Queue, **options: Any) -> TaskDecorator:
+    if _make_decorator is None:
+        raise InvalidArgumentError("tasks are not there: import honker, not only honker.queue")
+    return _make_decorator(queue, **options)
 
 
 class _Call(NamedTuple):
@@ -481,19 +498,18 @@ class Queue:
             timeout: Seconds to wait; None waits for good.
 
         Raises:
-            asyncio.TimeoutError: It did not come in time.
+            JobFailedError: The job is dead.
+            JobCancelledError: The job was cancelled.
+            TimeoutError: The result did not come in time.
         """
+        patience = Patience(job_id, timeout)
         updates = self.db.update_events()
-        deadline = None if timeout is None else time.monotonic() + timeout
         try:
             while True:
-                is_there, value = self.get_result(job_id)
-                if is_there:
-                    return value
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    raise TimeoutError(f"job {job_id} has no result after {timeout} s")
-                await updates.wait_async(_RESULT_POLL_S if left is None else min(left, _RESULT_POLL_S))
+                outcome = look(self.db, job_id)
+                if outcome.has_result:
+                    return outcome.value
+                await updates.wait_async(patience.next_s())
         finally:
             updates.close()
 
@@ -504,3 +520,90 @@ class Queue:
         """
         count: int = self.db.call("SELECT honker_result_sweep()", tx=tx)
         return count
+
+    # Tasks
+
+    def task(
+        self,
+        name: str | None = None,
+        *,
+        retries: int | None = None,
+        retry_delay_s: float = 60,
+        backoff: float = 1.0,
+        timeout_s: float | None = None,
+        priority: int = 0,
+        expires_s: Seconds | None = None,
+        store_result: bool = True,
+        result_ttl_s: float = 3600,
+    ) -> TaskDecorator:
+        """Make a function a task of this queue: calling it enqueues a job, which a worker runs. See `honker.Task`.
+
+        Runs no SQL. The function may be a plain one, which a worker calls in a thread, or a coroutine function. A
+        first parameter that is annotated `honker.Job` gets the job; one that is annotated `honker.Transaction` (the
+        first, or the one after the job) gets a transaction that is committed with the job's end.
+
+        Args:
+            name: Under which workers find it; by default its module and qualified name.
+            retries: Attempts before a job is dead-lettered; None means the queue's ``max_attempts``.
+            retry_delay_s: Seconds between an attempt that failed and the next.
+            backoff: What the delay is multiplied by after each further failure.
+            timeout_s: Seconds that an attempt may take; None for any.
+            priority: Larger runs sooner.
+            expires_s: Seconds after which a job is dead-lettered instead of run.
+            store_result: Whether what it returns is kept for `honker.TaskResult`.
+            result_ttl_s: Seconds for which it is kept; 0 for good.
+
+        Raises:
+            TaskConflictError: Another function is registered under the name.
+        """
+        return _decorator(
+            self,
+            name=name,
+            retries=self.max_attempts if retries is None else retries,
+            retry_delay_s=retry_delay_s,
+            backoff=backoff,
+            timeout_s=timeout_s,
+            priority=priority,
+            expires_s=expires_s,
+            store_result=store_result,
+            result_ttl_s=result_ttl_s,
+        )
+
+    def periodic_task(
+        self,
+        schedule: HasExpression,
+        *,
+        name: str | None = None,
+        scheduler_name: str | None = None,
+        expires_s: int | None = None,
+        priority: int = 0,
+        store_result: bool = False,
+        result_ttl_s: float = 3600,
+    ) -> TaskDecorator:
+        """Make a function without arguments a task that a schedule enqueues. See `task`.
+
+        Runs no SQL: the schedule is written when a worker of this queue or a `honker.Scheduler` starts, or by
+        `honker.register_schedules`. It fires while a `honker.Scheduler` runs somewhere.
+
+        Args:
+            schedule: When; see `honker.crontab` and `honker.every_s`.
+            name: Under which workers find it; by default its module and qualified name.
+            scheduler_name: The schedule's name; by default the task's.
+            expires_s: Seconds after its boundary from which a job is not claimed any more.
+            priority: Larger runs sooner.
+            store_result: Whether what it returns is kept.
+            result_ttl_s: Seconds for which it is kept; 0 for good.
+
+        Raises:
+            TaskConflictError: Another function is registered under the name.
+        """
+        return _decorator(
+            self,
+            name=name,
+            schedule=schedule,
+            scheduler_name=scheduler_name,
+            expires_s=expires_s,
+            priority=priority,
+            store_result=store_result,
+            result_ttl_s=result_ttl_s,
+        )

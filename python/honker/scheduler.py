@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from honker import payload as payloads
 from honker.database import Database
 from honker.errors import DatabaseError, LeadershipLost, LockHeld
 from honker.lock import Lock
+from honker.tasks import HasExpression, register_schedules
 from honker.types import TransactionLike
 from honker.watcher import UpdateEvents
 
@@ -23,12 +24,6 @@ _UNSET: Final = _Unset()
 
 #: How often a standby looks whether the leader is gone, if nothing wakes it.
 _STANDBY_POLL_S: Final = 5.0
-
-
-class HasExpression(Protocol):
-    """What can be scheduled: a `honker.CronSchedule`, or anything with an ``expr``."""
-
-    expr: str
 
 
 class Scheduler:
@@ -195,6 +190,7 @@ class Scheduler:
             LeadershipLost: Another process took over, because this one was too slow to renew its lock.
             DatabaseError: There is no schedule at all.
         """
+        await asyncio.to_thread(register_schedules, self.db)
         if not self._registered and not self.list():
             raise DatabaseError("no registered tasks: add a schedule before running the scheduler")
         stop = _Stop(stop_event)

@@ -17,7 +17,7 @@ from honker.errors import (
     TransactionNotStartedError,
     from_sqlite,
 )
-from honker.turn import Turn, in_thread
+from honker.turn import Turn, current_task, in_thread
 from honker.types import Parameters, Row, SQLValue, TransactionLike
 
 
@@ -162,6 +162,68 @@ class Transaction:
         Source: SQL ``honker_bootstrap``.
         """
         self.scalar("SELECT honker_bootstrap()")
+
+
+class HandlerTransaction(Transaction):
+    """The transaction of a job's handler: begun when it is first needed, and committed with the job's end.
+
+    The worker makes one for a handler that has a parameter annotated `honker.Transaction`. A handler that is a plain
+    function uses it at once: the first statement begins it. One that is a coroutine begins it with ``async with tx:``,
+    so that waiting for the write lock does not block the event loop; the block's end does not end the transaction.
+    From its begin on the database is locked for all other writers, so do what takes long before.
+    """
+
+    def __init__(self, connection: Connection, turn: Turn) -> None:
+        super().__init__(connection, turn)
+        self._is_revoked = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._is_active
+
+    def __enter__(self) -> Transaction:
+        self._check_granted()
+        return self if self._is_active else super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.finish(commits=False)
+
+    async def __aenter__(self) -> Transaction:
+        self._check_granted()
+        return self if self._is_active else await super().__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.finish(commits=False)
+
+    def finish(self, *, commits: bool) -> None:
+        """COMMIT or ROLLBACK, if it has begun. For the worker."""
+        if self._is_active:
+            self._end(commits=commits and not self._is_revoked)
+
+    def revoke(self) -> None:
+        """Refuse every further statement and the commit: the handler does not speak for its job any more."""
+        self._is_revoked = True
+
+    def _check_granted(self) -> None:
+        if self._is_revoked:
+            raise TransactionNotStartedError("Transaction not started: the lease of its job was lost or given back")
+
+    def _live(self) -> Connection:
+        self._check_granted()
+        if not self._is_active:
+            if current_task() is not None:
+                raise TransactionNotStartedError(
+                    "Transaction not started: in a coroutine begin it with `async with tx:`, which does not block"
+                )
+            self.__enter__()
+        return super()._live()
 
 
 class _Begin:

@@ -1,0 +1,211 @@
+"""Workers: they run the tasks whose calls are waiting in queues."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+from honker.database import Database
+from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
+from honker.job import Job
+from honker.queue import Queue
+from honker.runner import GRACE_S, Call, Ending, Policy, Runner, is_async_callable, logger
+from honker.tasks import TaskRegistry, TaskSpec, read_envelope, register_schedules, registry
+from honker.transaction import HandlerTransaction
+
+#: How often a call of a task that this process does not know is put back, uncharged, for a worker that does know it:
+#: while a new release is rolled out there are both. The first time for so many seconds, then twice as long each time.
+UNKNOWN_TASK_LIMIT: Final = 5
+UNKNOWN_TASK_DELAY_S: Final = 0.1
+# Jobs about which that is remembered. Forgetting them only gives a job more chances.
+_UNKNOWN_MAX: Final = 10_000
+
+_RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
+_NAME_MAX_BYTES: Final = 255
+_numbers: Final = itertools.count()
+
+
+class Worker:
+    """Runs the tasks of one queue in this process, several at a time.
+
+    A task is run at least once: when a worker dies its jobs run again, when their leases have lapsed. A plain function
+    runs in a thread, a coroutine on the event loop. While a handler lives its lease is renewed; one that loses its
+    lease all the same is cancelled, and its outcome is dropped.
+
+    Args:
+        queue: The queue.
+        concurrency: Handlers at once; None means the number of processors.
+        registry_: The tasks; None means those of this process.
+        grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
+
+    Attributes:
+        queue: As above.
+        worker_id: Under which it claims.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        *,
+        concurrency: int | None = None,
+        registry_: TaskRegistry | None = None,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self.queue = queue
+        self.worker_id = _worker_id(queue.name)
+        self._registry = registry() if registry_ is None else registry_
+        self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
+        self._grace_s = grace_s
+        self._runner()  # refuses what is out of range
+        self._policies: dict[str, tuple[TaskSpec, Policy, bool]] = {}
+        self._unknown: dict[int, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<honker.Worker {self.worker_id!r}>"
+
+    async def run(self, stop_event: asyncio.Event | None = None) -> None:
+        """Run tasks until ``stop_event`` is set, which is only read; then let handlers end within the grace period.
+
+        Cancelled, it cancels handlers and gives their jobs back at once.
+
+        Raises:
+            DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+        """
+        await self._runner().run(stop_event)
+
+    def _runner(self) -> Runner:
+        return Runner(self.queue, self.worker_id, self._resolve, concurrency=self._concurrency, grace_s=self._grace_s)
+
+    def _resolve(self, job: Job) -> Call | Ending:
+        """The call that a job is, or what becomes of a job that is none."""
+        try:
+            payload = job.payload
+        except ValueError as error:
+            return {"do": "fail", "error": f"the payload is not JSON: {error}"}
+        invocation = read_envelope(payload)
+        if invocation is None:
+            return {"do": "fail", "error": _RAW}
+        try:
+            spec, policy, is_async = self._known(invocation.task)
+        except UnknownTaskError as error:
+            return self._put_back(job, str(error))
+        if not spec.injections:
+            return Call(spec.fn, invocation.args, invocation.kwargs, policy, is_async)
+        return _injected(job, spec, policy, invocation.args, invocation.kwargs)
+
+    def _known(self, name: str) -> tuple[TaskSpec, Policy, bool]:
+        spec = self._registry.get(name)
+        known = self._policies.get(name)
+        if known is None or known[0] is not spec:
+            known = self._policies[name] = (spec, _policy(spec), is_async_callable(spec.fn))
+        return known
+
+    def _put_back(self, job: Job, error: str) -> Ending:
+        count = self._unknown.pop(job.id, 0)
+        if count >= UNKNOWN_TASK_LIMIT:
+            return {"do": "fail", "error": error}
+        if len(self._unknown) >= _UNKNOWN_MAX:
+            self._unknown.clear()
+        self._unknown[job.id] = count + 1
+        return {"do": "release", "delay_s": UNKNOWN_TASK_DELAY_S * 2**count}
+
+
+def _worker_id(queue_name: str) -> str:
+    number = next(_numbers)
+    name = f"honker-worker-{os.getpid()}-{queue_name}-{number}"
+    if len(name.encode()) <= _NAME_MAX_BYTES:
+        return name
+    # A queue's name may be as long as a worker's.
+    return f"honker-worker-{os.getpid()}-{queue_name.encode()[:200].decode(errors='ignore')}-{number}"
+
+
+def _policy(spec: TaskSpec) -> Policy:
+    return Policy(
+        retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff),
+        attempts=spec.retries,
+        timeout_s=spec.timeout_s,
+        keeps_result=spec.store_result,
+        result_ttl_s=spec.result_ttl_s,
+    )
+
+
+def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
+    """From the number of the attempt that failed, the seconds until the next."""
+
+    def delay_s(attempt: int) -> float:
+        try:
+            return first_s * backoff ** (attempt - 1)
+        except OverflowError:
+            return float("inf")
+
+    return delay_s
+
+
+def _injected(job: Job, spec: TaskSpec, policy: Policy, args: list[Any], kwargs: dict[str, Any]) -> Call:
+    """A call with the job and a transaction where the handler wants them."""
+    args, kwargs = list(args), dict(kwargs)
+    tx: HandlerTransaction | None = None
+    for name, (position, kind) in spec.injections.items():
+        value: Job | HandlerTransaction = job
+        if kind is not Job:
+            value = tx = tx or job.queue.db.handler_transaction()
+        if position is not None and position <= len(args):
+            args.insert(position, value)
+        else:
+            kwargs[name] = value
+    return Call(spec.fn, args, kwargs, policy, is_async_callable(spec.fn), tx)
+
+
+async def _register_schedules(db: Database, queues: set[str], stop_event: asyncio.Event | None) -> None:
+    """In a thread, because it writes; a file that is locked now is tried again."""
+    while stop_event is None or not stop_event.is_set():
+        try:
+            await asyncio.to_thread(register_schedules, db, queues)
+            return
+        except DatabaseBusyError as error:
+            logger.warning("schedules are not registered yet: %s", error)
+            await asyncio.sleep(0.1)
+
+
+async def run_workers(
+    db: Database,
+    queue: str | None = None,
+    concurrency: int | None = None,
+    registry_: TaskRegistry | None = None,
+    stop_event: asyncio.Event | None = None,
+    *,
+    grace_s: float = GRACE_S,
+) -> None:
+    """Run the tasks of one queue, or of every queue that has some, until ``stop_event`` is set.
+
+    Args:
+        db: The database.
+        queue: The queue's name; None means all that this process has tasks for.
+        concurrency: Handlers at once, for each queue; None means the number of processors.
+        registry_: The tasks; None means those of this process.
+        stop_event: Ends it; it is only read, never set.
+        grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
+
+    Raises:
+        NoTasksError: There is no queue to work on.
+        DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+
+    Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
+    """
+    tasks = registry() if registry_ is None else registry_
+    queues = sorted(tasks.queues()) if queue is None else [queue]
+    if not queues or not tasks.names():
+        raise NoTasksError("no tasks registered: import the modules that define them before running workers")
+    await _register_schedules(db, set(queues), stop_event)
+    workers = [Worker(db.queue(name), concurrency=concurrency, registry_=tasks, grace_s=grace_s) for name in queues]
+    running = [asyncio.ensure_future(worker.run(stop_event)) for worker in workers]
+    try:
+        await asyncio.gather(*running)
+    finally:
+        # One that fails takes the others with it; each gives back what it holds before it ends.
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

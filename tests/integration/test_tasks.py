@@ -1,0 +1,320 @@
+"""Tasks: what a call enqueues, what the registry knows, and how the caller hears of the end."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import threading
+
+import honker
+import pytest
+from honker.tasks import TaskRegistry, read_envelope
+
+from ..support.waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _clean_registry():
+    honker.registry()._by_name.clear()
+    yield
+    honker.registry()._by_name.clear()
+
+
+def rolled_back(db, work):
+    """What `work` returns for a transaction that does not commit."""
+    with contextlib.suppress(ZeroDivisionError), db.transaction() as tx:
+        done = work(tx)
+        _ = 1 / 0
+    return done
+
+
+def payload(db, job_id):
+    return json.loads(db.get_job(job_id)["payload"])
+
+
+# ---------------------------------------------------------------------------------------------------------------- calls
+
+
+def test_a_call_enqueues_its_envelope_and_runs_nothing(db, queue):
+    @queue.task()
+    def add(a, b=0):
+        raise AssertionError("ran")
+
+    result = add(1, b=2)
+    assert payload(db, result.id) == {
+        "__honker_task__": {"task": f"{__name__}.{add.fn.__qualname__}", "args": [1], "kwargs": {"b": 2}}
+    }
+    assert repr(result) == f"<honker.TaskResult of job {result.id}>"
+
+
+def test_a_task_is_dressed_as_its_function(queue):
+    @queue.task(name="add")
+    def add(a: int, b: int) -> int:
+        """Adds."""
+        return a + b
+
+    assert (add.__doc__, add.__name__, add.name, add.spec.name) == ("Adds.", "add", "add", "add")
+    assert add.call_local(1, 2) == add.fn(1, 2) == 3
+
+
+def test_the_options_of_a_task_are_those_of_its_jobs(db, queue):
+    @queue.task(name="t", retries=7, priority=3, expires_s=60)
+    def task(): ...
+
+    job = db.get_job(task().id)
+    assert (job["priority"], job["max_attempts"]) == (3, 7)
+    assert job["expires_at"] is not None
+
+
+def test_the_retries_of_a_task_are_the_attempts_of_its_queue(db):
+    @db.queue("five", max_attempts=5).task(name="t")
+    def task(): ...
+
+    assert task.spec.retries == 5
+    assert db.get_job(task().id)["max_attempts"] == 5
+
+
+def test_a_call_can_be_part_of_a_transaction(db, queue):
+    @queue.task(name="t")
+    def task(n): ...
+
+    lost = rolled_back(db, lambda tx: task.enqueue_with(tx=tx)(1))
+    assert db.get_job(lost.id) is None
+    with db.transaction() as tx:
+        kept = task.enqueue_with(tx=tx)(2)
+    assert payload(db, kept.id)["__honker_task__"]["args"] == [2]
+
+
+def test_a_call_can_be_delayed_and_preferred(db, queue):
+    @queue.task(name="t", priority=1)
+    def task(): ...
+
+    job = db.get_job(task.enqueue_with(delay=1000, priority=9, expires=5000)().id)
+    assert job["run_at"] - job["created_at"] >= 1000
+    assert job["priority"] == 9
+
+
+def test_a_call_does_not_block_the_event_loop(db, queue):
+    @queue.task(name="t")
+    def task(n): ...
+
+    first = asyncio.run(task.aenqueue(1))
+    second = asyncio.run(task.enqueue_with(priority=2).aenqueue(2))
+    assert [db.get_job(each.id)["priority"] for each in (first, second)] == [0, 2]
+
+
+@pytest.mark.parametrize("argument", [object(), {1, 2}, float("nan")])
+def test_arguments_without_a_json_form_are_refused_at_the_call(db, queue, argument):
+    @queue.task(name="t")
+    def task(value): ...
+
+    with pytest.raises(honker.InvalidPayloadError):
+        task(argument)
+    assert queue.next_claim_at() is None
+
+
+def test_a_database_makes_tasks_of_its_queues(db):
+    @db.task(name="a")
+    def plain(): ...
+
+    @db.task("other", name="b", priority=2)
+    def other(): ...
+
+    assert (plain.spec.queue_name, other.spec.queue_name, other.spec.priority) == ("default", "other", 2)
+
+
+# ------------------------------------------------------------------------------------------------------------- registry
+
+
+def test_the_registry_knows_names_and_queues(db):
+    db.task("x", name="b")(lambda: None)
+    db.task("y", name="a")(lambda: None)
+    tasks = honker.registry()
+    assert (tasks.names(), tasks.queues()) == (["a", "b"], {"x", "y"})
+    assert tasks.get("a").queue_name == "y"
+
+
+def test_one_name_is_one_function(queue):
+    def first(): ...
+
+    queue.task(name="t")(first)
+    queue.task(name="t", priority=1)(first)
+    assert honker.registry().get("t").priority == 1
+    with pytest.raises(honker.TaskConflictError, match="duplicate task name"):
+        queue.task(name="t")(lambda: None)
+
+
+def test_an_unknown_name_is_an_error_that_names_the_known():
+    with pytest.raises(honker.UnknownTaskError, match=r"unknown task: 'x'. Registered tasks: \[\]"):
+        TaskRegistry().get("x")
+
+
+def test_a_partial_and_an_object_can_be_tasks(queue):
+    class Callable:
+        def __call__(self): ...
+
+    assert "test_a_partial" in queue.task()(functools.partial(lambda a: a, 1)).name
+    assert queue.task()(Callable()).name.endswith("Callable")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        1,
+        [],
+        {},
+        {"__honker_task__": None},
+        {"__honker_task__": {"args": []}},
+        {"__honker_task__": {"task": 1}},
+        {"__honker_task__": {"task": "t", "args": {}}},
+        {"__honker_task__": {"task": "t", "kwargs": []}},
+        {"__honker_task__": {"task": "t"}, "more": 1},
+    ],
+    ids=str,
+)
+def test_what_is_no_envelope_is_no_call(raw):
+    assert read_envelope(raw) is None
+
+
+def test_an_envelope_may_leave_arguments_out():
+    assert read_envelope({"__honker_task__": {"task": "t"}}) == ("t", [], {})
+
+
+def test_parameters_for_the_worker_are_found_by_their_annotation(queue):
+    @queue.task(name="t")
+    def task(job: honker.Job, tx: honker.Transaction, a: int, *, other: honker.Job | None = None): ...
+
+    @queue.task(name="u")
+    def written(a, job: "honker.Job", missing: "Nowhere" = None): ...  # noqa: F821
+
+    assert task.spec.injections == {"job": (0, honker.Job), "tx": (1, honker.Transaction)}
+    assert written.spec.injections == {"job": (1, honker.Job)}
+
+
+# ------------------------------------------------------------------------------------------------------- periodic tasks
+
+
+def test_a_periodic_task_writes_nothing_before_it_is_registered(db, queue):
+    @queue.periodic_task(honker.every_s(3600), name="beat", scheduler_name="hourly", priority=2, expires_s=60)
+    def beat(): ...
+
+    assert honker.Scheduler(db).list() == []
+    assert beat.spec.retries == 3
+    assert beat.spec.store_result is False
+    assert honker.register_schedules(db, {"another"}) == []
+    assert honker.register_schedules(db) == ["hourly"]
+    (row,) = honker.Scheduler(db).list()
+    assert json.loads(row["payload"]) == {"__honker_task__": {"task": "beat", "args": [], "kwargs": {}}}
+    assert (row["name"], row["queue"], row["priority"], row["expires_s"], row["max_attempts"]) == (
+        *("hourly", "q", 2, 60, 3),
+    )  # fmt: skip
+
+
+def test_a_scheduler_registers_the_schedules_of_its_database(db, queue, tmp_path):
+    async def run(database):
+        stop = asyncio.Event()
+        stop.set()
+        await honker.Scheduler(database).run(stop)
+
+    db.periodic_task(honker.crontab("0 3 * * *", "UTC"), queue="q", name="nightly")(lambda: None)
+    with honker.open(tmp_path / "other.db") as other, pytest.raises(RuntimeError, match="no registered tasks"):
+        asyncio.run(run(other))
+    asyncio.run(run(db))
+    assert [row["name"] for row in honker.Scheduler(db).list()] == ["nightly"]
+
+
+# -------------------------------------------------------------------------------------------------------------- results
+
+
+@pytest.fixture
+def task(queue):
+    return queue.task(name="t")(lambda: None)
+
+
+def wait_in_both_ways(result, timeout=None):
+    """What `get` and `aget` say, each as a value or an error."""
+
+    def said(get):
+        try:
+            return get()
+        except Exception as error:
+            return error
+
+    return said(lambda: result.get(timeout)), said(lambda: asyncio.run(result.aget(timeout)))
+
+
+def test_a_result_that_is_there_is_returned_at_once(queue, task):
+    result = task()
+    queue.save_result(result.id, {"a": [1]})
+    assert wait_in_both_ways(result) == ({"a": [1]}, {"a": [1]})
+
+
+def test_a_result_is_waited_for(queue, task):
+    result = task()
+    thread = threading.Thread(target=lambda: queue.save_result(result.id, 42))
+    thread.start()
+    assert result.get(10) == 42
+    thread.join()
+
+
+def test_a_result_can_be_got_where_an_event_loop_runs(queue, task):
+    async def main():
+        result = task()
+        queue.save_result(result.id, 1)
+        return result.get(10)
+
+    assert asyncio.run(main()) == 1
+
+
+def test_a_result_that_does_not_come_times_out(task):
+    for error in wait_in_both_ways(task(), 0.02):
+        assert type(error) is TimeoutError
+
+
+def test_a_dead_job_is_an_error_with_its_cause(queue, task):
+    result = task()
+    queue.claim_one("w").fail("broken")
+    for error in wait_in_both_ways(result):
+        assert type(error) is honker.JobFailedError
+        assert (error.job_id, error.error) == (result.id, "broken")
+    with pytest.raises(honker.JobFailedError, match="broken"):
+        asyncio.run(queue.wait_result(result.id))
+
+
+def test_a_cancelled_job_is_an_error(db, task):
+    result = task()
+    db.cancel(result.id)
+    for error in wait_in_both_ways(result):
+        assert type(error) is honker.JobCancelledError
+        assert error.job_id == result.id
+
+
+def test_a_waiter_hears_of_a_cancelling(db, task):
+    result, seen = task(), []
+    thread = threading.Thread(target=lambda: seen.append(wait_in_both_ways(result)[0]))
+    thread.start()
+    db.cancel(result.id)
+    wait_until(lambda: seen)
+    thread.join()
+    assert type(seen[0]) is honker.JobCancelledError
+
+
+def test_a_job_that_ended_without_a_result_is_a_timeout_at_once(queue, task):
+    result = task()
+    queue.claim_one("w").ack()
+    for error in wait_in_both_ways(result, 1000):
+        assert type(error) is honker.ResultGoneError
+        assert isinstance(error, TimeoutError)
+
+
+def test_a_job_that_is_not_committed_yet_is_waited_for(db, queue, task):
+    with db.transaction() as tx:
+        result = task.enqueue_with(tx=tx)()
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(wait_in_both_ways(result, 0.02)))
+        thread.start()
+        thread.join()
+    assert [type(error) for error in seen[0]] == [TimeoutError, TimeoutError]
+    queue.save_result(result.id, 1)
+    assert result.get() == 1

@@ -1,0 +1,627 @@
+"""Workers: they run what was called, in whatever form it is written, and nothing that a job or the database does ends
+them.
+"""
+
+import asyncio
+import contextlib
+import functools
+import json
+import threading
+
+import honker
+import pytest
+from honker import runner, worker
+
+from ..support.locking import ask, write_lock_elsewhere
+from ..support.waiting import until
+
+
+@pytest.fixture(autouse=True)
+def _clean_registry():
+    honker.registry()._by_name.clear()
+    yield
+    honker.registry()._by_name.clear()
+
+
+@contextlib.asynccontextmanager
+async def running(db, **options):
+    """Workers for the length of the block, which are stopped at its end and must end well."""
+    stop = asyncio.Event()
+    workers = asyncio.ensure_future(honker.run_workers(db, stop_event=stop, **({"concurrency": 4} | options)))
+    try:
+        yield workers
+        assert not workers.done()
+    finally:
+        stop.set()
+        await asyncio.wait_for(workers, 15)
+
+
+def run_until(db, predicate, **options):
+    """Runs workers until the predicate holds."""
+
+    async def main():
+        async with running(db, **options) as workers:
+            await until(lambda: workers.done() or predicate())
+
+    asyncio.run(main())
+
+
+def run_for(db, result, **options):
+    """Runs workers until the result of a call is there, and returns it."""
+
+    async def main():
+        async with running(db, **options):
+            return await result.aget(10)
+
+    return asyncio.run(main())
+
+
+def dead(path):
+    return ask(path, "SELECT attempts, last_error FROM _honker_dead ORDER BY id")
+
+
+def live(path):
+    return ask(path, "SELECT state, attempts, last_error FROM _honker_live ORDER BY id")
+
+
+# ------------------------------------------------------------------------------------------------------------- handlers
+
+
+def handlers():
+    """Every kind of callable, each adding its arguments."""
+
+    def function(a, b):
+        return a + b
+
+    async def coroutine(a, b):
+        await asyncio.sleep(0)
+        return a + b
+
+    class Object:
+        async def __call__(self, a, b):
+            return await coroutine(a, b)
+
+    return {
+        "function": function,
+        "coroutine": coroutine,
+        "lambda": lambda a, b: coroutine(b=b, a=a),
+        "partial": functools.partial(coroutine),
+        "partial of a function": functools.partial(function),
+        "object": Object(),
+        "future": lambda a, b: asyncio.run_coroutine_threadsafe(coroutine(a, b), LOOPS[-1]).result(),
+    }
+
+
+LOOPS = []
+
+
+@pytest.mark.parametrize("kind", handlers())
+def test_a_task_may_be_any_callable(db, queue, kind):
+    task = queue.task(name="add")(handlers()[kind])
+
+    async def main():
+        LOOPS.append(asyncio.get_running_loop())
+        async with running(db):
+            return await task(1, b=2).aget(10)
+
+    assert asyncio.run(main()) == 3
+
+
+def test_a_plain_handler_blocks_neither_the_loop_nor_its_peers(db, queue):
+    barrier = threading.Barrier(3)
+
+    @queue.task(name="sync")
+    def meet():
+        barrier.wait(10)
+
+    async def main():
+        async with running(db):
+            results = [meet() for _ in range(3)]
+            await asyncio.gather(*(result.aget(10) for result in results))
+
+    asyncio.run(main())
+
+
+def test_a_handler_gets_its_job_where_it_asks_for_it(db, queue):
+    @queue.task(name="t")
+    def task(job: honker.Job, a: int, *, b: int):
+        return [job.id, job.attempts, a, b]
+
+    result = task(1, b=2)
+    assert run_for(db, result) == [result.id, 1, 1, 2]
+
+
+def test_all_queues_with_tasks_are_worked_on_or_the_one_that_is_named(db):
+    one = db.task("one", name="one")(lambda: 1)
+    two = db.task("two", name="two")(lambda: 2)
+    assert run_for(db, one(), queue="one") == 1
+    left = two()
+    run_for(db, one(), queue="one")
+    assert db.get_job(left.id)["state"] == "pending"
+    assert run_for(db, left) == 2
+
+
+def test_without_tasks_there_is_nothing_to_run(db):
+    with pytest.raises(honker.NoTasksError, match="no tasks registered"):
+        asyncio.run(db.run_workers())
+    with pytest.raises(RuntimeError, match="no tasks registered"):
+        asyncio.run(honker.run_workers(db, "q"))
+
+
+def test_a_worker_has_a_name_of_its_own(db, queue):
+    @queue.task(name="t")
+    def task(job: honker.Job):
+        return job.worker_id
+
+    assert run_for(db, task()).startswith("honker-worker-")
+    long = honker.Worker(db.queue("ü" * 127))
+    assert len(long.worker_id.encode()) <= 255
+    assert repr(long) == f"<honker.Worker {long.worker_id!r}>"
+
+
+@pytest.mark.parametrize("concurrency", [-1, 10_001])
+def test_concurrency_has_a_range(queue, concurrency):
+    with pytest.raises(honker.InvalidArgumentError, match="concurrency"):
+        honker.Worker(queue, concurrency=concurrency)
+
+
+def test_a_worker_registers_the_schedules_of_its_queues(db):
+    db.periodic_task(honker.every_s(3600), queue="q", name="beat")(lambda: None)
+    db.periodic_task(honker.every_s(3600), queue="other", name="elsewhere")(lambda: None)
+    run_until(db, lambda: honker.Scheduler(db).list(), queue="q")
+    assert [row["name"] for row in honker.Scheduler(db).list()] == ["beat"]
+
+
+# ------------------------------------------------------------------------------------------------------------- failures
+
+
+def test_a_handler_that_fails_is_tried_again_and_then_dead(db, queue, path):
+    attempts = []
+
+    @queue.task(name="t", retries=3, retry_delay_s=0.001)
+    def task(job: honker.Job):
+        attempts.append((job.attempts, job.last_error))
+        raise ValueError("broken")
+
+    task()
+    run_until(db, lambda: dead(path))
+    assert [number for number, _ in attempts] == [1, 2, 3]
+    assert attempts[1][1].startswith("broken\nTraceback")
+    ((count, error),) = dead(path)
+    assert (count, error.splitlines()[0]) == (3, "broken")
+
+
+@pytest.mark.parametrize(
+    "error", ["SystemExit(1)", "StopIteration()", "asyncio.CancelledError()", "ValueError(chr(0xd800))"]
+)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_whatever_a_handler_raises_is_its_own_failure(db, queue, path, error, is_async):
+    def fail():
+        raise eval(error)
+
+    async def afail():
+        fail()
+
+    queue.task(name="t", retries=1)(afail if is_async else fail)()
+    run_until(db, lambda: dead(path))
+    assert dead(path)[0][0] == 1
+
+
+def test_the_delay_before_an_attempt_grows_by_the_backoff(path):
+    delay_s = worker.retry_delays(60, 2.0)
+    assert [delay_s(attempt) for attempt in (1, 2, 4)] == [60, 120, 480]
+    assert delay_s(10**6) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "least", "most"), [(1000, 999, 1001), (-5, -1, 1), (float("nan"), -1, 1), (1e300, 3e7, 4e7)]
+)
+def test_a_handler_chooses_its_delay_and_cannot_hinder_others_with_it(db, queue, path, delay_s, least, most):
+    @queue.task(name="t")
+    async def task(job: honker.Job):
+        if job.attempts == 1:
+            raise honker.Retryable("later", delay_s)
+        await asyncio.Event().wait()
+
+    task()
+    sql = "SELECT run_at - unixepoch(), last_error FROM _honker_live WHERE last_error IS NOT NULL"
+    run_until(db, lambda: ask(path, sql), grace_s=0)
+    ((delay, error),) = ask(path, sql)
+    assert error == "later"
+    assert least <= delay <= most
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_handler_that_takes_too_long_is_given_up(db, queue, path, is_async):
+    proceed = threading.Event()
+
+    async def aslow():
+        await asyncio.Event().wait()
+
+    queue.task(name="t", retries=1, timeout_s=0.05)(aslow if is_async else lambda: proceed.wait(10))()
+    run_until(db, lambda: dead(path))
+    proceed.set()
+    assert dead(path) == [(1, "timeout after 0.05s")]
+
+
+def test_the_time_out_of_a_handler_itself_is_told_from_ours(db, queue, path):
+    @queue.task(name="t", retries=1, timeout_s=60)
+    async def task():
+        raise TimeoutError("mine")
+
+    task()
+    run_until(db, lambda: dead(path))
+    assert dead(path)[0][1].startswith("mine\nTraceback")
+
+
+def test_a_thread_that_was_given_up_keeps_its_slot_until_it_ends(db, queue, path):
+    proceed = threading.Event()
+    queue.task(name="stuck", retries=1, timeout_s=0.02)(lambda: proceed.wait(10))()
+    quick = queue.task(name="quick")(lambda: 1)
+
+    async def main():
+        async with running(db, concurrency=1):
+            await until(lambda: dead(path))
+            result = quick()
+            with pytest.raises(TimeoutError):
+                await result.aget(0.05)
+            assert db.get_job(result.id)["attempts"] == 0
+            proceed.set()
+            return await result.aget(10)
+
+    assert asyncio.run(main()) == 1
+
+
+# -------------------------------------------------------------------------------------------------------------- results
+
+
+def test_a_result_is_kept_if_the_task_says_so(db, queue, path):
+    @queue.task(name="kept", result_ttl_s=100)
+    def kept():
+        return {"ü": None}
+
+    @queue.task(name="forgotten", store_result=False)
+    def forgotten():
+        return object()
+
+    assert run_for(db, kept()) == {"ü": None}
+    with pytest.raises(honker.ResultGoneError):
+        run_for(db, forgotten())
+    assert ask(path, "SELECT count(*), max(expires_at - unixepoch()) BETWEEN 98 AND 101 FROM _honker_results") == [
+        (1, 1)
+    ]
+
+
+def test_a_result_that_cannot_be_kept_is_the_failure_of_the_job(db, queue, path, monkeypatch):
+    monkeypatch.setattr(runner, "RESULT_MAX_CHARS", 10)
+    for value in (object(), "x" * 10):
+        with pytest.raises(honker.JobFailedError, match="the result"):
+            run_for(db, queue.task(name="t")(lambda value=value: value)())
+        honker.registry()._by_name.clear()
+    assert [attempts for attempts, _ in dead(path)] == [1, 1]
+
+
+# ------------------------------------------------------------------------------------------------------ poison, unknown
+
+
+def test_what_is_no_call_is_a_dead_letter_and_the_worker_goes_on(db, queue, path):
+    task = queue.task(name="t")(lambda: 1)
+    queue.enqueue("poison")
+    ask(path, "UPDATE _honker_live SET payload = '{'")
+    queue.enqueue({"to": "alice"})
+    assert run_for(db, task(), concurrency=1) == 1
+    assert [error for _, error in dead(path)][1:] == ["raw (non-decorated) payload on a decorated-task queue"]
+    assert "not JSON" in dead(path)[0][1]
+
+
+def test_an_unknown_task_is_put_back_uncharged_and_in_the_end_dead(db, queue, path, monkeypatch):
+    monkeypatch.setattr(worker, "UNKNOWN_TASK_DELAY_S", 0.001)
+    known = queue.task(name="known")(lambda: 1)
+    queue.enqueue({"__honker_task__": {"task": "unknown", "args": [], "kwargs": {}}}, max_attempts=1)
+    assert run_for(db, known(), concurrency=1) == 1
+    run_until(db, lambda: dead(path))
+    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+
+
+def test_an_unknown_task_is_run_by_a_worker_that_knows_it(db, queue, monkeypatch):
+    monkeypatch.setattr(worker, "UNKNOWN_TASK_DELAY_S", 0.001)
+    queue.task(name="known")(lambda: None)
+    late = honker.tasks.TaskSpec("late", lambda: 7, "q")
+    job_id = queue.enqueue(honker.tasks.envelope("late"), max_attempts=1)
+
+    async def main():
+        async with running(db):
+            await until(lambda: (job := db.get_job(job_id)) and job["run_at"] > job["created_at"])
+            honker.registry().register(late)
+            return await honker.TaskResult(queue, job_id).aget(10)
+
+    assert asyncio.run(main()) == 7
+
+
+# ------------------------------------------------------------------------------------------------------------- database
+
+
+def test_a_busy_database_is_waited_for(db, queue, path, monkeypatch, caplog, impatient):
+    monkeypatch.setattr(runner, "_BACK_OFF_S", (0.001, 0.01))
+    result = queue.task(name="t")(lambda: 1)()
+
+    async def main():
+        with write_lock_elsewhere(path) as release:
+            async with running(db):
+                await until(lambda: "locked" in caplog.text)
+                release()
+                return await result.aget(10)
+
+    assert asyncio.run(main()) == 1
+
+
+def test_a_database_that_refuses_is_tried_again(db, queue, path, monkeypatch, caplog):
+    monkeypatch.setattr(runner, "_BACK_OFF_S", (0.001, 0.01))
+    task = queue.task(name="t")(lambda: 1)
+    ask(path, "CREATE TRIGGER no BEFORE UPDATE ON _honker_live BEGIN SELECT RAISE(ABORT, 'full moon'); END")
+
+    async def main():
+        async with running(db):
+            result = task()
+            await until(lambda: caplog.text.count("full moon") > 2)
+            ask(path, "DROP TRIGGER no")
+            return await result.aget(10)
+
+    assert asyncio.run(main()) == 1
+
+
+def test_a_closed_database_ends_a_worker(path):
+    db = honker.open(path)
+    db.task(name="t")(lambda: None)
+
+    async def main():
+        workers = asyncio.ensure_future(db.run_workers())
+        await asyncio.sleep(0)
+        db.close()
+        with pytest.raises(honker.DatabaseClosedError):
+            await asyncio.wait_for(workers, 10)
+
+    asyncio.run(main())
+
+
+# --------------------------------------------------------------------------------------------------------------- leases
+
+
+def test_a_lease_is_renewed_while_the_handler_lives(path):
+    with honker.open(path) as db:
+        queue = db.queue("q", visibility_timeout_s=0.3)
+        renewals = []
+
+        @queue.task(name="t")
+        async def task(job: honker.Job):
+            await until(lambda: db.get_job(job.id)["claim_expires_at"] > job.claim_expires_at + 0.4)
+            renewals.append(job.attempts)
+
+        run_for(db, task())
+        assert renewals == [1]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_lost_lease_cancels_the_handler_and_drops_its_outcome(path, is_async):
+    proceed = threading.Event()
+    with honker.open(path) as db:
+        queue = db.queue("q", visibility_timeout_s=0.15)
+        seen, cancelled = [], []
+
+        async def atask(job: honker.Job):
+            seen.append(job.id)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.append(job.id)
+
+        def task(job: honker.Job):
+            seen.append(job.id)
+            proceed.wait(10)
+
+        calls = queue.task(name="t")(atask if is_async else task)
+
+        async def main():
+            async with running(db):
+                result = calls()
+                await until(lambda: seen)
+                db.cancel(result.id)
+                await until(lambda: cancelled or not is_async)
+                proceed.set()
+                with pytest.raises(honker.JobCancelledError):
+                    await result.aget(10)
+
+        asyncio.run(main())
+        assert ask(path, "SELECT value FROM _honker_results") == [(None,)]
+
+
+# ------------------------------------------------------------------------------------------------------------- stopping
+
+
+def test_a_stop_lets_handlers_end(db, queue, path):
+    entered, proceed = asyncio.Event(), asyncio.Event()
+
+    @queue.task(name="t")
+    async def task():
+        entered.set()
+        await proceed.wait()
+        return 1
+
+    async def main():
+        stop = asyncio.Event()
+        workers = asyncio.ensure_future(db.run_workers(concurrency=1, stop_event=stop))
+        result, waiting = task(), task()
+        await entered.wait()
+        stop.set()
+        proceed.set()
+        await asyncio.wait_for(workers, 10)
+        assert await result.aget(0) == 1
+        assert db.get_job(waiting.id)["attempts"] == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("how", ["stopped", "cancelled"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_does_not_end_in_time_is_given_back_uncharged(db, queue, path, how, is_async):
+    entered, proceed = threading.Event(), threading.Event()
+
+    def task():
+        entered.set()
+        proceed.wait(10)
+
+    async def atask():
+        entered.set()
+        await asyncio.Event().wait()
+
+    queue.task(name="t")(atask if is_async else task)()
+
+    async def main():
+        stop = asyncio.Event()
+        workers = asyncio.ensure_future(db.run_workers(stop_event=stop, grace_s=0.01))
+        await until(entered.is_set)
+        stop.set() if how == "stopped" else workers.cancel()
+        await asyncio.wait([workers], timeout=5)
+        assert workers.done()
+        assert workers.cancelled() is (how == "cancelled")
+
+    asyncio.run(main())
+    proceed.set()
+    assert live(path) == [("pending", 0, None)]
+
+
+# ----------------------------------------------------------------------------------------------- handlers' transactions
+
+
+@pytest.fixture
+def ledger(db):
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE ledger (entry)")
+    return lambda: [row["entry"] for row in db.query("SELECT entry FROM ledger ORDER BY rowid")]
+
+
+INSERT = "INSERT INTO ledger VALUES (?)"
+
+
+def transactional(child):
+    """A handler with a transaction, plain and as a coroutine; it enqueues a child, and fails if told to."""
+
+    def plain(tx: honker.Transaction, entry, fails=False):
+        tx.execute(INSERT, (entry,))
+        child.enqueue_with(tx=tx)()
+        if fails:
+            raise ValueError(entry)
+        return entry
+
+    async def coroutine(job: honker.Job, tx: honker.Transaction, entry, fails=False):
+        async with tx:
+            plain(tx, entry, fails)
+        return entry
+
+    return {"plain": plain, "coroutine": coroutine}
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+def test_writes_children_result_and_ack_commit_together(db, queue, path, ledger, kind):
+    child = db.task("children", name="child")(lambda: None)
+    task = queue.task(name="t", retries=1)(transactional(child)[kind])
+    assert run_for(db, task("a"), queue="q") == "a"
+    assert ledger() == ["a"]
+    with pytest.raises(honker.JobFailedError):
+        run_for(db, task("b", fails=True), queue="q")
+    assert ledger() == ["a"]
+    assert ask(path, "SELECT queue FROM _honker_live") == [("children",)]
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+def test_a_transaction_whose_lease_is_lost_is_rolled_back(db, queue, path, ledger, kind):
+    def plain(job: honker.Job, tx: honker.Transaction):
+        tx.execute(INSERT, ("x",))
+        job.queue.cancel(job.id, tx=tx)  # as good as lapsed: the lease is not held any more
+
+    async def coroutine(job: honker.Job, tx: honker.Transaction):
+        async with tx:
+            plain(job, tx)
+
+    task = queue.task(name="t")(plain if kind == "plain" else coroutine)
+    ended = []
+    last = queue.task(name="last")(lambda: ended.append(1))
+    task()
+    last.enqueue_with(priority=-1)()
+    run_until(db, lambda: ended, concurrency=1)
+    assert ledger() == []
+    # The cancelling was part of what was rolled back: the lease stays, to lapse.
+    assert [state for state, _, _ in live(path)] == ["processing"]
+
+
+def test_a_transaction_that_is_not_used_locks_nothing(db, queue):
+    @queue.task(name="t")
+    async def task(tx: honker.Transaction, other: int):
+        return other
+
+    assert run_for(db, task(7)) == 7
+
+
+def test_a_coroutine_that_would_block_the_event_loop_is_told_how_not_to(db, queue, path, ledger):
+    @queue.task(name="t", retries=1)
+    async def task(tx: honker.Transaction):
+        tx.execute(INSERT, ("x",))
+
+    with pytest.raises(honker.JobFailedError, match="async with tx"):
+        run_for(db, task())
+
+
+def test_a_handler_that_was_given_up_cannot_write_any_more(db, queue, path, ledger):
+    proceed, refused = threading.Event(), threading.Event()
+
+    @queue.task(name="t", retries=1, timeout_s=0.05)
+    def task(tx: honker.Transaction):
+        proceed.wait(10)
+        try:
+            tx.execute(INSERT, ("x",))
+        except honker.TransactionNotStartedError:
+            refused.set()
+
+    task()
+    run_until(db, lambda: dead(path))
+    proceed.set()
+    assert refused.wait(10)
+    assert ledger() == []
+
+
+def test_a_transaction_whose_commit_fails_is_a_failed_attempt(db, queue, ledger):
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+        tx.execute("CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+
+    @queue.task(name="t", retries=1)
+    def task(tx: honker.Transaction):
+        tx.execute(INSERT, ("x",))
+        tx.execute("INSERT INTO child VALUES (7)")
+
+    with pytest.raises(honker.JobFailedError, match="FOREIGN KEY"):
+        run_for(db, task())
+    assert ledger() == []
+
+
+# ----------------------------------------------------------------------------------------------------------- throughput
+
+
+def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
+    rounds = []
+    call_now = type(db).call_now
+
+    def counted(self, sql, *params):
+        rounds.append((params[2], len(json.loads(params[4]))))
+        return call_now(self, sql, *params)
+
+    monkeypatch.setattr(type(db), "call_now", counted)
+
+    @queue.task(name="t", store_result=False)
+    async def task(): ...
+
+    with db.transaction() as tx:
+        for _ in range(100):
+            task.enqueue_with(tx=tx)()
+    run_until(db, lambda: db.queue("q").next_claim_at() is None, concurrency=50)
+    assert rounds[:3] == [(50, 0), (50, 50), (50, 50)]
