@@ -48,6 +48,8 @@ ORDINARY = {
     "span": 10,
     "positive_span": 10,
     "integers": "[1]",
+    "claims": "[[1, 1]]",
+    "settlements": '[{"id": 1, "attempt": 1, "do": "ack"}]',
     "events": '[[null, "{}"]]',
     "expression": "@every 60s",
     "time_zone": "UTC",

@@ -73,6 +73,9 @@ VALUES = {
     "zone": "Europe/Berlin",
     "interval": "@every 10s",
     "policy": "once",
+    "claims": "[[1, 1], [2, 1]]",
+    "settlements": '[{"id": 1, "attempt": 1, "do": "ack"}]',
+    "wrong-settlements": '[{"id": 1, "attempt": 1, "do": "forget"}]',
     "events": '[[null, "a"], ["k", "b"]]',
     "wrong-events": '[[null, "a"], [1, "b"]]',
     "backend": "polling",
@@ -112,6 +115,8 @@ CONTENT = {
     "integers": lambda seen: (
         seen == VALUES["json"] and UNDECIDED
     ),  # how many there must be is another argument's matter
+    "claims": lambda seen: seen == VALUES["claims"],
+    "settlements": lambda seen: seen == VALUES["settlements"],
     "events": lambda seen: seen == VALUES["events"],
     "expression": lambda seen: seen == VALUES["interval"],
     "time_zone": lambda seen: seen in {"", VALUES["zone"]},

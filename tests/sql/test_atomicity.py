@@ -56,6 +56,17 @@ STORIES = {
     "ack-batch": Story(
         "honker_ack_batch('[1,2,3]', 'w')", "DELETE _honker_live WHEN OLD.id = 3", [sql_enqueue()] * 3 + [CLAIM]
     ),
+    "heartbeat-batch": Story(
+        "honker_heartbeat_batch('[[1,1],[2,1]]', 'w', 90)",
+        "UPDATE _honker_live WHEN NEW.id = 2",
+        [sql_enqueue()] * 2 + [CLAIM],
+    ),
+    "work": Story(
+        """honker_work('q', 'w', 1, 60, '[{"id":1,"attempt":1,"do":"ack","result":"1"}]')""",
+        "UPDATE _honker_live WHEN NEW.id = 2",
+        [sql_enqueue(), CLAIM, sql_enqueue()],
+    ),
+    "cancel": Story("honker_cancel(1)", "INSERT _honker_results", [sql_enqueue()]),
     "retry-dead-letters": Story(
         "honker_retry(1, 'w', 0, 'x')", "DELETE _honker_live", [sql_enqueue(max_attempts=1), CLAIM]
     ),
