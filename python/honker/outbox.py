@@ -6,11 +6,12 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
+from honker.call import Call, Ending, Policy, is_async_callable
 from honker.errors import InvalidArgumentError, InvalidDeliveryError
 from honker.job import Job
 from honker.pool import Pool
 from honker.queue import Queue
-from honker.runner import Call, Ending, Policy, Runner, is_async_callable
+from honker.runner import Runner
 from honker.types import Instant, Seconds, TransactionLike, seconds
 
 MAX_ATTEMPTS: Final = 5

@@ -14,18 +14,15 @@ import functools
 import inspect
 import json
 import logging
-import math
 import random
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final
 
-from honker import payload as payloads
+from honker.call import Call, Ending, Resolver, described, failure, success
 from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
@@ -33,24 +30,19 @@ from honker.errors import (
     ForkError,
     HonkerError,
     InvalidArgumentError,
-    InvalidPayloadError,
     Retryable,
     WatcherError,
 )
 from honker.job import Job
 from honker.queue import Queue
-from honker.transaction import HandlerTransaction
 from honker.watcher import UpdateEvents
 
 #: Seconds that handlers have to end after a stop, before their leases are given back.
 GRACE_S: Final = 10.0
 #: As many jobs as one claim can hand out.
 MAX_CONCURRENCY: Final = 10_000
-#: Characters of a result, and of all results in one round: a round is one SQL argument, which has an upper bound.
-RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
+#: Characters of all results in one round: a round is one SQL argument, which has an upper bound.
 _ROUND_MAX_CHARS: Final = 32 * 1024 * 1024
-#: Characters of an error that are kept; a traceback says what it has to say within them.
-_ERROR_MAX_CHARS: Final = 20_000
 #: Seconds after which an idle runner looks even if nothing woke it; and if there is no watcher to wake it.
 _IDLE_POLL_S: Final = 5.0
 _BLIND_POLL_S: Final = 1.0
@@ -58,55 +50,11 @@ _BLIND_POLL_S: Final = 1.0
 _BACK_OFF_S: Final = (0.05, 5.0)
 #: Seconds that cancelled handlers have to clean up, and that the last settling may take.
 _CLEAN_UP_S: Final = 1.0
-_MAX_DELAY_S: Final = 31_536_000.0
 
 _WORK: Final = "SELECT honker_work(?, ?, ?, ?, ?)"
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 logger = logging.getLogger("honker")
-
-#: What is to become of a job: a settlement of ``honker_work`` without the claim it is about.
-Ending: TypeAlias = "dict[str, Any]"
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What to do about a handler that fails or takes long, and about what it returns.
-
-    Attributes:
-        retry_delay_s: Seconds until the next attempt, from the number of the one that failed.
-        attempts: The last attempt; None leaves it to the job's own budget.
-        timeout_s: Seconds that a handler may take; None for any.
-        keeps_result: Whether what it returns is kept.
-        result_ttl_s: How long; None or 0 for good.
-    """
-
-    retry_delay_s: Callable[[int], float]
-    attempts: int | None = None
-    timeout_s: float | None = None
-    keeps_result: bool = False
-    result_ttl_s: float | None = None
-
-
-@dataclass(slots=True)
-class Call:
-    """What is to be called for a job.
-
-    Attributes:
-        fn: A function, of whatever kind: what it returns is awaited if it can be.
-        is_async: Whether it is worth calling on the event loop; anything else is called in a thread.
-        tx: The transaction that was handed to it, if any.
-    """
-
-    fn: Callable[..., Any]
-    args: Sequence[Any]
-    kwargs: dict[str, Any]
-    policy: Policy
-    is_async: bool
-    tx: HandlerTransaction | None = None
-
-
-Resolver: TypeAlias = "Callable[[Job], Call | Ending]"
 
 
 class _Fate(Enum):
@@ -135,17 +83,6 @@ class _Settlement:
 
 # A handler whose job is settled already, by the commit of its own transaction, or not to be settled at all.
 _NOTHING: Final[Ending] = {}
-
-
-def is_async_callable(fn: Callable[..., Any]) -> bool:
-    """Whether calling it is certain to return a coroutine at once.
-
-    A no is a guess: what a partial, a lambda or an object returns is known only when it has been called. Such a one is
-    called in a thread, where it can block nobody, and what it returns is awaited on the event loop.
-    """
-    while isinstance(fn, functools.partial):
-        fn = cast("functools.partial[Any]", fn).func
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
 
 
 @dataclass(slots=True)
@@ -396,7 +333,7 @@ class Runner:
                 ending = {"do": "retry", "delay_s": 0, "error": "the handler was cancelled"}
         except Exception as error:
             logger.exception("job %d cannot be handled", job.id)
-            ending = {"do": "retry", "delay_s": 60, "error": _described(error)}
+            ending = {"do": "retry", "delay_s": 60, "error": described(error)}
         # Not if another run of the job, or its release at the end, has taken the place.
         if self._running.get((job.id, job.attempts)) is run:
             del self._running[job.id, job.attempts]
@@ -413,7 +350,7 @@ class Runner:
             async with asyncio.timeout(timeout_s):
                 return await self._attempt(job, call)
         except TimeoutError:  # Not the handler's own: of those a failure has been made.
-            return _failure(job, call.policy, f"timeout after {timeout_s}s")
+            return failure(job, call.policy, f"timeout after {timeout_s}s")
 
     async def _attempt(self, job: Job, call: Call) -> Ending:
         # A thread ends its transaction itself: it may go on when this has given it up.
@@ -430,9 +367,9 @@ class Runner:
                 value = await value
             return self._conclude(job, call, value)
         except Retryable as error:
-            return _failure(job, call.policy, str(error), error.delay_s)
+            return failure(job, call.policy, str(error), error.delay_s)
         except (Exception, SystemExit) as error:
-            return _failure(job, call.policy, _described(error))
+            return failure(job, call.policy, described(error))
         except asyncio.CancelledError:
             # Also what a thread that goes on would still write.
             if call.tx is not None:
@@ -444,7 +381,7 @@ class Runner:
 
     def _conclude(self, job: Job, call: Call, value: Any) -> Ending:
         """The end of a handler that returned, committed with its transaction if it has begun one."""
-        ending = _success(call.policy, value)
+        ending = success(call.policy, value)
         tx = call.tx
         if tx is None or not tx.is_active:
             return ending
@@ -582,39 +519,6 @@ class Runner:
     async def _settle_the_rest(self) -> None:
         while self._finished.items:
             await self._round()
-
-
-def _success(policy: Policy, value: Any) -> Ending:
-    if not policy.keeps_result:
-        return {"do": "ack"}
-    try:
-        text = payloads.encode(value)
-    except InvalidPayloadError as error:
-        # The handler has done its work, and would only do it again.
-        return {"do": "fail", "error": f"the result cannot be kept: {error.__cause__ or error}"}
-    if len(text) > RESULT_MAX_CHARS:
-        return {"do": "fail", "error": f"the result has {len(text)} characters; at most {RESULT_MAX_CHARS} are kept"}
-    return {"do": "ack", "result": text, "result_ttl_s": policy.result_ttl_s or 0}
-
-
-def _failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) -> Ending:
-    if len(error) > _ERROR_MAX_CHARS:
-        error = f"{error[: _ERROR_MAX_CHARS // 2]}\n...\n{error[-_ERROR_MAX_CHARS // 2 :]}"
-    # SQL cannot hold half a surrogate pair, which a message may quote.
-    error = error.encode(errors="replace").decode()
-    if policy.attempts is not None and job.attempts >= policy.attempts:
-        return {"do": "fail", "error": error}
-    wanted_s = policy.retry_delay_s(job.attempts) if delay_s is None else delay_s
-    return {"do": "retry", "delay_s": _bounded(wanted_s), "error": error}
-
-
-def _bounded(delay_s: float) -> float:
-    """A delay that the engine takes: what a handler asks for must not hinder the settling of others."""
-    return 0.0 if math.isnan(delay_s) else min(max(float(delay_s), 0.0), _MAX_DELAY_S)
-
-
-def _described(error: BaseException) -> str:
-    return f"{error}\n{''.join(traceback.format_exception(error))}"
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

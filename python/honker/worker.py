@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from honker.call import Call, Ending, Policy, is_async_callable
 from honker.database import Database
 from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
 from honker.job import Job
 from honker.queue import Queue
-from honker.runner import GRACE_S, Call, Ending, Policy, Runner, is_async_callable, logger
+from honker.runner import GRACE_S, Runner, logger
 from honker.tasks import TaskRegistry, TaskSpec, read_envelope, register_schedules, registry
 from honker.transaction import HandlerTransaction
 
