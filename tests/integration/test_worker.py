@@ -10,7 +10,7 @@ import threading
 
 import honker
 import pytest
-from honker import runner, worker
+from honker import call, runner, worker
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until
@@ -293,7 +293,7 @@ def test_a_result_is_kept_if_the_task_says_so(db, queue, path):
 
 
 def test_a_result_that_cannot_be_kept_is_the_failure_of_the_job(db, queue, path, monkeypatch):
-    monkeypatch.setattr(runner, "RESULT_MAX_CHARS", 10)
+    monkeypatch.setattr(call, "RESULT_MAX_CHARS", 10)
     for value in (object(), "x" * 10):
         with pytest.raises(honker.JobFailedError, match="the result"):
             run_for(db, queue.task(name="t")(lambda value=value: value)())
