@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import sqlite3
-import threading
+from contextlib import closing
 from datetime import datetime, tzinfo
-from typing import Final, cast
+from typing import cast
 
 from honker.errors import InvalidArgumentError, from_sqlite
 from honker.extension import connect
-
-# The engine computes boundaries; any connection will do, and each thread has one of its own.
-_local: Final = threading.local()
 
 
 class CronSchedule:
@@ -53,11 +50,13 @@ class CronSchedule:
         return datetime.fromtimestamp(self._next_after(math.floor(dt.timestamp())), tz=zone)
 
     def _next_after(self, unix: int) -> int:
-        try:
-            row = _connection().execute("SELECT honker_cron_next_after(?, ?, ?)", (self.expr, unix, self.time_zone))
-            found: int = row.fetchall()[0][0]
-        except sqlite3.Error as error:
-            raise from_sqlite(error) from error
+        # The engine computes boundaries; any connection will do, and one in memory takes a fraction of a millisecond.
+        with closing(connect(":memory:")) as conn:
+            try:
+                row = conn.execute("SELECT honker_cron_next_after(?, ?, ?)", (self.expr, unix, self.time_zone))
+                found: int = row.fetchall()[0][0]
+            except sqlite3.Error as error:
+                raise from_sqlite(error) from error
         return found
 
 
@@ -82,10 +81,3 @@ def every_s(seconds: float) -> CronSchedule:
     if whole <= 0:
         raise InvalidArgumentError(f"seconds is {seconds}; an interval has at least 1 second, and an end")
     return CronSchedule(f"@every {whole}s")
-
-
-def _connection() -> sqlite3.Connection:
-    conn: sqlite3.Connection | None = getattr(_local, "conn", None)
-    if conn is None:
-        conn = _local.conn = connect(":memory:")
-    return conn
