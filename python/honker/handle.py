@@ -24,7 +24,7 @@ class Database(database.Database):
     Safe to use from several threads and event loops. Not to be used across a fork: open it again in the child.
 
     Attributes:
-        path: The database file, as it was given.
+        path: The database file: an absolute path, or a ``file:`` URI with one.
     """
 
     def __init__(

@@ -109,6 +109,9 @@ pub fn heartbeat_batch<'a>(
 /// Gives a claim back as if it had never been made: the attempt is uncharged, and the job waits at its old place, or,
 /// with a delay, until that has passed. Whether the claim was held. One statement.
 ///
+/// The next claim gets the same attempt number again. So whoever releases must be through with the job: should it settle
+/// it later, after a worker of the very same name has claimed it, the attempt would not tell the two apart.
+///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn release(conn: &Connection, held: &Held<'_>, delay: Option<Span>) -> Result<bool> {
