@@ -72,7 +72,10 @@ def test_a_worker_woken_by_other_queues_takes_no_write_lock(path, tmp_path, scri
             worker.stdout.close()
             worker.wait()
     assert wakes_after - wakes >= FOREIGN / 2, "it was not woken, and this test shows nothing"
-    assert locks(log) == 4, "one to claim and one to ack each of its two jobs"
+    # One to claim and one to ack each of its two jobs. Two of SQLite's own come on top, rarely: a try beside the
+    # committing process is refused and made again, and a reader that finds the WAL index's header half-written takes
+    # the lock to read it once more (walIndexReadHdr of wal.c).
+    assert 4 <= locks(log) < 4 + FOREIGN // 5
 
 
 def handle(db, worker, payload):
