@@ -24,7 +24,10 @@ pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Res
     if is_inside_write_statement(conn) {
         return work();
     }
-    let bracket = if conn.is_autocommit() { Bracket::TRANSACTION } else { Bracket::SAVEPOINT };
+    bracketed(conn, if conn.is_autocommit() { Bracket::TRANSACTION } else { Bracket::SAVEPOINT }, work)
+}
+
+fn bracketed<T>(conn: &Connection, bracket: Bracket, work: impl FnOnce() -> Result<T>) -> Result<T> {
     run(conn, bracket.open)?;
     let guard = Guard { conn, bracket };
     // Asked for before the guard's rollback, which replaces the code.
@@ -32,6 +35,30 @@ pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Res
     run(conn, bracket.close).map_err(|error| with_extended_code(conn, error))?;
     std::mem::forget(guard);
     Ok(done)
+}
+
+/// Runs `look`, which only reads, and, if it found something, `work` on it, in one snapshot and with one outcome.
+///
+/// In autocommit it begins as a reader and takes the write lock at the first write, so that finding nothing costs no
+/// lock, and finding something no second look. If somebody else is writing, or has written since the look, SQLite
+/// refuses that first write at once, without the busy handler, because waiting would not freshen the snapshot. Then all
+/// is rolled back and begun anew behind the write lock.
+pub fn atomically_if_found<P, T>(
+    conn: &Connection,
+    look: impl Fn() -> Result<Option<P>>,
+    work: impl Fn(P) -> Result<T>,
+) -> Result<Option<T>> {
+    let both = || look()?.map(&work).transpose();
+    if !conn.is_autocommit() || is_inside_write_statement(conn) {
+        return match look()? {
+            Some(found) => atomically(conn, || work(found)).map(Some),
+            None => Ok(None),
+        };
+    }
+    match bracketed(conn, Bracket::READ_FIRST, both) {
+        Err(error) if error.sqlite_code() & 0xff == ffi::SQLITE_BUSY => bracketed(conn, Bracket::TRANSACTION, both),
+        outcome => outcome,
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -43,6 +70,7 @@ struct Bracket {
 
 impl Bracket {
     const TRANSACTION: Self = Self { open: "BEGIN IMMEDIATE", close: "COMMIT", undo: &["ROLLBACK"] };
+    const READ_FIRST: Self = Self { open: "BEGIN", ..Self::TRANSACTION };
     const SAVEPOINT: Self =
         Self { open: "SAVEPOINT honker", close: "RELEASE honker", undo: &["ROLLBACK TO honker", "RELEASE honker"] };
 }

@@ -59,13 +59,15 @@ pub struct ClaimedJob {
     pub last_error: Option<String>,
 }
 
-/// What a claim could take, asked without the write lock.
+/// What a claim finds to take.
 ///
-/// A worker that is woken by somebody else's commit asks this first, and takes the write lock only if there is something
-/// to take. What it learns is a hint: the claim looks again under the lock.
+/// A worker that is woken by somebody else's commit asks for it first, which only reads, and goes on to the claim, which
+/// takes the write lock, only if there is something. It holds for the snapshot in which it was read: the claim must run
+/// in the same transaction.
 pub struct Prospect {
     /// The first level with a due job, if any.
     due: Option<Value>,
+    has_lapsed: bool,
 }
 
 /// What a claim could take now, if anything. Reads only.
@@ -80,7 +82,7 @@ pub fn prospect(conn: &Connection, queue: &str) -> Result<Option<Prospect>> {
     let now = Instant::now();
     let walk = walk_levels(conn, queue, outlook.highest, now)?;
     let has_lapsed = outlook.first_lapse.is_some_and(|at| at <= now);
-    Ok((has_lapsed || walk.due.is_some()).then_some(Prospect { due: walk.due }))
+    Ok((has_lapsed || walk.due.is_some()).then_some(Prospect { due: walk.due, has_lapsed }))
 }
 
 /// The earliest instant at which a claim could return something: "now" for work that is due or overdue, `None` when
@@ -103,29 +105,19 @@ pub fn next_claim_at(conn: &Connection, queue: &str) -> Result<Option<Instant>> 
 
 /// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
 ///
-/// A prospect saves it from stepping again over levels that had nothing due; a job that became due in one of them
-/// meanwhile is for the next claim. May return none while work waits behind more than [`BURIED_PER_CLAIM`] dead rows;
-/// [`next_claim_at`] then still says "now".
+/// May return none while work waits behind more than [`BURIED_PER_CLAIM`] dead rows; [`next_claim_at`] then still says
+/// "now".
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(conn: &Connection, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
     let now = Instant::now();
-    let mut outlook = Outlook::of(conn, claim.queue)?;
-    if claim.n == 0 || outlook.is_paused {
-        return Ok(Vec::new());
-    }
-    let mut hint = prospect.due;
-    if outlook.first_lapse.is_some_and(|at| at <= now) {
+    let mut due = prospect.due;
+    if prospect.has_lapsed {
         requeue_lapsed(conn, claim.queue, now)?;
         // What has come back may be due anywhere.
-        outlook = Outlook::of(conn, claim.queue)?;
-        hint = None;
+        due = walk_levels(conn, claim.queue, Outlook::of(conn, claim.queue)?.highest, now)?.due;
     }
-    let mut due = match (outlook.highest, hint) {
-        (Some(highest), Some(hint)) if !highest.is_due(now) => Some(hint),
-        (highest, _) => walk_levels(conn, claim.queue, highest, now)?.due,
-    };
     let lease_end = Instant::end_of_lease(claim.lease);
     let mut batch = Batch { claim, now, lease_end, jobs: Vec::new(), bytes: 0, buried: 0 };
     while let Some(level) = due

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Output;
 use crate::arguments::Arguments;
-use crate::bracket::atomically;
+use crate::bracket::atomically_if_found;
 
 pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let run_at = arguments.optional_instant(2, "run_at")?;
@@ -66,10 +66,7 @@ pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outpu
         lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
     };
     let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
-    let jobs = match queue::prospect(conn, queue)? {
-        Some(prospect) => atomically(conn, || queue::claim(conn, &claim, prospect))?,
-        None => Vec::new(),
-    };
+    let jobs = claim_if_any(conn, &claim)?;
     if is_detailed {
         return Ok(Output::json(&detailed(&jobs, queue, worker_id)));
     }
@@ -82,6 +79,15 @@ pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outpu
         claim_expires_at: job.claim_expires_at,
     });
     Ok(Output::json(&plain.collect::<Vec<_>>()))
+}
+
+/// The claim, without the write lock if there is nothing to claim.
+pub(super) fn claim_if_any(conn: &Connection, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
+    if claim.n == 0 {
+        return Ok(Vec::new());
+    }
+    let look = || queue::prospect(conn, claim.queue);
+    Ok(atomically_if_found(conn, look, |prospect| queue::claim(conn, claim, prospect))?.unwrap_or_default())
 }
 
 pub fn next_claim_at(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {

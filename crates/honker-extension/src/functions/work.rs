@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::Output;
-use super::queues::{DetailedJob, detailed, held, json_array};
+use super::queues::{DetailedJob, claim_if_any, detailed, held, json_array};
 use crate::arguments::Arguments;
 use crate::bracket::atomically;
 
@@ -103,12 +103,7 @@ pub fn work(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let settlements: Vec<_> = finished.iter().map(|each| each.settlement(worker_id)).collect::<Result<_>>()?;
 
     let (settled, jobs) = if settlements.is_empty() {
-        let prospect = if n == 0 { None } else { queue::prospect(conn, queue)? };
-        let jobs = match prospect {
-            Some(prospect) => atomically(conn, || queue::claim(conn, &claim, prospect))?,
-            None => Vec::new(),
-        };
-        (Vec::new(), jobs)
+        (Vec::new(), claim_if_any(conn, &claim)?)
     } else {
         atomically(conn, || {
             let settled = queue::settle(conn, &settlements)?;
