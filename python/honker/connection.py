@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import sqlite3
 import time
 import urllib.parse
 import weakref
-from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
@@ -89,6 +87,8 @@ class Connection:
         self._module = module
         self._is_retired = False
         self._is_running = False
+        # How long statements wait for a lock now; None as long as SQLite's own handler does the waiting.
+        self._busy_timeout_s: float | None = None
         self._raw: sqlite3.Connection | None = _open(path, module)
         try:
             self._configure(is_query_only=is_query_only)
@@ -100,12 +100,13 @@ class Connection:
         _open_connections.add(self)
 
     def _configure(self, *, is_query_only: bool) -> None:
-        self.set_busy_timeout(BUSY_TIMEOUT_S)
         self._enter_wal()
         for pragma in _PRAGMAS:
             self.run(pragma)
         if is_query_only:
             self.run("PRAGMA query_only = ON")
+        else:
+            self.wait_when_busy()
 
     def _enter_wal(self) -> None:
         """Switch the file to WAL, unless it is there.
@@ -153,18 +154,38 @@ class Connection:
         rows: list[tuple[int, str, str]] = self.raw.execute("PRAGMA database_list").fetchall()
         return rows[0][2]
 
-    def set_busy_timeout(self, seconds: float) -> None:
-        """How long statements wait for the lock of another process."""
-        self.scalar(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    def wait_when_busy(self) -> None:
+        """From now on, wait for the lock of another process up to the busy timeout."""
+        self._set_busy_timeout(BUSY_TIMEOUT_S)
 
-    @contextlib.contextmanager
-    def without_waiting(self) -> Generator[None]:
-        """While this lasts, statements fail at once where they would wait for the lock of another process."""
-        self.set_busy_timeout(0)
+    def fail_when_busy(self) -> None:
+        """From now on, fail at once where the lock of another process would have to be waited for."""
+        self._set_busy_timeout(0.0)
+
+    def _set_busy_timeout(self, seconds: float) -> None:
+        if seconds != self._busy_timeout_s:
+            self.scalar("SELECT honker_busy_timeout(?)", (int(seconds * 1000),))
+            self._busy_timeout_s = seconds
+
+    def begin(self) -> None:
+        """Begin a write transaction; waits for the write lock.
+
+        Raises:
+            DatabaseBusyError: It did not come within the busy timeout.
+        """
+        self.wait_when_busy()
+        self.run("BEGIN IMMEDIATE")
+
+    def begin_now(self) -> bool:
+        """Begin a write transaction if the write lock is free; what runs in it waits as ever."""
+        self.fail_when_busy()
         try:
-            yield
+            self.run("BEGIN IMMEDIATE")
+        except DatabaseBusyError:
+            return False
         finally:
-            self.set_busy_timeout(BUSY_TIMEOUT_S)
+            self.wait_when_busy()
+        return True
 
     def roll_back_if_open(self) -> None:
         """Leave no transaction behind; nothing if there is none or the connection is closed."""

@@ -107,10 +107,7 @@ class Pool:
             return carrier(tx, self._module).scalar(sql, params)
         _ = self._writer.raw
         self._turn.take()
-        try:
-            return self._writer.scalar(sql, params)
-        finally:
-            self._turn.give()
+        return self._call_and_give(sql, params)
 
     def call_now(self, sql: str, *params: SQLValue) -> Any:
         """As `call`, without waiting for anybody.
@@ -122,8 +119,8 @@ class Pool:
         if not self._turn.take_now():
             raise DatabaseBusyError("database is locked: another thread or task of this process is writing")
         try:
-            with self._writer.without_waiting():
-                return self._writer.scalar(sql, params)
+            self._writer.fail_when_busy()
+            return self._writer.scalar(sql, params)
         finally:
             self._turn.give()
 
@@ -138,8 +135,8 @@ class Pool:
         await self._turn.take_async()
         # The turn is given back by whoever runs the statement last: here, or the thread that outlives a cancelled task.
         try:
-            with self._writer.without_waiting():
-                result = self._writer.scalar(sql, params)
+            self._writer.fail_when_busy()
+            result = self._writer.scalar(sql, params)
         except DatabaseBusyError:
             self._turn.lend()
             return await in_thread(self._call_and_give, sql, params, otherwise=self._turn.give)
@@ -151,6 +148,7 @@ class Pool:
 
     def _call_and_give(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
+            self._writer.wait_when_busy()
             return self._writer.scalar(sql, params)
         finally:
             self._turn.give()

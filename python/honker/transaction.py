@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from honker import payload as payloads
 from honker.connection import Connection
 from honker.errors import (
-    DatabaseBusyError,
     HonkerError,
     InvalidArgumentError,
     TransactionNotStartedError,
@@ -48,7 +47,7 @@ class Transaction:
         _ = self._connection.raw
         self._turn.take()
         try:
-            self._connection.run("BEGIN IMMEDIATE")
+            self._connection.begin()
         except BaseException:
             self._turn.give()
             raise
@@ -64,7 +63,7 @@ class Transaction:
         _ = self._connection.raw
         await self._turn.take_async()
         try:
-            has_begun = self._begin_now()
+            has_begun = self._connection.begin_now()
         except BaseException:
             self._turn.give()
             raise
@@ -81,14 +80,6 @@ class Transaction:
     def __del__(self) -> None:
         if self._is_active:
             self._end(commits=False)
-
-    def _begin_now(self) -> bool:
-        with self._connection.without_waiting():
-            try:
-                self._connection.run("BEGIN IMMEDIATE")
-            except DatabaseBusyError:
-                return False
-        return True
 
     def _end(self, *, commits: bool) -> None:
         self._is_active = False
@@ -254,7 +245,7 @@ class _Begin:
 
     def _begin(self) -> None:
         try:
-            self._connection.run("BEGIN IMMEDIATE")
+            self._connection.begin()
         except BaseException:
             self._turn.give()
             raise

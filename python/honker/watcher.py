@@ -135,10 +135,13 @@ class UpdateEvents:
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
         loop.add_reader(self._descriptor, _resolve, ready)
+        timer = None if timeout_s is None else loop.call_later(timeout_s, _resolve, ready)
         try:
-            await asyncio.wait([ready], timeout=timeout_s)
+            await ready  # and no `asyncio.wait`, which would take another round of the loop
         finally:
             loop.remove_reader(self._descriptor)
+            if timer is not None:
+                timer.cancel()
         return self._take()
 
     def stats(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import honker
 import pytest
@@ -76,7 +77,6 @@ async def refused_while_ticking(write):
 
 def test_a_write_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch):
     monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
-    db._writer.set_busy_timeout(30.0)
     with write_lock_elsewhere(path) as release:
         job_ids = []
         thread = threading.Thread(target=lambda: job_ids.append(db.queue("q").enqueue(1)))
@@ -192,15 +192,58 @@ def test_a_blocking_call_beside_a_wait_in_a_thread_waits_too(db, path):
         asyncio.run(main())
 
 
-def test_the_timeout_holds_again_after_a_call_that_did_not_wait(db, path):
-    """Trying at once shortens the timeout of the connection; it must be put back, whatever happens."""
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_the_timeout_holds_again_after_a_call_that_did_not_wait(db, path, name):
+    """Trying at once shortens the timeout of the connection, for itself and for nobody else."""
     db.queue("q").enqueue(1)
     with write_lock_elsewhere(path):
         with pytest.raises(DatabaseBusyError):
             db.queue("q").claim_now("w")
         with pytest.raises(DatabaseBusyError):
             asyncio.run(db.queue("q").aenqueue(1))
-    assert db._writer.scalar("PRAGMA busy_timeout") == 300
+        began = time.monotonic()
+        with pytest.raises(DatabaseBusyError):
+            db.queue("q").claim_now("w")
+        assert time.monotonic() - began < 0.25
+        began = time.monotonic()
+        with pytest.raises(DatabaseBusyError):
+            WRITES[name](db)
+        assert time.monotonic() - began > 0.25
+
+
+def test_what_an_asynchronous_transaction_does_waits_for_locks_as_ever(db):
+    """Only its beginning does not; of another database that is attached, say, it needs the lock later."""
+
+    async def timeout_inside():
+        async with db.transaction():
+            return db._writer._busy_timeout_s
+
+    assert asyncio.run(timeout_inside()) == honker.connection.BUSY_TIMEOUT_S
+
+
+def test_a_lock_is_had_soon_after_it_is_let_go(path, monkeypatch):
+    """However long it was waited for. SQLite's own handler looks every 100 ms by then, and would take 50 on average."""
+    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    with honker.open(path) as db:
+        delays_s = sorted(time_to_a_lock_that_was_waited_for(db, path, 0.35 + 0.02 * turn) for turn in range(5))
+    assert delays_s[2] < 0.02
+
+
+def time_to_a_lock_that_was_waited_for(db, path, wait_s):
+    """Seconds from the release of the lock to the end of the write that waited for it."""
+    with write_lock_elsewhere(path) as release, ThreadPoolExecutor(1) as executor:
+        written = executor.submit(lambda: (db.queue("q").enqueue(1), time.monotonic()))
+        assert not wait([written], timeout=wait_s).done
+        began = time.monotonic()
+        release()
+        return written.result()[1] - began
+
+
+def test_a_reader_of_the_application_sees_the_usual_timeout(path, monkeypatch):
+    """Applications read this pragma to see what honker set."""
+    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 5.0)
+    with honker.open(path) as db:
+        assert db.query("PRAGMA busy_timeout") == [{"timeout": 5000}]
 
 
 def test_an_asynchronous_write_does_not_wait_for_a_reader(db, path):

@@ -1,5 +1,6 @@
 //! The table of every SQL function. What each does for its callers is written down once, in `reference.yaml`.
 
+mod connections;
 mod locks;
 mod notifications;
 mod queues;
@@ -37,7 +38,7 @@ pub enum Effect {
     Statement,
     /// Several statements: the bracket makes them atomic.
     Transition,
-    /// Something outside the database. Not to be called from triggers and views: whoever sends an application a
+    /// Something outside the database, or to the connection. Not to be called from triggers and views: whoever sends an application a
     /// database file must not be able to start threads in it.
     Outside,
 }
@@ -121,6 +122,7 @@ static FUNCTIONS: &[Function] = {
     use Effect::{Outside, Read, Statement, Transition};
     &[
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
+        row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
 
         row("honker_enqueue",              &[7],       Statement,  queues::enqueue),
         row("honker_claim_batch",          &[4, 5],    Read,       queues::claim_batch),

@@ -1,0 +1,20 @@
+//! Settings of the connection that calls.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use honker_core::Result;
+use rusqlite::Connection;
+
+use super::Output;
+use crate::arguments::Arguments;
+use crate::busy;
+
+/// Milliseconds: up to an hour, beyond which a lock is not busy but forgotten.
+const BUSY_TIMEOUT_MS: RangeInclusive<i64> = 0..=3_600_000;
+
+pub fn busy_timeout(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let timeout_ms = arguments.integer_in(0, "timeout_ms", &BUSY_TIMEOUT_MS)?;
+    busy::set_timeout(conn, Duration::from_millis(timeout_ms.unsigned_abs()))?;
+    Ok(timeout_ms.into())
+}
