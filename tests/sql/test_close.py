@@ -74,6 +74,16 @@ def test_a_connection_that_never_used_honker_closes(database):
     assert database.close() == OK
 
 
+def test_a_connection_closes_after_calls_from_triggers_and_writes(database):
+    """They are carried by a statement that calls a function of the engine itself."""
+    database.run("SELECT honker_bootstrap()")
+    database.run("CREATE TABLE app (x)")
+    database.run("CREATE TRIGGER tell AFTER INSERT ON app BEGIN SELECT notify('c', 'x'); END")
+    database.run("INSERT INTO app VALUES (honker_lock_acquire('l', 'o', 60))")
+    assert database.run("SELECT count(*) FROM _honker_notifications") == b"1"
+    assert database.close() == OK
+
+
 def test_a_connection_closes_after_every_function_has_been_used(database):
     use_everything(database)
     assert database.close() == OK

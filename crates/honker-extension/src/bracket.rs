@@ -7,22 +7,20 @@
 //!   waited for, by the host's busy handler, before anything is read; a deferred begin fails at once when another
 //!   process wrote since. A COMMIT that fails is rolled back and its error reaches the caller.
 //! - in a transaction of the caller: SAVEPOINT ... RELEASE.
-//! - inside a statement that writes (a trigger, `INSERT ... SELECT honker_enqueue(...)`): nothing. SQLite refuses
-//!   savepoints there, and BEGIN would leave the connection in a transaction that nobody ends. The outer statement
-//!   is rolled back as a whole when the function fails. One position is left: a single-row `INSERT ... VALUES
-//!   (honker_fail(...))` inside a transaction of the caller, for which SQLite keeps no journal. What the function had
-//!   written before it failed stays until the caller rolls back; since each transition inserts before it deletes, a job
-//!   may then be there twice, but never not at all.
+//! - inside a statement that writes (a trigger, `INSERT ... SELECT honker_enqueue(...)`): SQLite refuses savepoints there,
+//!   and BEGIN would leave the connection in a transaction that nobody ends. A statement of ours carries the work and
+//!   brings its journal; see [`crate::carrier`].
 
 use honker_core::Result;
 use rusqlite::{Connection, ffi};
 
+use crate::carrier::carried;
 use crate::engine::with_extended_code;
 
 /// Runs `work` so that all it writes is there afterwards, or, if it fails, none.
 pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if is_inside_write_statement(conn) {
-        return work();
+        return carried(conn, work);
     }
     bracketed(conn, if conn.is_autocommit() { Bracket::TRANSACTION } else { Bracket::SAVEPOINT }, work)
 }

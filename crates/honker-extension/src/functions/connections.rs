@@ -1,4 +1,4 @@
-//! Settings of the connection that calls.
+//! What concerns the connection that calls.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::Output;
 use crate::arguments::Arguments;
-use crate::busy;
+use crate::{busy, carrier};
 
 /// Milliseconds: up to an hour, beyond which a lock is not busy but forgotten.
 const BUSY_TIMEOUT_MS: RangeInclusive<i64> = 0..=3_600_000;
@@ -17,4 +17,9 @@ pub fn busy_timeout(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outp
     let timeout_ms = arguments.integer_in(0, "timeout_ms", &BUSY_TIMEOUT_MS)?;
     busy::set_timeout(conn, Duration::from_millis(timeout_ms.unsigned_abs()))?;
     Ok(timeout_ms.into())
+}
+
+pub fn carry(_conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
+    carrier::run_pending()?;
+    Ok(false.into())
 }

@@ -123,6 +123,7 @@ static FUNCTIONS: &[Function] = {
     &[
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
         row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
+        row("honker_carry",                &[0],       Outside,    connections::carry),
 
         row("honker_enqueue",              &[7],       Statement,  queues::enqueue),
         row("honker_claim_batch",          &[4, 5],    Read,       queues::claim_batch),
