@@ -1,0 +1,50 @@
+"""``DB``: a database file that has honker in it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import urllib.parse
+from contextlib import closing
+
+import click
+
+from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
+from honker.extension import connect
+from honker.handle import Database, open
+
+database_argument = click.argument("path", metavar="DB")
+
+
+def open_existing(path: str) -> Database:
+    """Open the file, which must be there and have honker's tables: a slip of the keyboard creates and changes nothing.
+
+    Raises:
+        click.BadParameter: There is no such file.
+        click.ClickException: It is no database, or none of honker's.
+    """
+    if not os.path.isfile(path):
+        what = "is a directory" if os.path.isdir(path) else "does not exist"
+        raise click.BadParameter(
+            f"{path!r} {what}; name the database file of an application that uses honker", param_hint="DB"
+        )
+    try:
+        _look_for_honker(path)
+        return open(path)
+    except NotBootstrappedError as error:
+        raise click.ClickException(
+            f"{path!r} has no honker in it, and is left as it is; is it the right file? "
+            f"honker.open({path!r}) would put it there"
+        ) from error
+    except HonkerError as error:
+        raise click.ClickException(f"{path!r}: {error}") from error
+
+
+def _look_for_honker(path: str) -> None:
+    """Raise `NotBootstrappedError` if there is none. Opening the file in the usual way would put it there."""
+    uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode=ro"
+    try:
+        with closing(connect(uri, uri=True)) as conn:
+            conn.execute("SELECT honker_scheduler_soonest()").fetchall()
+    except sqlite3.Error as error:
+        raise from_sqlite(error) from error

@@ -1,0 +1,71 @@
+"""The program ``honker``: its commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sqlite3
+import sys
+from typing import NoReturn
+
+import click
+
+from honker.cli.enqueue import enqueue
+from honker.cli.listen import listen
+from honker.cli.output import ReaderGone, notice
+from honker.cli.scheduler import scheduler
+from honker.cli.signals import BROKEN_PIPE, FAILED, INTERRUPTED, leave
+from honker.cli.tail import tail
+from honker.cli.worker import worker
+from honker.errors import HonkerError, InvalidArgumentError
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not ctx.resilient_parsing:
+        version = importlib.metadata.version("honker")
+        click.echo(f"honker {version} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})")
+        ctx.exit()
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  honker worker shop.tasks:db
+  honker enqueue shop.db emails '{"to": "alice"}'
+  honker tail shop.db orders --from-start
+
+`worker` and `scheduler` take MODULE:DB, a variable of an importable module, because they need the application's tasks;
+the other commands take the database file. NO_COLOR turns colours off.""",
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the versions."
+)
+def commands() -> None:
+    """Durable jobs, streams, notifications and schedules inside your SQLite file."""
+
+
+for _command in (worker, scheduler, enqueue, listen, tail):
+    commands.add_command(_command)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process, and end it."""
+    leave(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code."""
+    try:
+        # Not standalone: by itself click ends the process, with its own idea of an interruption's exit code.
+        return commands.main(arguments, prog_name="honker", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except ReaderGone:
+        return BROKEN_PIPE
+    except HonkerError as error:
+        notice(f"{click.style('Error:', fg='red', bold=True)} {error}")
+        return click.UsageError.exit_code if isinstance(error, InvalidArgumentError) else FAILED

@@ -1,0 +1,100 @@
+"""``honker scheduler``: enqueue jobs when schedules say so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import click
+
+from honker.cli.log import configure_logging, log_option
+from honker.cli.output import Output, ReaderGone, json_option
+from honker.cli.signals import run_until_stopped
+from honker.cli.target import METAVAR, open_target
+from honker.errors import DatabaseBusyError, LeadershipLost, LockHeld
+from honker.handle import Database
+from honker.scheduler import Scheduler
+
+#: Says one line: an event's name for programs, its text for people, and what else there is to know.
+Say: TypeAlias = Callable[..., None]
+
+
+@click.command(
+    short_help="Enqueue jobs when schedules say so.",
+    epilog="""\b
+Example:
+  honker scheduler shop.tasks:db
+
+Run it in any number of processes: one leads, the others stand by and take over when it is gone. Ctrl-C or SIGTERM stops
+it. Exit codes: 0 stopped cleanly, 1 there is no schedule, another scheduler leads and --no-standby was given, or it
+failed, 2 usage.""",
+)
+@click.argument("target", metavar=METAVAR)
+@click.option("--standby/--no-standby", default=True, help="Whether to wait while another scheduler leads (default).")
+@log_option
+@json_option
+def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
+    """Fire the schedules of a database: at each boundary, enqueue its job.
+
+    MODULE:DB names the honker.Database that a variable of a module holds. The module is imported, from the current
+    directory too, so that its periodic tasks are registered.
+    """
+    db = open_target(target)
+    configure_logging(log_level)
+    say = speaker("scheduler", Output(is_json=is_json))
+
+    async def main(stop: asyncio.Event) -> None:
+        say("started", f"pid={os.getpid()} database={db.path}", pid=os.getpid(), database=db.path)
+        await schedule(db, stop, say, stands_by=standby)
+        say("stopped", "stopped cleanly")
+
+    return run_until_stopped(main, lambda name: say("stopping", f"stopping ({name})", signal=name))
+
+
+async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bool = True) -> None:
+    """Lead, or stand by until it can, until ``stop`` is set.
+
+    Raises:
+        LockHeld: Another scheduler leads, and it does not stand by.
+        DatabaseError: There is no schedule at all.
+    """
+    scheduler = _Announcing(db, say)
+    is_standing_by = False
+    while not stop.is_set():
+        try:
+            await scheduler.run(stop, standby=is_standing_by)
+            return
+        except LockHeld:
+            if not stands_by:
+                raise
+            say("standing by", "another scheduler leads; standing by")
+        except (LeadershipLost, DatabaseBusyError) as error:
+            say("standing by", f"{error}; standing by", error=str(error))
+        is_standing_by = True
+
+
+class _Announcing(Scheduler):
+    """A scheduler that says when it begins to lead."""
+
+    def __init__(self, db: Database, say: Say) -> None:
+        super().__init__(db)
+        self._say = say
+
+    async def _lead(self, *args: Any, **options: Any) -> None:
+        count = len(self.list())
+        self._say("leading", f"leading; {count} schedule{'' if count == 1 else 's'}", schedules=count)
+        await super()._lead(*args, **options)
+
+
+def speaker(command: str, output: Output) -> Say:
+    """What says the lines of a command."""
+
+    def say(event: str, text: str, **facts: Any) -> None:
+        # It goes on with its work if nobody reads about it.
+        with contextlib.suppress(ReaderGone):
+            output.line(f"{click.style(f'honker {command}:', bold=True)} {text}", {"event": event, **facts})
+
+    return say

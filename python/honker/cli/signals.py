@@ -1,0 +1,132 @@
+"""Running a command until SIGINT or SIGTERM ends it, and ending the process behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from types import FrameType
+from typing import Any, Final, NoReturn, TypeAlias
+
+#: Exit codes beside 0 and click's 2 for usage errors. By convention a signal's is 128 and its number.
+FAILED: Final = 1
+INTERRUPTED: Final = 128 + signal.SIGINT
+BROKEN_PIPE: Final = 128 + signal.SIGPIPE
+
+# Seconds for cancelled tasks, and for threads, to come to their end.
+_CLEAN_UP_S: Final = 1.0
+
+_Step: TypeAlias = Callable[[], object]
+
+
+def run_until_signal(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Run a coroutine, which the first signal cancels.
+
+    Returns:
+        0 when it ended by itself, or the signal's exit code.
+    """
+    return _run(main(), lambda task: [task.cancel])
+
+
+def run_until_stopped(
+    main: Callable[[asyncio.Event], Coroutine[Any, Any, None]], on_stop: Callable[[str], None]
+) -> int:
+    """Run a coroutine until it has stopped.
+
+    The first signal sets the event it is given, and it may take its time; the second cancels it; the third kills the
+    process, also when the application's code blocks the event loop.
+
+    Args:
+        main: Makes the coroutine from the event.
+        on_stop: Called with the first signal's name.
+
+    Returns:
+        0 when it ended by itself or after the first signal, or the second's exit code.
+    """
+    stop = asyncio.Event()
+    received = _Received()
+
+    def first() -> None:
+        stop.set()
+        on_stop(signal.Signals(received.number).name)
+
+    return _run(main(stop), lambda task: [first, task.cancel], received)
+
+
+class _Received:
+    """The last signal that came."""
+
+    number: int = 0
+
+
+def _run(
+    main: Coroutine[Any, Any, None],
+    steps_of: Callable[[asyncio.Task[None]], Sequence[_Step]],
+    received: _Received | None = None,
+) -> int:
+    # Not asyncio.run: that waits, in Python 3.11 without end, for threads of handlers that were given up.
+    received = received or _Received()
+    loop = asyncio.new_event_loop()
+    try:
+        task = loop.create_task(main)
+        _take_signals(loop, list(steps_of(task)), received)
+        loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        if not received.number:
+            raise
+        return 128 + received.number
+    finally:
+        _close(loop)
+    return 0
+
+
+def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received: _Received) -> None:
+    """Let each signal take the next step; behind the last one the system's own handling is back."""
+
+    def take_step(number: int, _: FrameType | None) -> None:
+        received.number = number
+        loop.call_soon_threadsafe(steps.pop(0))
+        if not steps:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The loop's handler wakes it from whatever it waits for, even if the signal comes just before the wait; but it
+        # would be of no use while a handler of the application blocks the loop. So it does nothing, and ours is put
+        # into its place.
+        loop.add_signal_handler(number, lambda: None)
+        signal.signal(number, take_step)
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """As `asyncio.run` does, but without waiting for what does not end."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=_CLEAN_UP_S))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code, without the threads of handlers that were given up and do not end."""
+    deadline = time.monotonic() + _CLEAN_UP_S
+    threads = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        # The interpreter's own end would wait for them. Their jobs are given back, and what they have not committed is
+        # rolled back by the system.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        logging.shutdown()
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,148 @@
+"""``MODULE:DB``: the database handle that a variable of an importable module holds."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from types import ModuleType
+from typing import IO, Any
+
+import click
+
+from honker.handle import Database
+
+#: How the argument is called in usages and errors.
+METAVAR = "MODULE:DB"
+
+
+class ModuleFailedError(click.ClickException):
+    """The application's module raised an error while it was imported. Shows that error as Python would."""
+
+    def __init__(self, module: str, error: BaseException) -> None:
+        super().__init__(f"module {module!r} cannot be imported; its error is above")
+        self.traceback = _application_traceback(error)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the module's traceback, then the message."""
+        click.echo(self.traceback, file=file, err=True, nl=False)
+        super().show(file)
+
+
+def resolve(target: str) -> Database:
+    """The database of a target such as ``shop.tasks:db``; imports the module, from the current directory too.
+
+    Raises:
+        ValueError: The target is not of that form.
+        ModuleNotFoundError: There is no such module.
+        AttributeError: The module has no such variable.
+        TypeError: The variable is not a `honker.Database`.
+    """
+    module, variable = split(target)
+    return find(_import(module), variable)
+
+
+def open_target(target: str) -> Database:
+    """As `resolve`, with errors for the command line.
+
+    Raises:
+        click.BadParameter: The target does not lead to a database.
+        ModuleFailedError: The module raised an error of its own.
+    """
+    try:
+        module_name, variable = split(target)
+    except ValueError as error:
+        raise _refusal(error) from error
+    module = _import_or_show(module_name)
+    try:
+        return find(module, variable)
+    except (AttributeError, TypeError) as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: Exception) -> click.BadParameter:
+    return click.BadParameter(str(error), param_hint=METAVAR)
+
+
+def _import_or_show(name: str) -> ModuleType:
+    try:
+        return _import(name)
+    except ModuleNotFoundError as error:
+        # Only the module itself or a package on the way to it: what it imports in turn is the application's affair.
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise ModuleFailedError(name, error) from error
+        raise click.BadParameter(
+            f"there is no module {name!r} in {os.getcwd()} nor among the installed ones; "
+            f"run honker where `import {name}` works",
+            param_hint=METAVAR,
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise ModuleFailedError(name, error) from error
+
+
+def split(target: str) -> tuple[str, str]:
+    """The module and the variable that a target names.
+
+    Raises:
+        ValueError: It is not ``module.path:variable``.
+    """
+    module, colon, variable = target.partition(":")
+    if module.endswith(".py") or os.sep in module:
+        module = module.removesuffix(".py").strip(os.sep).replace(os.sep, ".")
+        raise ValueError(f"{target!r} names a file; name the module as in an import: {module}:{variable or 'db'}")
+    if not colon:
+        raise ValueError(f"{target!r} has no colon; name the module and its variable, as in {target or 'shop'}:db")
+    if not all(part.isidentifier() for part in (*module.split("."), *variable.split("."))):
+        raise ValueError(f"{target!r} is not of the form module.path:variable, as in shop.tasks:db")
+    return module, variable
+
+
+def _import(name: str) -> ModuleType:
+    # As `python -m` does; an installed script has its own folder there instead.
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    return importlib.import_module(name)
+
+
+def find(module: ModuleType, variable: str) -> Database:
+    """The database that a variable of a module holds; dots lead on to attributes.
+
+    Raises:
+        AttributeError: There is no such variable.
+        TypeError: It is something else.
+    """
+    value: Any = module
+    for name in variable.split("."):
+        if not hasattr(value, name):
+            raise AttributeError(f"module {module.__name__!r} has no {variable!r}; {_databases(module)}")
+        value = getattr(value, name)
+    if not isinstance(value, Database):
+        raise TypeError(
+            f"{module.__name__}:{variable} is of type {type(value).__name__}, not the honker.Database that honker.open() "
+            f"returns; {_databases(module)}"
+        )
+    return value
+
+
+def _databases(module: ModuleType) -> str:
+    names = [name for name, value in vars(module).items() if isinstance(value, Database)]
+    if not names:
+        return "it has no database: assign one, as in db = honker.open('app.db')"
+    return f"its databases are {', '.join(sorted(names))}"
+
+
+def _application_traceback(error: BaseException) -> str:
+    """An error's traceback without the frames of honker's command line and of the import machinery."""
+    report = traceback.TracebackException.from_exception(error)
+    todo: list[traceback.TracebackException | None] = [report]
+    while todo:
+        part = todo.pop()
+        if part is not None:
+            part.stack = traceback.StackSummary.from_list([each for each in part.stack if not _is_ours(each.filename)])
+            todo += [part.__cause__, part.__context__]
+    return "".join(report.format())
+
+
+def _is_ours(filename: str) -> bool:
+    return filename in {__file__, importlib.__file__} or filename.startswith("<frozen importlib")

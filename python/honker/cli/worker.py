@@ -1,0 +1,138 @@
+"""``honker worker``: run tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import click
+
+from honker.cli.log import configure_logging, log_option
+from honker.cli.output import Output, bright, json_option, visible
+from honker.cli.scheduler import Say, schedule, speaker
+from honker.cli.signals import run_until_stopped
+from honker.cli.target import METAVAR, open_target
+from honker.errors import NoTasksError
+from honker.runner import GRACE_S, MAX_CONCURRENCY
+from honker.tasks import TaskSpec, registry
+from honker.worker import run_workers
+
+
+@click.command(
+    short_help="Run tasks.",
+    epilog="""\b
+Examples:
+  honker worker shop.tasks:db
+  honker worker shop.tasks:db --queue emails --queue invoices --concurrency 8
+  honker worker shop.tasks:db --list
+
+Ctrl-C or SIGTERM stops it: no job is claimed any more, and the tasks that run have the grace period to end. A second
+one gives their jobs back at once, a third kills the process; a job that was cut short runs again elsewhere. Exit codes:
+0 stopped cleanly, 1 there are no tasks, or it failed, 2 usage, 130 or 143 stopped at once by a second SIGINT or
+SIGTERM.""",
+)
+@click.argument("target", metavar=METAVAR)
+@click.option(
+    "--queue", "queues", multiple=True, metavar="QUEUE", help="Only this queue; may be repeated (default: all)."
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, MAX_CONCURRENCY),
+    help="Tasks that run at once, for each queue (default: the number of processors).",
+)
+@click.option(
+    "--grace",
+    "grace_s",
+    type=click.FloatRange(min=0),
+    default=GRACE_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long running tasks may take to end once it is to stop.",
+)
+@click.option("--with-scheduler", is_flag=True, help="Run the scheduler in the same process.")
+@click.option("--list", "is_list", is_flag=True, help="Print the tasks and their queues, and exit.")
+@log_option
+@json_option
+def worker(  # noqa: PLR0917 - click passes them by name
+    target: str,
+    queues: tuple[str, ...],
+    concurrency: int | None,
+    grace_s: float,
+    with_scheduler: bool,
+    is_list: bool,
+    log_level: str,
+    is_json: bool,
+) -> int:
+    """Run the tasks whose calls wait in the queues of a database.
+
+    MODULE:DB names the honker.Database that a variable of a module holds. The module is imported, from the current
+    directory too, so that its tasks are registered.
+    """
+    db = open_target(target)
+    output = Output(is_json=is_json)
+    specs = [spec for spec in registry().specs() if not queues or spec.queue_name in queues]
+    if is_list:
+        _list(specs, output)
+        return 0
+    _check_queues(target, queues)
+    configure_logging(log_level)
+    say = speaker("worker", output)
+    names = sorted({spec.queue_name for spec in specs})
+    concurrency = concurrency or os.cpu_count() or 1
+
+    async def main(stop: asyncio.Event) -> None:
+        _say_started(say, names, concurrency, len(specs))
+        running = [run_workers(db, name, concurrency, stop_event=stop, grace_s=grace_s) for name in names]
+        if with_scheduler:
+            running.append(schedule(db, stop, speaker("scheduler", output)))
+        await _together(running)
+        say("stopped", "stopped cleanly")
+
+    return run_until_stopped(
+        main,
+        lambda name: say("stopping", f"stopping ({name}); tasks have {grace_s:g} s to end", signal=name, grace=grace_s),
+    )
+
+
+def _list(specs: list[TaskSpec], output: Output) -> None:
+    if not output.is_json:
+        output.line("registered tasks:", {})
+    for spec in sorted(specs, key=lambda spec: spec.name):
+        record = {"name": spec.name, "queue": spec.queue_name, "schedule": spec.schedule and spec.schedule.expr}
+        output.line(f"{bright(spec.name)}  queue={visible(spec.queue_name)}", record)
+
+
+def _check_queues(target: str, queues: tuple[str, ...]) -> None:
+    """Refuse to wait for jobs that no task of this process could run.
+
+    Raises:
+        NoTasksError: There are no tasks, or none for one of the queues.
+    """
+    known = registry().queues()
+    if not known:
+        raise NoTasksError(
+            f"no tasks are registered: {target.partition(':')[0]} and what it imports define none; "
+            "decorate functions with @db.task() there, or import the modules that do"
+        )
+    for name in queues:
+        if name not in known:
+            raise NoTasksError(f"no task uses the queue {name!r}; the queues with tasks are {', '.join(sorted(known))}")
+
+
+def _say_started(say: Say, queues: list[str], concurrency: int, task_count: int) -> None:
+    facts = {"pid": os.getpid(), "queues": queues, "concurrency": concurrency, "tasks": task_count}
+    shown = ",".join(map(visible, queues))
+    say("started", f"pid={os.getpid()} queues={shown} concurrency={concurrency} tasks={task_count}", **facts)
+
+
+async def _together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run them at once. One that fails takes the others with it, each of which gives back what it holds."""
+    running = [asyncio.ensure_future(each) for each in coroutines]
+    try:
+        await asyncio.gather(*running)
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

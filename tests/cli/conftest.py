@@ -1,0 +1,23 @@
+"""A directory to run commands in, with a database, and modules of an application when a test writes them."""
+
+import honker
+import pytest
+
+
+@pytest.fixture
+def db(path):
+    """The database of the directory, open in the test's own process; closed afterwards."""
+    with honker.open(path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a module of the application into the directory."""
+
+    def write_module(name, source):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(source, "utf-8")
+
+    return write_module
