@@ -1,5 +1,6 @@
 """`MODULE:DB`, as `honker worker` and `honker scheduler` take it."""
 
+import subprocess
 import sys
 
 import honker
@@ -74,6 +75,13 @@ def test_a_target_has_the_form_of_an_import_and_a_variable(text):
 def test_a_file_in_the_place_of_a_module_is_answered_with_the_module(text, meant):
     with pytest.raises(ValueError, match=f"names a file; name the module as in an import: {meant}$"):
         target.split(text)
+
+
+def test_the_current_directory_is_searched_by_the_installed_script_too(write, tmp_path):
+    """Which has its own folder in the place where `python -m` has the current one; -P leaves both out."""
+    write("shop.py", SHOP)
+    command = [sys.executable, "-P", "-m", "honker", "worker", "shop:db", "--list"]
+    subprocess.run(command, cwd=tmp_path, timeout=50, check=True)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

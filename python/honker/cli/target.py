@@ -119,8 +119,8 @@ def find(module: ModuleType, variable: str) -> Database:
         value = getattr(value, name)
     if not isinstance(value, Database):
         raise TypeError(
-            f"{module.__name__}:{variable} is of type {type(value).__name__}, not the honker.Database that honker.open() "
-            f"returns; {_databases(module)}"
+            f"{module.__name__}:{variable} is of type {type(value).__name__}, not the honker.Database that "
+            f"honker.open() returns; {_databases(module)}"
         )
     return value
 
