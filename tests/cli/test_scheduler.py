@@ -1,5 +1,6 @@
 """`honker scheduler`, run as processes of its own."""
 
+import asyncio
 import json
 import signal
 import sqlite3
@@ -7,6 +8,7 @@ from contextlib import closing, contextmanager
 
 import honker
 import pytest
+from honker.cli import scheduler
 
 from ..support import program
 from ..support.program import running
@@ -29,10 +31,10 @@ def run_scheduler(write, db, tmp_path):
 @contextmanager
 def leading(run_scheduler):
     """A scheduler that leads."""
-    with run_scheduler() as scheduler:
-        scheduler.expect(STARTED)
-        scheduler.expect(LEADING)
-        yield scheduler
+    with run_scheduler() as process:
+        process.expect(STARTED)
+        process.expect(LEADING)
+        yield process
 
 
 def job_count(db):
@@ -47,14 +49,14 @@ def change(db, sql):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_schedules_are_fired_until_a_signal_stops_it(run_scheduler, db, number):
-    with run_scheduler() as scheduler:
-        scheduler.expect(STARTED)
-        scheduler.expect(LEADING)
+    with run_scheduler() as process:
+        process.expect(STARTED)
+        process.expect(LEADING)
         wait_until(lambda: job_count(db) >= 2, 30)
-        scheduler.signal(number)
-        scheduler.expect(rf"honker scheduler: stopping \({number.name}\)")
-        scheduler.expect(STOPPED)
-        assert scheduler.end() == (0, "", "")
+        process.signal(number)
+        process.expect(rf"honker scheduler: stopping \({number.name}\)")
+        process.expect(STOPPED)
+        assert process.end() == (0, "", "")
 
 
 def test_periodic_tasks_of_the_module_are_registered(write, db, tmp_path):
@@ -63,9 +65,9 @@ def test_periodic_tasks_of_the_module_are_registered(write, db, tmp_path):
         "import honker\ndb = honker.open('app.db')\n"
         "db.periodic_task(honker.crontab('0 3 * * *'), queue='q', scheduler_name='nightly')(print)\n",
     )
-    with running("scheduler", "shop:db", cwd=tmp_path) as scheduler:
-        scheduler.expect(STARTED)
-        scheduler.expect(LEADING)
+    with running("scheduler", "shop:db", cwd=tmp_path) as process:
+        process.expect(STARTED)
+        process.expect(LEADING)
         assert [each["name"] for each in honker.Scheduler(db).list()] == ["nightly"]
 
 
@@ -101,13 +103,28 @@ def test_without_standing_by_a_second_scheduler_is_refused(run_scheduler):
 
 
 def test_one_that_lost_its_leadership_stands_by_until_it_is_free_again(run_scheduler, db):
-    with run_scheduler() as scheduler:
-        scheduler.expect(STARTED)
-        scheduler.expect(LEADING)
+    with run_scheduler() as process:
+        process.expect(STARTED)
+        process.expect(LEADING)
         change(db, "UPDATE _honker_locks SET owner = 'a thief' WHERE name = 'honker-scheduler'")
-        scheduler.expect(r"honker scheduler: leadership was lost: .*; standing by")
+        process.expect(r"honker scheduler: leadership was lost: .*; standing by")
         change(db, "DELETE FROM _honker_locks WHERE name = 'honker-scheduler'")
-        scheduler.expect(LEADING)
+        process.expect(LEADING)
+
+
+def test_one_that_found_the_database_locked_goes_on(db, monkeypatch):
+    """Such as for a long migration; a service manager would restart it for nothing."""
+    runs, said = [], []
+
+    async def run(self, stop, *, standby):
+        runs.append(standby)
+        if len(runs) == 1:
+            raise honker.DatabaseBusyError("database is locked")
+
+    monkeypatch.setattr(honker.Scheduler, "run", run)
+    asyncio.run(scheduler.schedule(db, asyncio.Event(), lambda event, text, **facts: said.append((event, text))))
+    assert runs == [False, True]
+    assert said == [("standing by", "database is locked; standing by")]
 
 
 def test_a_scheduler_without_schedules_is_an_error(write, tmp_path):

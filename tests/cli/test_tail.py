@@ -50,6 +50,18 @@ def test_without_following_it_prints_what_is_there(stream, path):
     assert read(path) == list(range(2500))
 
 
+def test_without_following_it_ends_with_what_was_there_when_it_began(stream, path):
+    """Or somebody who publishes all the time would keep it for ever."""
+    # More than the pipe holds: while only one line has been read, it cannot have come to the end.
+    stream.publish_many(["x" * 10_000] * 100)
+    with running("tail", path, "t", "--no-follow") as program:
+        program.expect(r'1  .*  -  "x+"')
+        stream.publish("late")
+        code, output, errors = program.end()
+    assert (code, output.count("\n"), errors) == (0, 99, "")
+    assert "late" not in output
+
+
 def test_it_begins_where_it_is_told_to(stream, path):
     stream.publish_many("abcde")
     assert read(path, "--from", "3") == ["d", "e"]

@@ -9,7 +9,6 @@ from honker.cli import target
 
 from ..support import program
 
-COMMANDS = ["worker", "scheduler"]
 SHOP = """
 import honker
 db = honker.open("app.db")
@@ -84,16 +83,16 @@ def test_the_current_directory_is_searched_by_the_installed_script_too(write, tm
     subprocess.run(command, cwd=tmp_path, timeout=50, check=True)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("command", "text", "reason"),
     [
-        ("shop", "'shop' has no colon"),
-        ("nowhere:db", "there is no module 'nowhere' in "),
-        ("shop.nowhere:db", "there is no module 'shop.nowhere' in "),
-        ("shop:nope", "module 'shop' has no 'nope'; its databases are audit, db"),
-        ("shop:number", "shop:number is of type int, not the honker.Database"),
-        ("empty:db", "it has no database: assign one, as in db = honker.open('app.db')"),
+        ("worker", "shop", "'shop' has no colon"),
+        ("scheduler", "shop", "'shop' has no colon"),
+        ("worker", "nowhere:db", "there is no module 'nowhere' in "),
+        ("worker", "shop.nowhere:db", "there is no module 'shop.nowhere' in "),
+        ("worker", "shop:nope", "module 'shop' has no 'nope'; its databases are audit, db"),
+        ("worker", "shop:number", "shop:number is of type int, not the honker.Database"),
+        ("worker", "empty:db", "it has no database: assign one, as in db = honker.open('app.db')"),
     ],
 )
 def test_a_wrong_target_is_a_usage_error(write, tmp_path, command, text, reason):

@@ -201,7 +201,8 @@ def test_a_task_that_blocks_the_event_loop_does_not_keep_signals_from_killing_it
             return worker.process.poll() is not None
 
         wait_until(has_died, 30)
-        assert worker.process.returncode == -signal.SIGINT
+        assert worker.end() == (-signal.SIGINT, "", "")
+    assert ask(db.path, LIVE) == [("processing", 1)], "its lease has to lapse"
 
 
 def test_it_goes_on_when_nobody_reads_what_it_says(run_worker, db):

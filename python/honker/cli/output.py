@@ -86,8 +86,9 @@ def payload_text(payload: Any) -> str:
 
 
 def local_time(unix: float) -> str:
-    """Unix seconds as local time, to the millisecond."""
+    """Unix seconds as local time, with milliseconds if there are any."""
     try:
-        return datetime.fromtimestamp(unix).isoformat(sep=" ", timespec="milliseconds")
+        precision = "milliseconds" if unix % 1 else "seconds"
+        return datetime.fromtimestamp(unix).isoformat(sep=" ", timespec=precision)
     except (ValueError, OverflowError, OSError):
         return str(unix)

@@ -19,6 +19,8 @@ FAILED: Final = 1
 INTERRUPTED: Final = 128 + signal.SIGINT
 BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
 # Seconds for cancelled tasks, and for threads, to come to their end.
 _CLEAN_UP_S: Final = 1.0
 
@@ -83,6 +85,8 @@ def _run(
         return 128 + received.number
     finally:
         _close(loop)
+        # Nothing is left that a late signal would have to be gentle with.
+        _let_signals_kill()
     return 0
 
 
@@ -93,15 +97,19 @@ def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received:
         received.number = number
         loop.call_soon_threadsafe(steps.pop(0))
         if not steps:
-            for each in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(each, signal.SIG_DFL)
+            _let_signals_kill()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         # The loop's handler wakes it from whatever it waits for, even if the signal comes just before the wait; but it
         # would be of no use while a handler of the application blocks the loop. So it does nothing, and ours is put
         # into its place.
         loop.add_signal_handler(number, lambda: None)
         signal.signal(number, take_step)
+
+
+def _let_signals_kill() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
