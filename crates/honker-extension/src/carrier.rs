@@ -10,12 +10,11 @@
 use std::cell::Cell;
 use std::mem;
 
+use honker_core::schema::CARRIER;
 use honker_core::{Error, Result};
 use rusqlite::{Connection, ffi};
 
 use crate::engine::with_extended_code;
-
-const CARRIER: &str = "INSERT INTO _honker_meta (key, value) SELECT '', '' WHERE honker_carry()";
 
 /// Work to be done; says whether it succeeded.
 type Work<'a> = dyn FnMut() -> bool + 'a;

@@ -16,6 +16,9 @@ use crate::{Error, Result};
 const MIGRATIONS: [(i64, &str); 2] =
     [(1, include_str!("0001_reference_tables.sql")), (2, include_str!("0002_flat_claims.sql"))];
 
+/// What brings a journal to a transition that is called inside a statement of the host that writes.
+pub const CARRIER: &str = include_str!("carrier.sql");
+
 /// The schema version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
