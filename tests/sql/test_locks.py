@@ -57,6 +57,16 @@ def test_a_ttl_below_a_millisecond_rounds_up_to_one(conn, ttl):
         assert expires_at(conn) >= before + 0.001
 
 
+def test_anybody_may_ask_when_a_lock_lapses(conn):
+    assert call(conn, "honker_lock_expires_at", "l") is None
+    acquire(conn, "a", 60)
+    assert call(conn, "honker_lock_expires_at", "l") == expires_at(conn)
+    assert call(conn, "honker_lock_expires_at", "another") is None
+    advance(conn, 61)
+    assert call(conn, "honker_lock_expires_at", "l") is None
+    assert rows(conn, "SELECT owner FROM _honker_locks") == [("a",)]
+
+
 def test_acquiring_again_extends_the_lease(conn):
     acquire(conn, ttl=60)
     advance(conn, 50)

@@ -48,6 +48,16 @@ def test_only_the_holder_of_the_claim_releases(conn, arguments):
     assert dump(conn) == before
 
 
+def test_a_release_may_say_why_and_else_leaves_the_error_of_the_last_attempt(conn):
+    enqueue(conn)
+    claim(conn)
+    call(conn, "honker_retry", 1, "w", 0, "broken")
+    for said, kept in [({}, "broken"), ({"error": "not mine"}, "not mine"), ({"error": ""}, "")]:
+        (job,) = work(conn, 1)["jobs"]
+        assert work(conn, 0, settlement(1, "release", attempt=job["attempts"], **said))["settled"] == [1]
+        assert rows(conn, "SELECT attempts, last_error FROM _honker_live") == [(1, kept)]
+
+
 def test_a_lapsed_claim_cannot_be_released(conn):
     enqueue(conn)
     claim(conn, timeout_s=60)

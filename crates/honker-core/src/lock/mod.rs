@@ -29,6 +29,17 @@ pub fn acquire(conn: &Connection, name: &str, owner: &str, ttl: Span) -> Result<
     }
 }
 
+/// When the lock lapses, whoever holds it; `None` when it is free. Reads only: whoever waits for a lock asks this after
+/// each commit, and writes only when the lock is to be had.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn expires_at(conn: &Connection, name: &str) -> Result<Option<Instant>> {
+    let mut statement = conn.prepare_cached(include_str!("expires_at.sql"))?;
+    let found = statement.query_row(params![name, Instant::now()], |row| Ok(Instant::from_stored(row.get_ref(0)?)));
+    Ok(found.optional()?.flatten())
+}
+
 /// Gives the lock up. Whether `owner` had it, lapsed or not. One statement.
 ///
 /// # Errors

@@ -107,18 +107,20 @@ pub fn heartbeat_batch<'a>(
 }
 
 /// Gives a claim back as if it had never been made: the attempt is uncharged, and the job waits at its old place, or,
-/// with a delay, until that has passed. Whether the claim was held. One statement.
+/// with a delay, until that has passed. `error` says why, and is what the next claim is told; without one the job keeps
+/// the error of its last attempt. Whether the claim was held. One statement.
 ///
 /// The next claim gets the same attempt number again. So whoever releases must be through with the job: should it settle
 /// it later, after a worker of the very same name has claimed it, the attempt would not tell the two apart.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn release(conn: &Connection, held: &Held<'_>, delay: Option<Span>) -> Result<bool> {
+pub fn release(conn: &Connection, held: &Held<'_>, delay: Option<Span>, error: Option<&str>) -> Result<bool> {
     let now = Instant::now();
     let run_at = delay.filter(|delay| delay.is_positive()).map(Instant::from_now);
     let mut statement = conn.prepare_cached(include_str!("release.sql"))?;
-    Ok(statement.execute(params![held.id, held.worker_id, held.attempt, now, now.second(), run_at])? == 1)
+    let params = params![held.id, held.worker_id, held.attempt, now, now.second(), run_at, error];
+    Ok(statement.execute(params)? == 1)
 }
 
 /// Removes a job, of `queue` or of any. Whether there was one. A handler that is at work on it is not interrupted;

@@ -44,6 +44,8 @@ pub enum Ending<'a> {
     Release {
         /// From now; none for its old place.
         delay: Option<Span>,
+        /// Why, if there is anything to say.
+        error: Option<&'a str>,
     },
 }
 
@@ -84,6 +86,6 @@ fn end(conn: &Connection, Settlement { held, ending, .. }: &Settlement<'_>) -> R
         Ending::Ack => ack(conn, held),
         Ending::Retry { delay, error } => retry(conn, held, delay, error),
         Ending::Fail { error } => fail(conn, held, error),
-        Ending::Release { delay } => release(conn, held, delay),
+        Ending::Release { delay, error } => release(conn, held, delay, error),
     }
 }

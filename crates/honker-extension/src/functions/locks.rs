@@ -25,6 +25,10 @@ pub fn token(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     lock::token(conn, arguments.name(0, "name")?, arguments.name(1, "owner")?).map(Output::from)
 }
 
+pub fn expires_at(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    lock::expires_at(conn, arguments.name(0, "name")?).map(Output::from)
+}
+
 pub fn rate_limit_try(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let name = arguments.name(0, "name")?;
     let limit = arguments.integer(1, "limit")?;

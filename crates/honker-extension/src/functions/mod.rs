@@ -91,6 +91,12 @@ impl From<Instant> for Output {
     }
 }
 
+impl From<Option<Instant>> for Output {
+    fn from(value: Option<Instant>) -> Self {
+        value.map_or(Self::Null, Self::from)
+    }
+}
+
 impl From<Option<i64>> for Output {
     fn from(value: Option<i64>) -> Self {
         value.map_or(Self::Null, Self::Integer)
@@ -147,6 +153,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_lock_release",         &[2],       Statement,  locks::release),
         row("honker_lock_renew",           &[3],       Statement,  locks::renew),
         row("honker_lock_token",           &[2],       Read,       locks::token),
+        row("honker_lock_expires_at",      &[1],       Read,       locks::expires_at),
         row("honker_rate_limit_try",       &[3],       Transition, locks::rate_limit_try),
         row("honker_rate_limit_sweep",     &[1],       Statement,  locks::rate_limit_sweep),
 

@@ -17,7 +17,7 @@ use crate::bracket::atomically;
 const SETTLEMENTS: &str = "settlements_json";
 
 pub fn release(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::release(conn, &held(arguments, 2)?, None).map(Output::from)
+    queue::release(conn, &held(arguments, 2)?, None, None).map(Output::from)
 }
 
 pub fn heartbeat_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
@@ -69,7 +69,7 @@ impl Finished<'_> {
                 Verb::Ack => Ending::Ack,
                 Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
                 Verb::Fail => Ending::Fail { error },
-                Verb::Release => Ending::Release { delay },
+                Verb::Release => Ending::Release { delay, error: self.error.as_deref() },
             },
             // Nothing or less means for good, as for `honker_result_save`.
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
