@@ -93,6 +93,14 @@ class Lock:
         token: int | None = self.db.ask("SELECT honker_lock_token(?, ?)", self.name, self.owner)
         return token
 
+    def held_until(self) -> float | None:
+        """The moment at which the lock lapses, whoever holds it; None when nobody does. Reads only.
+
+        Source: SQL ``honker_lock_expires_at``.
+        """
+        until: float | None = self.db.ask("SELECT honker_lock_expires_at(?)", self.name)
+        return until
+
     def release(self) -> None:
         """Give the lock up, if this owner holds it. Idempotent.
 

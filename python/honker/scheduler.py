@@ -22,7 +22,7 @@ class _Unset:
 
 _UNSET: Final = _Unset()
 
-#: How often a standby looks whether the leader is gone, if nothing wakes it.
+#: How often a standby looks whether the leader is gone, if nothing wakes it: clocks may be set.
 _STANDBY_POLL_S: Final = 5.0
 
 
@@ -197,18 +197,30 @@ class Scheduler:
         lock = Lock(self.db, self.lock_name, self.lock_ttl)
         updates = self.db.update_events()
         try:
-            while not await lock.atry_acquire():
-                if not standby:
-                    raise LockHeld(
-                        f"lock {self.lock_name!r} is held: another scheduler leads; pass standby=True to wait"
-                    )
-                await stop.wait_for(updates.wait_async(_STANDBY_POLL_S))
-                if stop.is_set:
-                    return
-            await self._lead(lock, stop, updates)
+            if await self._take_over(lock, stop, updates, standby=standby):
+                await self._lead(lock, stop, updates)
         finally:
             stop.close()
             updates.close()
+
+    async def _take_over(self, lock: Lock, stop: _Stop, updates: UpdateEvents, *, standby: bool) -> bool:
+        """Become the leader; whether that came before the stop.
+
+        Each commit of anybody wakes a standby. So it asks first, which only reads: trying the lock each time would take
+        the write lock from those who have something to write.
+        """
+        while True:
+            held_until = lock.held_until() if standby else None
+            if held_until is None and await lock.atry_acquire():
+                return True
+            if not standby:
+                raise LockHeld(f"lock {self.lock_name!r} is held: another scheduler leads; pass standby=True to wait")
+            patience_s = _STANDBY_POLL_S
+            if held_until is not None:
+                patience_s = min(patience_s, max(held_until - time.time(), 0.0))
+            await stop.wait_for(updates.wait_async(patience_s))
+            if stop.is_set:
+                return False
 
     async def _lead(self, lock: Lock, stop: _Stop, updates: UpdateEvents) -> None:
         renew_at = time.monotonic() + self.heartbeat_interval

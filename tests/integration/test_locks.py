@@ -301,6 +301,15 @@ def test_name_and_owner_must_not_be_empty(db, path):
 # -------------------------------------------------------------------------------------------------------------- tokens
 
 
+def test_anybody_can_ask_until_when_a_lock_is_held(db, path):
+    lock, other = db.lock("l", ttl=50), db.lock("l")
+    assert other.held_until() is None
+    with lock:
+        assert lock.held_until() == other.held_until() == row(path)[1]
+        assert not other.acquired
+    assert other.held_until() is None
+
+
 def test_each_later_holder_has_a_larger_token(db, path):
     tokens = []
     for name in ("l", "l", "m", "l"):

@@ -1,13 +1,9 @@
 """A worker that is woken by what is none of its business reads, and leaves the write lock to others."""
 
-import re
-import shutil
-import subprocess
-import sys
-
 import honker
 import pytest
 
+from ..support.system_calls import traced
 from ..support.waiting import wait_until
 
 FOREIGN = 50
@@ -41,57 +37,35 @@ async def main():
 asyncio.run(main())
 """
 
-# The lock that a write transaction takes in WAL mode: byte 120 of the WAL index (WAL_WRITE_LOCK of SQLite's wal.c).
-WRITE_LOCK = re.compile(r"F_SETLKW?6?4?, \{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=120, l_len=1\}")
-
 
 @pytest.mark.parametrize("script", [SYNC, ASYNC], ids=["for", "async for"])
 def test_a_worker_woken_by_other_queues_takes_no_write_lock(path, tmp_path, script):
     """Its system calls say so: fifty wakes for nothing, and the write lock is asked for as often as it was needed."""
-    strace = shutil.which("strace")
-    if not strace:
-        pytest.skip("needs strace")
-    log = tmp_path / "strace.log"
-    with honker.open(path) as db:
-        command = [strace, "-f", "-e", "trace=fcntl", "-o", log, sys.executable, "-c", script, path]
-        worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert worker.stdout.readline() == "waiting\n"
-            wakes = handle(db, worker, "first")
-            ours = db.update_events()
-            for number in range(FOREIGN):
-                db.queue("other").enqueue(number)
-                assert ours.wait(10)
-                # Until it has looked: a read takes a shared lock and gives it back.
-                seen = calls(log)
-                wait_until(lambda seen=seen: calls(log) > seen)
-            wakes_after = handle(db, worker, "last")
-            assert worker.wait(10) == 0
-        finally:
-            worker.kill()
-            worker.stdout.close()
-            worker.wait()
+    with honker.open(path) as db, traced(tmp_path / "strace.log", script, path) as worker:
+        assert worker.line() == "waiting"
+        wakes = handle(db, worker, "first")
+        ours = db.update_events()
+        for number in range(FOREIGN):
+            db.queue("other").enqueue(number)
+            assert ours.wait(10)
+            # Until it has looked: a read takes a shared lock and gives it back.
+            seen = worker.lock_call_count()
+            wait_until(lambda seen=seen: worker.lock_call_count() > seen)
+        wakes_after = handle(db, worker, "last")
+        assert worker.process.wait(10) == 0
     assert wakes_after - wakes >= FOREIGN / 2, "it was not woken, and this test shows nothing"
     # One to claim and one to ack each of its two jobs. Two of SQLite's own come on top, rarely: a try beside the
     # committing process is refused and made again, and a reader that finds the WAL index's header half-written takes
     # the lock to read it once more (walIndexReadHdr of wal.c).
-    assert 4 <= locks(log) < 4 + FOREIGN // 5
+    assert 4 <= worker.write_lock_count() < 4 + FOREIGN // 5
 
 
 def handle(db, worker, payload):
     """Gives it one job; how often its watcher had been woken."""
     db.queue("mine").enqueue(payload)
-    seen, wakes = worker.stdout.readline().split()
+    seen, wakes = worker.line().split()
     assert seen == payload
     return int(wakes)
-
-
-def locks(log):
-    return len(WRITE_LOCK.findall(log.read_text()))
-
-
-def calls(log):
-    return log.read_text().count("\n")
 
 
 @pytest.mark.parametrize("backend", [None, "polling", "kernel", "shm"])

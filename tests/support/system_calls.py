@@ -1,0 +1,48 @@
+"""What another Python process asks the system for, as strace tells it."""
+
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+# The lock that a write transaction takes in WAL mode: byte 120 of the WAL index (WAL_WRITE_LOCK of SQLite's wal.c).
+_WRITE_LOCK = re.compile(r"F_SETLKW?6?4?, \{l_type=F_WRLCK, l_whence=SEEK_SET, l_start=120, l_len=1\}")
+
+
+class Traced:
+    """A process under strace; `process` is strace itself, whose standard streams are the script's."""
+
+    def __init__(self, process, log):
+        self.process = process
+        self._log = log
+
+    def line(self):
+        """The next line of its output."""
+        return self.process.stdout.readline().rstrip("\n")
+
+    def write_lock_count(self):
+        """How often it has asked for SQLite's write lock, granted or not."""
+        return len(_WRITE_LOCK.findall(self._log.read_text()))
+
+    def lock_call_count(self):
+        """How often it has taken or given back a lock of any kind. A look at the database is some of them."""
+        return self._log.read_text().count("\n")
+
+
+@contextmanager
+def traced(log, script, *arguments):
+    """A `Traced` script for the length of the block; killed at its end if it is still there."""
+    strace = shutil.which("strace")
+    if not strace:
+        pytest.skip("needs strace")
+    command = [strace, "-f", "-e", "trace=fcntl", "-o", log, sys.executable, "-c", script, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Traced(process, log)
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
