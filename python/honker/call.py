@@ -8,18 +8,18 @@ import math
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from honker import payload as payloads
 from honker.errors import InvalidPayloadError
 from honker.job import Job
+from honker.task_options import SPAN_MAX_S
 from honker.transaction import HandlerTransaction
 
 #: Characters of a result: all of a round are one SQL argument, which has an upper bound.
 RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
 #: Characters of an error that are kept; a traceback says what it has to say within them.
 _ERROR_MAX_CHARS: Final = 20_000
-_MAX_DELAY_S: Final = 31_536_000.0
 
 #: What is to become of a job: a settlement of ``honker_work`` without the claim it is about.
 Ending: TypeAlias = "dict[str, Any]"
@@ -44,6 +44,18 @@ class Policy:
     result_ttl_s: float | None = None
 
 
+class Target(NamedTuple):
+    """A function, for a process that has not imported it yet.
+
+    Attributes:
+        task: The name it is registered under when its module has been imported.
+    """
+
+    module: str
+    qualname: str
+    task: str
+
+
 @dataclass(slots=True)
 class Call:
     """What is to be called for a job.
@@ -51,6 +63,7 @@ class Call:
     Attributes:
         fn: A function, of whatever kind: what it returns is awaited if it can be.
         is_async: Whether it is worth calling on the event loop; anything else is called in a thread.
+        target: Where another process finds the function, if it is to be called there.
         tx: The transaction that was handed to it, if any.
     """
 
@@ -59,6 +72,7 @@ class Call:
     kwargs: dict[str, Any]
     policy: Policy
     is_async: bool
+    target: Target | None = None
     tx: HandlerTransaction | None = None
 
 
@@ -104,7 +118,7 @@ def failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) 
 
 def bounded(delay_s: float) -> float:
     """A delay that the engine takes: what a handler asks for must not hinder the settling of others."""
-    return 0.0 if math.isnan(delay_s) else min(max(float(delay_s), 0.0), _MAX_DELAY_S)
+    return 0.0 if math.isnan(delay_s) else min(max(float(delay_s), 0.0), float(SPAN_MAX_S))
 
 
 def described(error: BaseException) -> str:

@@ -48,6 +48,10 @@ class TaskConflictError(HonkerError, ValueError):
     """A duplicate task name: two functions were registered under it; pass ``name=`` to one of them."""
 
 
+class InvalidTaskError(InvalidArgumentError, TypeError):
+    """A function cannot be made a task in the way that was asked for; the message says what to do instead."""
+
+
 class NoTasksError(HonkerError, RuntimeError):
     """There are no tasks registered, so there is nothing to work on; import the modules that define them."""
 

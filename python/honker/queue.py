@@ -25,6 +25,7 @@ from honker.types import (
 )
 
 if TYPE_CHECKING:
+    from honker.task_options import Executor
     from honker.tasks import HasExpression, TaskDecorator
 
 VISIBILITY_TIMEOUT_S = 300
@@ -535,6 +536,7 @@ class Queue:
         expires_s: Seconds | None = None,
         store_result: bool = True,
         result_ttl_s: float = 3600,
+        executor: Executor = "thread",
     ) -> TaskDecorator:
         """Make a function a task of this queue: calling it enqueues a job, which a worker runs. See `honker.Task`.
 
@@ -544,16 +546,22 @@ class Queue:
 
         Args:
             name: Under which workers find it; by default its module and qualified name.
-            retries: Attempts before a job is dead-lettered; None means the queue's ``max_attempts``.
-            retry_delay_s: Seconds between an attempt that failed and the next.
-            backoff: What the delay is multiplied by after each further failure.
-            timeout_s: Seconds that an attempt may take; None for any.
-            priority: Larger runs sooner.
-            expires_s: Seconds after which a job is dead-lettered instead of run.
+            retries: Attempts before a job is dead-lettered, 1 to 1,000,000; None means the queue's ``max_attempts``.
+            retry_delay_s: Seconds between an attempt that failed and the next, 0 to 100 years.
+            backoff: What the delay is multiplied by after each further failure, more than 0.
+            timeout_s: Seconds that an attempt may take, more than 0; None for any.
+            priority: Larger runs sooner, within ±(2**53 - 1).
+            expires_s: Seconds after which a job is dead-lettered instead of run, more than 0.
             store_result: Whether what it returns is kept for `honker.TaskResult`.
-            result_ttl_s: Seconds for which it is kept; 0 for good.
+            result_ttl_s: Seconds for which it is kept, up to 100 years; 0 for good.
+            executor: ``"thread"``, or ``"process"`` to call a plain function in a process of its own: it has a whole
+                processor to itself, a timeout or a lost lease really ends it, and a crash is one failed attempt. It is
+                imported there by its module and name, so it must be a function of a module, and gets neither job nor
+                transaction. What it took to import stays in memory, for each handler at once.
 
         Raises:
+            InvalidArgumentError: An option is outside its range.
+            InvalidTaskError: The function cannot be called in another process.
             TaskConflictError: Another function is registered under the name.
         """
         return _decorator(
@@ -567,6 +575,7 @@ class Queue:
             expires_s=expires_s,
             store_result=store_result,
             result_ttl_s=result_ttl_s,
+            executor=executor,
         )
 
     def periodic_task(
@@ -579,6 +588,7 @@ class Queue:
         priority: int = 0,
         store_result: bool = False,
         result_ttl_s: float = 3600,
+        executor: Executor = "thread",
     ) -> TaskDecorator:
         """Make a function without arguments a task that a schedule enqueues. See `task`.
 
@@ -589,12 +599,15 @@ class Queue:
             schedule: When; see `honker.crontab` and `honker.every_s`.
             name: Under which workers find it; by default its module and qualified name.
             scheduler_name: The schedule's name; by default the task's.
-            expires_s: Seconds after its boundary from which a job is not claimed any more.
-            priority: Larger runs sooner.
+            expires_s: Whole seconds after its boundary from which a job is not claimed any more, 1 or more.
+            priority: Larger runs sooner, within ±(2**53 - 1).
             store_result: Whether what it returns is kept.
-            result_ttl_s: Seconds for which it is kept; 0 for good.
+            result_ttl_s: Seconds for which it is kept, up to 100 years; 0 for good.
+            executor: As for `task`.
 
         Raises:
+            InvalidArgumentError: An option is outside its range.
+            InvalidTaskError: The function cannot be called in another process.
             TaskConflictError: Another function is registered under the name.
         """
         return _decorator(
@@ -606,4 +619,5 @@ class Queue:
             priority=priority,
             store_result=store_result,
             result_ttl_s=result_ttl_s,
+            executor=executor,
         )

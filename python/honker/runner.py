@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from honker.call import Call, Ending, Resolver, described, failure, success
+from honker.call import Call, Ending, Resolver, Target, described, failure, success
 from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
@@ -34,6 +34,7 @@ from honker.errors import (
     WatcherError,
 )
 from honker.job import Job
+from honker.processes import ProcessDied, Processes
 from honker.queue import Queue
 from honker.watcher import UpdateEvents
 
@@ -141,6 +142,7 @@ class Runner:
         self._signalled: asyncio.Future[None] | None = None
         self._updates: UpdateEvents | None = None
         self._threads: ThreadPoolExecutor | None = None
+        self._processes = Processes()
 
     async def run(self, stop_event: asyncio.Event | None = None) -> None:
         """Run jobs until ``stop_event`` is set, then wait for handlers, then give back what is left.
@@ -168,6 +170,7 @@ class Runner:
             await self._give_back()
             if self._updates is not None:
                 self._updates.close()
+            await self._processes.close()
             if self._threads is not None:
                 self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -343,6 +346,8 @@ class Runner:
 
     async def _perform(self, job: Job, call: Call) -> Ending:
         """Call a handler; what is to become of its job."""
+        if call.target is not None:
+            return await self._in_process(job, call, call.target)
         timeout_s = call.policy.timeout_s
         if timeout_s is None:
             return await self._attempt(job, call)
@@ -351,6 +356,25 @@ class Runner:
                 return await self._attempt(job, call)
         except TimeoutError:  # Not the handler's own: of those a failure has been made.
             return failure(job, call.policy, f"timeout after {timeout_s}s")
+
+    async def _in_process(self, job: Job, call: Call, target: Target) -> Ending:
+        """Call a handler in another process, which is killed when this is cancelled."""
+        policy = call.policy
+        request = {
+            "args": call.args,
+            "kwargs": call.kwargs,
+            "keeps_result": policy.keeps_result,
+            "result_ttl_s": policy.result_ttl_s,
+        }
+        try:
+            answer = await self._processes.call(target, request, policy.timeout_s)
+        except TimeoutError:
+            return failure(job, policy, f"timeout after {policy.timeout_s}s")
+        except ProcessDied as death:
+            return failure(job, policy, str(death))
+        if "ending" in answer:
+            return answer["ending"]
+        return failure(job, policy, answer["error"], answer["delay_s"])
 
     async def _attempt(self, job: Job, call: Call) -> Ending:
         # A thread ends its transaction itself: it may go on when this has given it up.

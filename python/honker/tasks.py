@@ -21,6 +21,7 @@ from honker.errors import ResultGoneError, TaskConflictError, UnknownTaskError
 from honker.job import Job
 from honker.queue import Queue, use_decorators
 from honker.result import Outcome, Patience, look
+from honker.task_options import Executor, check_options, check_process_handler
 from honker.transaction import Transaction
 from honker.types import Instant, Seconds, TransactionLike
 
@@ -53,6 +54,7 @@ class TaskSpec:
         store_result: Whether what it returns is kept.
         result_ttl_s: Seconds for which it is kept; 0 for good.
         backoff: What the delay is multiplied by after each further failure.
+        executor: ``thread``, or ``process`` for a plain function that is to run in a process of its own.
         schedule: When it is enqueued by itself, if it is.
         scheduler_name: The schedule's name; None means the task's.
         path: The database that the schedule belongs to.
@@ -69,6 +71,7 @@ class TaskSpec:
     store_result: bool = True
     result_ttl_s: float = 3600
     backoff: float = 1.0
+    executor: Executor = "thread"
     schedule: HasExpression | None = None
     scheduler_name: str | None = None
     path: str | None = None
@@ -341,6 +344,8 @@ class TaskDecorator(Protocol):
 
 
 def _make_decorator(queue: Queue, *, name: str | None, **options: Any) -> TaskDecorator:
+    check_options(queue.name, {"name": name, **options})
+
     def decorate(fn: Callable[..., Any], /) -> Any:
         spec = TaskSpec(
             name=name or _default_name(fn),
@@ -349,6 +354,10 @@ def _make_decorator(queue: Queue, *, name: str | None, **options: Any) -> TaskDe
             path=os.path.abspath(queue.db.path),
             **options,
         )
+        if spec.executor == "process":
+            check_process_handler(fn, list(spec.injections))
+        if spec.schedule is not None:
+            check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
         _registry.register(spec)
         return Task[..., Any](queue, spec, fn)
 
@@ -392,7 +401,7 @@ def register_schedules(db: Database, queues: set[str] | None = None) -> list[str
             spec.schedule.expr,
             payloads.encode(envelope(spec.name)),
             spec.priority,
-            None if spec.expires_s is None else int(cast("float", spec.expires_s)),
+            None if spec.expires_s is None else int(cast("int", spec.expires_s)),
             spec.retries,
             getattr(spec.schedule, "time_zone", None),
             None,

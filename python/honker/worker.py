@@ -6,9 +6,9 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from honker.call import Call, Ending, Policy, is_async_callable
+from honker.call import Call, Ending, Policy, Target, is_async_callable
 from honker.database import Database
 from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
 from honker.job import Job
@@ -61,7 +61,7 @@ class Worker:
         self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
         self._grace_s = grace_s
         self._runner()  # refuses what is out of range
-        self._policies: dict[str, tuple[TaskSpec, Policy, bool]] = {}
+        self._plans: dict[str, _Plan] = {}
         self._unknown: dict[int, int] = {}
 
     def __repr__(self) -> str:
@@ -90,19 +90,19 @@ class Worker:
         if invocation is None:
             return {"do": "fail", "error": _RAW}
         try:
-            spec, policy, is_async = self._known(invocation.task)
+            plan = self._plan(invocation.task)
         except UnknownTaskError as error:
             return self._put_back(job, str(error))
-        if not spec.injections:
-            return Call(spec.fn, invocation.args, invocation.kwargs, policy, is_async)
-        return _injected(job, spec, policy, invocation.args, invocation.kwargs)
+        if not plan.spec.injections:
+            return Call(plan.spec.fn, invocation.args, invocation.kwargs, plan.policy, plan.is_async, plan.target)
+        return _injected(job, plan, invocation.args, invocation.kwargs)
 
-    def _known(self, name: str) -> tuple[TaskSpec, Policy, bool]:
+    def _plan(self, name: str) -> _Plan:
         spec = self._registry.get(name)
-        known = self._policies.get(name)
-        if known is None or known[0] is not spec:
-            known = self._policies[name] = (spec, _policy(spec), is_async_callable(spec.fn))
-        return known
+        plan = self._plans.get(name)
+        if plan is None or plan.spec is not spec:
+            plan = self._plans[name] = _Plan.of(spec)
+        return plan
 
     def _put_back(self, job: Job, error: str) -> Ending:
         count = self._unknown.pop(job.id, 0)
@@ -123,14 +123,26 @@ def _worker_id(queue_name: str) -> str:
     return f"honker-worker-{os.getpid()}-{queue_name.encode()[:200].decode(errors='ignore')}-{number}"
 
 
-def _policy(spec: TaskSpec) -> Policy:
-    return Policy(
-        retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff),
-        attempts=spec.retries,
-        timeout_s=spec.timeout_s,
-        keeps_result=spec.store_result,
-        result_ttl_s=spec.result_ttl_s,
-    )
+class _Plan(NamedTuple):
+    """How the calls of a task are made; worked out once for each task."""
+
+    spec: TaskSpec
+    policy: Policy
+    is_async: bool
+    target: Target | None
+
+    @classmethod
+    def of(cls, spec: TaskSpec) -> _Plan:
+        policy = Policy(
+            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff),
+            attempts=spec.retries,
+            timeout_s=spec.timeout_s,
+            keeps_result=spec.store_result,
+            result_ttl_s=spec.result_ttl_s,
+        )
+        is_elsewhere = spec.executor == "process"
+        target = Target(spec.fn.__module__, spec.fn.__qualname__, spec.name) if is_elsewhere else None
+        return cls(spec, policy, is_async_callable(spec.fn), target)
 
 
 def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
@@ -145,11 +157,11 @@ def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
     return delay_s
 
 
-def _injected(job: Job, spec: TaskSpec, policy: Policy, args: list[Any], kwargs: dict[str, Any]) -> Call:
+def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:
     """A call with the job and a transaction where the handler wants them."""
     args, kwargs = list(args), dict(kwargs)
     tx: HandlerTransaction | None = None
-    for name, (position, kind) in spec.injections.items():
+    for name, (position, kind) in plan.spec.injections.items():
         value: Job | HandlerTransaction = job
         if kind is not Job:
             value = tx = tx or job.queue.db.handler_transaction()
@@ -157,7 +169,7 @@ def _injected(job: Job, spec: TaskSpec, policy: Policy, args: list[Any], kwargs:
             args.insert(position, value)
         else:
             kwargs[name] = value
-    return Call(spec.fn, args, kwargs, policy, is_async_callable(spec.fn), tx)
+    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx)
 
 
 async def _register_schedules(db: Database, queues: set[str], stop_event: asyncio.Event | None) -> None:

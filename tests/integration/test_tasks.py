@@ -5,12 +5,15 @@ import contextlib
 import functools
 import json
 import threading
+from datetime import timedelta
+from decimal import Decimal
 
 import honker
 import pytest
 from honker.tasks import TaskRegistry, read_envelope
 
 from ..support.waiting import wait_until
+from ..support.workers import run_for
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +124,76 @@ def test_a_database_makes_tasks_of_its_queues(db):
     def other(): ...
 
     assert (plain.spec.queue_name, other.spec.queue_name, other.spec.priority) == ("default", "other", 2)
+
+
+# -------------------------------------------------------------------------------------------------------------- options
+
+SPAN_MAX_S = 3_155_760_000
+PRIORITY_MAX = 2**53 - 1
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        *(("name", value, "not empty") for value in ("", 1)),
+        *(("retries", value, "1 to 1000000") for value in (0, -1, 1_000_001, 1.0, True, "3")),
+        *(("retry_delay_s", value, "0 to 3155760000") for value in (-0.001, SPAN_MAX_S + 1, NAN, True, None, "1")),
+        *(("backoff", value, "above 0") for value in (0, -1, NAN, float("inf"), True, None)),
+        *(("timeout_s", value, "more than 0") for value in (0, -1, SPAN_MAX_S + 1, NAN, True, timedelta(1))),
+        *(("priority", value, "9007199254740991") for value in (PRIORITY_MAX + 1, -PRIORITY_MAX - 1, 0.5, True, None)),
+        *(("expires_s", value, "more than 0") for value in (0, -1, SPAN_MAX_S + 1, NAN, True, timedelta(0))),
+        *(("result_ttl_s", value, "0 to 3155760000") for value in (-1, SPAN_MAX_S + 1, NAN, True, None)),
+        *(("executor", value, "'thread' or 'process'") for value in ("fork", None, ["thread"])),
+    ],
+    ids=repr,
+)
+def test_an_option_outside_its_range_is_refused_where_the_task_is_decorated(queue, option, value, says):
+    with pytest.raises(honker.InvalidArgumentError) as refusal:
+        queue.task(**{option: value})
+    assert str(refusal.value).startswith(f"{option} is {value!r}; it must be ")
+    assert says in str(refusal.value)
+    assert ": " in str(refusal.value).split(says)[-1], "the next step"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("retries", value) for value in (1, 1_000_000)),
+        *(("retry_delay_s", value) for value in (0, 0.001, SPAN_MAX_S)),
+        *(("backoff", value) for value in (0.5, 1, 1000.0)),
+        *(("timeout_s", value) for value in (None, 0.001, SPAN_MAX_S)),
+        *(("priority", value) for value in (PRIORITY_MAX, -PRIORITY_MAX)),
+        *(("expires_s", value) for value in (None, 0.5, Decimal("0.5"), timedelta(seconds=0.5), SPAN_MAX_S)),
+        *(("result_ttl_s", value) for value in (0, 0.5, SPAN_MAX_S)),
+    ],
+    ids=repr,
+)
+def test_an_option_at_the_end_of_its_range_is_taken_and_the_engine_takes_it_too(db, queue, option, value):
+    task = queue.task(name="t", **{option: value})(lambda: 1)
+    assert getattr(task.spec, option) == value
+    if option == "expires_s" and value == 0.5:
+        assert db.get_job(task().id) is not None
+    else:
+        assert run_for(db, task()) == 1
+
+
+@pytest.mark.parametrize("value", [0, 0.5, -1, 60.0, SPAN_MAX_S + 1])
+def test_the_expiry_of_a_periodic_task_is_in_whole_seconds(queue, value):
+    with pytest.raises(honker.InvalidArgumentError, match="whole number of seconds"):
+        queue.periodic_task(honker.every_s(1), expires_s=value)
+
+
+@pytest.mark.parametrize("name", ["", "ü" * 128])
+def test_the_name_of_a_queue_or_schedule_that_the_engine_would_refuse_is_refused_at_once(db, queue, name):
+    with pytest.raises(honker.InvalidArgumentError, match=r"queue is .* 1 to 255 UTF-8 bytes"):
+        db.queue(name).task()
+    with pytest.raises(honker.InvalidArgumentError, match=r"scheduler_name is .* 1 to 255 UTF-8 bytes"):
+        queue.periodic_task(honker.every_s(1), scheduler_name=name)
+    if name:
+        with pytest.raises(honker.InvalidArgumentError, match=r"scheduler_name is .* 1 to 255 UTF-8 bytes"):
+            queue.periodic_task(honker.every_s(1), name=name)(lambda: None)
+    assert honker.registry().names() == []
 
 
 # ------------------------------------------------------------------------------------------------------------- registry

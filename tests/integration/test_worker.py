@@ -3,7 +3,6 @@ them.
 """
 
 import asyncio
-import contextlib
 import functools
 import json
 import threading
@@ -14,6 +13,7 @@ from honker import call, runner, worker
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until
+from ..support.workers import run_for, run_until, working
 
 
 @pytest.fixture(autouse=True)
@@ -21,39 +21,6 @@ def _clean_registry():
     honker.registry()._by_name.clear()
     yield
     honker.registry()._by_name.clear()
-
-
-@contextlib.asynccontextmanager
-async def running(db, **options):
-    """Workers for the length of the block, which are stopped at its end and must end well."""
-    stop = asyncio.Event()
-    workers = asyncio.ensure_future(honker.run_workers(db, stop_event=stop, **({"concurrency": 4} | options)))
-    try:
-        yield workers
-        assert not workers.done()
-    finally:
-        stop.set()
-        await asyncio.wait_for(workers, 15)
-
-
-def run_until(db, predicate, **options):
-    """Runs workers until the predicate holds."""
-
-    async def main():
-        async with running(db, **options) as workers:
-            await until(lambda: workers.done() or predicate())
-
-    asyncio.run(main())
-
-
-def run_for(db, result, **options):
-    """Runs workers until the result of a call is there, and returns it."""
-
-    async def main():
-        async with running(db, **options):
-            return await result.aget(10)
-
-    return asyncio.run(main())
 
 
 def dead(path):
@@ -101,7 +68,7 @@ def test_a_task_may_be_any_callable(db, queue, kind):
 
     async def main():
         LOOPS.append(asyncio.get_running_loop())
-        async with running(db):
+        async with working(db):
             return await task(1, b=2).aget(10)
 
     assert asyncio.run(main()) == 3
@@ -115,7 +82,7 @@ def test_a_plain_handler_blocks_neither_the_loop_nor_its_peers(db, queue):
         barrier.wait(10)
 
     async def main():
-        async with running(db):
+        async with working(db):
             results = [meet() for _ in range(3)]
             await asyncio.gather(*(result.aget(10) for result in results))
 
@@ -214,7 +181,7 @@ def test_the_delay_before_an_attempt_grows_by_the_backoff(path):
 
 
 @pytest.mark.parametrize(
-    ("delay_s", "least", "most"), [(1000, 999, 1001), (-5, -1, 1), (float("nan"), -1, 1), (1e300, 3e7, 4e7)]
+    ("delay_s", "least", "most"), [(1000, 999, 1001), (-5, -1, 1), (float("nan"), -1, 1), (1e300, 3.1e9, 3.2e9)]
 )
 def test_a_handler_chooses_its_delay_and_cannot_hinder_others_with_it(db, queue, path, delay_s, least, most):
     @queue.task(name="t")
@@ -260,7 +227,7 @@ def test_a_thread_that_was_given_up_keeps_its_slot_until_it_ends(db, queue, path
     quick = queue.task(name="quick")(lambda: 1)
 
     async def main():
-        async with running(db, concurrency=1):
+        async with working(db, concurrency=1):
             await until(lambda: dead(path))
             result = quick()
             with pytest.raises(TimeoutError):
@@ -330,7 +297,7 @@ def test_an_unknown_task_is_run_by_a_worker_that_knows_it(db, queue, monkeypatch
     job_id = queue.enqueue(honker.tasks.envelope("late"), max_attempts=1)
 
     async def main():
-        async with running(db):
+        async with working(db):
             await until(lambda: (job := db.get_job(job_id)) and job["run_at"] > job["created_at"])
             honker.registry().register(late)
             return await honker.TaskResult(queue, job_id).aget(10)
@@ -347,7 +314,7 @@ def test_a_busy_database_is_waited_for(db, queue, path, monkeypatch, caplog, imp
 
     async def main():
         with write_lock_elsewhere(path) as release:
-            async with running(db):
+            async with working(db):
                 await until(lambda: "locked" in caplog.text)
                 release()
                 return await result.aget(10)
@@ -361,7 +328,7 @@ def test_a_database_that_refuses_is_tried_again(db, queue, path, monkeypatch, ca
     ask(path, "CREATE TRIGGER no BEFORE UPDATE ON _honker_live BEGIN SELECT RAISE(ABORT, 'full moon'); END")
 
     async def main():
-        async with running(db):
+        async with working(db):
             result = task()
             await until(lambda: caplog.text.count("full moon") > 2)
             ask(path, "DROP TRIGGER no")
@@ -422,7 +389,7 @@ def test_a_lost_lease_cancels_the_handler_and_drops_its_outcome(path, is_async):
         calls = queue.task(name="t")(atask if is_async else task)
 
         async def main():
-            async with running(db):
+            async with working(db):
                 result = calls()
                 await until(lambda: seen)
                 db.cancel(result.id)

@@ -1,0 +1,155 @@
+"""The options of a task, checked where it is decorated: a worker would find out later, and far from the mistake.
+
+The ranges are those of the engine, in ``limits.rs`` of its core.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from honker.errors import InvalidArgumentError, InvalidTaskError
+
+#: Where a worker calls a plain function: in a thread, or in a process of its own.
+Executor: TypeAlias = Literal["thread", "process"]
+
+NAME_MAX_BYTES: Final = 255
+MAX_ATTEMPTS: Final = 1_000_000
+PRIORITY_MAX: Final = 2**53 - 1
+SPAN_MAX_S: Final = 3_155_760_000
+
+
+_Check: TypeAlias = "Callable[[Any], bool]"
+
+
+class _Rule(NamedTuple):
+    allows: _Check
+    range: str
+    advice: str
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_factor(value: Any) -> bool:
+    return _is_number(value) and 0 < value < math.inf
+
+
+def _is_span(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= SPAN_MAX_S
+
+
+def _is_timeout(value: Any) -> bool:
+    return _is_number(value) and 0 < value <= SPAN_MAX_S
+
+
+def _is_expiry(value: Any) -> bool:
+    if isinstance(value, timedelta):
+        return 0 < value.total_seconds() <= SPAN_MAX_S
+    return (_is_number(value) or isinstance(value, Decimal)) and 0 < value <= SPAN_MAX_S
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 1 <= len(value.encode(errors="replace")) <= NAME_MAX_BYTES
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_executor(value: Any) -> bool:
+    return value in ("thread", "process")
+
+
+def _whole(least: int, most: int) -> _Check:
+    def is_whole(value: Any) -> bool:
+        return type(value) is int and least <= value <= most
+
+    return is_whole
+
+
+def _or_none(check: _Check) -> _Check:
+    def is_none_or(value: Any) -> bool:
+        return value is None or check(value)
+
+    return is_none_or
+
+
+_NAME_RANGE: Final = f"text of 1 to {NAME_MAX_BYTES} UTF-8 bytes"
+_SPAN_RANGE: Final = f"0 to {SPAN_MAX_S} seconds"
+_LIMIT_RANGE: Final = f"None, or more than 0 and up to {SPAN_MAX_S} seconds"
+_RETRIES_RANGE: Final = f"a whole number, 1 to {MAX_ATTEMPTS}"
+_PRIORITY_RANGE: Final = f"a whole number, {-PRIORITY_MAX} to {PRIORITY_MAX}"
+
+_RULES: Final = {
+    "queue": _Rule(_is_name, _NAME_RANGE, "name the queue otherwise"),
+    "name": _Rule(_or_none(_is_text), "None, or text that is not empty", "leave it out for the function's own"),
+    "scheduler_name": _Rule(_or_none(_is_name), _NAME_RANGE, "pass a shorter one"),
+    "retries": _Rule(_whole(1, MAX_ATTEMPTS), _RETRIES_RANGE, "1 tries once"),
+    "retry_delay_s": _Rule(_is_span, _SPAN_RANGE, "0 tries again at once"),
+    "backoff": _Rule(_is_factor, "a finite number above 0", "1 keeps the delay as it is"),
+    "timeout_s": _Rule(_or_none(_is_timeout), _LIMIT_RANGE, "leave it out for no limit"),
+    "priority": _Rule(_whole(-PRIORITY_MAX, PRIORITY_MAX), _PRIORITY_RANGE, "larger runs sooner"),
+    "expires_s": _Rule(_or_none(_is_expiry), _LIMIT_RANGE, "leave it out for jobs that stay"),
+    "result_ttl_s": _Rule(_is_span, _SPAN_RANGE, "0 keeps results for good"),
+    "executor": _Rule(_is_executor, "'thread' or 'process'", "leave it out for a thread"),
+}
+
+# A schedule keeps whole seconds; a part of one would be dropped, and half a second would be none.
+_PERIODIC_RULES: Final = _RULES | {
+    "expires_s": _Rule(
+        _or_none(_whole(1, SPAN_MAX_S)),
+        f"None, or a whole number of seconds, 1 to {SPAN_MAX_S}",
+        "leave it out for jobs that stay",
+    )
+}
+
+
+def check_options(queue: str, options: dict[str, Any]) -> None:
+    """Refuse options that no worker could follow; those of a periodic task have a ``schedule`` among them.
+
+    Raises:
+        InvalidArgumentError: One is of another type, or outside its range.
+    """
+    rules = _RULES if options.get("schedule") is None else _PERIODIC_RULES
+    for argument, value in {"queue": queue, **options}.items():
+        rule = rules.get(argument)
+        if rule is not None and not rule.allows(value):
+            raise InvalidArgumentError(f"{argument} is {value!r}; it must be {rule.range}: {rule.advice}")
+
+
+def check_process_handler(fn: Callable[..., Any], injected: list[str]) -> None:
+    """Refuse a function that another process could not be asked to call.
+
+    It is found there by its module and qualified name, with nothing but its arguments.
+
+    Raises:
+        InvalidTaskError: Why, and what to do.
+    """
+    described = f"task {getattr(fn, '__qualname__', fn)!r} cannot have executor='process'"
+    if inspect.iscoroutinefunction(fn):
+        raise InvalidTaskError(
+            f"{described}: it is a coroutine function, which runs on the event loop; leave executor out"
+        )
+    if inspect.ismethod(fn) or not inspect.isroutine(fn):
+        kind = type(fn).__name__
+        raise InvalidTaskError(f"{described}: a {kind} has no name to find it by; decorate a function of a module")
+    if "<lambda>" in fn.__qualname__ or "<locals>" in fn.__qualname__:
+        raise InvalidTaskError(
+            f"{described}: a lambda or a function within another cannot be imported; move it to the top of its module"
+        )
+    if fn.__module__ == "__main__":
+        raise InvalidTaskError(
+            f"{described}: it is defined in the script that runs, which other processes cannot import; "
+            "move it to a module of its own and import that"
+        )
+    if injected:
+        raise InvalidTaskError(
+            f"{described}: its parameter {injected[0]!r} is for the worker to fill, which another process cannot; "
+            "pass what it needs as arguments, or use executor='thread'"
+        )

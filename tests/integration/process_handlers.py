@@ -1,0 +1,85 @@
+"""Handlers for tests of those that run in processes of their own; imported by these under this name."""
+
+import asyncio
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import honker
+
+
+def add(a, b=0):
+    return a + b
+
+
+def process_id():
+    return os.getpid()
+
+
+def start_and_wait(marker):
+    """Starts a program, tells who is at work, and does not end."""
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    tell(marker, program.pid)
+    while True:
+        time.sleep(0.1)
+
+
+def hold_the_interpreter(marker):
+    """Gives no other thread of its process a chance."""
+    tell(marker)
+    sum(range(10**13))
+
+
+def say_goodbye(marker):
+    atexit.register(tell, marker)
+    return os.getpid()
+
+
+def tell(marker, *more):
+    """Writes who is at work, all at once."""
+    part = Path(f"{marker}.part")
+    part.write_text(" ".join(map(str, [os.getpid(), *more])))
+    part.rename(marker)
+
+
+def wait_for(marker, go):
+    """Tells who is at work, and goes on when told so."""
+    tell(marker)
+    while not Path(go).exists():
+        time.sleep(0.005)
+    return "went on"
+
+
+def ignore_signals():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+    return "alive"
+
+
+def end_process(code):
+    os._exit(code)
+
+
+def fail(error, *arguments):
+    raise {"ValueError": ValueError, "SystemExit": SystemExit, "Retryable": honker.Retryable}[error](*arguments)
+
+
+def return_what_has_no_json():
+    return object()
+
+
+def return_awaitable():
+    return asyncio.sleep(0)
+
+
+class Holder:
+    @staticmethod
+    def static(a):
+        return a
+
+    def method(self):
+        return None
