@@ -13,6 +13,7 @@ from honker import database
 from honker.database import MAX_READERS
 from honker.errors import OutboxConflictError
 from honker.outbox import BASE_BACKOFF_S, MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Outbox
+from honker.putback import UNKNOWN_TASK_S
 from honker.runner import GRACE_S
 from honker.types import Seconds
 from honker.worker import run_workers
@@ -92,9 +93,12 @@ class Database(database.Database):
         stop_event: asyncio.Event | None = None,
         *,
         grace_s: float = GRACE_S,
+        unknown_task_s: float = UNKNOWN_TASK_S,
     ) -> None:
         """Run the tasks of one queue, or of every queue that has some; see `honker.run_workers`."""
-        await run_workers(self, queue, concurrency, stop_event=stop_event, grace_s=grace_s)
+        await run_workers(
+            self, queue, concurrency, stop_event=stop_event, grace_s=grace_s, unknown_task_s=unknown_task_s
+        )
 
 
 def _options(outbox: Outbox) -> tuple[int, float, float]:

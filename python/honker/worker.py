@@ -12,17 +12,11 @@ from honker.call import Call, Ending, Policy, Target, is_async_callable
 from honker.database import Database
 from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
 from honker.job import Job
+from honker.putback import UNKNOWN_TASK_S, check_limit, own_error, put_back
 from honker.queue import Queue
 from honker.runner import GRACE_S, Runner, logger
 from honker.tasks import TaskRegistry, TaskSpec, read_envelope, register_schedules, registry
 from honker.transaction import HandlerTransaction
-
-#: How often a call of a task that this process does not know is put back, uncharged, for a worker that does know it:
-#: while a new release is rolled out there are both. The first time for so many seconds, then twice as long each time.
-UNKNOWN_TASK_LIMIT: Final = 5
-UNKNOWN_TASK_DELAY_S: Final = 0.1
-# Jobs about which that is remembered. Forgetting them only gives a job more chances.
-_UNKNOWN_MAX: Final = 10_000
 
 _RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
 _NAME_MAX_BYTES: Final = 255
@@ -41,6 +35,9 @@ class Worker:
         concurrency: Handlers at once; None means the number of processors.
         registry_: The tasks; None means those of this process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
+        unknown_task_s: Seconds for which the call of a task that this process does not know is put back for a worker
+            that does, uncharged, at growing intervals of up to a minute, counted from when the first worker came
+            across it; then it is dead-lettered. 0 does so at once.
 
     Attributes:
         queue: As above.
@@ -54,15 +51,16 @@ class Worker:
         concurrency: int | None = None,
         registry_: TaskRegistry | None = None,
         grace_s: float = GRACE_S,
+        unknown_task_s: float = UNKNOWN_TASK_S,
     ) -> None:
         self.queue = queue
         self.worker_id = _worker_id(queue.name)
         self._registry = registry() if registry_ is None else registry_
         self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
         self._grace_s = grace_s
+        self._unknown_task_s = check_limit(unknown_task_s)
         self._runner()  # refuses what is out of range
         self._plans: dict[str, _Plan] = {}
-        self._unknown: dict[int, int] = {}
 
     def __repr__(self) -> str:
         return f"<honker.Worker {self.worker_id!r}>"
@@ -92,7 +90,8 @@ class Worker:
         try:
             plan = self._plan(invocation.task)
         except UnknownTaskError as error:
-            return self._put_back(job, str(error))
+            return self._put_back(job, invocation.task, str(error))
+        job.last_error = own_error(job.last_error)
         if not plan.spec.injections:
             return Call(plan.spec.fn, invocation.args, invocation.kwargs, plan.policy, plan.is_async, plan.target)
         return _injected(job, plan, invocation.args, invocation.kwargs)
@@ -104,14 +103,13 @@ class Worker:
             plan = self._plans[name] = _Plan.of(spec)
         return plan
 
-    def _put_back(self, job: Job, error: str) -> Ending:
-        count = self._unknown.pop(job.id, 0)
-        if count >= UNKNOWN_TASK_LIMIT:
+    def _put_back(self, job: Job, task: str, error: str) -> Ending:
+        again = put_back(job.last_error, task, self._unknown_task_s)
+        if again is None:
             return {"do": "fail", "error": error}
-        if len(self._unknown) >= _UNKNOWN_MAX:
-            self._unknown.clear()
-        self._unknown[job.id] = count + 1
-        return {"do": "release", "delay_s": UNKNOWN_TASK_DELAY_S * 2**count}
+        delay_s, line = again
+        logger.warning("job %d: %s; due again in %.1f s", job.id, line.splitlines()[-1], delay_s)
+        return {"do": "release", "delay_s": delay_s, "error": line}
 
 
 def _worker_id(queue_name: str) -> str:
@@ -191,6 +189,7 @@ async def run_workers(
     stop_event: asyncio.Event | None = None,
     *,
     grace_s: float = GRACE_S,
+    unknown_task_s: float = UNKNOWN_TASK_S,
 ) -> None:
     """Run the tasks of one queue, or of every queue that has some, until ``stop_event`` is set.
 
@@ -201,6 +200,7 @@ async def run_workers(
         registry_: The tasks; None means those of this process.
         stop_event: Ends it; it is only read, never set.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
+        unknown_task_s: Seconds for which the call of a task that no worker knows is put back, see `honker.Worker`.
 
     Raises:
         NoTasksError: There is no queue to work on.
@@ -213,7 +213,16 @@ async def run_workers(
     if not queues or not tasks.names():
         raise NoTasksError("no tasks registered: import the modules that define them before running workers")
     await _register_schedules(db, set(queues), stop_event)
-    workers = [Worker(db.queue(name), concurrency=concurrency, registry_=tasks, grace_s=grace_s) for name in queues]
+    workers = [
+        Worker(
+            db.queue(name),
+            concurrency=concurrency,
+            registry_=tasks,
+            grace_s=grace_s,
+            unknown_task_s=unknown_task_s,
+        )
+        for name in queues
+    ]
     running = [asyncio.ensure_future(worker.run(stop_event)) for worker in workers]
     try:
         await asyncio.gather(*running)

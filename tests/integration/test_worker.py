@@ -6,10 +6,13 @@ import asyncio
 import functools
 import json
 import threading
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import honker
 import pytest
 from honker import call, runner, worker
+from honker.putback import PutBack, put_back
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until
@@ -281,28 +284,110 @@ def test_what_is_no_call_is_a_dead_letter_and_the_worker_goes_on(db, queue, path
     assert "not JSON" in dead(path)[0][1]
 
 
-def test_an_unknown_task_is_put_back_uncharged_and_in_the_end_dead(db, queue, path, monkeypatch):
-    monkeypatch.setattr(worker, "UNKNOWN_TASK_DELAY_S", 0.001)
+def unknown(queue, **options):
+    return queue.enqueue(honker.tasks.envelope("unknown"), **({"max_attempts": 1} | options))
+
+
+def line(path):
+    """What is remembered of a job that was put back."""
+    return PutBack.read(live(path)[0][2])
+
+
+def test_an_unknown_task_is_put_back_uncharged_and_later_each_time(db, queue, path, monkeypatch):
+    queue.task(name="known")(lambda: 1)
+    unknown(queue)
+    seen = []
+
+    def is_put_back_often():
+        ((state, attempts, _),) = live(path)
+        if state == "pending" and line(path) is not None and (not seen or line(path) != seen[-1][0]):
+            seen.append((line(path), attempts, ask(path, "SELECT run_at FROM _honker_live")[0][0]))
+        return len(seen) >= 4
+
+    run_until(db, is_put_back_often)
+    assert {put.since for put, _, _ in seen} == {seen[0][0].since}
+    assert {attempts for _, attempts, _ in seen} == {0}
+    for (_, _, sooner), (put, _, later) in pairwise(seen):
+        assert later - sooner >= 0.1 * 2 ** (put.count - 1) - 0.001
+    assert live(path)[0][2].startswith(f"unknown task: 'unknown', put back {line(path).count} times since 2")
+
+
+def test_an_unknown_task_is_dead_when_its_time_is_over(db, queue, path):
     known = queue.task(name="known")(lambda: 1)
-    queue.enqueue({"__honker_task__": {"task": "unknown", "args": [], "kwargs": {}}}, max_attempts=1)
-    assert run_for(db, known(), concurrency=1) == 1
+    unknown(queue)
+    assert run_for(db, known(), concurrency=1, unknown_task_s=0.3) == 1
+    run_until(db, lambda: dead(path), unknown_task_s=0.3)
+    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+
+
+def test_an_unknown_task_is_dead_at_once_if_nobody_is_to_be_waited_for(db, queue, path):
+    queue.task(name="known")(lambda: 1)
+    unknown(queue)
+    run_until(db, lambda: dead(path), unknown_task_s=0)
+    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+
+
+def test_the_time_of_an_unknown_task_goes_on_over_restarts_and_ends(db, queue, path):
+    queue.task(name="known")(lambda: 1)
+    unknown(queue)
+    run_until(db, lambda: line(path))
+    long_ago = line(path).since - timedelta(hours=2)
+    text = live(path)[0][2].replace(line(path).since.isoformat(), long_ago.isoformat())
+    ask(path, "UPDATE _honker_live SET last_error = ?, run_at = 0", text)
     run_until(db, lambda: dead(path))
     assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
 
 
-def test_an_unknown_task_is_run_by_a_worker_that_knows_it(db, queue, monkeypatch):
-    monkeypatch.setattr(worker, "UNKNOWN_TASK_DELAY_S", 0.001)
-    queue.task(name="known")(lambda: None)
-    late = honker.tasks.TaskSpec("late", lambda: 7, "q")
-    job_id = queue.enqueue(honker.tasks.envelope("late"), max_attempts=1)
+def test_what_is_remembered_of_an_unknown_task_stands_behind_the_error_of_its_last_attempt(db, queue, path):
+    queue.task(name="known")(lambda: 1)
+    unknown(queue, max_attempts=5)
+    queue.claim_one("w").retry(0, "broken\nTraceback")
+    run_until(db, lambda: (put := line(path)) and put.count == 2)
+    assert live(path)[0][:2] == ("pending", 1)
+    assert live(path)[0][2].startswith("broken\nTraceback\nunknown task: 'unknown', put back 2 times since ")
+    assert live(path)[0][2].count("unknown task") == 1
+    seen = []
 
-    async def main():
-        async with working(db):
-            await until(lambda: (job := db.get_job(job_id)) and job["run_at"] > job["created_at"])
-            honker.registry().register(late)
-            return await honker.TaskResult(queue, job_id).aget(10)
+    @queue.task(name="unknown")
+    def task(job: honker.Job):
+        seen.append((job.attempts, job.last_error))
 
-    assert asyncio.run(main()) == 7
+    run_until(db, lambda: seen)
+    assert seen == [(2, "broken\nTraceback")]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        None,
+        "",
+        "broken",
+        "unknown task: 'x', put back 3 times since yesterday",
+        "unknown task: 'x', put back 3 times since 9999-99-99",
+        "unknown task: 'x', put back 3 times since 2026-11-20T00:00:00+00:00\nand more",
+    ],
+)
+def test_what_is_not_remembered_or_cannot_be_read_begins_anew(written):
+    assert PutBack.read(written) is None
+    delay_s, text = put_back(written, "x" * 1000, 60)
+    assert delay_s == 0.1
+    assert PutBack.read(text).count == 1
+    assert len(text) < 500
+
+
+def test_the_delays_of_an_unknown_task_grow_to_a_minute_and_stay_within_its_time():
+    since = datetime.now(UTC) - timedelta(seconds=100)
+    for count, limit_s, least, most in [(9, 3600, 51, 52), (10, 3600, 60, 60), (10**6, 3600, 60, 60), (9, 110, 0, 10)]:
+        text = f"unknown task: 'x', put back {count} times since {since.isoformat()}"
+        delay_s, _ = put_back(text, "x", limit_s)
+        assert least <= delay_s <= most
+    assert put_back(text, "x", 99) is None
+
+
+@pytest.mark.parametrize("limit_s", [-1, float("nan"), 10**10])
+def test_the_time_of_unknown_tasks_has_a_range(queue, limit_s):
+    with pytest.raises(honker.InvalidArgumentError, match="unknown_task_s"):
+        honker.Worker(queue, unknown_task_s=limit_s)
 
 
 # ------------------------------------------------------------------------------------------------------------- database
