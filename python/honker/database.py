@@ -58,6 +58,16 @@ class Database(Pool):
     def __repr__(self) -> str:
         return f"<honker.Database {self.path!r}>"
 
+    @property
+    def _inner(self) -> Database:
+        """Where existing callers look for `close`."""
+        return self
+
+    @property
+    def _tx_depth(self) -> int:
+        """1 while this thread is in a transaction, else 0; existing callers look at it."""
+        return int(self._turn.is_mine)
+
     def __enter__(self) -> Database:
         return self
 
@@ -170,8 +180,13 @@ class Database(Pool):
         if older_than_s is None and max_keep is None:
             return 0
         age_s = optional_seconds(older_than_s, "older_than_s")
-        count: int = self.call("SELECT honker_notification_prune(?, ?)", age_s, max_keep, tx=tx)
-        return count
+        sql = "SELECT honker_notification_prune(?, ?)"
+        if tx is not None:
+            return self.call(sql, age_s, max_keep, tx=tx)
+        # Existing callers put a transaction of their own into `transaction`, so it is asked for one.
+        with self.transaction() as own:
+            (pruned,) = own.query(sql, (age_s, max_keep))[0].values()
+        return pruned
 
     def lock(self, name: str, ttl: Seconds = 60, owner: str | None = None) -> Lock:
         """A named lock, for ``with`` and ``async with``; see `honker.Lock`. Runs no SQL.

@@ -1,0 +1,187 @@
+"""`run_task`, for those who import it from where the reference has it: a handler of one's own for one claimed job."""
+
+import asyncio
+import functools
+import json
+
+import honker
+import pytest
+from honker._worker import _compute_delay, run_task
+
+from ..support.locking import ask
+
+
+@pytest.fixture
+def job(queue):
+    queue.enqueue({"n": 20})
+    return queue.claim_one("w")
+
+
+def run(job, handler, **options):
+    asyncio.run(run_task(job, handler, **options))
+
+
+def live(path):
+    return ask(path, "SELECT state, attempts, last_error FROM _honker_live")
+
+
+def dead(path):
+    return ask(path, "SELECT attempts, last_error FROM _honker_dead")
+
+
+def wait_s(path):
+    return ask(path, "SELECT run_at - unixepoch() FROM _honker_live")[0][0]
+
+
+async def double(payload):
+    await asyncio.sleep(0)
+    return 2 * payload["n"]
+
+
+class Object:
+    async def __call__(self, payload):
+        return await double(payload)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda payload: 2 * payload["n"],
+        double,
+        lambda payload: double(payload=payload),
+        functools.partial(double),
+        Object(),
+    ],
+    ids=["function", "coroutine", "lambda", "partial", "object"],
+)
+def test_a_handler_may_be_any_callable_and_what_it_returns_is_awaited_if_it_can_be(queue, job, path, handler):
+    run(job, handler, save_result=True)
+    assert queue.get_result(job.id) == (True, 40)
+    assert live(path) == dead(path) == []
+
+
+def test_a_handler_gets_the_job_where_it_asks_for_it(job, path):
+    seen = []
+
+    def named(job):
+        seen.append(job)
+
+    def annotated(it: honker.Job):
+        seen.append(it)
+
+    run(job, named)
+    run(job, annotated)
+    assert seen == [job, job]
+
+
+def test_a_result_is_kept_only_if_asked_for_and_for_so_long(queue, job, path):
+    run(job, double, save_result=True, result_ttl=100)
+    assert ask(path, "SELECT expires_at - unixepoch() BETWEEN 98 AND 101 FROM _honker_results") == [(1,)]
+
+
+def test_no_result_is_kept_by_default(queue, job):
+    run(job, double)
+    assert queue.get_result(job.id) == (False, None)
+
+
+def test_a_result_that_cannot_be_kept_does_not_undo_the_success(job, path, caplog):
+    run(job, lambda _: object(), save_result=True)
+    assert live(path) == dead(path) == []
+    assert "is not kept" in caplog.text
+
+
+def test_a_failure_is_tried_again_after_the_delay(job, path):
+    run(job, lambda payload: payload["missing"], retries=3, retry_delay=100)
+    ((state, attempts, error),) = live(path)
+    assert (state, attempts) == ("pending", 1)
+    assert error.startswith("'missing'\nTraceback")
+    assert 98 <= wait_s(path) <= 101
+
+
+def test_the_last_attempt_is_dead(job, path):
+    run(job, lambda payload: payload["missing"], retries=1)
+    assert live(path) == []
+    assert dead(path)[0][1].startswith("'missing'\nTraceback")
+
+
+def test_without_retries_the_budget_of_the_job_decides(queue, path):
+    queue.enqueue({}, max_attempts=2)
+    for _ in range(2):
+        run(queue.claim_one("w"), lambda payload: payload["missing"], retry_delay=0)
+    assert [attempts for attempts, _ in dead(path)] == [2]
+
+
+def test_what_takes_too_long_is_given_up(job, path):
+    async def slow(payload):
+        await asyncio.Event().wait()
+
+    run(job, slow, timeout=0.05, retries=1)
+    assert dead(path) == [(1, "timeout after 0.05s")]
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_the_time_out_of_a_handler_itself_is_told_from_ours(job, path, timeout):
+    async def impatient(payload):
+        raise TimeoutError
+
+    run(job, impatient, timeout=timeout, retries=1)
+    assert dead(path)[0][1].startswith("handler timeout\nTraceback")
+
+
+def test_a_handler_chooses_its_delay(job, path):
+    def later(payload):
+        raise honker.Retryable("later", delay_s=500)
+
+    run(job, later, retry_delay=1)
+    assert live(path) == [("pending", 1, "later")]
+    assert 498 <= wait_s(path) <= 501
+
+
+def test_a_cancelled_handler_leaves_the_job_to_its_lease(job, path):
+    async def main():
+        began = asyncio.Event()
+
+        async def wait(payload):
+            began.set()
+            await asyncio.Event().wait()
+
+        running = asyncio.create_task(run_task(job, wait, timeout=60))
+        await began.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(main())
+    assert live(path) == [("processing", 1, None)]
+
+
+def test_a_success_that_cannot_be_settled_is_not_taken_for_a_failure(path):
+    """The handler's effects are there, and another attempt would have them twice."""
+
+    class Job:
+        id, attempts, payload = 1, 1, None
+        settled = ()
+
+        def ack(self):
+            raise honker.DatabaseBusyError("database is locked")
+
+        def retry(self, delay_s, error):
+            self.settled = ("retry", delay_s, error)
+
+    job = Job()
+    with pytest.raises(honker.DatabaseBusyError):
+        run(job, lambda payload: None)
+    assert job.settled == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "delay_s"), [((60, 2.0, 4), 480), ((60, 1.0, 9), 60), ((0.5, 1.0, 1), 0.5), ((0, 2.0, 5), 0)]
+)
+def test_the_delay_grows_by_the_backoff(arguments, delay_s):
+    assert _compute_delay(*arguments) == delay_s
+
+
+def test_a_delay_beyond_all_bounds_is_still_one_that_the_engine_takes(job, path):
+    run(job, lambda payload: payload["missing"], retry_delay=10, backoff=1e300, retries=10)
+    assert _compute_delay(10, 1e300, 10) == 3_155_760_000
+    assert json.loads(json.dumps(wait_s(path))) > 0
