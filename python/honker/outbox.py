@@ -19,14 +19,15 @@ BASE_BACKOFF_S: Final = 5
 VISIBILITY_TIMEOUT_S: Final = 60
 #: The longest pause between two deliveries: an hour after the other side is back, everything is under way.
 MAX_BACKOFF_S: Final = 3600.0
+_SPREAD: Final = 0.1
 
 
 class Outbox:
     """Delivers payloads to the outside world, each at least once, trying again while that fails.
 
     What is enqueued with ``tx=`` is delivered if and only if that transaction commits. A delivery that fails is tried
-    again after ``base_backoff_s``, and then after twice as long each time up to an hour, less a random part of up to a
-    half so that those which failed together do not come back together. Raise `honker.Retryable` to choose the delay.
+    again after ``base_backoff_s``, and then after twice as long each time up to an hour, and up to a tenth longer so
+    that those which failed together do not all come back together. Raise `honker.Retryable` to choose the delay.
     After ``max_attempts`` it is a dead letter, with its error.
 
     Constructing it runs no SQL. Get one from `Database.outbox`.
@@ -41,12 +42,11 @@ class Outbox:
         queue: Where the payloads wait, ``_outbox:<name>``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the order that existing callers rely on
         self,
         db: Pool,
         name: str,
         delivery: Callable[[Any], Any],
-        *,
         max_attempts: int = MAX_ATTEMPTS,
         base_backoff_s: Seconds = BASE_BACKOFF_S,
         visibility_timeout_s: Seconds = VISIBILITY_TIMEOUT_S,
@@ -114,5 +114,6 @@ class Outbox:
         return Call(self.delivery, [payload], {}, self._policy, self._is_async)
 
     def _backoff_s(self, attempt: int) -> float:
-        full = min(self.base_backoff_s * 2 ** min(attempt - 1, 60), MAX_BACKOFF_S)
-        return full * random.uniform(0.5, 1)
+        # Never less than what was asked for, whatever the bound.
+        longest = max(MAX_BACKOFF_S, self.base_backoff_s)
+        return min(self.base_backoff_s * 2 ** min(attempt - 1, 60), longest) * random.uniform(1, 1 + _SPREAD)

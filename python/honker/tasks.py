@@ -90,14 +90,14 @@ class TaskRegistry:
         self._mutex = threading.Lock()
 
     def register(self, spec: TaskSpec) -> None:
-        """Make a task known.
+        """Make a task known. One that a module registers again when it is reloaded replaces the one before.
 
         Raises:
             TaskConflictError: Another function is registered under its name.
         """
         with self._mutex:
             known = self._by_name.get(spec.name)
-            if known is not None and known.fn is not spec.fn:
+            if known is not None and not _is_same(known.fn, spec.fn):
                 raise TaskConflictError(
                     f"duplicate task name {spec.name!r}: {known.fn!r} is registered under it already; pass name="
                 )
@@ -125,6 +125,19 @@ class TaskRegistry:
     def specs(self) -> list[TaskSpec]:
         """All tasks."""
         return list(self._by_name.values())
+
+
+def _is_same(known: Callable[..., Any], fn: Callable[..., Any]) -> bool:
+    """Whether two functions are one, or one and the same of a module that was reloaded."""
+    if known is fn:
+        return True
+    if not (inspect.isfunction(known) and inspect.isfunction(fn)):
+        return False
+    # A reload runs the module's code in the same globals. Of lambdas and local functions there may be several; and what
+    # decorates functions of several modules has globals of its own.
+    is_of_module = "<" not in fn.__qualname__
+    names = (known.__module__, known.__qualname__), (fn.__module__, fn.__qualname__)
+    return is_of_module and known.__globals__ is fn.__globals__ and names[0] == names[1]
 
 
 _registry: Final = TaskRegistry()

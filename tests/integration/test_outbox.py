@@ -143,12 +143,31 @@ def test_a_delivery_that_fails_is_tried_again_until_its_attempts_are_used_up(db,
     assert error.startswith("no route\nTraceback")
 
 
-def test_the_pause_grows_is_spread_and_has_an_end(db):
-    outbox = db.outbox("mail", print, base_backoff_s=5)
-    for attempt, full in [(1, 5), (2, 10), (5, 80), (11, 3600), (10_000, 3600)]:
-        pauses = {outbox._backoff_s(attempt) for _ in range(50)}
-        assert len(pauses) > 1
-        assert full / 2 <= min(pauses) <= max(pauses) <= full
+@pytest.mark.parametrize(
+    ("base_s", "attempt", "least_s"),
+    [(5, 1, 5), (5, 2, 10), (5, 5, 80), (5, 11, 3600), (5, 10_000, 3600), (7200, 1, 7200), (7200, 3, 7200), (0, 3, 0)],
+)
+def test_the_pause_is_never_shorter_than_promised_grows_is_spread_and_has_an_end(db, base_s, attempt, least_s):
+    outbox = db.outbox("mail", print, base_backoff_s=base_s)
+    pauses = {outbox._backoff_s(attempt) for _ in range(50)}
+    assert least_s <= min(pauses) <= max(pauses) <= 1.1 * least_s
+    assert len(pauses) > 1 or base_s == 0
+
+
+def test_an_outbox_takes_its_options_by_position_too(db):
+    outbox = honker.Outbox(db, "mail", print, 7, 3, 9)
+    assert (outbox.max_attempts, outbox.base_backoff_s, outbox.queue.visibility_timeout_s) == (7, 3, 9)
+
+
+def test_a_failed_delivery_waits_for_the_pause(db, path):
+    def deliver(_):
+        raise ValueError("no route")
+
+    outbox = db.outbox("mail", deliver, base_backoff_s=100)
+    outbox.enqueue("x")
+    sql = "SELECT run_at - unixepoch() FROM _honker_live WHERE last_error IS NOT NULL"
+    asyncio.run(working(outbox, lambda: ask(path, sql)))
+    assert 90 <= ask(path, sql)[0][0] <= 111
 
 
 def test_a_delivery_may_choose_its_pause(db, path):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import importlib
 import json
 import threading
 from datetime import timedelta
@@ -215,6 +216,29 @@ def test_one_name_is_one_function(queue):
     assert honker.registry().get("t").priority == 1
     with pytest.raises(honker.TaskConflictError, match="duplicate task name"):
         queue.task(name="t")(lambda: None)
+
+
+RELOADED = """
+import honker
+def decorate(name):
+    return lambda fn: honker.registry().register(honker.TaskSpec(name, fn, "q"))
+@decorate("t")
+def task(): return {answer}
+"""
+
+
+def test_a_module_that_is_reloaded_replaces_its_tasks(tmp_path, monkeypatch):
+    file = tmp_path / "reloaded_tasks.py"
+    file.write_text(RELOADED.format(answer=1))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    module = importlib.import_module("reloaded_tasks")
+    assert honker.registry().get("t").fn() == 1
+    file.write_text(RELOADED.format(answer=22))
+    importlib.reload(module)
+    assert honker.registry().get("t").fn() == 22
+    with pytest.raises(honker.TaskConflictError):
+        exec("@decorate('t')\ndef other(): ...", vars(module))
 
 
 def test_an_unknown_name_is_an_error_that_names_the_known():
