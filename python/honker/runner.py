@@ -341,6 +341,7 @@ class Runner:
         if self._running.get((job.id, job.attempts)) is run:
             del self._running[job.id, job.attempts]
             if run.fate is not _Fate.LOST and ending is not _NOTHING:
+                _report(job, ending)
                 self._finished.items.append(_Settlement(job, ending))
         self._signal()
 
@@ -543,6 +544,14 @@ class Runner:
     async def _settle_the_rest(self) -> None:
         while self._finished.items:
             await self._round()
+
+
+def _report(job: Job, ending: Ending) -> None:
+    """Tell the log of a failure; who watches a worker sees it there before it is a dead letter."""
+    if ending["do"] == "retry":
+        logger.warning("%r failed; again in %.3g s: %s", job, ending["delay_s"], ending["error"])
+    elif ending["do"] == "fail":
+        logger.error("%r failed for good: %s", job, ending["error"])
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

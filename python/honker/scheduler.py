@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from honker import payload as payloads
@@ -176,7 +178,13 @@ class Scheduler:
         )
         return bool(changed)
 
-    async def run(self, stop_event: asyncio.Event | None = None, *, standby: bool = False) -> None:
+    async def run(
+        self,
+        stop_event: asyncio.Event | None = None,
+        *,
+        standby: bool = False,
+        on_leading: Callable[[], None] | None = None,
+    ) -> None:
         """Lead and fire schedules until ``stop_event`` is set.
 
         Goes on while every schedule is paused, and notices within a moment what other processes add or change.
@@ -184,24 +192,25 @@ class Scheduler:
         Args:
             stop_event: Ends it; it is only waited for, never set.
             standby: Wait while another process leads, and take over when it is gone.
+            on_leading: Called when it begins to lead.
 
         Raises:
             LockHeld: Another process leads, and ``standby`` is off.
             LeadershipLost: Another process took over, because this one was too slow to renew its lock.
             DatabaseError: There is no schedule at all.
         """
-        await asyncio.to_thread(register_schedules, self.db)
-        if not self._registered and not self.list():
-            raise DatabaseError("no registered tasks: add a schedule before running the scheduler")
+        # It waits for the event by the time that anybody can see this scheduler lead.
         stop = _Stop(stop_event)
-        lock = Lock(self.db, self.lock_name, self.lock_ttl)
-        updates = self.db.update_events()
         try:
-            if await self._take_over(lock, stop, updates, standby=standby):
-                await self._lead(lock, stop, updates)
+            await asyncio.to_thread(register_schedules, self.db)
+            if not self._registered and not self.list():
+                raise DatabaseError("no registered tasks: add a schedule before running the scheduler")
+            lock = Lock(self.db, self.lock_name, self.lock_ttl)
+            with contextlib.closing(self.db.update_events()) as updates:
+                if await self._take_over(lock, stop, updates, standby=standby):
+                    await self._lead(lock, stop, updates, on_leading)
         finally:
             stop.close()
-            updates.close()
 
     async def _take_over(self, lock: Lock, stop: _Stop, updates: UpdateEvents, *, standby: bool) -> bool:
         """Become the leader; whether that came before the stop.
@@ -222,9 +231,13 @@ class Scheduler:
             if stop.is_set:
                 return False
 
-    async def _lead(self, lock: Lock, stop: _Stop, updates: UpdateEvents) -> None:
+    async def _lead(
+        self, lock: Lock, stop: _Stop, updates: UpdateEvents, on_leading: Callable[[], None] | None
+    ) -> None:
         renew_at = time.monotonic() + self.heartbeat_interval
         try:
+            if on_leading is not None:
+                on_leading()
             while not stop.is_set:
                 if time.monotonic() >= renew_at:
                     if not await lock.arenew():

@@ -116,7 +116,7 @@ def test_one_that_found_the_database_locked_goes_on(db, monkeypatch):
     """Such as for a long migration; a service manager would restart it for nothing."""
     runs, said = [], []
 
-    async def run(self, stop, *, standby):
+    async def run(self, stop, *, standby, on_leading):
         runs.append(standby)
         if len(runs) == 1:
             raise honker.DatabaseBusyError("database is locked")

@@ -384,6 +384,21 @@ def test_a_stop_event_that_is_set_for_a_moment_stops_the_scheduler(hourly):
     asyncio.run(main())
 
 
+def test_a_scheduler_says_when_it_begins_to_lead(db, hourly, path):
+    leaders = []
+
+    async def main():
+        async with leading(hourly, on_leading=lambda: leaders.append(lock_row(path))):
+            with pytest.raises(LockHeld):
+                await Scheduler(db).run(on_leading=lambda: leaders.append("another"))
+        with pytest.raises(ZeroDivisionError):
+            await hourly.run(on_leading=lambda: 1 / 0)
+
+    asyncio.run(main())
+    assert [leader is not None for leader in leaders] == [True]
+    assert lock_row(path) is None
+
+
 def test_a_second_scheduler_is_refused_while_another_leads(db, hourly, path):
     async def main():
         async with leading(hourly):

@@ -145,7 +145,7 @@ def test_a_worker_registers_the_schedules_of_its_queues(db):
 # ------------------------------------------------------------------------------------------------------------- failures
 
 
-def test_a_handler_that_fails_is_tried_again_and_then_dead(db, queue, path):
+def test_a_handler_that_fails_is_tried_again_and_then_dead(db, queue, path, caplog):
     attempts = []
 
     @queue.task(name="t", retries=3, retry_delay_s=0.001)
@@ -159,6 +159,10 @@ def test_a_handler_that_fails_is_tried_again_and_then_dead(db, queue, path):
     assert attempts[1][1].startswith("broken\nTraceback")
     ((count, error),) = dead(path)
     assert (count, error.splitlines()[0]) == (3, "broken")
+    logged = [(record.levelname, record.message.splitlines()[0]) for record in caplog.records]
+    assert [level for level, _ in logged] == ["WARNING", "WARNING", "ERROR"]
+    assert "attempt 2" in logged[1][1]
+    assert logged[2][1].endswith("failed for good: broken")
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,16 @@ async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bo
         LockHeld: Another scheduler leads, and it does not stand by.
         DatabaseError: There is no schedule at all.
     """
-    scheduler = _Announcing(db, say)
+    scheduler = Scheduler(db)
+
+    def announce() -> None:
+        count = len(scheduler.list())
+        say("leading", f"leading; {count} schedule{'' if count == 1 else 's'}", schedules=count)
+
     is_standing_by = False
     while not stop.is_set():
         try:
-            await scheduler.run(stop, standby=is_standing_by)
+            await scheduler.run(stop, standby=is_standing_by, on_leading=announce)
             return
         except LockHeld:
             if not stands_by:
@@ -74,19 +79,6 @@ async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bo
         except (LeadershipLost, DatabaseBusyError) as error:
             say("standing by", f"{error}; standing by", error=str(error))
         is_standing_by = True
-
-
-class _Announcing(Scheduler):
-    """A scheduler that says when it begins to lead."""
-
-    def __init__(self, db: Database, say: Say) -> None:
-        super().__init__(db)
-        self._say = say
-
-    async def _lead(self, *args: Any, **options: Any) -> None:
-        count = len(self.list())
-        self._say("leading", f"leading; {count} schedule{'' if count == 1 else 's'}", schedules=count)
-        await super()._lead(*args, **options)
 
 
 def speaker(command: str, output: Output) -> Say:
