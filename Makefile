@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More arguments for pytest, e.g. `make python-test ARGS="-k claim -x"`.
 ARGS ?=
+# The seconds that `make torture` gives its tests; what is around them takes another minute or two.
+TORTURE_S ?= 780
 # The folder that `make demo` hashes; without one it finds one that every machine has.
 DIR ?=
 
@@ -21,7 +23,7 @@ export HONKER_EXTENSION_PATH ?= $(abspath $(CARGO_TARGET_DIR))/release/libhonker
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint format rust-test python-test demo bench wheel clean
+.PHONY: help setup build test lint format rust-test python-test torture demo bench wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +66,9 @@ rust-test: ## Test the pure Rust modules
 # Cargo knows whether there is something to build, so it is always asked.
 python-test: setup build ## Test everything else, through the built extension
 	$(BIN)/python -m pytest $(ARGS)
+
+torture: setup build ## Kill, starve and cut the power for a quarter of an hour; the figures go to docs/torture.json
+	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)
 
 demo: setup build ## Hash the files of DIR with two workers, one of which is killed
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")

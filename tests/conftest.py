@@ -3,6 +3,11 @@
 import pytest
 
 from .sql import loading
+from .support.torture import Plugin
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Plugin(), "torture")
 
 
 @pytest.fixture
