@@ -26,22 +26,22 @@ SQLITE = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
 _auto_extension_lock = threading.Lock()
 
 
-def connect(path, **options):
+def connect(path, *, library=LIBRARY, **options):
     """A connection in autocommit mode with the extension loaded; nothing else has happened to the file."""
-    if not LIBRARY.exists():
-        raise FileNotFoundError(f"{LIBRARY} is missing; run `make build` first")
+    if not library.exists():
+        raise FileNotFoundError(f"{library} is missing; run `make build` first")
     options.setdefault("isolation_level", None)
     if not hasattr(sqlite3.Connection, "enable_load_extension"):
-        return _connect_with_auto_extension(path, options)
+        return _connect_with_auto_extension(path, library, options)
     conn = sqlite3.connect(path, **options)
     conn.enable_load_extension(True)
-    conn.load_extension(str(LIBRARY))
+    conn.load_extension(str(library))
     conn.enable_load_extension(False)
     return conn
 
 
-def _connect_with_auto_extension(path, options):
-    entry_point = ctypes.CDLL(str(LIBRARY))[ENTRY_POINT]
+def _connect_with_auto_extension(path, library, options):
+    entry_point = ctypes.CDLL(str(library))[ENTRY_POINT]
     with _auto_extension_lock:
         SQLITE.sqlite3_auto_extension(entry_point)
         try:

@@ -408,6 +408,15 @@ def test_next_claim_at_of_a_lease_that_ends_in_this_second_is_the_next_one(conn)
     assert next_claim_at(conn) == second + 1
 
 
+def test_next_claim_at_is_that_of_the_lease_that_lapses_first_not_of_the_one_that_ends_first(conn):
+    """A lease that ends at a whole second holds through all of it: one that ends within that second lapses before."""
+    second = int(time.time()) + 60
+    lease_ending(conn, second)
+    lease_ending(conn, second + 0.5)
+    lease_ending(conn, second + 0.75)
+    assert next_claim_at(conn) == second + 0.501
+
+
 def test_next_claim_at_of_a_lapsed_lease_is_now(conn):
     lease_ending(conn, 1000)
     assert is_now(next_claim_at(conn))

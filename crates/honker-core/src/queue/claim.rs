@@ -80,8 +80,8 @@ pub fn prospect(conn: &Connection, queue: &str) -> Result<Option<Prospect>> {
         return Ok(None);
     }
     let now = Instant::now();
+    let has_lapsed = outlook.has_lapsed(conn, queue, now)?;
     let walk = walk_levels(conn, queue, outlook.highest, now)?;
-    let has_lapsed = outlook.first_lapse.is_some_and(|at| at <= now);
     Ok((has_lapsed || walk.due.is_some()).then_some(Prospect { due: walk.due, has_lapsed }))
 }
 
@@ -96,11 +96,12 @@ pub fn next_claim_at(conn: &Connection, queue: &str) -> Result<Option<Instant>> 
         return Ok(None);
     }
     let now = Instant::now();
-    if outlook.first_lapse.is_some_and(|at| at <= now) {
+    let first_lapse = outlook.first_lapse(conn, queue)?;
+    if first_lapse.is_some_and(|at| at <= now) {
         return Ok(Some(now));
     }
     let walk = walk_levels(conn, queue, outlook.highest, now)?;
-    Ok([outlook.first_lapse, walk.first_due].into_iter().flatten().min().map(|at| at.max(now)))
+    Ok([first_lapse, walk.first_due].into_iter().flatten().min().map(|at| at.max(now)))
 }
 
 /// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
@@ -132,7 +133,8 @@ pub fn claim(conn: &Connection, claim: &Claim<'_>, prospect: Prospect) -> Result
 /// What a claim would meet first.
 struct Outlook {
     is_paused: bool,
-    first_lapse: Option<Instant>,
+    /// Where the first lease ends, as it is stored.
+    first_end: Option<Instant>,
     highest: Option<Level>,
 }
 
@@ -146,11 +148,34 @@ impl Outlook {
             };
             Ok(Self {
                 is_paused: row.get_ref(0)? != ValueRef::Null,
-                first_lapse: Instant::from_stored(row.get_ref(1)?).map(Instant::after_lease),
+                first_end: Instant::from_stored(row.get_ref(1)?),
                 highest,
             })
         });
         Ok(outlook?)
+    }
+
+    /// When the first lease lapses.
+    ///
+    /// Leases do not lapse in the order of their ends: one that is stored as a whole second holds through all of it,
+    /// and one that ends at a fraction of that second lapses before. That one's is then the very next end.
+    fn first_lapse(&self, conn: &Connection, queue: &str) -> Result<Option<Instant>> {
+        let Some(first_end) = self.first_end else { return Ok(None) };
+        let mut statement = conn.prepare_cached(include_str!("claim_next_end.sql"))?;
+        let next_end = statement
+            .query_row(params![queue, first_end], |row| Ok(Instant::from_stored(row.get_ref(0)?)))
+            .optional()?
+            .flatten();
+        Ok([Some(first_end), next_end].into_iter().flatten().map(Instant::after_lease).min())
+    }
+
+    /// Whether any lease has lapsed. Looks at a second end only within the last second of the first.
+    fn has_lapsed(&self, conn: &Connection, queue: &str, now: Instant) -> Result<bool> {
+        match self.first_end {
+            Some(end) if end.after_lease() <= now => Ok(true),
+            Some(end) if end <= now => Ok(self.first_lapse(conn, queue)?.is_some_and(|at| at <= now)),
+            _ => Ok(false),
+        }
     }
 }
 

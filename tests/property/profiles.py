@@ -1,0 +1,20 @@
+"""How long a model is explored: a number of examples in CI, for as long as asked under ``make torture``."""
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+_ANY = {
+    "deadline": None,
+    "print_blob": True,
+    "suppress_health_check": [HealthCheck.too_slow],  # a busy machine is no defect
+}
+
+
+def explore(machine, torture, *, examples):
+    """Runs a state machine: a few sequences of steps, or long ones until the time of the long form is over."""
+    if not torture.is_long:
+        run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=40, **_ANY))
+        return
+    for _ in torture.rounds(at_least=1):
+        run_state_machine_as_test(machine, settings=settings(max_examples=50, stateful_step_count=100, **_ANY))
+        torture.count("sequences of up to 100 steps", 50)

@@ -1,0 +1,296 @@
+"""Whatever happens to queues in whatever order, the engine and the model know the same jobs in the same states.
+
+Hypothesis draws enqueueing, claiming, settling (by holders, by workers taken for dead, by others of the same name),
+rounds of a worker, cancelling, sweeping, pausing, transactions that are committed, rolled back or cut off, processes that
+are killed, reopening, time that passes to the millisecond of a boundary, and clocks that are set by an hour either way.
+After each step everything in the database is compared with the model. A driver says how the engine is called.
+"""
+
+import sqlite3
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+
+from ..sql.database import rows
+from .fake_clock import FakeClock
+from .queue_model import Queues
+from .victims import die_in_transaction
+
+HOUR_MS = 3_600_000
+QUEUES, WORKERS = ["a", "b"], ["w1", "w2"]
+# Shorter and longer than a second, whole and not, around an hour.
+SPANS_MS = [1, 400, 999, 1000, 1500, 30_000, 60_000, HOUR_MS - 1, HOUR_MS, 5_400_500]
+
+# What is drawn more often than the rest keeps jobs alive and claimed, so that there is something to get wrong.
+queues = st.sampled_from(["a", "a", "a", "b"])
+workers = st.sampled_from(WORKERS)
+spans = st.sampled_from(SPANS_MS)
+delays = st.sampled_from([0, 0, 0, 0, 0, 0, *SPANS_MS])
+expiries = st.sampled_from([None, None, None, None, None, None, 0, 1, 30_000, HOUR_MS, 5_400_500])
+priorities = st.sampled_from([0, 0, 1, -1, 7])
+budgets = st.sampled_from([1, 2, 3, 3, 9])
+endings = st.sampled_from(["ack", "retry", "retry", "fail", "release"])
+job_options = st.fixed_dictionaries(
+    {"queue": queues, "delay": delays, "priority": priorities, "max_attempts": budgets, "expires": expiries}
+)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    claims = Bundle("claims")  # (job, worker, attempt): those in force, and those that long are not any more
+
+    Driver = None
+
+    def __init__(self):
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        path = Path(self.directory.name) / "app.db"
+        self.clock = FakeClock()
+        self.driver = self.Driver(path, self.clock)
+        self.onlooker = sqlite3.connect(path, isolation_level=None, timeout=0)
+        self.model = Queues()
+        self.committed = None  # while a transaction is open: what everybody else sees
+
+    def teardown(self):
+        self.driver.close()
+        self.onlooker.close()
+        self.directory.cleanup()
+
+    @property
+    def now(self):
+        return self.clock.now_ms
+
+    @property
+    def is_in_transaction(self):
+        return self.committed is not None
+
+    # ---------------------------------------------------------------------------------------------------- operations
+
+    @initialize(some=st.lists(job_options, min_size=1, max_size=6))
+    def some_are_there(self, some):
+        self.enqueue(some)
+
+    @rule(some=st.lists(job_options, min_size=1, max_size=4))
+    def enqueue(self, some):
+        for options in some:
+            assert self.driver.enqueue(**options) == self.model.enqueue(self.now, **options)
+
+    @rule(target=claims, queue=queues, worker=workers, n=st.integers(0, 4), span=spans)
+    def claim(self, queue, worker, n, span):
+        ids = self.model.claim(self.now, queue, worker, n, span)
+        return self.remember(worker, ids, self.driver.claim(queue, worker, n, span))
+
+    def remember(self, worker, ids, claimed):
+        """The claims that the model expects and the engine gave."""
+        assert claimed == [(job_id, self.model.live[job_id].attempts) for job_id in ids]
+        return multiple(*((job_id, worker, attempt) for job_id, attempt in claimed))
+
+    @rule(claim=claims, is_fenced=st.booleans(), how=endings, delay=delays)
+    def settle(self, claim, is_fenced, how, delay):
+        delay = delay if how == "retry" else 0  # a release with a delay is for the rounds of a worker
+        claim = self.name(claim, is_fenced)
+        expected = self.model.settle(self.now, claim, how, delay=delay, error="broken")
+        assert self.driver.settle(claim, how, delay, "broken") == expected
+
+    @rule(target=claims, claim=claims, how=endings | st.just("heartbeat"))
+    def oversleep(self, claim, how):
+        """The lease lapses, the next claim of a worker of that name gets the job, and then the first one wakes up."""
+        job = self.model.held(self.now, claim)
+        if job is None:
+            return multiple()
+        self.clock.move_to(job.lapses_at)
+        successors = self.claim(job.queue, claim[1], 4, 30_000)
+        if how == "heartbeat":
+            self.heartbeat([claim], span=60_000, is_fenced=True)
+        else:
+            self.settle(claim, is_fenced=True, how=how, delay=0)
+        return successors
+
+    @rule(some=st.lists(claims, min_size=1, max_size=4), is_fenced=st.booleans())
+    def ack_several(self, some, is_fenced):
+        some = [self.name(claim, is_fenced) for claim in some if claim[1] == some[0][1]]
+        expected = sum(self.model.settle(self.now, claim, "ack") for claim in some)
+        assert self.driver.ack_several(some) == expected
+
+    @rule(some=st.lists(claims, min_size=1, max_size=4), span=spans, is_fenced=st.booleans())
+    def heartbeat(self, some, span, is_fenced):
+        if len(some) == 1:
+            claim = self.name(some[0], is_fenced)
+            assert self.driver.heartbeat(claim, span) == self.model.heartbeat(self.now, claim, span)
+            return
+        some = [claim for claim in some if claim[1] == some[0][1]]
+        lost = [claim[0] for claim in some if not self.model.heartbeat(self.now, claim, span)]
+        assert self.driver.heartbeat_several(some, span) == lost
+
+    @rule(
+        target=claims,
+        queue=queues,
+        worker=workers,
+        n=st.integers(0, 3),
+        span=spans,
+        some=st.lists(st.tuples(claims, endings, delays), max_size=4),
+    )
+    def work_a_round(self, queue, worker, n, span, some):
+        some = [(claim, how, delay) for claim, how, delay in some if claim[1] == worker]
+        outcomes = [
+            self.model.settle(self.now, claim, how, delay=delay, error="broken") for claim, how, delay in some
+        ]
+        ids = self.model.claim(self.now, queue, worker, n, span)
+        settled, claimed = self.driver.work(queue, worker, n, span, some)
+        assert settled == outcomes
+        return self.remember(worker, ids, claimed)
+
+    @rule(what=st.sampled_from(["cancel", "sweep", "pause", "resume", "resume"]), queue=queues, which=st.integers(0, 9))
+    def operate(self, what, queue, which):
+        """What those do who neither enqueue nor work."""
+        if what == "cancel":
+            job_id, of = which + 1, [None, "a", "b"][which % 3]
+            assert self.driver.cancel(job_id, of) == self.model.cancel(job_id, of)
+        elif what == "sweep":
+            assert self.driver.sweep(queue) == self.model.sweep(self.now, queue)
+        else:
+            is_paused = what == "pause"
+            assert self.driver.pause(queue, is_paused=is_paused) == self.model.pause(queue, is_paused=is_paused)
+
+    # --------------------------------------------------------------------------- connections, transactions and crashes
+
+    @precondition(lambda self: not self.is_in_transaction)
+    @rule(handle=st.integers(0, 3), is_new=st.booleans())
+    def go_on_elsewhere(self, handle, is_new):
+        """From here on another connection does everything, one that was open or one that is opened for it."""
+        self.driver.use(handle)
+        if is_new:
+            self.driver.reopen()
+
+    @precondition(lambda self: not self.is_in_transaction)
+    @rule()
+    def begin(self):
+        self.driver.begin()
+        self.committed = self.model.copy()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            self.onlooker.execute("BEGIN IMMEDIATE")
+
+    @precondition(lambda self: self.is_in_transaction)
+    @rule(how=st.sampled_from(["commit", "commit", "rollback", "abandon"]))
+    def end_the_transaction(self, how):
+        """With `abandon` nobody ends it: the connection goes away in the middle of it."""
+        getattr(self.driver, how)()
+        if how != "commit":
+            self.model = self.committed
+        self.committed = None
+
+    @precondition(lambda self: not self.is_in_transaction)
+    @rule(target=claims, queue=queues, has_committed=st.booleans())
+    def a_process_is_killed(self, queue, has_committed):
+        """It has enqueued and claimed in one transaction, committed or not; nobody will settle what it holds."""
+        options = {"queue": queue, "delay": 0, "priority": 0, "max_attempts": 2, "expires": None}
+        steps = [
+            ("honker_enqueue", queue, "{}", None, None, 0, 2, None),
+            ("honker_claim_batch", queue, "w1", 2, 30),
+        ]
+        die_in_transaction(self.driver.path, self.now, steps, has_committed=has_committed)
+        if not has_committed:
+            return multiple()
+        self.model.enqueue(self.now, **options)
+        ids = self.model.claim(self.now, queue, "w1", 2, 30_000)
+        return multiple(*((job_id, "w1", self.model.live[job_id].attempts) for job_id in ids))
+
+    # ------------------------------------------------------------------------------------------------------------ time
+
+    @rule(ms=spans | st.sampled_from([-HOUR_MS, HOUR_MS]))
+    def time_passes(self, ms):
+        """Or the clock is set, by an hour either way."""
+        self.clock.move(ms)
+
+    @rule(which=st.integers(0, 20), before=st.sampled_from([0, 0, 1]))
+    def a_boundary_is_reached(self, which, before):
+        """Of a delay, a lease or an expiry, or the last millisecond before it."""
+        jobs = [job for _, job in sorted(self.model.live.items())]
+        instants = [at for job in jobs for at in (job.run_at, job.expires_at, job.worker and job.lapses_at) if at]
+        if instants:
+            self.clock.move_to(instants[which % len(instants)] - before)
+
+    @rule(target=claims, queue=queues)
+    def wait_for_the_next_claim(self, queue):
+        """A millisecond before the instant that is announced there is nothing to do, and then there is."""
+        at = self.driver.next_claim_at(queue)
+        if at is None or at <= self.now:
+            return multiple()
+        before = self.model.copy()
+        self.clock.move_to(at - 1)
+        assert self.driver.claim(queue, "w1", 1, 30_000) == []
+        assert self.model.claim(self.now, queue, "w1", 1, 30_000) == []
+        assert self.model == before
+        self.clock.move_to(at)
+        return self.claim(queue, "w1", 1, 30_000)
+
+    # ---------------------------------------------------------------------------------------------------- invariants
+
+    @invariant()
+    def every_job_is_as_the_model_says(self):
+        for queues, execute in ((self.model, self.driver.rows), (self.committed or self.model, self.look)):
+            assert execute(LIVE) == [
+                (job_id, job.queue, job.worker, job.attempts, job.run_at, job.lease_end, job.error)
+                for job_id, job in sorted(queues.live.items())
+            ]
+            assert dict(execute(DEAD)) == queues.dead
+
+    @invariant()
+    def every_job_is_in_one_place(self):
+        places = [self.model.live.keys(), self.model.dead.keys(), self.model.acked, self.model.cancelled]
+        assert sum(map(len, places)) == len(set().union(*places)) == self.model.enqueued
+
+    @invariant()
+    def attempts_never_exceed_the_budget(self):
+        assert self.driver.rows(OVERDRAWN) == []
+
+    @invariant()
+    def next_claim_at_knows_when_there_is_work(self):
+        for queue in QUEUES:
+            assert self.driver.next_claim_at(queue) == self.model.next_claim_at(self.now, queue)
+
+    @invariant()
+    def those_who_wait_for_a_job_are_told_what_became_of_it(self):
+        if self.model.enqueued:
+            job_id = self.model.enqueued
+            states, error = self.model.outcome(job_id)
+            state, seen = self.driver.outcome(job_id)
+            assert (state in states, seen) == (True, error)
+
+    # -------------------------------------------------------------------------------------------------------- reading
+
+    def look(self, sql):
+        return rows(self.onlooker, sql)
+
+    @staticmethod
+    def name(claim, is_fenced):
+        """A claim as its holder names it when settling: with the attempt, or by the worker's name alone."""
+        job_id, worker, attempt = claim
+        return job_id, worker, attempt if is_fenced else None
+
+
+def ms(column):
+    return f"CAST(round({column} * 1000) AS INTEGER)"
+
+
+LIVE = (
+    f"SELECT id, queue, iif(state = 'processing', worker_id, NULL), attempts, {ms('run_at')}, {ms('claim_expires_at')}, "
+    "last_error FROM _honker_live ORDER BY id"
+)
+DEAD = "SELECT id, last_error FROM _honker_dead"
+OVERDRAWN = (
+    "SELECT id FROM _honker_live WHERE attempts > max_attempts "
+    "UNION ALL SELECT id FROM _honker_dead WHERE attempts > max_attempts"
+)
+
+
+def seconds(span):
+    """Milliseconds as callers give them: seconds, whole ones as an integer."""
+    return span // 1000 if span % 1000 == 0 else span / 1000
+
+
+def milliseconds(instant):
+    """Seconds as the engine gives them; 0 and None are none."""
+    return round(instant * 1000) if instant else None

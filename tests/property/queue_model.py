@@ -1,0 +1,196 @@
+"""What a queue promises, in memory and without SQL: the oracle of the state machines in this folder.
+
+Instants and spans are whole milliseconds, as in the engine, so that its boundaries are this model's to the millisecond.
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+SECOND_MS = 1000
+
+EXPIRED, EXHAUSTED = "expired", "max attempts exceeded"
+
+
+def second_of(now):
+    """The second that has begun: "now" as a row without a delay stores it."""
+    return now - now % SECOND_MS
+
+
+def end_of_lease(now, span):
+    """The last instant of a lease, as a row stores it: in whole seconds if it was asked for in whole seconds."""
+    return second_of(now) + span if span % SECOND_MS == 0 else now + span
+
+
+def after_lease(end):
+    """The first instant at which a lease has lapsed: one that is stored as a whole second holds through all of it."""
+    return end + SECOND_MS if end % SECOND_MS == 0 else end + 1
+
+
+@dataclass
+class Job:
+    """A job that waits or is leased."""
+
+    queue: str
+    priority: int
+    run_at: int
+    max_attempts: int
+    expires_at: int | None
+    attempts: int = 0
+    worker: str | None = None
+    lease_end: int | None = None
+    error: str | None = None
+
+    @property
+    def lapses_at(self):
+        return after_lease(self.lease_end)
+
+    def is_leased(self, now):
+        return self.worker is not None and now < self.lapses_at
+
+    def has_lapsed(self, now):
+        return self.worker is not None and now >= self.lapses_at
+
+    def cause_of_death(self, now):
+        """Why it must not be claimed, if so."""
+        if self.expires_at is not None and self.expires_at <= now:
+            return EXPIRED
+        return EXHAUSTED if self.attempts >= self.max_attempts else None
+
+    def wait(self):
+        """Is nobody's any more."""
+        self.worker = self.lease_end = None
+
+
+@dataclass
+class Queues:
+    """The jobs of all queues: each is live, dead, acked or cancelled."""
+
+    live: dict = field(default_factory=dict)
+    dead: dict = field(default_factory=dict)
+    acked: set = field(default_factory=set)
+    cancelled: set = field(default_factory=set)
+    paused: set = field(default_factory=set)
+    enqueued: int = 0
+
+    def copy(self):
+        return copy.deepcopy(self)
+
+    def of(self, queue):
+        """The jobs of a queue in claim order."""
+        jobs = [(job_id, job) for job_id, job in self.live.items() if job.queue == queue]
+        return sorted(jobs, key=lambda entry: (-entry[1].priority, entry[1].run_at, entry[0]))
+
+    def bury(self, job_id, error):
+        del self.live[job_id]
+        self.dead[job_id] = error
+
+    def enqueue(self, now, queue, *, delay, priority, max_attempts, expires):
+        """The new job's id."""
+        self.enqueued += 1
+        self.live[self.enqueued] = Job(
+            queue=queue,
+            priority=priority,
+            run_at=now + delay if delay else second_of(now),
+            max_attempts=max_attempts,
+            expires_at=None if expires is None else now + expires,
+        )
+        return self.enqueued
+
+    def claim(self, now, queue, worker, n, span):
+        """The ids that a claim leases, in order."""
+        if n == 0 or queue in self.paused:
+            return []
+        for job_id, job in self.of(queue):
+            if job.has_lapsed(now):
+                job.wait()
+                if job.cause_of_death(now):
+                    self.bury(job_id, job.cause_of_death(now))
+        taken = []
+        for job_id, job in self.of(queue):
+            if len(taken) == n:
+                break
+            if job.worker is not None or job.run_at > now:
+                continue
+            if job.cause_of_death(now):
+                self.bury(job_id, job.cause_of_death(now))
+                continue
+            job.attempts, job.worker, job.lease_end = job.attempts + 1, worker, end_of_lease(now, span)
+            taken.append(job_id)
+        return taken
+
+    def held(self, now, claim):
+        """The job of a claim (job, worker, attempt or None), if it is in force."""
+        job_id, worker, attempt = claim
+        job = self.live.get(job_id)
+        if job is None or not job.is_leased(now) or job.worker != worker:
+            return None
+        return job if attempt in {None, job.attempts} else None
+
+    def settle(self, now, claim, how, *, delay=None, error=None):
+        """Ends a claim; whether it was in force."""
+        job = self.held(now, claim)
+        if job is None:
+            return False
+        if how == "ack":
+            del self.live[claim[0]]
+            self.acked.add(claim[0])
+        elif how == "fail" or (how == "retry" and job.attempts >= job.max_attempts):
+            self.bury(claim[0], error)
+        elif how == "retry":
+            job.wait()
+            job.run_at, job.error = now + delay if delay else second_of(now), error
+        else:
+            job.wait()
+            job.attempts -= 1
+            job.run_at = now + delay if delay else job.run_at
+        return True
+
+    def heartbeat(self, now, claim, span):
+        """Renews a lease; whether it was in force."""
+        job = self.held(now, claim)
+        if job is not None:
+            job.lease_end = end_of_lease(now, span)
+        return job is not None
+
+    def cancel(self, job_id, queue):
+        """Removes a job, of the queue or of any; whether there was one."""
+        job = self.live.get(job_id)
+        if job is None or queue not in {None, job.queue}:
+            return False
+        del self.live[job_id]
+        self.cancelled.add(job_id)
+        return True
+
+    def sweep(self, now, queue):
+        """Buries what has expired and nobody is at work on; how many."""
+        expired = [
+            job_id
+            for job_id, job in self.of(queue)
+            if job.cause_of_death(now) == EXPIRED and not job.is_leased(now)
+        ]
+        for job_id in expired:
+            self.bury(job_id, EXPIRED)
+        return len(expired)
+
+    def pause(self, queue, *, is_paused):
+        """Pauses or resumes; whether that changed anything."""
+        changes = (queue in self.paused) != is_paused
+        (self.paused.add if is_paused else self.paused.discard)(queue)
+        return changes
+
+    def next_claim_at(self, now, queue):
+        """The earliest instant at which a claim finds something; None for never."""
+        jobs = [job for _, job in self.of(queue)]
+        if queue in self.paused or not jobs:
+            return None
+        return max(now, min(job.run_at if job.worker is None else job.lapses_at for job in jobs))
+
+    def outcome(self, job_id):
+        """What waiters are told: the states that are right, and the error."""
+        if job_id in self.live:
+            job = self.live[job_id]
+            return {"pending" if job.worker is None else "processing"}, job.error
+        if job_id in self.dead:
+            return {"dead"}, self.dead[job_id]
+        # A cancellation is remembered for a day, of a clock that jumps.
+        return {"cancelled", "gone"} if job_id in self.cancelled else {"gone"}, None
