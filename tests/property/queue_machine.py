@@ -24,12 +24,15 @@ QUEUES, WORKERS = ["a", "b"], ["w1", "w2"]
 # Shorter and longer than a second, whole and not, around an hour.
 SPANS_MS = [1, 400, 999, 1000, 1500, 30_000, 60_000, HOUR_MS - 1, HOUR_MS, 5_400_500]
 
+# How a claim is named: with the attempt, by the worker's name alone, or by somebody whose claim it is not.
+WAYS_TO_NAME = ["attempt", "attempt", "worker", "another worker"]
+
 # What is drawn more often than the rest keeps jobs alive and claimed, so that there is something to get wrong.
 queues = st.sampled_from(["a", "a", "a", "b"])
 workers = st.sampled_from(WORKERS)
 spans = st.sampled_from(SPANS_MS)
 delays = st.sampled_from([0, 0, 0, 0, 0, 0, *SPANS_MS])
-expiries = st.sampled_from([None, None, None, None, None, None, 0, 1, 30_000, HOUR_MS, 5_400_500])
+expiries = st.sampled_from([None, None, None, None, 0, 1, 30_000, 30_000, HOUR_MS, 5_400_500])
 priorities = st.sampled_from([0, 0, 1, -1, 7])
 budgets = st.sampled_from([1, 2, 3, 3, 9])
 endings = st.sampled_from(["ack", "retry", "retry", "fail", "release"])
@@ -87,12 +90,13 @@ class QueueMachine(RuleBasedStateMachine):
         assert claimed == [(job_id, self.model.live[job_id].attempts) for job_id in ids]
         return multiple(*((job_id, worker, attempt) for job_id, attempt in claimed))
 
-    @rule(claim=claims, is_fenced=st.booleans(), how=endings, delay=delays)
-    def settle(self, claim, is_fenced, how, delay):
-        delay = delay if how == "retry" else 0  # a release with a delay is for the rounds of a worker
-        claim = self.name(claim, is_fenced)
-        expected = self.model.settle(self.now, claim, how, delay=delay, error="broken")
-        assert self.driver.settle(claim, how, delay, "broken") == expected
+    @rule(claim=claims, by=st.sampled_from(WAYS_TO_NAME), how=endings, delay=delays)
+    def settle(self, claim, by, how, delay):
+        # A release with a delay or an error is for the rounds of a worker.
+        delay, error = delay if how == "retry" else 0, None if how == "release" else "broken"
+        claim = named(claim, by)
+        expected = self.model.settle(self.now, claim, how, delay=delay, error=error)
+        assert self.driver.settle(claim, how, delay, error) == expected
 
     @rule(target=claims, claim=claims, how=endings | st.just("heartbeat"))
     def oversleep(self, claim, how):
@@ -103,21 +107,21 @@ class QueueMachine(RuleBasedStateMachine):
         self.clock.move_to(job.lapses_at)
         successors = self.claim(job.queue, claim[1], 4, 30_000)
         if how == "heartbeat":
-            self.heartbeat([claim], span=60_000, is_fenced=True)
+            self.heartbeat([claim], span=60_000, by="attempt")
         else:
-            self.settle(claim, is_fenced=True, how=how, delay=0)
+            self.settle(claim, by="attempt", how=how, delay=0)
         return successors
 
-    @rule(some=st.lists(claims, min_size=1, max_size=4), is_fenced=st.booleans())
-    def ack_several(self, some, is_fenced):
-        some = [self.name(claim, is_fenced) for claim in some if claim[1] == some[0][1]]
+    @rule(some=st.lists(claims, min_size=1, max_size=4), by=st.sampled_from(WAYS_TO_NAME))
+    def ack_several(self, some, by):
+        some = [named(claim, by) for claim in some if claim[1] == some[0][1]]
         expected = sum(self.model.settle(self.now, claim, "ack") for claim in some)
         assert self.driver.ack_several(some) == expected
 
-    @rule(some=st.lists(claims, min_size=1, max_size=4), span=spans, is_fenced=st.booleans())
-    def heartbeat(self, some, span, is_fenced):
+    @rule(some=st.lists(claims, min_size=1, max_size=4), span=spans, by=st.sampled_from(WAYS_TO_NAME))
+    def heartbeat(self, some, span, by):
         if len(some) == 1:
-            claim = self.name(some[0], is_fenced)
+            claim = named(some[0], by)
             assert self.driver.heartbeat(claim, span) == self.model.heartbeat(self.now, claim, span)
             return
         some = [claim for claim in some if claim[1] == some[0][1]]
@@ -142,17 +146,24 @@ class QueueMachine(RuleBasedStateMachine):
         assert settled == outcomes
         return self.remember(worker, ids, claimed)
 
-    @rule(what=st.sampled_from(["cancel", "sweep", "pause", "resume", "resume"]), queue=queues, which=st.integers(0, 9))
+    @rule(what=st.sampled_from(["cancel", "sweep", "sweep", "pause", "resume", "resume"]), queue=queues, which=st.integers(0, 9))
     def operate(self, what, queue, which):
         """What those do who neither enqueue nor work."""
         if what == "cancel":
             job_id, of = which + 1, [None, "a", "b"][which % 3]
             assert self.driver.cancel(job_id, of) == self.model.cancel(job_id, of)
         elif what == "sweep":
+            self.let_one_expire_at_work(queue, which)
             assert self.driver.sweep(queue) == self.model.sweep(self.now, queue)
         else:
             is_paused = what == "pause"
             assert self.driver.pause(queue, is_paused=is_paused) == self.model.pause(queue, is_paused=is_paused)
+
+    def let_one_expire_at_work(self, queue, which):
+        """Moves the clock, if there is a leased job that will expire."""
+        jobs = [job for _, job in self.model.of(queue) if job.is_leased(self.now) and job.expires_at]
+        if jobs:
+            self.clock.move_to(jobs[which % len(jobs)].expires_at)
 
     # --------------------------------------------------------------------------- connections, transactions and crashes
 
@@ -264,11 +275,13 @@ class QueueMachine(RuleBasedStateMachine):
     def look(self, sql):
         return rows(self.onlooker, sql)
 
-    @staticmethod
-    def name(claim, is_fenced):
-        """A claim as its holder names it when settling: with the attempt, or by the worker's name alone."""
-        job_id, worker, attempt = claim
-        return job_id, worker, attempt if is_fenced else None
+
+def named(claim, by):
+    """A claim as somebody names it when settling."""
+    job_id, worker, attempt = claim
+    if by == "another worker":
+        return job_id, next(other for other in WORKERS if other != worker), attempt
+    return job_id, worker, attempt if by == "attempt" else None
 
 
 def ms(column):

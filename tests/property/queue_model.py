@@ -142,6 +142,7 @@ class Queues:
         else:
             job.wait()
             job.attempts -= 1
+            job.error = job.error if error is None else error
             job.run_at = now + delay if delay else job.run_at
         return True
 

@@ -12,7 +12,10 @@ from .fake_clock import IS_POSSIBLE, built
 from .profiles import explore
 from .queue_machine import QueueMachine, milliseconds, seconds
 
-pytestmark = pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock")
+pytestmark = [
+    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
+    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+]
 
 HANDLES = 2
 
@@ -128,7 +131,8 @@ class ApiQueues:
     def _end(self, claim, how, delay):
         if how != "release":
             return self.settle(claim, how, delay, "broken")
-        given = json.dumps([{"id": claim[0], "attempt": claim[2], "do": "release", "delay_s": seconds(delay)}])
+        release = {"id": claim[0], "attempt": claim[2], "do": "release", "delay_s": seconds(delay), "error": "broken"}
+        given = json.dumps([release])
         done = self._db.call("SELECT honker_work('whichever', ?, 0, 1, ?)", claim[1], given, tx=self._tx)
         return bool(json.loads(done)["settled"][0])
 

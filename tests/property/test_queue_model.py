@@ -5,11 +5,14 @@ import json
 import pytest
 
 from ..sql.database import call, call_json, rows
-from .fake_clock import IS_POSSIBLE
+from .fake_clock import IS_POSSIBLE, FakeClock
 from .profiles import explore
 from .queue_machine import QueueMachine, milliseconds, seconds
 
-pytestmark = pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock")
+pytestmark = [
+    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
+    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+]
 
 HANDLES = 2
 
@@ -117,6 +120,19 @@ class SqlQueues:
 
 class SqlQueueMachine(QueueMachine):
     Driver = SqlQueues
+
+
+def test_a_lapsed_lease_is_claimed_also_behind_one_that_ends_before_and_lapses_after_it(tmp_path):
+    """The first ends at a whole second and holds through all of it, the other ends within that second."""
+    clock = FakeClock()
+    queues = SqlQueues(tmp_path / "app.db", clock)
+    for span in (1000, 1500):
+        queues.enqueue("q", delay=0, priority=0, max_attempts=3, expires=None)
+        queues.claim("q", "w", 1, span)
+    clock.move(1501)
+    assert queues.next_claim_at("q") == clock.now_ms
+    assert queues.claim("q", "w", 2, 1000) == [(2, 2)]
+    queues.close()
 
 
 @pytest.mark.torture(short_s=8, share=4)

@@ -1,0 +1,295 @@
+"""Schedules against a model: what a tick enqueues, whatever was registered, changed, paused, missed or rolled back before.
+
+The model knows from `cron_oracle` when schedules fire, and the misfire policies from their description. The clock may be
+set by an hour either way: a boundary that has fired does not fire again.
+"""
+
+import bisect
+import copy
+import functools
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ..sql.database import call, call_json, rows
+from .cron_oracle import Cron, LocalClock, daily, wildcard
+from .fake_clock import IS_POSSIBLE, FakeClock
+from .profiles import explore
+
+pytestmark = [
+    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
+    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+]
+
+# Two hours before Berlin's clocks went back in 2026; the model knows the month after it.
+START_S = 1_792_882_800
+HORIZON_S = START_S + 40 * 86_400
+CATCH_UP, GRACE_S = 64, 60
+
+CRONS = {
+    cron.text: cron
+    for cron in [
+        wildcard("*/15", 0, 15, 30, 45),
+        wildcard("30", 30),
+        daily(2, 30),
+        Cron("0 9 * * MON-FRI", frozenset([0]), frozenset([9]), frozenset(range(1, 6))),
+    ]
+}
+EVERY_S = {"@every 30s": 30, "@every 7m": 420, "@every5h": 18_000}
+MISFIRES = ["catch_up", "once", "skip"]
+
+names = st.sampled_from(["x", "y", "z"])
+expressions = st.sampled_from([*CRONS, *EVERY_S])
+zones = st.sampled_from([None, "UTC", "Europe/Berlin", "Europe/Berlin"])
+expiries = st.sampled_from([None, None, 45, 3600])
+misfires = st.sampled_from(MISFIRES)
+
+
+@functools.cache
+def fires(expression, zone):
+    """All instants at which a cron schedule fires, until the horizon."""
+    return _clock(zone or "UTC").instants(CRONS[expression])
+
+
+@functools.cache
+def _clock(zone):
+    return LocalClock(zone, START_S - 86_400, HORIZON_S)
+
+
+def is_known(instant):
+    """Whether the model can tell what happens then and in the days after it."""
+    return START_S - 80_000 < instant < HORIZON_S - 10 * 86_400
+
+
+def following(expression, zone, after):
+    """The first boundary strictly after an instant in seconds, which may have a fraction."""
+    if expression in EVERY_S:
+        return int(after) + EVERY_S[expression]
+    known = fires(expression, zone)
+    return known[bisect.bisect_right(known, after)]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    expression: str
+    zone: str | None
+    misfire: str
+    expires_s: int | None
+    next_fire_at: int
+    is_enabled: bool = True
+
+    def after(self, instant):
+        return following(self.expression, self.zone, instant)
+
+    def tick(self, until):
+        """The boundaries that fire, and the one to wait for next."""
+        if self.misfire == "catch_up":
+            return self._each(until)
+        is_late = until > self.next_fire_at + GRACE_S
+        fired = [] if self.misfire == "skip" and is_late else [self.next_fire_at]
+        return fired, self._caught_up(self.after(self.next_fire_at), until)
+
+    def _each(self, until):
+        fired, at = [], self.next_fire_at
+        while at <= until and len(fired) < CATCH_UP:
+            fired.append(at)
+            at = self.after(at)
+        return fired, self._caught_up(at, until)
+
+    def _caught_up(self, at, until):
+        """The boundary itself unless it has passed; then all that have passed are dropped."""
+        return at if at > until else self.after(until)
+
+
+class ScheduleMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = Path(self.directory.name) / "app.db"
+        self.clock = FakeClock(START_S * 1000)
+        self.conns = [self.open(), self.open()]
+        call(self.conn, "honker_bootstrap")
+        self.schedules = {}
+        self.jobs = []  # boundaries, and when their jobs expire, in the order of their ids
+        self.committed = None
+
+    def open(self):
+        conn = self.clock.connect(self.path)
+        conn.execute("PRAGMA journal_mode = WAL").fetchone()
+        conn.execute("PRAGMA synchronous = OFF")
+        return conn
+
+    def teardown(self):
+        for conn in self.conns:
+            conn.close()
+        self.directory.cleanup()
+
+    @property
+    def conn(self):
+        return self.conns[0]
+
+    @property
+    def now(self):
+        return self.clock.time()
+
+    # ---------------------------------------------------------------------------------------------------- operations
+
+    @initialize(given=st.lists(st.tuples(names, expressions, zones, misfires, expiries), min_size=1, max_size=3))
+    def some_are_there(self, given):
+        for name, expression, zone, misfire, expires_s in given:
+            self.register(name, expression, zone, misfire, expires_s)
+
+    @rule(name=names, expression=expressions, zone=zones, misfire=misfires, expires_s=expiries)
+    def register(self, name, expression, zone, misfire, expires_s):
+        options = (name, "q", expression, "{}", 0, expires_s, 3, zone, misfire)
+        assert call(self.conn, "honker_scheduler_register", *options) == 1
+        known = self.schedules.get(name)
+        next_fire_at = following(expression, zone, self.now)
+        if known and (known.expression, known.zone) == (expression, zone):
+            next_fire_at = known.next_fire_at  # what was missed is not forgotten
+        is_enabled = known is None or known.is_enabled
+        self.schedules[name] = Schedule(expression, zone, misfire, expires_s, next_fire_at, is_enabled)
+
+    @rule(
+        name=names,
+        expression=st.none() | expressions,
+        zone=st.sampled_from([None, None, "", "UTC", "Europe/Berlin"]),
+        misfire=st.none() | misfires,
+        expires_s=expiries,
+        touches_expiry=st.booleans(),
+    )
+    def update(self, name, expression, zone, misfire, expires_s, touches_expiry):
+        options = (name, expression, None, None, expires_s, int(touches_expiry), None, 0, zone, misfire)
+        seen = call(self.conn, "honker_scheduler_update", *options)
+        known = self.schedules.get(name)
+        is_change = touches_expiry or (expression, zone, misfire) != (None, None, None)
+        assert seen == (known is not None and is_change)
+        if not seen:
+            return
+        changed = replace(
+            known,
+            expression=expression or known.expression,
+            zone=known.zone if zone is None else zone or None,
+            misfire=misfire or known.misfire,
+            expires_s=expires_s if touches_expiry else known.expires_s,
+        )
+        if expression is not None or zone is not None:
+            changed = replace(changed, next_fire_at=changed.after(self.now))
+        self.schedules[name] = changed
+
+    @rule(name=names, is_enabled=st.sampled_from([True, True, False]))
+    def pause_or_resume(self, name, is_enabled):
+        known = self.schedules.get(name)
+        seen = call(self.conn, f"honker_scheduler_{'resume' if is_enabled else 'pause'}", name)
+        assert seen == (known is not None and known.is_enabled != is_enabled)
+        if known:
+            self.schedules[name] = replace(known, is_enabled=is_enabled)
+
+    @rule(name=names)
+    def unregister(self, name):
+        seen = call(self.conn, "honker_scheduler_unregister", name)
+        assert seen == (self.schedules.pop(name, None) is not None)
+
+    @rule(name=names)
+    def register_again(self, name):
+        """As every start of an application does."""
+        if name in self.schedules:
+            known = self.schedules[name]
+            self.register(name, known.expression, known.zone, known.misfire, known.expires_s)
+
+    @rule(downtime_s=st.sampled_from([0, 0, 60, 3600, 86_400]), is_repeated=st.booleans())
+    def tick(self, downtime_s, is_repeated):
+        """After a while in which nobody ticked."""
+        self.time_passes(downtime_s * 1000)
+        until = self.now
+        expected = []
+        due = [(known.next_fire_at, name) for name, known in self.schedules.items() if known.is_enabled]
+        for at, name in sorted(entry for entry in due if entry[0] <= until):
+            known = self.schedules[name]
+            assert at == known.next_fire_at
+            fired, next_fire_at = known.tick(until)
+            expected += [(name, boundary) for boundary in fired]
+            self.jobs += [(boundary, known.expires_s and boundary + known.expires_s) for boundary in fired]
+            self.schedules[name] = replace(known, next_fire_at=next_fire_at)
+        seen = call_json(self.conn, "honker_scheduler_tick", until)
+        assert [(fire["name"], fire["fire_at"]) for fire in seen] == expected
+        if is_repeated:
+            assert call_json(self.conn, "honker_scheduler_tick", until) == []
+
+    @rule(ms=st.sampled_from([1, 1000, 30_000, 61_000, 900_000, 3_600_000, 3_600_000, -3_600_000, 86_400_000]))
+    def time_passes(self, ms):
+        """Or the clock is set, by an hour either way; not so far that the model does not know the zones any more."""
+        if is_known(self.now + ms / 1000):
+            self.clock.move(ms)
+
+    @rule(name=names, late_s=st.sampled_from([-0.001, 0, 60, 60.001]))
+    def a_boundary_is_reached(self, name, late_s):
+        """To the millisecond, or to the end of the grace of `skip`."""
+        at = self.schedules[name].next_fire_at + late_s if name in self.schedules else None
+        if at is not None and is_known(at):
+            self.clock.move_to(round(at * 1000))
+            self.tick(downtime_s=0, is_repeated=False)
+
+    @precondition(lambda self: self.committed is None)
+    @rule()
+    def begin(self):
+        self.conn.execute("BEGIN IMMEDIATE")
+        self.committed = copy.deepcopy((self.schedules, self.jobs))
+
+    @precondition(lambda self: self.committed is not None)
+    @rule(how=st.sampled_from(["COMMIT", "ROLLBACK", "the leader dies"]))
+    def end_the_transaction(self, how):
+        if how == "the leader dies":
+            self.conn.close()
+            self.conns[0] = self.open()
+        else:
+            self.conn.execute(how)
+        if how != "COMMIT":
+            self.schedules, self.jobs = self.committed
+        self.committed = None
+
+    @precondition(lambda self: self.committed is None)
+    @rule()
+    def another_takes_over(self):
+        self.conns.reverse()
+
+    # ---------------------------------------------------------------------------------------------------- invariants
+
+    @invariant()
+    def every_schedule_is_as_the_model_says(self):
+        assert {entry["name"]: _as_modelled(entry) for entry in call_json(self.conn, "honker_scheduler_list")} == (
+            self.schedules
+        )
+
+    @invariant()
+    def the_soonest_boundary_is_the_first_of_those_that_fire(self):
+        waiting = [known.next_fire_at for known in self.schedules.values() if known.is_enabled]
+        assert call(self.conn, "honker_scheduler_soonest") == min(waiting, default=0)
+
+    @invariant()
+    def there_is_one_job_for_each_boundary_that_fired(self):
+        assert rows(self.conn, "SELECT id, expires_at FROM _honker_live ORDER BY id") == [
+            (number, expires_at) for number, (_, expires_at) in enumerate(self.jobs, 1)
+        ]
+
+
+def _as_modelled(entry):
+    assert entry["last_error"] is None
+    return Schedule(
+        entry["cron_expr"],
+        entry["time_zone"],
+        entry["misfire"],
+        entry["expires_s"],
+        entry["next_fire_at"],
+        entry["enabled"],
+    )
+
+
+@pytest.mark.torture(short_s=5, share=2)
+def test_schedules_do_what_their_model_does(torture, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")  # for schedules without a zone
+    explore(ScheduleMachine, torture, examples=80)

@@ -1,0 +1,220 @@
+"""Streams against a model: what was committed is read, in order and once, and what was rolled back never was.
+
+Publishers and consumers share a file through several handles. A reader that only ever asks for what comes after the last
+event it saw runs along all the time, and must end up with every committed event: no offset may turn up late.
+"""
+
+import copy
+import json
+import sqlite3
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import honker
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ..sql.database import rows
+from .fake_clock import IS_POSSIBLE, FakeClock, built
+from .profiles import explore
+from .victims import die_in_transaction
+
+pytestmark = [
+    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
+    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+]
+
+TOPICS, CONSUMERS = ["t", "u"], ["c", "d"]
+
+topics = st.sampled_from(TOPICS)
+consumers = st.sampled_from(CONSUMERS)
+keys = st.sampled_from([None, "", "k"])
+some_offsets = st.integers(-1, 30)
+
+
+@dataclass
+class Model:
+    """Events as (offset, topic, key, number, second), and the offsets of consumers by name and topic."""
+
+    events: list = field(default_factory=list)
+    last_offset: int = 0
+    saved: dict = field(default_factory=dict)
+
+    def publish(self, topic, key, number, second):
+        self.last_offset += 1
+        self.events.append((self.last_offset, topic, key, number, second))
+        return self.last_offset
+
+    def since(self, topic, offset):
+        return [event for event in self.events if event[1] == topic and event[0] > offset]
+
+    def save(self, consumer, topic, offset):
+        saved = self.saved.get((consumer, topic))
+        if saved is not None and offset <= saved:
+            return False
+        self.saved[consumer, topic] = offset
+        return True
+
+
+def as_modelled(event):
+    return event.offset, event.topic, event.key, event.payload, event.created_at
+
+
+class StreamMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = Path(self.directory.name) / "app.db"
+        self.clock = FakeClock()
+        self.dbs = [honker.open(self.path), honker.open(self.path)]
+        self.onlooker = sqlite3.connect(self.path, isolation_level=None)
+        self.model, self.committed, self.tx = Model(), None, None
+        self.published = 0
+        self.tail = {topic: [] for topic in TOPICS}
+        self.deleted_to = 0
+
+    def teardown(self):
+        self.tx = None
+        for db in self.dbs:
+            db.close()
+        self.onlooker.close()
+        self.directory.cleanup()
+
+    @property
+    def second(self):
+        return self.clock.now_ms // 1000
+
+    def number(self):
+        """A payload that no other event has, rolled back ones included."""
+        self.published += 1
+        return self.published
+
+    # ---------------------------------------------------------------------------------------------------- operations
+
+    @rule(topic=topics, key=keys)
+    def publish(self, topic, key):
+        number = self.number()
+        offset = self.dbs[0].stream(topic).publish(number, key, tx=self.tx)
+        assert offset == self.model.publish(topic, key, number, self.second)
+
+    @rule(topic=topics, some=st.lists(keys, max_size=4))
+    def publish_many(self, topic, some):
+        numbers = [self.number() for _ in some]
+        offsets = self.dbs[0].stream(topic).publish_many(numbers, some, tx=self.tx)
+        expected = [
+            self.model.publish(topic, key, number, self.second) for key, number in zip(some, numbers, strict=True)
+        ]
+        assert offsets == expected
+
+    @rule(topic=topics, offset=some_offsets, limit=st.integers(-1, 5))
+    def read(self, topic, offset, limit):
+        events = self.dbs[0].stream(topic).read_since(offset, limit, tx=self.tx)
+        expected = self.model.since(topic, offset)
+        assert [as_modelled(event) for event in events] == (expected if limit < 0 else expected[:limit])
+
+    @rule(consumer=consumers, topic=topics, offset=some_offsets)
+    def save_offset(self, consumer, topic, offset):
+        expected = self.model.save(consumer, topic, offset)
+        assert self.dbs[0].stream(topic).save_offset(consumer, offset, tx=self.tx) == expected
+
+    @precondition(lambda self: self.tx is None)
+    @rule(consumer=consumers, topic=topics, count=st.integers(1, 5), every=st.integers(0, 2), is_closed=st.booleans())
+    def consume(self, consumer, topic, count, every, is_closed):
+        """Takes what follows the saved offset, and goes away in order or without a word."""
+        waiting = self.model.since(topic, self.model.saved.get((consumer, topic), 0))
+        taken = waiting[:count]
+        subscription = self.dbs[0].stream(topic).subscribe(consumer, save_every_n=every, save_every_s=0)
+        assert [as_modelled(next(subscription)) for _ in taken] == taken
+        done = [event[0] for event in taken[:-1]]  # asking for the next says that one is through with it
+        saved = done[: len(done) // every * every] if every else []
+        if is_closed and every:
+            subscription.close()
+            saved = done
+        if saved:
+            self.model.save(consumer, topic, saved[-1])
+
+    @precondition(lambda self: self.tx is None)
+    @rule(count=st.integers(1, 30))
+    def an_operator_deletes_old_events(self, count):
+        """All of them, perhaps: their offsets must not come back."""
+        self.deleted_to = max([self.deleted_to, *(event[0] for event in self.model.events[:count])])
+        with self.dbs[0].transaction() as tx:
+            tx.execute("DELETE FROM _honker_stream WHERE offset <= ?", [self.deleted_to])
+        self.model.events = [event for event in self.model.events if event[0] > self.deleted_to]
+
+    @precondition(lambda self: self.tx is None)
+    @rule(ago_s=st.integers(-1, 4000))
+    def replay_from_a_point_in_time(self, ago_s):
+        since = self.second - ago_s
+        offset = self.dbs[0].stream("t").offset_at(since)
+        assert [event for event in self.model.events if event[0] > offset] == [
+            event for event in self.model.events if event[4] >= since
+        ]
+
+    @rule(ms=st.sampled_from([1, 999, 1000, 60_000, 3_600_000]))
+    def time_passes(self, ms):
+        self.clock.move(ms)
+
+    # ------------------------------------------------------------------------------------------ transactions, crashes
+
+    @precondition(lambda self: self.tx is None)
+    @rule()
+    def begin(self):
+        self.tx, self.committed = self.dbs[0].transaction().__enter__(), copy.deepcopy(self.model)
+
+    @precondition(lambda self: self.tx is not None)
+    @rule(how=st.sampled_from(["commit", "commit", "rollback", "abandon"]))
+    def end_the_transaction(self, how):
+        if how == "commit":
+            self.tx.__exit__(None, None, None)
+        elif how == "rollback":
+            self.tx.__exit__(ValueError, ValueError("the application gave up"), None)
+        self.tx = None  # nobody knows of it any more, which ends it
+        if how != "commit":
+            self.model = self.committed
+        self.committed = None
+
+    @precondition(lambda self: self.tx is None)
+    @rule(topic=topics, has_committed=st.booleans())
+    def a_publisher_is_killed(self, topic, has_committed):
+        number = self.number()
+        steps = [("honker_stream_publish_many", topic, json.dumps([[None, str(number)], ["k", str(number)]]))]
+        die_in_transaction(self.path, self.clock.now_ms, steps, has_committed=has_committed)
+        if has_committed:
+            self.model.publish(topic, None, number, self.second)
+            self.model.publish(topic, "k", number, self.second)
+
+    @precondition(lambda self: self.tx is None)
+    @rule(is_new=st.booleans())
+    def go_on_elsewhere(self, is_new):
+        self.dbs.reverse()
+        if is_new:
+            self.dbs[0].close()
+            self.dbs[0] = honker.open(self.path)
+
+    # ---------------------------------------------------------------------------------------------------- invariants
+
+    @invariant()
+    def a_reader_that_runs_along_misses_nothing_and_sees_nothing_twice(self):
+        committed = self.committed or self.model
+        for topic, seen in self.tail.items():
+            last = seen[-1][0] if seen else 0
+            seen += [as_modelled(event) for event in self.dbs[1].stream(topic).read_since(last)]
+            assert [event for event in seen if event[0] > self.deleted_to] == committed.since(topic, 0)
+            offsets = [event[0] for event in seen]
+            assert offsets == sorted(set(offsets))
+
+    @invariant()
+    def consumers_are_where_the_model_says(self):
+        for (consumer, topic), offset in self.model.saved.items():
+            assert self.dbs[0].stream(topic).get_offset(consumer, tx=self.tx) == offset
+        saved = rows(self.onlooker, "SELECT name, topic, offset FROM _honker_stream_consumers")
+        assert {(name, topic): offset for name, topic, offset in saved} == (self.committed or self.model).saved
+
+
+@pytest.mark.torture(short_s=5, share=2)
+def test_streams_do_what_their_model_does(torture, monkeypatch):
+    monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
+    explore(StreamMachine, torture, examples=60)
