@@ -13,6 +13,7 @@ Zones come from ``zoneinfo``, which shares nothing with the engine but the syste
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
@@ -77,4 +78,4 @@ def transitions(zone_name, year):
     zone = ZoneInfo(zone_name)
     start, end = (int(datetime(year + more, 1, 1, tzinfo=UTC).timestamp()) for more in (0, 1))
     offsets = [(instant, datetime.fromtimestamp(instant, zone).utcoffset()) for instant in range(start, end, 1800)]
-    return [later[0] for earlier, later in zip(offsets, offsets[1:], strict=False) if earlier[1] != later[1]]
+    return [later[0] for earlier, later in pairwise(offsets) if earlier[1] != later[1]]

@@ -1,8 +1,8 @@
 """Whatever happens to queues in whatever order, the engine and the model know the same jobs in the same states.
 
 Hypothesis draws enqueueing, claiming, settling (by holders, by workers taken for dead, by others of the same name),
-rounds of a worker, cancelling, sweeping, pausing, transactions that are committed, rolled back or cut off, processes that
-are killed, reopening, time that passes to the millisecond of a boundary, and clocks that are set by an hour either way.
+rounds of a worker, cancelling, sweeping, pausing, transactions that are committed, rolled back or cut off, processes
+that are killed, reopening, time that passes to the millisecond of a boundary, and clocks set by an hour either way.
 After each step everything in the database is compared with the model. A driver says how the engine is called.
 """
 
@@ -138,15 +138,17 @@ class QueueMachine(RuleBasedStateMachine):
     )
     def work_a_round(self, queue, worker, n, span, some):
         some = [(claim, how, delay) for claim, how, delay in some if claim[1] == worker]
-        outcomes = [
-            self.model.settle(self.now, claim, how, delay=delay, error="broken") for claim, how, delay in some
-        ]
+        outcomes = [self.model.settle(self.now, claim, how, delay=delay, error="broken") for claim, how, delay in some]
         ids = self.model.claim(self.now, queue, worker, n, span)
         settled, claimed = self.driver.work(queue, worker, n, span, some)
         assert settled == outcomes
         return self.remember(worker, ids, claimed)
 
-    @rule(what=st.sampled_from(["cancel", "sweep", "sweep", "pause", "resume", "resume"]), queue=queues, which=st.integers(0, 9))
+    @rule(
+        what=st.sampled_from(["cancel", "sweep", "sweep", "pause", "resume", "resume"]),
+        queue=queues,
+        which=st.integers(0, 9),
+    )
     def operate(self, what, queue, which):
         """What those do who neither enqueue nor work."""
         if what == "cancel":
@@ -289,8 +291,8 @@ def ms(column):
 
 
 LIVE = (
-    f"SELECT id, queue, iif(state = 'processing', worker_id, NULL), attempts, {ms('run_at')}, {ms('claim_expires_at')}, "
-    "last_error FROM _honker_live ORDER BY id"
+    "SELECT id, queue, iif(state = 'processing', worker_id, NULL), attempts, "
+    f"{ms('run_at')}, {ms('claim_expires_at')}, last_error FROM _honker_live ORDER BY id"
 )
 DEAD = "SELECT id, last_error FROM _honker_dead"
 OVERDRAWN = (

@@ -165,9 +165,7 @@ class Queues:
     def sweep(self, now, queue):
         """Buries what has expired and nobody is at work on; how many."""
         expired = [
-            job_id
-            for job_id, job in self.of(queue)
-            if job.cause_of_death(now) == EXPIRED and not job.is_leased(now)
+            job_id for job_id, job in self.of(queue) if job.cause_of_death(now) == EXPIRED and not job.is_leased(now)
         ]
         for job_id in expired:
             self.bury(job_id, EXPIRED)

@@ -1,4 +1,4 @@
-"""Cron schedules on the days on which clocks are changed: every hour of them, in both directions, against `cron_oracle`.
+"""Cron schedules on the days on which clocks are changed: every hour of them, both ways, against `cron_oracle`.
 
 Berlin and New York change at night by an hour, Lord Howe by half an hour, Casablanca goes back for Ramadan, São Paulo
 lost and repeated the hour around midnight, Apia skipped a whole day, and Kathmandu is what it is, 5:45 ahead.

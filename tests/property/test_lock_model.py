@@ -68,16 +68,15 @@ class Model:
         return self.held[name][2] if self.holder(now, name) == owner else None
 
     def use(self, now, name, *, is_let_pass):
-        """Counts what the limit decided, which must be right."""
+        """Counts what the limit decided, which must be right.
+
+        Unless the clock was set back into a window that had ended before: that one may have been forgotten.
+        """
         limit, per = LIMITS[name]
         window = name, now - now % per
         count = self.used.get(window, 0)
-        if count < limit:
-            assert is_let_pass
-        elif window[1] + per > self.latest_ms:
-            assert not is_let_pass
-        elif is_let_pass:
-            count = 0  # The clock was set back into a window that had ended and may have been forgotten.
+        if window[1] + per > self.latest_ms:
+            assert is_let_pass == (count < limit)
         self.used[window] = count + is_let_pass
 
 
@@ -89,7 +88,7 @@ class LockMachine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.dbs = [honker.open(self.path), honker.open(self.path)]
         self.model, self.committed, self.tx = Model(latest_ms=self.now), None, None
-        self.tokens_seen = {name: 0 for name in LOCKS}
+        self.tokens_seen = dict.fromkeys(LOCKS, 0)
 
     def teardown(self):
         self.tx = None

@@ -1,7 +1,7 @@
-"""Schedules against a model: what a tick enqueues, whatever was registered, changed, paused, missed or rolled back before.
+"""Schedules against a model: what a tick enqueues, whatever was registered, changed, paused or missed before.
 
-The model knows from `cron_oracle` when schedules fire, and the misfire policies from their description. The clock may be
-set by an hour either way: a boundary that has fired does not fire again.
+The model knows from `cron_oracle` when schedules fire, and the misfire policies from their description. The clock may
+be set by an hour either way: a boundary that has fired does not fire again.
 """
 
 import bisect

@@ -1,7 +1,7 @@
 """Streams against a model: what was committed is read, in order and once, and what was rolled back never was.
 
-Publishers and consumers share a file through several handles. A reader that only ever asks for what comes after the last
-event it saw runs along all the time, and must end up with every committed event: no offset may turn up late.
+Publishers and consumers share a file through several handles. A reader that only ever asks for what comes after the
+last event it saw runs along all the time, and must end up with every committed event: no offset may turn up late.
 """
 
 import copy

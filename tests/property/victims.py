@@ -7,7 +7,6 @@ victims. A victim begins a transaction, does what it is told, and kills itself w
 import atexit
 import functools
 import json
-import sys
 from pathlib import Path
 
 from ..support.processes import Child
