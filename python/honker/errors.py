@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import ClassVar, Final
 
 
 class HonkerError(Exception):
-    """Something went wrong in honker; base of all its errors."""
+    """Something went wrong in honker; base of all its errors.
+
+    Attributes:
+        is_retryable: Whether the same call may succeed later, as it is; nothing was changed by this one.
+    """
+
+    is_retryable: ClassVar[bool] = False
 
 
 class InvalidArgumentError(HonkerError, ValueError):
@@ -147,12 +153,14 @@ class DatabaseBusyError(DatabaseError):
     """The write lock was not free within the busy timeout. Nothing was changed; try again."""
 
     code = "HONKER_BUSY"
+    is_retryable = True
 
 
 class DatabaseFullError(DatabaseError):
     """The disk or the file's size limit is full. Nothing was changed; free space and try again."""
 
     code = "HONKER_FULL"
+    is_retryable = True
 
 
 class DatabaseReadOnlyError(DatabaseError):
@@ -165,6 +173,7 @@ class DatabaseIOError(DatabaseError):
     """The operating system failed to read or write the file. Nothing was changed."""
 
     code = "HONKER_IO"
+    is_retryable = True
 
 
 class DatabaseCorruptError(DatabaseError):
@@ -189,6 +198,7 @@ class InterruptedStatementError(DatabaseError):
     """Somebody interrupted the statement. Nothing was changed."""
 
     code = "HONKER_INTERRUPTED"
+    is_retryable = True
 
 
 class NotBootstrappedError(DatabaseError):

@@ -49,6 +49,8 @@ def test_every_code_of_the_engine_has_a_class():
 def test_every_code_of_the_reference_has_a_class():
     reference = yaml.safe_load((ROOT / "reference.yaml").read_text("utf-8"))
     assert reference["errors"].keys() == ENGINE_ERRORS.keys()
+    for code, entry in reference["errors"].items():
+        assert ENGINE_ERRORS[code].is_retryable is entry["retryable"], code
 
 
 @pytest.mark.parametrize("code", sorted(ENGINE_ERRORS))
