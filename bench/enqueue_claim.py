@@ -179,6 +179,18 @@ def enqueue_in_transaction(folder, sizes):
         return sizes.bulk / seconds
 
 
+def enqueue_in_one_call(folder, sizes):
+    with new_database(folder) as db:
+        queue = db.queue(QUEUE)
+        row_to_insert(db)
+        jobs = [PAYLOAD] * sizes.bulk
+        began = time.perf_counter()
+        queue.enqueue_many(jobs)
+        seconds = time.perf_counter() - began
+        check(job_count(db), sizes.bulk, "jobs enqueued")
+        return sizes.bulk / seconds
+
+
 def insert_in_transaction(folder, sizes):
     with new_database(folder) as db, plain_connection(db) as conn:
         rows = [row_to_insert(db)] * sizes.bulk
@@ -314,6 +326,13 @@ def figures(sizes):
             0.6,
         ),
         Figure(
+            "enqueue_in_one_call",
+            f"enqueue {sizes.bulk:,} in one call / executemany",
+            "enqueue_in_one_call",
+            "insert_in_transaction",
+            0.8,
+        ),
+        Figure(
             "claim_delayed", f"claim + ack, {delayed} + {waiting} / {FEW} waiting", "claim_delayed", "claim_few", 0.8
         ),
         Figure("claim_largest", f"claim + ack, {largest} / {FEW} waiting", "claim_largest", "claim_few", 0.8),
@@ -330,6 +349,7 @@ def measure(sizes, folder):
             "enqueue_per_commit": lambda: enqueue_per_commit(folder, sizes),
             "insert_per_commit": lambda: insert_per_commit(folder, sizes),
             "enqueue_in_transaction": lambda: enqueue_in_transaction(folder, sizes),
+            "enqueue_in_one_call": lambda: enqueue_in_one_call(folder, sizes),
             "insert_in_transaction": lambda: insert_in_transaction(folder, sizes),
             "claim_few": lambda: claim_few(few, sizes),
             "claim_delayed": lambda: claim_from_backlog(delayed, sizes),

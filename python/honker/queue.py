@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from honker import payload as payloads
 from honker.claims import Claims
 from honker.errors import InvalidArgumentError
 from honker.job import Job
 from honker.pool import Pool
+from honker.producer import Producer
 from honker.result import Patience, look
-from honker.types import (
-    Instant,
-    Seconds,
-    SQLValue,
-    TransactionLike,
-    optional_instant,
-    optional_seconds,
-    seconds,
-    whole,
-)
+from honker.settler import Settler
+from honker.types import Call, Seconds, TransactionLike, seconds, whole
 
 if TYPE_CHECKING:
     from honker.task_options import Executor
@@ -48,14 +41,7 @@ def _decorator(queue: Queue, **options: Any) -> TaskDecorator:
     return _make_decorator(queue, **options)
 
 
-class _Call(NamedTuple):
-    """A SQL function and its arguments: what the blocking and the asynchronous form of a method share."""
-
-    sql: str
-    params: tuple[SQLValue, ...]
-
-
-class Queue:
+class Queue(Producer, Settler):
     """A durable queue of jobs, in a table of the application's own database.
 
     A job that is enqueued with ``tx=`` exists if and only if that transaction commits. It is delivered at least once:
@@ -97,86 +83,6 @@ class Queue:
     def __repr__(self) -> str:
         return f"<honker.Queue {self.name!r} of {self.db.path!r}>"
 
-    # Adding jobs
-
-    def enqueue(  # noqa: PLR0917 - the order that existing callers rely on
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """Add a job.
-
-        Args:
-            payload: Anything JSON can carry.
-            tx: The transaction to add it in: then it exists if and only if that commits.
-            run_at: Unix seconds or a datetime; it is not claimed earlier.
-            delay: Seconds from now; it is not claimed earlier. Wins over ``run_at``.
-            priority: Larger runs sooner, within ±(2**53 - 1).
-            expires: Seconds from now after which it is dead-lettered instead of claimed.
-            max_attempts: Claims before it is dead-lettered; None means the queue's.
-
-        Returns:
-            The job's id, unique over all queues of the file and never used again.
-
-        Raises:
-            InvalidPayloadError: The payload has no JSON form.
-            InvalidArgumentError: A value is outside its range.
-            DatabaseBusyError: The write lock was not free within the busy timeout.
-
-        Cost: one statement, one row, one index entry.
-        Source: SQL ``honker_enqueue``.
-        """
-        call = self._enqueue(
-            payload, run_at=run_at, delay=delay, priority=priority, expires=expires, max_attempts=max_attempts
-        )
-        job_id: int = self.db.call(call.sql, *call.params, tx=tx)
-        return job_id
-
-    async def aenqueue(  # noqa: PLR0917 - that of `enqueue`
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """As `enqueue`, without blocking the event loop."""
-        call = self._enqueue(
-            payload, run_at=run_at, delay=delay, priority=priority, expires=expires, max_attempts=max_attempts
-        )
-        job_id: int = await self.db.acall(call.sql, *call.params, tx=tx)
-        return job_id
-
-    def _enqueue(
-        self,
-        payload: Any,
-        *,
-        run_at: Instant | None,
-        delay: Seconds | None,
-        priority: int,
-        expires: Seconds | None,
-        max_attempts: int | None,
-    ) -> _Call:
-        return _Call(
-            "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.name,
-                payloads.encode(payload),
-                optional_instant(run_at, "run_at"),
-                optional_seconds(delay, "delay"),
-                whole(priority, "priority"),
-                self.max_attempts if max_attempts is None else whole(max_attempts, "max_attempts"),
-                optional_seconds(expires, "expires"),
-            ),
-        )
-
     # Claiming
 
     def claim_one(self, worker_id: str, tx: TransactionLike = None) -> Job | None:
@@ -209,7 +115,7 @@ class Queue:
             return []
         call = self._claim(worker_id, n)
         while True:
-            jobs = self._jobs(self.db.call(call.sql, *call.params, tx=tx))
+            jobs = self._jobs(self.db.call(*call, tx=tx))
             if jobs or not self.is_claimable(tx=tx):
                 return jobs
 
@@ -223,7 +129,7 @@ class Queue:
             return []
         call = self._claim(worker_id, n)
         while True:
-            jobs = self._jobs(await self.db.acall(call.sql, *call.params))
+            jobs = self._jobs(await self.db.acall(*call))
             if jobs or not self.is_claimable():
                 return jobs
 
@@ -234,7 +140,7 @@ class Queue:
             DatabaseBusyError: Somebody else is writing.
         """
         call = self._claim(worker_id, 1)
-        jobs = self._jobs(self.db.call_now(call.sql, *call.params))
+        jobs = self._jobs(self.db.call_now(*call))
         return jobs[0] if jobs else None
 
     def claim(self, worker_id: str, idle_poll_s: float | None = 5.0) -> Claims:
@@ -249,8 +155,8 @@ class Queue:
         """
         return Claims(self, worker_id, idle_poll_s)
 
-    def _claim(self, worker_id: str, n: int) -> _Call:
-        return _Call("SELECT honker_claim_batch(?, ?, ?, ?, 1)", (self.name, worker_id, n, self.visibility_timeout_s))
+    def _claim(self, worker_id: str, n: int) -> Call:
+        return "SELECT honker_claim_batch(?, ?, ?, ?, 1)", self.name, worker_id, n, self.visibility_timeout_s
 
     def _jobs(self, text: str) -> list[Job]:
         # The usual answer of an idle queue is not worth parsing.
@@ -290,148 +196,6 @@ class Queue:
         Source: SQL ``honker_queue_resume``.
         """
         return bool(self.db.call("SELECT honker_queue_resume(?)", self.name, tx=tx))
-
-    # Settling; `honker.Job` has the same under the same names, and is the easier way
-
-    def ack(self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None) -> bool:
-        """End a job that succeeded; see `Job.ack`.
-
-        Args:
-            job_id: The job.
-            worker_id: Who claimed it.
-            attempt: Which attempt; None trusts the worker id alone.
-            tx: A transaction to end it in.
-
-        Returns:
-            Whether the lease was held.
-
-        Source: SQL ``honker_ack``.
-        """
-        return bool(self.db.call("SELECT honker_ack(?, ?, ?)", job_id, worker_id, attempt, tx=tx))
-
-    async def aack(
-        self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
-    ) -> bool:
-        """As `ack`, without blocking the event loop."""
-        return bool(await self.db.acall("SELECT honker_ack(?, ?, ?)", job_id, worker_id, attempt, tx=tx))
-
-    def ack_batch(self, job_ids: Iterable[int | Job], worker_id: str, tx: TransactionLike = None) -> int:
-        """End several jobs that succeeded, in one transaction.
-
-        Args:
-            job_ids: Jobs, or ids, at most 10,000; for jobs the attempt counts, for ids the worker id alone.
-            worker_id: Who claimed them.
-            tx: A transaction to end them in.
-
-        Returns:
-            How many of the leases were held.
-
-        Source: SQL ``honker_ack_batch``.
-        """
-        jobs = list(job_ids)
-        if not jobs:
-            return 0
-        ids = json.dumps([job.id if isinstance(job, Job) else whole(job, "job_ids") for job in jobs])
-        attempts = json.dumps([job.attempts if isinstance(job, Job) else None for job in jobs])
-        count: int = self.db.call("SELECT honker_ack_batch(?, ?, ?)", ids, worker_id, attempts, tx=tx)
-        return count
-
-    def retry(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Put a job back to run after ``delay_s``; see `Job.retry`.
-
-        Source: SQL ``honker_retry``.
-        """
-        call = self._retry(job_id, worker_id, delay_s, error, attempt)
-        return bool(self.db.call(call.sql, *call.params, tx=tx))
-
-    async def aretry(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """As `retry`, without blocking the event loop."""
-        call = self._retry(job_id, worker_id, delay_s, error, attempt)
-        return bool(await self.db.acall(call.sql, *call.params, tx=tx))
-
-    def _retry(self, job_id: int, worker_id: str, delay_s: Seconds, error: str | None, attempt: int | None) -> _Call:
-        return _Call(
-            "SELECT honker_retry(?, ?, ?, ?, ?)", (job_id, worker_id, seconds(delay_s, "delay_s"), error, attempt)
-        )
-
-    def fail(
-        self,
-        job_id: int,
-        worker_id: str,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Dead-letter a job; see `Job.fail`.
-
-        Source: SQL ``honker_fail``.
-        """
-        return bool(self.db.call("SELECT honker_fail(?, ?, ?, ?)", job_id, worker_id, error, attempt, tx=tx))
-
-    async def afail(
-        self,
-        job_id: int,
-        worker_id: str,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """As `fail`, without blocking the event loop."""
-        sql = "SELECT honker_fail(?, ?, ?, ?)"
-        return bool(await self.db.acall(sql, job_id, worker_id, error, attempt, tx=tx))
-
-    def heartbeat(
-        self,
-        job_id: int,
-        worker_id: str,
-        extend_s: Seconds | None = None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Make a lease end ``extend_s`` from now; see `Job.heartbeat`.
-
-        Source: SQL ``honker_heartbeat``.
-        """
-        call = self._heartbeat(job_id, worker_id, extend_s, attempt)
-        return bool(self.db.call(call.sql, *call.params, tx=tx))
-
-    async def aheartbeat(
-        self,
-        job_id: int,
-        worker_id: str,
-        extend_s: Seconds | None = None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """As `heartbeat`, without blocking the event loop."""
-        call = self._heartbeat(job_id, worker_id, extend_s, attempt)
-        return bool(await self.db.acall(call.sql, *call.params, tx=tx))
-
-    def _heartbeat(self, job_id: int, worker_id: str, extend_s: Seconds | None, attempt: int | None) -> _Call:
-        lease_s = self.visibility_timeout_s if extend_s is None else seconds(extend_s, "extend_s")
-        return _Call("SELECT honker_heartbeat(?, ?, ?, ?)", (job_id, worker_id, lease_s, attempt))
 
     # Single jobs
 

@@ -19,6 +19,9 @@ Row: TypeAlias = "dict[str, Any]"
 #: Positional SQL parameters.
 Parameters: TypeAlias = "Iterable[SQLValue] | None"
 
+#: A statement that calls a SQL function, and the function's arguments, as `honker.pool.Pool.call` takes them.
+Call: TypeAlias = "tuple[str, *tuple[SQLValue, ...]]"
+
 #: A span: seconds, whole or not, or a `timedelta`.
 Seconds: TypeAlias = "int | float | Decimal | timedelta"
 

@@ -9,7 +9,7 @@ import pytest
 
 BENCH = Path(__file__).resolve().parents[2] / "bench" / "enqueue_claim.py"
 SPREAD = {"median", "lowest", "highest"}
-RATIOS = {"enqueue_per_commit", "enqueue_in_transaction", "claim_delayed", "claim_largest"}
+RATIOS = {"enqueue_in_one_call", "enqueue_per_commit", "enqueue_in_transaction", "claim_delayed", "claim_largest"}
 RATES = {"claim_one", "claim_batch"}
 
 

@@ -54,6 +54,7 @@ ORDINARY = {
     "expression": "@every 60s",
     "time_zone": "UTC",
     "misfire": "skip",
+    "payloads": "[{}]",
     "path": "/nowhere/app.db",
     "backend": "polling",
     "subscription": 0,  # never one

@@ -67,6 +67,7 @@ VALUES = {
     "empty-blob": b"",
     "blob": b"\x00\xff",
     "json": "[1, 2]",
+    "one-number": "[1]",
     "wrong-json": '[1, "2"]',
     "broken-json": "[1,",
     "deep-json": "[" * 10_000,
@@ -91,6 +92,8 @@ def allows(parameter, seen):
         seen = b"" if seen.seen is None else seen.seen  # the others are no text at all, or too much of it
     if seen is None or (isinstance(seen, float) and math.isnan(seen)):
         return parameter.get("nullable", False)
+    if kind.get("each") and isinstance(seen, str):
+        return seen == VALUES["one-number"]  # there is one payload
     if kind["type"] == "TEXT":
         return isinstance(seen, str) and allows_text(parameter["kind"], kind, seen)
     is_number = isinstance(seen, int) or (isinstance(seen, float) and kind["type"] == "INTEGER or REAL")
@@ -113,11 +116,12 @@ def allows_text(name, kind, seen):
 CONTENT = {
     "name": lambda seen: "\0" not in seen,
     "integers": lambda seen: (
-        seen == VALUES["json"] and UNDECIDED
+        seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED
     ),  # how many there must be is another argument's matter
     "claims": lambda seen: seen == VALUES["claims"],
     "settlements": lambda seen: seen == VALUES["settlements"],
     "events": lambda seen: seen == VALUES["events"],
+    "payloads": lambda seen: seen != VALUES["broken-json"] and seen != VALUES["deep-json"] and seen.startswith("["),
     "expression": lambda seen: seen == VALUES["interval"],
     "time_zone": lambda seen: seen in {"", VALUES["zone"]},
     "path": lambda _: UNDECIDED,  # it depends on the directory
@@ -204,6 +208,7 @@ def test_the_database_is_whole_after_all_of_it(shared):
 @pytest.mark.parametrize(("name", "index", "arity"), [
     pytest.param("honker_enqueue", 0, 7, id="name"),
     pytest.param("honker_enqueue", 1, 7, id="payload"),
+    pytest.param("honker_enqueue_many", 1, 7, id="payloads"),
     pytest.param("honker_ack_batch", 0, 2, id="json"),
     pytest.param("honker_scheduler_register", 2, 6, id="expression"),
 ])  # fmt: skip

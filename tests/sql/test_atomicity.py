@@ -104,6 +104,9 @@ STORIES = {
         ["SELECT notify('c', 'x')"] * 63,
         age_s=90_000,
     ),
+    "enqueue-many": Story(
+        "honker_enqueue_many('q', '[1, 2, 3]', NULL, NULL, 0, 3, NULL)", "INSERT _honker_live WHEN NEW.payload = '3'"
+    ),
     "publish-many": Story(
         """honker_stream_publish_many('t', '[[null,"a"],[null,"b"]]')""", "INSERT _honker_stream WHEN NEW.payload = 'b'"
     ),
@@ -299,6 +302,7 @@ COMMITS = {
     "transition": ("honker_fail(1, 'w', 'x')", "INSERT _honker_dead", [sql_enqueue(), CLAIM]),
     "claim": ("honker_claim_batch('q', 'w', 1, 60)", "UPDATE _honker_live", [sql_enqueue()]),
     "statement": ("honker_enqueue('q', '{}', NULL, NULL, 0, 3, NULL)", "INSERT _honker_live", []),
+    "enqueue-many": ("honker_enqueue_many('q', '[1, 2]', NULL, NULL, 0, 3, NULL)", "INSERT _honker_live", []),
     "publish": ("honker_stream_publish('t', NULL, '{}')", "INSERT _honker_stream", []),
     "ack": ("honker_ack(1, 'w')", "DELETE _honker_live", [sql_enqueue(), CLAIM]),
     "heartbeat": ("honker_heartbeat(1, 'w', 60)", "UPDATE _honker_live", [sql_enqueue(), CLAIM]),

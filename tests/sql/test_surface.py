@@ -138,7 +138,7 @@ def test_the_parameters_of_an_entry_fit_its_arities(name):
         parameter.get("optional", False) for parameter in parameters
     )
     for parameter in parameters:
-        assert parameter.keys() <= {"name", "kind", "range", "nullable", "optional", "about"}
+        assert parameter.keys() <= {"name", "kind", "range", "nullable", "optional", "each", "about"}
         assert parameter["kind"] in reference()["kinds"]
 
 

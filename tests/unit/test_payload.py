@@ -62,3 +62,31 @@ def test_a_payload_without_a_json_form_is_a_type_error(value):
 def test_a_stored_payload_that_is_not_json_says_so():
     with pytest.raises(json.JSONDecodeError):
         payload.decode("{broken")
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, object(), endless(), deep()], ids=["nan", "object", "circular", "too deep"]
+)
+def test_what_failed_once_does_not_spoil_the_next_payload(value):
+    """The encoder is one for all calls."""
+    for _ in range(2):
+        with pytest.raises(InvalidPayloadError):
+            payload.encode([1, value])
+        assert payload.encode([1, [2]]) == "[1, [2]]"
+
+
+def test_the_documented_encoder_does_where_the_fast_one_is_missing(monkeypatch):
+    monkeypatch.setattr(payload, "_encode", None)
+    assert payload.encode({"n": [1, "ä"]}) == '{"n": [1, "\\u00e4"]}'
+    with pytest.raises(InvalidPayloadError):
+        payload.encode(object())
+
+
+def test_payloads_together_are_an_array_of_what_each_is_alone():
+    values = [{"n": 1}, "ä", [1, 2], None]
+    assert payload.encode_all(iter(values)) == f"[{', '.join(payload.encode(value) for value in values)}]"
+
+
+def test_of_several_payloads_the_one_without_a_json_form_is_named():
+    with pytest.raises(InvalidPayloadError, match="at position 2: the payload cannot be written as JSON"):
+        payload.encode_all([1, 2, math.nan, object()])

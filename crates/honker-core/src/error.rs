@@ -40,6 +40,17 @@ impl Error {
         Self::InvalidArgument { argument, problem: problem.into() }
     }
 
+    /// The same of an argument that is given as a list, with the place of the element that is refused.
+    #[must_use]
+    pub fn at(self, position: usize) -> Self {
+        match self {
+            Self::InvalidArgument { argument, problem } => {
+                Self::InvalidArgument { argument, problem: format!("at position {position} {problem}") }
+            }
+            other => other,
+        }
+    }
+
     /// The stable code with which the message begins.
     #[must_use]
     pub fn code(&self) -> &'static str {

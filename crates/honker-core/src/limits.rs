@@ -32,6 +32,9 @@ pub const BURIED_PER_CLAIM: usize = 1_000;
 /// Jobs settled in one call; as many as a claim can hand out.
 pub const SETTLE_BATCH: usize = 10_000;
 
+/// Jobs enqueued in one call. The call holds the write lock; a hundred thousand jobs are some 200 ms.
+pub const ENQUEUE_BATCH: usize = 100_000;
+
 /// Attempts a job may have.
 pub const MAX_ATTEMPTS: RangeInclusive<i64> = 1..=1_000_000;
 

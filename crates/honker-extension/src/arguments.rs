@@ -31,6 +31,7 @@ impl Value<'_> {
 
 /// The arguments of one call. Each is asked for by position and by its name in `reference.yaml`; one that the call
 /// did not give reads as NULL.
+#[derive(Clone)]
 pub struct Arguments<'a> {
     values: Vec<Value<'a>>,
 }
@@ -38,6 +39,16 @@ pub struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     pub const fn new(values: Vec<Value<'a>>) -> Self {
         Self { values }
+    }
+
+    /// Puts another value in a given argument's place.
+    pub fn set(&mut self, index: usize, value: Value<'a>) {
+        self.values[index] = value;
+    }
+
+    /// Whether the argument is a text.
+    pub fn is_text(&self, index: usize) -> bool {
+        matches!(self.value(index), Value::Text(_))
     }
 
     fn value(&self, index: usize) -> Value<'a> {

@@ -12,7 +12,7 @@ mod sweep;
 mod work;
 
 pub use claim::{Claim, ClaimedJob, Prospect, claim, next_claim_at, prospect};
-pub use enqueue::{NewJob, enqueue};
+pub use enqueue::{NewJob, enqueue, enqueue_many};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub use pause::{pause, resume};
 pub use settle::{Held, ack, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, retry};

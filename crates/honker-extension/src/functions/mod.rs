@@ -1,5 +1,6 @@
 //! The table of every SQL function. What each does for its callers is written down once, in `reference.yaml`.
 
+mod bulk;
 mod connections;
 mod locks;
 mod notifications;
@@ -132,6 +133,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_carry",                &[0],       Outside,    connections::carry),
 
         row("honker_enqueue",              &[7],       Statement,  queues::enqueue),
+        row("honker_enqueue_many",         &[7],       Transition, bulk::enqueue_many),
         row("honker_claim_batch",          &[4, 5],    Read,       queues::claim_batch),
         row("honker_queue_next_claim_at",  &[1],       Read,       queues::next_claim_at),
         row("honker_queue_pause",          &[1],       Statement,  queues::pause),

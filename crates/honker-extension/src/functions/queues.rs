@@ -12,9 +12,14 @@ use crate::arguments::Arguments;
 use crate::bracket::atomically_if_found;
 
 pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::enqueue(conn, &new_job(arguments)?).map(Output::from)
+}
+
+/// A job from the arguments of `honker_enqueue`.
+pub(super) fn new_job<'a>(arguments: &Arguments<'a>) -> Result<NewJob<'a>> {
     let run_at = arguments.optional_instant(2, "run_at")?;
     let delay = arguments.optional_span(3, "delay")?;
-    let job = NewJob {
+    Ok(NewJob {
         queue: arguments.name(0, "queue")?,
         payload: arguments.text(1, "payload")?,
         // A delay wins over run_at; a delay of nothing means now.
@@ -27,8 +32,7 @@ pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
         max_attempts: arguments.integer_in(5, "max_attempts", &MAX_ATTEMPTS)?,
         // Counted from the millisecond that has begun: what expires at once is never claimable.
         expires_at: arguments.optional_span(6, "expires")?.map(|expires| Instant::now() + expires),
-    };
-    queue::enqueue(conn, &job).map(Output::from)
+    })
 }
 
 /// A claimed job in the shape that every caller knows.
