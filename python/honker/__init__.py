@@ -66,6 +66,7 @@ from honker.pubsub import Listener, Notification
 from honker.queue import Queue
 from honker.schedule import CronSchedule, crontab, every_s
 from honker.scheduler import Scheduler
+from honker.stats import QueueStats
 from honker.stream import Event, Stream, StreamSubscription
 from honker.tasks import Task, TaskRegistry, TaskResult, TaskSpec, register_schedules, registry
 from honker.transaction import Transaction
@@ -115,6 +116,7 @@ __all__ = [
     "OutboxConflictError",
     "Queue",
     "QueueConflictError",
+    "QueueStats",
     "ResultGoneError",
     "Retryable",
     "SQLiteTooOldError",

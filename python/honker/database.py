@@ -15,6 +15,7 @@ from honker.lock import Lock
 from honker.pool import Pool
 from honker.pubsub import FALLBACK_POLL_S, Listener
 from honker.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
+from honker.stats import QueueStats
 from honker.stream import Stream
 from honker.types import Seconds, TransactionLike, optional_seconds, seconds
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_READERS: Final = 8
 
 _INT64_MAX: Final = 2**63 - 1
+_QUEUES_PER_PAGE: Final = 1_000
 
 
 class Database(Pool):
@@ -109,6 +111,27 @@ class Database(Pool):
                 f"not {_options(wanted)}; open it with the same options, or with none"
             )
         return known
+
+    def stats(self, count_limit: int | None = None) -> list[QueueStats]:
+        """How much there is in each queue that holds a job, dead letters included, or is paused; by name.
+
+        Args:
+            count_limit: How far to count, 1 to 1,000,000; None means 10,000. Beyond it a count is a lower bound.
+
+        Raises:
+            InvalidArgumentError: ``count_limit`` is outside its range.
+
+        Cost: O(log jobs + count_limit) for each queue, whatever the queues hold.
+        Source: SQL ``honker_queue_list``.
+        """
+        found: list[QueueStats] = []
+        while True:
+            after = found[-1].queue if found else None
+            text: str = self.ask("SELECT honker_queue_list(?, ?, ?)", after, _QUEUES_PER_PAGE, count_limit)
+            page = [QueueStats(**row) for row in json.loads(text)]
+            found += page
+            if len(page) < _QUEUES_PER_PAGE:
+                return found
 
     def stream(self, name: str) -> Stream:
         """The stream of that topic. Runs no SQL, so it may be called anywhere, in a transaction too.

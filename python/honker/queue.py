@@ -15,6 +15,7 @@ from honker.pool import Pool
 from honker.producer import Producer
 from honker.result import Patience, look
 from honker.settler import Settler
+from honker.stats import QueueStats
 from honker.types import Call, Seconds, TransactionLike, seconds, whole
 
 if TYPE_CHECKING:
@@ -182,6 +183,22 @@ class Queue(Producer, Settler):
         """Whether a claim could return something now. Reads only."""
         at = self._next_claim_at(tx)
         return at != 0 and at <= time.time()
+
+    def stats(self, count_limit: int | None = None, tx: TransactionLike = None) -> QueueStats:
+        """How much there is in the queue; see `honker.QueueStats`. `Database.stats` tells of every queue.
+
+        Args:
+            count_limit: How far to count, 1 to 1,000,000; None means 10,000. Beyond it a count is a lower bound.
+            tx: A transaction to read in, which then sees its own jobs.
+
+        Raises:
+            InvalidArgumentError: ``count_limit`` is outside its range.
+
+        Cost: O(log jobs + count_limit), whatever the queue holds.
+        Source: SQL ``honker_queue_stats``.
+        """
+        text: str = self.db.ask("SELECT honker_queue_stats(?, ?)", self.name, count_limit, tx=tx)
+        return QueueStats(**json.loads(text))
 
     def pause(self, tx: TransactionLike = None) -> bool:
         """Hand out no jobs until `resume`; adding and settling go on. Whether it was running.

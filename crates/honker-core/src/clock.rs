@@ -141,6 +141,14 @@ impl std::ops::Add<Span> for Instant {
     }
 }
 
+impl std::ops::Sub for Instant {
+    type Output = Span;
+
+    fn sub(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
 impl ToSql for Instant {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Owned(self.to_value()))
@@ -153,6 +161,13 @@ impl Serialize for Instant {
             Value::Real(seconds) => serializer.serialize_f64(seconds),
             _ => serializer.serialize_i64(self.second()),
         }
+    }
+}
+
+impl Serialize for Span {
+    /// Seconds, whole or not, in the form that instants have.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Instant(self.0).serialize(serializer)
     }
 }
 

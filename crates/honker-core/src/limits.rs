@@ -29,6 +29,15 @@ pub const LAPSED_PER_CLAIM: i64 = 100;
 /// Exhausted, expired and malformed rows that one claim dead-letters when it meets them, for the same reason.
 pub const BURIED_PER_CLAIM: usize = 1_000;
 
+/// How far statistics count. A count of a million visits as many index entries, some 50 ms.
+pub const COUNT_LIMIT: RangeInclusive<i64> = 1..=1_000_000;
+
+/// How far statistics count unless told otherwise: less than a millisecond each.
+pub const COUNT_LIMIT_DEFAULT: i64 = 10_000;
+
+/// Queues in one list.
+pub const LIST_BATCH: RangeInclusive<i64> = 0..=10_000;
+
 /// Jobs settled in one call; as many as a claim can hand out.
 pub const SETTLE_BATCH: usize = 10_000;
 

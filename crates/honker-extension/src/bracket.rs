@@ -25,6 +25,14 @@ pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Res
     bracketed(conn, if conn.is_autocommit() { Bracket::TRANSACTION } else { Bracket::SAVEPOINT }, work)
 }
 
+/// Runs `work`, which only reads, on one state of the database: what others commit meanwhile is not seen by half.
+pub fn consistently<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !conn.is_autocommit() || is_inside_write_statement(conn) {
+        return work();
+    }
+    bracketed(conn, Bracket::READ_FIRST, work)
+}
+
 fn bracketed<T>(conn: &Connection, bracket: Bracket, work: impl FnOnce() -> Result<T>) -> Result<T> {
     run(conn, bracket.open)?;
     let guard = Guard { conn, bracket };

@@ -131,15 +131,15 @@ pub fn claim(conn: &Connection, claim: &Claim<'_>, prospect: Prospect) -> Result
 }
 
 /// What a claim would meet first.
-struct Outlook {
+pub(super) struct Outlook {
     is_paused: bool,
     /// Where the first lease ends, as it is stored.
     first_end: Option<Instant>,
-    highest: Option<Level>,
+    pub(super) highest: Option<Level>,
 }
 
 impl Outlook {
-    fn of(conn: &Connection, queue: &str) -> Result<Self> {
+    pub(super) fn of(conn: &Connection, queue: &str) -> Result<Self> {
         let mut statement = conn.prepare_cached(include_str!("claim_outlook.sql"))?;
         let outlook = statement.query_row([queue], |row| {
             let highest = match row.get(2)? {
@@ -180,9 +180,9 @@ impl Outlook {
 }
 
 /// A priority at which jobs wait. It is whatever the rows hold, so that a malformed one can be passed.
-struct Level {
-    priority: Value,
-    first_due: Option<Instant>,
+pub(super) struct Level {
+    pub(super) priority: Value,
+    pub(super) first_due: Option<Instant>,
 }
 
 impl Level {
@@ -191,7 +191,7 @@ impl Level {
     }
 
     /// The next one down.
-    fn below(conn: &Connection, queue: &str, priority: &Value) -> Result<Option<Self>> {
+    pub(super) fn below(conn: &Connection, queue: &str, priority: &Value) -> Result<Option<Self>> {
         let mut statement = conn.prepare_cached(include_str!("claim_level.sql"))?;
         Self::query(&mut statement, queue, priority)
     }

@@ -1,6 +1,6 @@
 //! Durable job queues. The file list is the life of a job: `enqueue` makes it pending, `claim` leases it to a
 //! worker, `settle` ends the lease (ack, retry, fail, release, heartbeat, cancel), `dead` buries it, `sweep` buries what
-//! expired unseen; `pause` holds a queue back, `work` is the round of a worker, and `inspect` looks without touching.
+//! expired unseen; `pause` holds a queue back, `work` is the round of a worker, and `inspect` and `stats` look without touching.
 
 mod claim;
 mod dead;
@@ -8,6 +8,7 @@ mod enqueue;
 mod inspect;
 mod pause;
 mod settle;
+mod stats;
 mod sweep;
 mod work;
 
@@ -16,5 +17,6 @@ pub use enqueue::{NewJob, enqueue, enqueue_many};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub use pause::{pause, resume};
 pub use settle::{Held, ack, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, retry};
+pub use stats::{Stats, list, stats};
 pub use sweep::sweep_expired;
 pub use work::{Ending, Kept, Settlement, settle};

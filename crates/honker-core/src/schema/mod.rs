@@ -1,7 +1,7 @@
 //! The tables, and how a file gets to the newest version of them.
 //!
 //! `_honker_meta` holds the version. A file of the reference has no such table and counts as version 0: migration 1
-//! finds its tables present and completes them, migration 2 adds ours. So a fresh file and an upgraded one end with
+//! finds its tables present and completes them, the later ones add ours. So a fresh file and an upgraded one end with
 //! the same objects, except that the upgraded one keeps the reference's own indexes.
 //!
 //! [`upgrade`] must run inside a write transaction: it reads the version again under the lock, so of sixteen
@@ -13,8 +13,11 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{Error, Result};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 2] =
-    [(1, include_str!("0001_reference_tables.sql")), (2, include_str!("0002_flat_claims.sql"))];
+const MIGRATIONS: [(i64, &str); 3] = [
+    (1, include_str!("0001_reference_tables.sql")),
+    (2, include_str!("0002_flat_claims.sql")),
+    (3, include_str!("0003_dead_by_age.sql")),
+];
 
 /// What brings a journal to a transition that is called inside a statement of the host that writes.
 pub const CARRIER: &str = include_str!("carrier.sql");

@@ -136,6 +136,8 @@ static FUNCTIONS: &[Function] = {
         row("honker_enqueue_many",         &[7],       Transition, bulk::enqueue_many),
         row("honker_claim_batch",          &[4, 5],    Read,       queues::claim_batch),
         row("honker_queue_next_claim_at",  &[1],       Read,       queues::next_claim_at),
+        row("honker_queue_stats",          &[1, 2],    Read,       queues::stats),
+        row("honker_queue_list",           &[2, 3],    Read,       queues::list),
         row("honker_queue_pause",          &[1],       Statement,  queues::pause),
         row("honker_queue_resume",         &[1],       Statement,  queues::resume),
         row("honker_ack",                  &[2, 3],    Statement,  queues::ack),

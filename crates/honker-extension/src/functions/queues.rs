@@ -1,7 +1,9 @@
 //! Queue functions.
 
 use honker_core::clock::Instant;
-use honker_core::limits::{CLAIM_BATCH, LEASE_MAX_S, MAX_ATTEMPTS, PRIORITY, SETTLE_BATCH};
+use honker_core::limits::{
+    CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, PRIORITY, SETTLE_BATCH,
+};
 use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
 use honker_core::{Error, Result};
 use rusqlite::Connection;
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Output;
 use crate::arguments::Arguments;
-use crate::bracket::atomically_if_found;
+use crate::bracket::{atomically_if_found, consistently};
 
 pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     queue::enqueue(conn, &new_job(arguments)?).map(Output::from)
@@ -96,6 +98,24 @@ pub(super) fn claim_if_any(conn: &Connection, claim: &Claim<'_>) -> Result<Vec<C
 
 pub fn next_claim_at(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     queue::next_claim_at(conn, arguments.name(0, "queue")?).map(Output::instant_or_zero)
+}
+
+pub fn stats(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.name(0, "queue")?;
+    let limit = count_limit(arguments, 1)?;
+    Ok(Output::json(&consistently(conn, || queue::stats(conn, queue, limit))?))
+}
+
+pub fn list(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let after = arguments.optional_name(0, "after")?.unwrap_or("");
+    let n = usize::try_from(arguments.integer_in(1, "n", &LIST_BATCH)?).unwrap_or(0);
+    let limit = count_limit(arguments, 2)?;
+    Ok(Output::json(&consistently(conn, || queue::list(conn, after, n, limit))?))
+}
+
+fn count_limit(arguments: &Arguments<'_>, index: usize) -> Result<i64> {
+    let limit = arguments.optional_integer_in(index, "count_limit", &COUNT_LIMIT)?;
+    Ok(limit.unwrap_or(COUNT_LIMIT_DEFAULT))
 }
 
 pub fn pause(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
