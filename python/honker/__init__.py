@@ -69,6 +69,7 @@ from honker.scheduler import Scheduler
 from honker.stats import QueueStats
 from honker.stream import Event, Stream, StreamSubscription
 from honker.tasks import Task, TaskRegistry, TaskResult, TaskSpec, register_schedules, registry
+from honker.token_bucket import TokenBucket
 from honker.transaction import Transaction
 from honker.watcher import UpdateEvents
 from honker.worker import Worker, run_workers
@@ -129,6 +130,7 @@ __all__ = [
     "TaskRegistry",
     "TaskResult",
     "TaskSpec",
+    "TokenBucket",
     "Transaction",
     "TransactionNotStartedError",
     "UnexpectedRowsError",

@@ -17,6 +17,7 @@ from honker.pubsub import FALLBACK_POLL_S, Listener
 from honker.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.stats import QueueStats
 from honker.stream import Stream
+from honker.token_bucket import TokenBucket
 from honker.types import Seconds, TransactionLike, optional_seconds, seconds
 
 if TYPE_CHECKING:
@@ -248,6 +249,16 @@ class Database(Pool):
         age_s = seconds(older_than_s, "older_than_s")
         count: int = self.call("SELECT honker_rate_limit_sweep(?)", age_s, tx=tx)
         return count
+
+    def token_bucket(self, name: str, capacity: float, refill_per_s: float) -> TokenBucket:
+        """The token bucket of that name: a rate limit that lets bursts pass; see `honker.TokenBucket`. Runs no SQL.
+
+        Args:
+            name: Non-empty text, at most 255 UTF-8 bytes.
+            capacity: The most tokens it holds, and so the largest burst; more than 0.
+            refill_per_s: Tokens that it gains per second; more than 0.
+        """
+        return TokenBucket(self, name, capacity, refill_per_s)
 
     def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
         """Remove a job of any queue, waiting or leased. Whether there was one.

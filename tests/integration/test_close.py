@@ -33,6 +33,7 @@ DATABASE = {
     "stats": lambda db: db.stats(),
     "stream": lambda db: db.stream("s").publish(1),
     "sweep_rate_limits": lambda db: db.sweep_rate_limits(),
+    "token_bucket": lambda db: db.token_bucket("b", 1, 1).take(),
     "transaction": lambda db: db.transaction().__enter__(),
     "try_rate_limit": lambda db: db.try_rate_limit("r", 1, 60),
     "update_events": lambda db: db.update_events(),

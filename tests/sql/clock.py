@@ -13,6 +13,7 @@ INSTANTS = {
     "_honker_stream": ("created_at",),
     "_honker_notifications": ("created_at",),
     "_honker_queues": ("paused_at",),
+    "_honker_token_buckets": ("counted_at", "full_at"),
 }
 
 

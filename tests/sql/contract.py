@@ -47,6 +47,8 @@ ORDINARY = {
     "instant": 2_000_000_000,
     "span": 10,
     "positive_span": 10,
+    "amount": 10,
+    "tokens": 1e-6,
     "integers": "[1]",
     "claims": "[[1, 1]]",
     "settlements": '[{"id": 1, "attempt": 1, "do": "ack"}]',

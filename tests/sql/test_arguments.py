@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .contract import code_of, error_codes, functions, kind_of, ordinary_arguments
+from .contract import ORDINARY, code_of, error_codes, functions, kind_of, ordinary_arguments
 from .database import dump, enqueue, refused, rows, value
 from .loading import connect
 
@@ -100,7 +100,9 @@ def allows(parameter, seen):
     if not is_number:
         return False
     low, high = kind["range"]
-    return low <= seen <= high and not (parameter["kind"] == "positive_span" and seen <= 0)
+    if parameter["kind"] == "tokens" and seen > ORDINARY["amount"]:
+        return False
+    return low <= seen <= high and not (parameter["kind"] in {"positive_span", "amount", "tokens"} and seen <= 0)
 
 
 def allows_text(name, kind, seen):

@@ -92,6 +92,12 @@ STORIES = {
         ["SELECT honker_rate_limit_try('r', 1, 600)"],
         age_s=1200,
     ),
+    "token-bucket": Story(
+        "honker_token_bucket_take('new', 1, 1, 1)",
+        "DELETE _honker_token_buckets",
+        ["SELECT honker_token_bucket_take('old', 1, 1, 1)"],
+        age_s=60,
+    ),
     "result": Story(
         "honker_result_save(2, '2', 60)",
         "DELETE _honker_results",

@@ -16,5 +16,6 @@ pub mod result;
 pub mod schedule;
 pub mod schema;
 pub mod stream;
+pub mod token_bucket;
 
 pub use error::{Error, Result};

@@ -74,7 +74,10 @@ pub const NOTIFICATION_PRUNE_EVERY: i64 = 64;
 /// See [`NOTIFICATION_PRUNE_EVERY`].
 pub const NOTIFICATION_PRUNE_MAX: i64 = 128;
 
-/// Expired results or rate-limit windows deleted by a write that adds one.
+/// Tokens in a bucket, and those it gains per second. Up to here a double counts thousandths of a token exactly enough.
+pub const TOKENS_MAX: f64 = 1e9;
+
+/// Expired results, rate-limit windows or full buckets deleted by a write that adds one.
 pub const EXPIRED_ROWS_PER_WRITE: i64 = 4;
 
 /// How long a cancelled job is remembered for those who wait for its result: who looks less often than once a day does

@@ -171,6 +171,20 @@ impl<'a> Arguments<'a> {
         self.span_in(index, argument, &(0..=SPAN_MAX_S))
     }
 
+    /// A number, whole or not, above 0 and up to `max`.
+    #[expect(clippy::cast_precision_loss, reason = "what is beyond 2^53 is beyond every range")]
+    pub fn positive_number(&self, index: usize, argument: &'static str, max: f64) -> Result<f64> {
+        let number = match self.value(index) {
+            Value::Integer(value) => value as f64,
+            Value::Real(value) => value,
+            _ => return self.wrong_type(index, argument, "INTEGER or REAL"),
+        };
+        if number > 0.0 && number <= max {
+            return Ok(number);
+        }
+        Err(Error::invalid(argument, format!("is {number}; more than 0 and up to {max} is allowed")))
+    }
+
     /// A span in seconds that is longer than nothing and at most `max`; fractions below a millisecond round up.
     pub fn positive_span(&self, index: usize, argument: &'static str, max: i64) -> Result<Span> {
         match self.value(index) {

@@ -1,6 +1,7 @@
 //! Lock and rate-limit functions.
 
-use honker_core::limits::SPAN_MAX_S;
+use honker_core::limits::{SPAN_MAX_S, TOKENS_MAX};
+use honker_core::token_bucket::{self, Bucket};
 use honker_core::{Error, Result, lock, rate_limit};
 use rusqlite::Connection;
 
@@ -41,4 +42,18 @@ pub fn rate_limit_try(conn: &Connection, arguments: &Arguments<'_>) -> Result<Ou
 
 pub fn rate_limit_sweep(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     rate_limit::sweep(conn, arguments.span(0, "older_than_s")?).map(Output::from)
+}
+
+pub fn token_bucket_take(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let bucket = Bucket {
+        name: arguments.name(0, "name")?,
+        capacity: arguments.positive_number(1, "capacity", TOKENS_MAX)?,
+        refill_per_s: arguments.positive_number(2, "refill_per_s", TOKENS_MAX)?,
+    };
+    let tokens = arguments.positive_number(3, "tokens", TOKENS_MAX)?;
+    if tokens > bucket.capacity {
+        let capacity = bucket.capacity;
+        return Err(Error::invalid("tokens", format!("is {tokens}; the bucket never holds more than {capacity}")));
+    }
+    Ok(token_bucket::take(conn, bucket, tokens)?.map_or(Output::Integer(0), Output::from))
 }

@@ -15,7 +15,7 @@ mod work;
 use std::ffi::c_int;
 
 use honker_core::Result;
-use honker_core::clock::Instant;
+use honker_core::clock::{Instant, Span};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde::Serialize;
@@ -98,6 +98,12 @@ impl From<Option<Instant>> for Output {
     }
 }
 
+impl From<Span> for Output {
+    fn from(span: Span) -> Self {
+        Self::from(Instant::from_ms(span.as_ms()))
+    }
+}
+
 impl From<Option<i64>> for Output {
     fn from(value: Option<i64>) -> Self {
         value.map_or(Self::Null, Self::Integer)
@@ -160,6 +166,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_lock_expires_at",      &[1],       Read,       locks::expires_at),
         row("honker_rate_limit_try",       &[3],       Transition, locks::rate_limit_try),
         row("honker_rate_limit_sweep",     &[1],       Statement,  locks::rate_limit_sweep),
+        row("honker_token_bucket_take",    &[4],       Transition, locks::token_bucket_take),
 
         row("honker_result_save",          &[3],       Transition, results::save),
         row("honker_result_get",           &[1],       Read,       results::get),
