@@ -64,6 +64,7 @@ from honker.lock import Lock
 from honker.outbox import Outbox
 from honker.pubsub import Listener, Notification
 from honker.queue import Queue
+from honker.retention import Retention
 from honker.schedule import CronSchedule, crontab, every_s
 from honker.scheduler import Scheduler
 from honker.stats import QueueStats
@@ -119,6 +120,7 @@ __all__ = [
     "QueueConflictError",
     "QueueStats",
     "ResultGoneError",
+    "Retention",
     "Retryable",
     "SQLiteTooOldError",
     "Scheduler",

@@ -15,6 +15,7 @@ from honker.lock import Lock
 from honker.pool import Pool
 from honker.pubsub import FALLBACK_POLL_S, Listener
 from honker.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
+from honker.retention import Retention
 from honker.stats import QueueStats
 from honker.stream import Stream
 from honker.token_bucket import TokenBucket
@@ -266,6 +267,20 @@ class Database(Pool):
         Source: SQL ``honker_cancel``.
         """
         return bool(self.call("SELECT honker_cancel(?)", job_id, tx=tx))
+
+    def requeue(self, job_id: int, tx: TransactionLike = None) -> bool:
+        """Put a dead letter of any queue back among the waiting jobs; see `Queue.requeue`. Whether there was one.
+
+        Source: SQL ``honker_requeue``.
+        """
+        return bool(self.call("SELECT honker_requeue(?)", job_id, tx=tx))
+
+    def retention(self) -> list[Retention]:
+        """What `Queue.retain_dead` and `Stream.retain` have set, by kind and name.
+
+        Source: SQL ``honker_retention_list``.
+        """
+        return [Retention(**row) for row in json.loads(self.ask("SELECT honker_retention_list()"))]
 
     def task(self, queue: str = "default", **options: Any) -> TaskDecorator:
         """Make a function a task of the queue of that name; see `Queue.task`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from honker import payload as payloads
 from honker.claims import Claims
+from honker.dead import DeadLetters
 from honker.errors import InvalidArgumentError
 from honker.job import Job
 from honker.pool import Pool
@@ -42,7 +43,7 @@ def _decorator(queue: Queue, **options: Any) -> TaskDecorator:
     return _make_decorator(queue, **options)
 
 
-class Queue(Producer, Settler):
+class Queue(Producer, Settler, DeadLetters):
     """A durable queue of jobs, in a table of the application's own database.
 
     A job that is enqueued with ``tx=`` exists if and only if that transaction commits. It is delivered at least once:

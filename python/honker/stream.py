@@ -12,7 +12,7 @@ from honker import payload as payloads
 from honker.errors import NestedTransactionError
 from honker.feed import BATCH, Feed
 from honker.pool import Pool
-from honker.types import Instant, TransactionLike, optional_instant
+from honker.types import Instant, Seconds, TransactionLike, optional_instant, optional_seconds
 
 SAVE_EVERY_N: Final = 1000
 SAVE_EVERY_S: Final = 1.0
@@ -129,6 +129,48 @@ class Stream:
             return []
         offsets: str = self.db.call("SELECT honker_stream_publish_many(?, ?)", self.name, json.dumps(pairs), tx=tx)
         return json.loads(offsets)
+
+    def retain(self, max_age_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None) -> None:
+        """Set what is kept of the topic, for every process and for good; nothing given keeps it all.
+
+        What neither limit keeps is deleted in passing, a little at one in 64 publishes. So some more may be there for a
+        while, and a topic to which nobody publishes keeps its last events until `prune`. A consumer that is behind the
+        first event kept goes on there.
+
+        Args:
+            max_age_s: Seconds for which an event is kept.
+            max_keep: How many of the newest events are kept, at most 10,000,000.
+            tx: A transaction to set it in.
+
+        Raises:
+            InvalidArgumentError: A value is outside its range.
+
+        Source: SQL ``honker_retention_set``.
+        """
+        age_s = optional_seconds(max_age_s, "max_age_s")
+        self.db.call("SELECT honker_retention_set('stream', ?, ?, ?)", self.name, age_s, max_keep, tx=tx)
+
+    def prune(
+        self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
+    ) -> int:
+        """Delete events of the topic now. Offsets are never used again.
+
+        Args:
+            older_than_s: Delete what was published longer ago.
+            max_keep: Delete all but the newest so many.
+            tx: A transaction to delete them in.
+
+        Returns:
+            How many were deleted: those that either applies to.
+
+        Raises:
+            InvalidArgumentError: A value is outside its range.
+
+        Source: SQL ``honker_stream_prune``.
+        """
+        age_s = optional_seconds(older_than_s, "older_than_s")
+        count: int = self.db.call("SELECT honker_stream_prune(?, ?, ?)", self.name, age_s, max_keep, tx=tx)
+        return count
 
     def read_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[Event]:
         """Events after ``offset``, in order.

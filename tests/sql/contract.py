@@ -55,6 +55,7 @@ ORDINARY = {
     "events": '[[null, "{}"]]',
     "expression": "@every 60s",
     "time_zone": "UTC",
+    "retention": "stream",
     "misfire": "skip",
     "payloads": "[{}]",
     "path": "/nowhere/app.db",

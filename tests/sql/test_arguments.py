@@ -74,6 +74,7 @@ VALUES = {
     "zone": "Europe/Berlin",
     "interval": "@every 10s",
     "policy": "once",
+    "retention": "dead",
     "claims": "[[1, 1], [2, 1]]",
     "settlements": '[{"id": 1, "attempt": 1, "do": "ack"}]',
     "wrong-settlements": '[{"id": 1, "attempt": 1, "do": "forget"}]',

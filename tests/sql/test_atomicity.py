@@ -72,6 +72,18 @@ STORIES = {
     "retry-reschedules": Story(
         "honker_retry(1, 'w', 0, 'x')", "UPDATE _honker_live", [sql_enqueue(), CLAIM]
     ),
+    "requeue": Story(
+        "honker_requeue(1)", "DELETE _honker_dead", [sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')"]
+    ),
+    "fail-prunes": Story(
+        "honker_fail(2, 'w', 'x')",
+        "DELETE _honker_dead",
+        [
+            sql_enqueue(), sql_enqueue(), "SELECT honker_retention_set('dead', 'q', 60, NULL)",
+            "SELECT honker_claim_batch('q', 'w', 9, 86400)", "SELECT honker_fail(1, 'w', 'x')",
+        ],
+        age_s=3600,
+    ),
     "fail": Story("honker_fail(1, 'w', 'x')", "DELETE _honker_live", [sql_enqueue(), CLAIM]),
     "fail-at-the-dead-letter": Story(
         "honker_fail(1, 'w', 'x')", "INSERT _honker_dead", [sql_enqueue(), CLAIM]

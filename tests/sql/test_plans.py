@@ -86,6 +86,7 @@ def sorts(lines):
 
 # Reading the head of an index and stopping is a scan to SQLite. So is walking the oldest few notifications.
 BOUNDED_SCANS = {
+    "retention/list.sql",
     "token_bucket/prune.sql",
     "result/prune.sql",
     "rate_limit/prune.sql",

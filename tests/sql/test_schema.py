@@ -236,6 +236,18 @@ def test_an_upgraded_file_has_the_schema_of_a_fresh_one(conn, reference_file, co
     assert sorted(rows(upgraded, "SELECT * FROM _honker_meta")) == sorted(rows(conn, "SELECT * FROM _honker_meta"))
 
 
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_a_file_of_an_earlier_version_gets_the_schema_of_a_fresh_one(conn, connect, tmp_path, version):
+    older = connect(tmp_path / "older.db")
+    for migration in sorted((ROOT / "crates/honker-core/src/schema").glob("*.sql"))[:version]:
+        older.executescript(migration.read_text("utf-8"))
+    if version > 1:
+        older.execute("INSERT INTO _honker_meta (key, value) VALUES ('schema_version', ?)", (version,))
+    call(older, "honker_bootstrap")
+    assert schema(older) == schema(conn)
+    assert claimed_ids(older) == []
+
+
 def test_an_upgrade_keeps_every_row(reference_file, connect):
     tables = REFERENCE_COLUMNS | {"orders": "*", "sqlite_sequence": "*"}
     plain = sqlite3.connect(reference_file)

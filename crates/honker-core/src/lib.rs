@@ -13,6 +13,7 @@ pub mod notify;
 pub mod queue;
 pub mod rate_limit;
 pub mod result;
+pub mod retention;
 pub mod schedule;
 pub mod schema;
 pub mod stream;

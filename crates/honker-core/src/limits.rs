@@ -80,6 +80,18 @@ pub const TOKENS_MAX: f64 = 1e9;
 /// Expired results, rate-limit windows or full buckets deleted by a write that adds one.
 pub const EXPIRED_ROWS_PER_WRITE: i64 = 4;
 
+/// Rows that a policy of retention may keep. Passing over them is what finding the rest takes.
+pub const MAX_KEEP: RangeInclusive<i64> = 0..=10_000_000;
+
+/// Of so many new events or dead letters one is the turn to prune; a power of two.
+pub const PRUNE_EVERY: i64 = 64;
+
+/// What is deleted at such a turn, at most: twice as many as were added, so that a backlog shrinks.
+pub const PRUNE_MAX: i64 = 128;
+
+/// A stream is asked again what is too much when the log has grown by this share of what it keeps.
+pub const JUDGE_SHARE: i64 = 16;
+
 /// How long a cancelled job is remembered for those who wait for its result: who looks less often than once a day does
 /// not wait.
 pub const CANCEL_TRACE_RETENTION: Span = Span::from_seconds(24 * 3600);

@@ -185,6 +185,11 @@ impl<'a> Arguments<'a> {
         Err(Error::invalid(argument, format!("is {number}; more than 0 and up to {max} is allowed")))
     }
 
+    /// A span in seconds from nothing on, or NULL.
+    pub fn optional_span_from_zero(&self, index: usize, argument: &'static str) -> Result<Option<Span>> {
+        self.optional(index, || self.span_from_zero(index, argument))
+    }
+
     /// A span in seconds that is longer than nothing and at most `max`; fractions below a millisecond round up.
     pub fn positive_span(&self, index: usize, argument: &'static str, max: i64) -> Result<Span> {
         match self.value(index) {

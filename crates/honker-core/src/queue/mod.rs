@@ -1,5 +1,5 @@
 //! Durable job queues. The file list is the life of a job: `enqueue` makes it pending, `claim` leases it to a
-//! worker, `settle` ends the lease (ack, retry, fail, release, heartbeat, cancel), `dead` buries it, `sweep` buries what
+//! worker, `settle` ends the lease (ack, retry, fail, release, heartbeat, cancel), `dead` buries it or brings it back, `sweep` buries what
 //! expired unseen; `pause` holds a queue back, `work` is the round of a worker, and `inspect` and `stats` look without touching.
 
 mod claim;
@@ -13,6 +13,7 @@ mod sweep;
 mod work;
 
 pub use claim::{Claim, ClaimedJob, Prospect, claim, next_claim_at, prospect};
+pub use dead::{prune_dead, requeue};
 pub use enqueue::{NewJob, enqueue, enqueue_many};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub use pause::{pause, resume};

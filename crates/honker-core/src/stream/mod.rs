@@ -1,10 +1,14 @@
 //! Event streams: an append-only log per topic, and the offset that each consumer has reached.
 
+mod retain;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::Result;
 use crate::clock::Instant;
+
+pub use retain::prune;
 
 /// An event of a stream.
 #[derive(Debug, Serialize)]
@@ -21,11 +25,38 @@ pub struct Event {
     pub created_at: Option<Instant>,
 }
 
-/// Appends an event and returns its offset. One statement.
+/// Appends an event and returns its offset. One statement; now and then others follow that delete what the topic's
+/// policy of retention gives up.
+///
+/// What fails of these is not the publisher's business: the event is there, and the next turn will do what this one
+/// could not. Unless the failure has ended the transaction around us, and the event with it.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn publish(conn: &Connection, topic: &str, key: Option<&str>, payload: &str) -> Result<i64> {
+    let offset = insert(conn, topic, key, payload)?;
+    let is_within = !conn.is_autocommit();
+    match retain::keep_to_policy(conn, topic, &[offset]) {
+        Err(error) if is_within && conn.is_autocommit() => Err(error),
+        _ => Ok(offset),
+    }
+}
+
+/// Appends several events and returns their offsets. To be bracketed by the caller.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn publish_many<'a>(
+    conn: &Connection,
+    topic: &str,
+    events: impl Iterator<Item = (Option<&'a str>, &'a str)>,
+) -> Result<Vec<i64>> {
+    let offsets: Vec<i64> = events.map(|(key, payload)| insert(conn, topic, key, payload)).collect::<Result<_>>()?;
+    retain::keep_to_policy(conn, topic, &offsets)?;
+    Ok(offsets)
+}
+
+fn insert(conn: &Connection, topic: &str, key: Option<&str>, payload: &str) -> Result<i64> {
     let second = Instant::now().second();
     conn.prepare_cached(include_str!("publish.sql"))?.execute(params![topic, key, payload, second])?;
     Ok(conn.last_insert_rowid())

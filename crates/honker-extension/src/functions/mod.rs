@@ -6,6 +6,7 @@ mod locks;
 mod notifications;
 mod queues;
 mod results;
+mod retention;
 mod schedules;
 mod schema;
 mod streams;
@@ -156,6 +157,8 @@ static FUNCTIONS: &[Function] = {
         row("honker_work",                 &[5],       Read,       work::work),
         row("honker_job_outcome",          &[1],       Read,       work::job_outcome),
         row("honker_cancel",               &[1, 2],    Transition, queues::cancel),
+        row("honker_requeue",              &[1, 2],    Transition, queues::requeue),
+        row("honker_dead_prune",           &[3],       Statement,  retention::dead_prune),
         row("honker_get_job",              &[1, 2],    Read,       queues::get_job),
         row("honker_sweep_expired",        &[1],       Transition, queues::sweep_expired),
 
@@ -182,6 +185,11 @@ static FUNCTIONS: &[Function] = {
         row("honker_stream_read_since",    &[3],       Read,       streams::read_since),
         row("honker_stream_save_offset",   &[3],       Statement,  streams::save_offset),
         row("honker_stream_get_offset",    &[2],       Read,       streams::get_offset),
+
+        row("honker_stream_prune",         &[3],       Statement,  retention::stream_prune),
+
+        row("honker_retention_set",        &[4],       Statement,  retention::set),
+        row("honker_retention_list",       &[0],       Read,       retention::list),
 
         row("honker_scheduler_register",   &[6, 7, 9], Statement,  schedules::register),
         row("honker_scheduler_unregister", &[1],       Statement,  schedules::unregister),

@@ -185,6 +185,11 @@ pub fn cancel(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     queue::cancel(conn, arguments.integer(0, "job_id")?, queue).map(Output::from)
 }
 
+pub fn requeue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.optional_name(1, "queue")?;
+    queue::requeue(conn, arguments.integer(0, "job_id")?, queue).map(Output::from)
+}
+
 pub fn get_job(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.optional_name(1, "queue")?;
     let job = queue::get_job(conn, arguments.integer(0, "job_id")?, queue)?;

@@ -14,8 +14,8 @@ pub fn publish_many(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outp
     let events: NewEvents = serde_json::from_str(arguments.text(1, "events_json")?).map_err(|error| {
         Error::invalid("events_json", format!("is not a JSON array of [key or null, payload text] pairs: {error}"))
     })?;
-    let offsets = events.iter().map(|(key, payload)| stream::publish(conn, topic, key.as_deref(), payload));
-    Ok(Output::json(&offsets.collect::<Result<Vec<_>>>()?))
+    let events = events.iter().map(|(key, payload)| (key.as_deref(), payload.as_str()));
+    Ok(Output::json(&stream::publish_many(conn, topic, events)?))
 }
 
 pub fn offset_at(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
