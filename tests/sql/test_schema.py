@@ -236,7 +236,7 @@ def test_an_upgraded_file_has_the_schema_of_a_fresh_one(conn, reference_file, co
     assert sorted(rows(upgraded, "SELECT * FROM _honker_meta")) == sorted(rows(conn, "SELECT * FROM _honker_meta"))
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_a_file_of_an_earlier_version_gets_the_schema_of_a_fresh_one(conn, connect, tmp_path, version):
     older = connect(tmp_path / "older.db")
     for migration in sorted((ROOT / "crates/honker-core/src/schema").glob("*.sql"))[:version]:

@@ -129,7 +129,7 @@ impl From<rusqlite::Error> for Error {
 /// names count.
 fn names_a_missing_object(message: &str) -> bool {
     const OBJECTS: [&str; 3] = ["no such table: _honker", "no such index: _honker", "table _honker"];
-    const LATER_COLUMNS: [&str; 3] = ["last_error", "time_zone", "misfire"];
+    const LATER_COLUMNS: [&str; 4] = ["last_error", "time_zone", "misfire", "slack"];
     OBJECTS.iter().any(|object| message.starts_with(object))
         || message.strip_prefix("no such column: ").is_some_and(|column| LATER_COLUMNS.contains(&column))
 }

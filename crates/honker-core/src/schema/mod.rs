@@ -13,12 +13,13 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::{Error, Result};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 5] = [
+const MIGRATIONS: [(i64, &str); 6] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
     (4, include_str!("0004_token_buckets.sql")),
     (5, include_str!("0005_retention.sql")),
+    (6, include_str!("0006_slack.sql")),
 ];
 
 /// What brings a journal to a transition that is called inside a statement of the host that writes.
