@@ -21,9 +21,11 @@ INSTALLED := $(VENV)/installed-$(PYTHON_VERSION)
 ifdef CARGO_TARGET_DIR
 export HONKER_EXTENSION_PATH ?= $(abspath $(CARGO_TARGET_DIR))/release/libhonker_ext.$(if $(filter Darwin,$(shell uname)),dylib,so)
 endif
+# Apart from the library that is shipped, so that no build can take one for the other.
+FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint format rust-test python-test torture demo bench wheel clean
+.PHONY: help setup build build-faults test lint format rust-test python-test torture demo bench wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +44,12 @@ $(INSTALLED): pyproject.toml hatch_build.py Cargo.toml Cargo.lock
 build: ## Build the SQLite extension
 	cargo build --release --locked -p honker-extension
 
+# What the crash tests load: the extension with its failpoints, and the disk that fails. Not optimised and without debug
+# information, which builds fastest.
+build-faults:
+	CARGO_PROFILE_DEV_DEBUG=0 cargo build --locked --target-dir $(FAULTS_DIR) \
+		-p honker-extension -p honker-faults --features honker-extension/failpoints
+
 test: lint rust-test python-test ## Everything CI checks: lint, types, layers, Rust tests, Python tests
 
 lint: setup ## Check format, lints, types, layers and the place of SQL
@@ -51,7 +59,7 @@ lint: setup ## Check format, lints, types, layers and the place of SQL
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_sql_placement.py
 	cargo fmt --all --check
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --all-features --locked -- -D warnings
 
 format: setup ## Format all code and apply the safe fixes
 	$(BIN)/ruff format .
@@ -64,10 +72,10 @@ rust-test: ## Test the pure Rust modules
 	cargo test -p honker-watch --locked
 
 # Cargo knows whether there is something to build, so it is always asked.
-python-test: setup build ## Test everything else, through the built extension
+python-test: setup build build-faults ## Test everything else, through the built extension
 	$(BIN)/python -m pytest $(ARGS)
 
-torture: setup build ## Kill, starve and cut the power for a quarter of an hour; the figures go to docs/torture.json
+torture: setup build build-faults ## Kill, starve and cut the power for a quarter of an hour; the figures go to docs/torture.json
 	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)
 
 demo: setup build ## Hash the files of DIR with two workers, one of which is killed

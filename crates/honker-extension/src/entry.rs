@@ -77,6 +77,8 @@ fn register(conn: Connection) -> rusqlite::Result<bool> {
             unsafe { scalar::register(conn.handle(), function, *arity, Arc::clone(&engine))? };
         }
     }
+    #[cfg(feature = "failpoints")]
+    crate::failpoints::install(&conn);
     c_api::mark_loaded();
     Ok(true)
 }

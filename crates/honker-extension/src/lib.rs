@@ -8,6 +8,7 @@
 //! - [`arguments`] checks what callers pass.
 //! - [`entry`], [`scalar`] and [`c_api`] are where C is met; with `bracket`, `busy`, `carrier` and `engine` they hold
 //!   all unsafe code.
+//! - `failpoints`, in builds for the crash tests alone, kills the process at a chosen statement boundary.
 //!
 //! Loading writes nothing and reads nothing.
 
@@ -18,5 +19,7 @@ mod c_api;
 mod carrier;
 mod engine;
 mod entry;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod functions;
 mod scalar;
