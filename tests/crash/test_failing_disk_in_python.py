@@ -1,0 +1,127 @@
+"""What a Python program sees of a disk that fails: the error's class, and a database that it can go on with.
+
+Every call is made with each operation of the disk failing once, with each code. The class of the error is that of the
+code; a second call does what the first was asked for, and nothing of it is there twice.
+
+Seen to fail when the engine reported every failure as `SQLITE_ERROR`, and when it ignored a COMMIT that failed.
+"""
+
+import sqlite3
+
+import honker
+import pytest
+
+from ..support.locking import ask
+from .faults import uri
+from .test_failing_disk import BUSY, CANTOPEN, FAULTS, FULL, IOERR
+
+CLASSES = {
+    IOERR: honker.DatabaseIOError,
+    FULL: honker.DatabaseFullError,
+    BUSY: honker.DatabaseBusyError,
+    CANTOPEN: honker.DatabaseError,  # a DatabaseOpenError, unless a call of the engine needs the file that is not there
+}
+
+
+def enqueue_with_order(db):
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO shop VALUES (?)", ["order"])
+        return db.queue("q").enqueue("with order", tx=tx)
+
+
+def claim_and_ack(db):
+    with db.transaction() as tx:
+        job = db.queue("q").claim_one("w", tx=tx)
+        db.queue("q").save_result(job.id, "done", tx=tx)
+        return job.ack(tx=tx)
+
+
+# Each with what it returns, once.
+CALLS = {
+    "enqueue": (lambda db: db.queue("q").enqueue(1), 1),
+    "enqueue with its order": (enqueue_with_order, 2),
+    "claim and ack": (claim_and_ack, True),
+    "claim": (lambda db: db.queue("q").claim_one("w").id, 2),
+    "retry": (lambda db: db.queue("q").retry(2, "w", 0, "again", attempt=1), True),
+    "enqueue more": (lambda db: db.queue("q").enqueue(2, priority=1), 3),
+    "claim more": (lambda db: db.queue("q").claim_one("w").id, 3),
+    "fail": (lambda db: db.queue("q").fail(3, "w", "broken", attempt=1), True),
+    "publish": (lambda db: db.stream("s").publish("event"), 1),
+    "publish many": (lambda db: db.stream("s").publish_many(["a", "b"]), [2, 3]),
+    "save offset": (lambda db: db.stream("s").save_offset("c", 2), True),
+    "read stream": (lambda db: [event.offset for event in db.stream("s").read_since(0)], [1, 2, 3]),
+    "notify": (lambda db: db.notify("n", "hello"), 1),
+    "limit rate": (lambda db: db.try_rate_limit("r", 5, 1_000_000), True),
+    "result": (lambda db: db.queue("q").get_result(1), (True, "done")),
+}
+LEFT = {
+    "SELECT n FROM shop": [("order",)],
+    "SELECT id, state, attempts FROM _honker_jobs ORDER BY id": [(2, "pending", 1), (3, "dead", 1)],
+    "SELECT offset FROM _honker_stream": [(1,), (2,), (3,)],
+    "SELECT count FROM _honker_rate_limits": [(1,)],
+    "SELECT id FROM _honker_notifications": [(1,)],
+}
+
+
+def lay(path):
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute("CREATE TABLE shop (n)")
+    conn.close()
+
+
+def attempt(call, errors):
+    """Calls, and once more if that fails."""
+    try:
+        return call()
+    except honker.HonkerError as error:
+        errors.append(error)
+        return call()
+
+
+def suffer(disk, path, kind, nth, code):
+    """Every call, with one failure on the way; the errors."""
+    lay(path)
+    disk.fail(nth, code, kind)
+    errors = []
+    db = attempt(lambda: honker.open(uri(path)), errors)
+    try:
+        for name, (call, returned) in CALLS.items():
+            assert attempt(lambda call=call: call(db), errors) == returned, name
+    finally:
+        if code == BUSY:
+            disk.heal()  # only locks are busy; see test_failing_disk
+        db.close()
+    for sql, rows in LEFT.items():
+        assert ask(path, sql) == rows
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+    return errors
+
+
+def count(disk, path, kind):
+    lay(path)
+    disk.count(kind)
+    with honker.open(uri(path)) as db:
+        for call, _ in CALLS.values():
+            call(db)
+    return disk.seen
+
+
+@pytest.mark.torture(short_s=3)
+def test_every_failure_of_the_disk_is_an_error_of_its_class_and_the_database_goes_on(torture, disk, path):
+    faults = [
+        (kind, nth, code)
+        for kind, codes in FAULTS.items()
+        for nth in range(1, count(disk, path, kind) + 1)
+        for code in codes
+    ]
+    torture.random.shuffle(faults)
+    for number in torture.rounds(at_least=20):
+        kind, nth, code = faults[number % len(faults)]
+        errors = suffer(disk, path, kind, nth, code)
+        torture.count("operations failed once")
+        torture.count("of them raised", bool(errors))
+        for error in errors:
+            assert isinstance(error, CLASSES[code & 0xFF]), f"{kind} {nth} {code}: {error!r}"
+            assert error.sqlite_code & 0xFF == code & 0xFF

@@ -1,0 +1,208 @@
+"""A mixed workload in steps, each of which is one transaction, and what the database is to hold after each.
+
+Steps are SQL without parameters and look up by themselves what they settle, so that a workload can be taken up after
+any step, by another process. Job ids, priorities and due times come from the seed, never from the clock: two runs of
+one workload leave the same rows, instants aside.
+"""
+
+import random
+import shutil
+from dataclasses import dataclass
+
+from ..sql.clock import INSTANTS
+from ..sql.database import rows, value
+from ..sql.loading import ROOT
+
+REFERENCE = ROOT / "tests" / "fixtures" / "reference-0.5.1.db"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is acknowledged as a whole. More than one statement are one transaction of the application."""
+
+    name: str
+    statements: tuple
+
+    def run(self, conn):
+        if len(self.statements) == 1:
+            conn.execute(self.statements[0]).fetchall()
+            return
+        conn.execute("BEGIN IMMEDIATE")
+        for statement in self.statements:
+            conn.execute(statement).fetchall()
+        conn.execute("COMMIT")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Steps, and the kind of file they begin with: none, or one that the reference wrote and that is to be upgraded."""
+
+    steps: list
+    starts_with_reference: bool
+
+    def lay(self, path):
+        """Makes the file that the workload begins with."""
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        if self.starts_with_reference:
+            shutil.copyfile(REFERENCE, path)
+
+
+HELD = (
+    "(SELECT id, worker_id, attempts FROM _honker_live WHERE queue = 'q' AND state = 'processing' ORDER BY id LIMIT {})"
+)
+ONE_HELD = HELD.format(1)
+ALL_HELD = "(SELECT json_group_array(id) FROM " + HELD.format(9) + ")"
+
+APPLICATION = (
+    "CREATE TABLE shop (id INTEGER PRIMARY KEY, note)",
+    "CREATE TABLE effects (job_id INTEGER PRIMARY KEY)",
+    "CREATE TABLE requests (n INTEGER)",
+    """CREATE TRIGGER request_is_a_job AFTER INSERT ON requests BEGIN
+         SELECT honker_enqueue('q', json_object('n', NEW.n), 1000, NULL, 0, 2, NULL);
+         SELECT honker_stream_publish('requests', NULL, CAST(NEW.n AS TEXT));
+       END""",
+)
+SCHEDULES = (
+    "SELECT honker_scheduler_register('beat', 'ticks', '@every 60s', '{}', 0, NULL)",
+    "SELECT honker_scheduler_register('daily', 'q', '0 3 29 2 *', '{}', 2, 60)",
+)
+
+# Retried and released jobs are due by the clock. This gives them a place that depends on their ids alone.
+UNCLOCK = "UPDATE _honker_live SET run_at = 1000 + id WHERE run_at BETWEEN 1000000 AND unixepoch() + 60"
+TOUCHES_THE_CLOCK = {"retry", "release", "work", "worker dies", "tick"}
+
+
+READ = "honker_stream_read_since('t', honker_stream_get_offset('c', 't'), 1)"
+
+
+def _enqueue(n, *, run_at="1000", priority=0, max_attempts=3, expires="NULL"):
+    return f"SELECT honker_enqueue('q', '{{\"n\":{n}}}', {run_at}, NULL, {priority}, {max_attempts}, {expires})"
+
+
+def _settle(what, count):
+    settlement = f"json_object('id', id, 'attempt', attempts, 'do', '{what}', 'delay_s', 0, 'error', 'e')"
+    return f"(SELECT json_group_array({settlement}) FROM {HELD.format(count)})"
+
+
+def _kinds(n, rng):
+    """Every kind of step, by name; `n` is the number of the step."""
+    priority, attempts = rng.randrange(3), rng.randrange(1, 4)
+    job = _enqueue(n, priority=priority, max_attempts=attempts)
+    return {
+        "enqueue": (job,),
+        "enqueue with its order": (f"INSERT INTO shop (note) VALUES ('{n}')", job, f"SELECT notify('orders', '{n}')"),
+        "enqueue by a trigger": (f"INSERT INTO requests VALUES ({n})",),
+        "enqueue by triggers": (f"INSERT INTO requests VALUES ({n}), ({n}), ({n})",),
+        "enqueue for later": (_enqueue(n, run_at="unixepoch() + 100000"),),
+        "enqueue what is late": (_enqueue(n, expires="-1"),),
+        "claim": ("SELECT honker_claim_batch('q', 'w', 1, 60)",),
+        "claim three": ("SELECT honker_claim_batch('q', 'w', 3, 60)",),
+        "ack": (f"SELECT honker_ack(id, worker_id, attempts) FROM {ONE_HELD}",),
+        "ack all": (f"SELECT honker_ack_batch({ALL_HELD}, 'w')",),
+        "ack with its effect": (
+            f"INSERT OR IGNORE INTO effects SELECT id FROM {ONE_HELD}",
+            f"SELECT honker_result_save(id, 'done', 3600) FROM {ONE_HELD}",
+            f"SELECT honker_ack(id, worker_id, attempts) FROM {ONE_HELD}",
+        ),
+        "retry": (f"SELECT honker_retry(id, worker_id, 0, 'again', attempts) FROM {ONE_HELD}",),
+        "fail": (f"SELECT honker_fail(id, worker_id, 'broken', attempts) FROM {ONE_HELD}",),
+        "heartbeat": (f"SELECT honker_heartbeat(id, worker_id, 90, attempts) FROM {ONE_HELD}",),
+        "heartbeat all": (
+            f"SELECT honker_heartbeat_batch((SELECT json_group_array(json_array(id, attempts)) FROM {HELD.format(9)}), "
+            "'w', 90)",
+        ),
+        "release": (f"SELECT honker_release(id, worker_id, attempts) FROM {ONE_HELD}",),
+        "cancel": ("SELECT honker_cancel((SELECT max(id) FROM _honker_live WHERE queue = 'q'), 'q')",),
+        "work": (f"SELECT honker_work('q', 'w', 2, 60, {_settle(rng.choice(['ack', 'retry', 'fail']), 2)})",),
+        "worker dies": ("UPDATE _honker_live SET claim_expires_at = 1000 WHERE state = 'processing'",),
+        "sweep": ("SELECT honker_sweep_expired('q')",),
+        "pause": ("SELECT honker_queue_pause('q2')",),
+        "resume": ("SELECT honker_queue_resume('q2')",),
+        "publish": (f"SELECT honker_stream_publish('t', 'k', '{n}')",),
+        "publish with its order": (
+            f"INSERT INTO shop (note) VALUES ('{n}')",
+            f"SELECT honker_stream_publish('t', NULL, '{n}')",
+        ),
+        "publish many": (f'SELECT honker_stream_publish_many(\'t\', \'[[null,"{n}"],["k","{n}"],[null,"z"]]\')',),
+        "consume": (
+            f"INSERT INTO shop (note) SELECT json_extract({READ}, '$[0].payload')",
+            "SELECT honker_stream_save_offset('c', 't', honker_stream_get_offset('c', 't') + 1)",
+        ),
+        "save offset": (f"SELECT honker_stream_save_offset('d', 't', {n})",),
+        "notify": (f"SELECT notify('n', '{n}')",),
+        "prune notifications": ("SELECT honker_notification_prune(NULL, 5)",),
+        "tick": ("SELECT honker_scheduler_tick(honker_scheduler_soonest() + 130)",),
+        "update schedule": (f"SELECT honker_scheduler_update('daily', '0 4 29 2 *', '{n}', 5, NULL, 1)",),
+        "pause schedule": ("SELECT honker_scheduler_pause('daily')",),
+        "resume schedule": ("SELECT honker_scheduler_resume('daily')",),
+        "lock": (f"SELECT honker_lock_acquire('l', 'owner {n % 2}', 600)",),
+        "unlock": (f"SELECT honker_lock_release('l', 'owner {n % 2}')",),
+        "limit rate": ("SELECT honker_rate_limit_try('r', 3, 1000000000)",),
+        "save result": (f"SELECT honker_result_save({n}, '{n}', 3600)",),
+        "sweep results": ("SELECT honker_result_sweep()",),
+    }
+
+
+# What most of the others need something of.
+COMMON = ["enqueue", "enqueue with its order", "enqueue by a trigger", "claim", "claim three", "claim three"]
+
+
+def make(seed, length, *, starts_with_reference=False):
+    """A workload of about `length` steps; one of 60 or more has every kind of step at least once."""
+    rng = random.Random(seed)
+    names = list(_kinds(0, random.Random(0)))
+    rng.shuffle(names)
+    names = (names + rng.choices(COMMON + names, k=length))[:length]
+    names += rng.choices(COMMON, k=length // 3)
+    rng.shuffle(names)
+    steps = [
+        Step("bootstrap", ("SELECT honker_bootstrap()",)),
+        Step("application", APPLICATION),
+        Step("schedules", SCHEDULES),
+        *(Step("enqueue", (_enqueue(n, max_attempts=2),)) for n in range(3)),
+    ]
+    for number, name in enumerate(names):
+        steps.append(Step(name, _kinds(number, rng)[name]))
+        if name in TOUCHES_THE_CLOCK:
+            steps.append(Step("unclock", (UNCLOCK,)))
+    return Workload(steps, starts_with_reference)
+
+
+def contents(conn):
+    """Everything in the database; of instants only whether there is one."""
+    found = {"sqlite_master": rows(conn, "SELECT type, name, sql FROM sqlite_master ORDER BY type, name")}
+    for (table,) in rows(conn, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
+        instants = INSTANTS.get(table, ())
+        columns = [name for (name,) in rows(conn, "SELECT name FROM pragma_table_info(?)", table)]
+        shown = ", ".join(f'"{name}" IS NULL' if name in instants else f'"{name}"' for name in columns)
+        found[table] = sorted(rows(conn, f'SELECT {shown} FROM "{table}"'), key=repr)
+    return found
+
+
+def history(conn, workload):
+    """Runs the workload; the contents before the first step and after each."""
+    states = [contents(conn)]
+    for step in workload.steps:
+        step.run(conn)
+        states.append(contents(conn))
+    return states
+
+
+def difference(found, expected):
+    """What tells two contents apart, for people."""
+    tables = sorted(found.keys() | expected.keys())
+    return "\n".join(
+        f"{table}:\n  only found: {_beyond(found, expected, table)}\n  missing: {_beyond(expected, found, table)}"
+        for table in tables
+        if found.get(table) != expected.get(table)
+    )
+
+
+def _beyond(these, those, table):
+    return [row for row in these.get(table, []) if row not in those.get(table, [])]
+
+
+def check_integrity(conn):
+    assert value(conn, "PRAGMA integrity_check") == "ok"
+    assert rows(conn, "PRAGMA foreign_key_check") == []
