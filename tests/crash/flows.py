@@ -1,7 +1,19 @@
 """What the children do until they are killed. Each is called with the function that logs an acknowledgement."""
 
+import asyncio
+import time
+
+import honker
+
 from ..sql import loading
 from . import workload
+
+# So many that death never uses them up.
+ATTEMPTS = 20
+# What the producer leaves the others to do before it goes on: how long a test takes is for its kills to say.
+BACKLOG = 40
+# A task whose number is a multiple of this fails at every attempt.
+HOPELESS = 11
 
 
 def steps(log, path, seed, length, first, starts_with_reference):
@@ -17,4 +29,73 @@ def steps(log, path, seed, length, first, starts_with_reference):
     conn.close()
 
 
-FLOWS = {"steps": steps}
+def produce(log, path, first):
+    """Orders, each with a task, a delivery and an event in the transaction that makes it."""
+    with honker.open(path) as db:
+        record, outbox, stream = tasks(db), deliveries(db, print), db.stream("orders")
+        number = int(first)
+        while True:
+            with db.transaction() as tx:
+                tx.execute("INSERT INTO orders VALUES (?)", [number])
+                record.enqueue_with(tx=tx)(number)
+                outbox.enqueue(number, tx=tx)
+                stream.publish(number, tx=tx)
+            log("ordered", number)
+            number += 1
+            while db.query("SELECT count(*) AS jobs FROM _honker_live WHERE queue != 'beats'")[0]["jobs"] > BACKLOG:
+                time.sleep(0.005)
+
+
+def tasks(db):
+    @db.task("work", name="record", retries=ATTEMPTS, retry_delay_s=0)
+    def record(tx: honker.Transaction, number: int):
+        tx.execute("INSERT INTO effects VALUES (?)", [number])
+        if number % HOPELESS == 0:
+            raise ValueError("hopeless")
+        return number
+
+    return record
+
+
+def deliveries(db, deliver):
+    return db.outbox("mail", deliver, base_backoff_s=0, max_attempts=ATTEMPTS)
+
+
+def work(_log, path):
+    """A worker whose tasks have their effect in the transaction that ends their jobs."""
+    with honker.open(path) as db:
+        tasks(db)
+        asyncio.run(db.run_workers("work", concurrency=3))
+
+
+def deliver(log, path):
+    """Delivers to the log, which is the outside world."""
+    with honker.open(path) as db:
+        outbox = deliveries(db, lambda number: log("delivered", number))
+        asyncio.run(outbox.run_worker("deliverer"))
+
+
+def consume(_log, path):
+    """A consumer of the stream whose effect and offset are one transaction."""
+    with honker.open(path) as db:
+        stream = db.stream("orders")
+        for event in stream.subscribe("consumer", save_every_n=0, save_every_s=0):
+            with db.transaction() as tx:
+                tx.execute("INSERT INTO consumed VALUES (?)", [event.payload])
+                stream.save_offset("consumer", event.offset, tx=tx)
+
+
+def schedule(_log, path):
+    """A scheduler that leads or stands by."""
+    with honker.open(path) as db:
+        asyncio.run(honker.Scheduler(db).run(standby=True))
+
+
+FLOWS = {
+    "steps": steps,
+    "produce": produce,
+    "work": work,
+    "deliver": deliver,
+    "consume": consume,
+    "schedule": schedule,
+}

@@ -110,12 +110,12 @@ class Run:
                     step.run(conn)
                 except sqlite3.Error as error:
                     check_class(error, step, FULL)
-                    self._check_undone(conn, number)
                 else:
                     break
             else:
                 times += 1
-                self.disk.heal()
+                self.disk.heal()  # with a rollback journal not even a reader gets on before
+                self._check_undone(conn, number)
                 step.run(conn)
         self.disk.heal()
         conn.close()

@@ -1,0 +1,116 @@
+"""The processes of an application, killed again and again while the others work on.
+
+A producer makes orders, each with a task, a delivery and an event in one transaction; a worker, a deliverer, a consumer
+and a scheduler live from them, each in a process of its own. One after the other is killed, at a random instant or at a
+random statement boundary, and started again. In the end every order that was acknowledged is there, every order had
+its effect exactly once or is a dead letter, was consumed exactly once and delivered at least once, every second fired
+exactly once, and nothing is left over.
+
+Seen to fail when the worker committed effects apart from the ends of their jobs, and when a tick enqueued its jobs and
+advanced its schedule without a bracket.
+"""
+
+import json
+from collections import Counter
+
+import honker
+import pytest
+from honker.tasks import read_envelope
+
+from ..support.locking import ask
+from ..support.waiting import wait_until
+from . import flows
+from .zygote import acknowledged
+
+QUEUES = {"work": "work", "deliver": "_outbox:mail"}
+CONSUMERS = ("work", "deliver", "consume", "schedule")
+
+
+class Application:
+    """The processes, and what they have told the world."""
+
+    def __init__(self, zygote, path, rng):
+        self.zygote, self.path, self.rng = zygote, path, rng
+        self.log = path.with_suffix(".log")
+        self.running = {}
+        with honker.open(path) as db, db.transaction() as tx:
+            for table in ("orders", "effects", "consumed"):
+                tx.execute(f"CREATE TABLE {table} (number INTEGER PRIMARY KEY)")
+            tx.query("SELECT honker_scheduler_register('beat', 'beats', '@every 1s', '{}', 0, NULL)")
+        ((self.first_beat,),) = ask(path, "SELECT next_fire_at FROM _honker_scheduler_tasks")
+
+    def start(self, flow, failpoint=0):
+        arguments = [self.orders()] if flow == "produce" else []
+        self.running[flow] = self.zygote.start(self.log, flow, self.path, *arguments, failpoint=failpoint)
+
+    def orders(self):
+        ((number,),) = ask(self.path, "SELECT coalesce(max(number) + 1, 1) FROM orders")
+        return number
+
+    def kill(self, flow, after_s=0.0):
+        """Kills a process; what it held is up for others, as if its leases or its lock had run out."""
+        self.zygote.kill(self.running.pop(flow), after_s)
+        if flow in QUEUES:
+            leases = "UPDATE _honker_live SET claim_expires_at = 1000 WHERE state = 'processing' AND queue = ?"
+            ask(self.path, leases, QUEUES[flow])
+        elif flow == "schedule":
+            ask(self.path, "UPDATE _honker_locks SET expires_at = 1000")
+
+    def kill_one(self):
+        flow = self.rng.choice(sorted(self.running))
+        self.kill(flow, after_s=self.rng.uniform(0, 0.1))
+        self.start(flow, failpoint=self.rng.choice([0, self.rng.randrange(1, 400)]))
+
+    def is_drained(self):
+        """Whether everything that was ordered has come to its end."""
+        ((jobs,),) = ask(self.path, "SELECT count(*) FROM _honker_live WHERE queue != 'beats'")
+        ((unread,),) = ask(
+            self.path,
+            "SELECT (SELECT max(offset) FROM _honker_stream) - (SELECT offset FROM _honker_stream_consumers)",
+        )
+        return jobs == 0 and unread == 0
+
+    def check(self):
+        assert ask(self.path, "PRAGMA integrity_check") == [("ok",)]
+        orders = self.numbers("orders")
+        told = acknowledged(self.log)
+        assert {int(number) for word, number in told if word == "ordered"} <= set(orders)
+        dead = [
+            read_envelope(json.loads(payload)).args[0]
+            for (payload,) in ask(self.path, "SELECT payload FROM _honker_dead WHERE queue = 'work'")
+        ]
+        assert sorted(dead + self.numbers("effects")) == orders
+        assert all(number % flows.HOPELESS == 0 for number in dead)
+        assert self.numbers("consumed") == orders
+        delivered = Counter(int(number) for word, number in told if word == "delivered")
+        assert delivered.keys() == set(orders)
+        ((beats, next_beat),) = ask(
+            self.path,
+            "SELECT (SELECT count(*) FROM _honker_live WHERE queue = 'beats'), next_fire_at "
+            "FROM _honker_scheduler_tasks",
+        )
+        assert beats == next_beat - self.first_beat
+
+    def numbers(self, table):
+        return [number for (number,) in ask(self.path, f"SELECT number FROM {table} ORDER BY number")]
+
+
+@pytest.mark.torture(short_s=5, share=3)
+def test_an_application_whose_processes_are_killed_over_and_over_loses_no_order_and_repeats_no_effect(
+    torture, zygote, path
+):
+    application = Application(zygote, path, torture.random)
+    for flow in ("produce", *CONSUMERS):
+        application.start(flow)
+    for _ in torture.rounds(at_least=20):
+        application.kill_one()
+        torture.count("processes of applications killed")
+    for flow in list(application.running):
+        application.kill(flow)
+    for flow in CONSUMERS:
+        application.start(flow)
+    wait_until(application.is_drained, timeout_s=40)
+    for flow in CONSUMERS:
+        application.kill(flow)
+    application.check()
+    torture.count("orders", len(application.numbers("orders")))

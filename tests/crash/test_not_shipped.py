@@ -1,0 +1,25 @@
+"""What can kill the process is in no library that is shipped."""
+
+import pytest
+
+from ..sql import loading
+from . import faults
+
+# Names that the failpoints cannot do without, and that of the disk that fails.
+TRACES = (b"HONKER_FAILPOINT", b"honker_failpoints_passed", b"honker_faults")
+
+
+@pytest.mark.parametrize("trace", TRACES[:2])
+def test_the_names_are_those_of_the_failpoints(trace):
+    assert trace in faults.require(faults.FAILPOINTS).read_bytes()
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_the_library_that_is_shipped_has_no_failpoints(trace):
+    assert trace not in loading.LIBRARY.read_bytes()
+
+
+def test_no_build_of_the_extension_has_failpoints_unasked():
+    manifest = (loading.ROOT / "crates" / "honker-extension" / "Cargo.toml").read_text()
+    assert "failpoints = []" in manifest
+    assert "default = " not in manifest
