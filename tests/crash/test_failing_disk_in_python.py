@@ -108,7 +108,7 @@ def count(disk, path, kind):
     return disk.seen
 
 
-@pytest.mark.torture(short_s=3)
+@pytest.mark.torture(short_s=2)
 def test_every_failure_of_the_disk_is_an_error_of_its_class_and_the_database_goes_on(torture, disk, path):
     faults = [
         (kind, nth, code)

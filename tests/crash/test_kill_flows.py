@@ -95,7 +95,7 @@ class Application:
         return [number for (number,) in ask(self.path, f"SELECT number FROM {table} ORDER BY number")]
 
 
-@pytest.mark.torture(short_s=5, share=3)
+@pytest.mark.torture(short_s=3, share=4)
 def test_an_application_whose_processes_are_killed_over_and_over_loses_no_order_and_repeats_no_effect(
     torture, zygote, path
 ):

@@ -95,7 +95,7 @@ class Run:
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=list(SETTINGS))
-@pytest.mark.torture(short_s=1.5, share=2)
+@pytest.mark.torture(short_s=1, share=2)
 def test_a_power_cut_loses_at_most_what_it_may_and_leaves_a_whole_database(torture, disk, path, setting):
     for number in torture.rounds():
         run = Run(disk, path, setting, torture.seed + number, starts_with_reference=number % 2 == 1)

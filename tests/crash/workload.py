@@ -7,6 +7,7 @@ one workload leave the same rows, instants aside.
 
 import random
 import shutil
+import sqlite3
 from dataclasses import dataclass
 
 from ..sql.clock import INSTANTS
@@ -28,9 +29,14 @@ class Step:
             conn.execute(self.statements[0]).fetchall()
             return
         conn.execute("BEGIN IMMEDIATE")
-        for statement in self.statements:
-            conn.execute(statement).fetchall()
-        conn.execute("COMMIT")
+        try:
+            for statement in self.statements:
+                conn.execute(statement).fetchall()
+            conn.execute("COMMIT")
+        except sqlite3.Error:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            raise
 
 
 @dataclass(frozen=True)
