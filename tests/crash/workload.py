@@ -119,7 +119,7 @@ def _kinds(n, rng):
             "'w', 90)",
         ),
         "release": (f"SELECT honker_release(id, worker_id, attempts) FROM {ONE_HELD}",),
-        "cancel": ("SELECT honker_cancel((SELECT max(id) FROM _honker_live WHERE queue = 'q'), 'q')",),
+        "cancel": ("SELECT honker_cancel((SELECT coalesce(max(id), 0) FROM _honker_live WHERE queue = 'q'), 'q')",),
         "work": (f"SELECT honker_work('q', 'w', 2, 60, {_settle(rng.choice(['ack', 'retry', 'fail']), 2)})",),
         "worker dies": ("UPDATE _honker_live SET claim_expires_at = 1000 WHERE state = 'processing'",),
         "sweep": ("SELECT honker_sweep_expired('q')",),
