@@ -1,6 +1,8 @@
 """What the children do until they are killed. Each is called with the function that logs an acknowledgement."""
 
 import asyncio
+import ctypes
+import json
 import time
 
 import honker
@@ -16,17 +18,25 @@ BACKLOG = 40
 HOPELESS = 11
 
 
-def steps(log, path, seed, length, first, starts_with_reference):
-    """The steps of a workload, from the one numbered `first` on."""
+def steps(log, path, first, statements):
+    """Steps of a workload, each given by its statements; `first` is the number of the first of them."""
     conn = loading.connect(path)
     conn.execute("PRAGMA journal_mode = WAL").fetchall()
     conn.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing that it gave to the system
     conn.execute("PRAGMA wal_autocheckpoint = 20").fetchall()
-    made = workload.make(int(seed), int(length), starts_with_reference=starts_with_reference == "True")
-    for number, step in enumerate(made.steps[int(first) :], start=int(first) + 1):
-        step.run(conn)
+    for number, step in enumerate(json.loads(statements), start=int(first) + 1):
+        log("boundaries", boundaries())
+        workload.Step("", step).run(conn)
         log("step", number)
+    log("boundaries", boundaries())
     conn.close()
+
+
+def boundaries():
+    """How many statement boundaries this process has passed."""
+    passed = ctypes.CDLL(str(loading.LIBRARY)).honker_failpoints_passed
+    passed.restype = ctypes.c_uint64
+    return passed()
 
 
 def produce(log, path, first):

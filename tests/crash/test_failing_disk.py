@@ -132,6 +132,7 @@ class Run:
     def check_file(self, state):
         """As whoever opens the file afterwards on a sound disk sees it."""
         conn = loading.connect(self.path)
+        conn.execute("PRAGMA synchronous = OFF")
         workload.check_integrity(conn)
         found = workload.contents(conn)
         assert found == state, workload.difference(found, state)

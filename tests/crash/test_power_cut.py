@@ -77,6 +77,7 @@ class Run:
     def check(self, marked):
         """The database after the cut: the connection, and the steps that have left it as it is."""
         conn = loading.connect(self.path, timeout=0)
+        conn.execute("PRAGMA synchronous = OFF")
         workload.check_integrity(conn)
         found = workload.contents(conn)
         first = marked if self.setting.is_durable else 0
@@ -87,7 +88,6 @@ class Run:
     def check_end(self, conn, reached):
         """Takes the workload on from a step. If there are several that nothing compared tells apart, give the first."""
         conn.execute(f"PRAGMA journal_mode = {self.setting.journal}").fetchall()
-        conn.execute("PRAGMA synchronous = OFF")
         for step in self.workload.steps[reached:]:
             step.run(conn)
         found = workload.contents(conn)

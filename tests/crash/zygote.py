@@ -42,9 +42,6 @@ def _be_child(flow, arguments, log, failpoint):
         os.environ["HONKER_FAILPOINT"] = str(failpoint)
         with open(log, "ab", buffering=0) as file:
             flows.FLOWS[flow](lambda *words: file.write((" ".join(map(str, words)) + "\n").encode()), *arguments)
-            passed = ctypes.CDLL(str(loading.LIBRARY)).honker_failpoints_passed
-            passed.restype = ctypes.c_uint64
-            file.write(b"boundaries %d\n" % passed())
         status = 0
     except BaseException:
         traceback.print_exc()
