@@ -16,7 +16,7 @@ import pytest
 from ..sql import loading
 from . import workload
 
-LENGTH = 60
+LENGTH = 42
 IOERR, FULL, BUSY, CANTOPEN = 10, 13, 5, 14
 
 # What can fail, and with which codes; SQLite's extended code of the operation where there is one.

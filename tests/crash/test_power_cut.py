@@ -20,7 +20,7 @@ import pytest
 from ..sql import loading
 from . import powercut, workload
 
-LENGTH = 60
+LENGTH = 42
 
 Setting = namedtuple("Setting", "journal synchronous is_durable")
 SETTINGS = {

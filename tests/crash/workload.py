@@ -150,25 +150,51 @@ def _kinds(n, rng):
     }
 
 
-# What most of the others need something of.
-COMMON = ["enqueue", "enqueue with its order", "enqueue by a trigger", "claim", "claim three", "claim three"]
+# What a kind needs to have something to do.
+CLAIMED = ("enqueue with its order", "enqueue", "claim three")
+NEEDS = {
+    "claim three": ("enqueue", "enqueue"),
+    "ack": CLAIMED,
+    "ack all": CLAIMED,
+    "ack with its effect": CLAIMED,
+    "retry": CLAIMED,
+    "fail": CLAIMED,
+    "heartbeat": CLAIMED,
+    "heartbeat all": CLAIMED,
+    "release": CLAIMED,
+    "work": CLAIMED,
+    "worker dies": CLAIMED,
+    "cancel": ("enqueue",),
+    "sweep": ("enqueue what is late",),
+    "consume": ("publish",),
+}
+# What shows what a kind has done.
+SHOWN_BY = {"worker dies": "claim three", "enqueue what is late": "claim", "lock": "lock", "limit rate": "limit rate"}
+
+
+def _with_needs(names, rng):
+    """The names, most of them with what they need before them and what shows them after; now and then without."""
+    for name in names:
+        if rng.random() < 0.8:
+            yield from NEEDS.get(name, ())
+        yield name
+        if name in SHOWN_BY and rng.random() < 0.8:
+            yield SHOWN_BY[name]
 
 
 def make(seed, length, *, starts_with_reference=False):
-    """A workload of about `length` steps; one of 60 or more has every kind of step at least once."""
+    """A workload of `length` steps and what these need; one of 42 or more has every kind of step at least once."""
     rng = random.Random(seed)
     names = list(_kinds(0, random.Random(0)))
     rng.shuffle(names)
-    names = (names + rng.choices(COMMON + names, k=length))[:length]
-    names += rng.choices(COMMON, k=length // 3)
-    rng.shuffle(names)
+    names = (names + rng.choices(names, k=length))[:length]
     steps = [
         Step("bootstrap", ("SELECT honker_bootstrap()",)),
         Step("application", APPLICATION),
         Step("schedules", SCHEDULES),
         *(Step("enqueue", (_enqueue(n, max_attempts=2),)) for n in range(3)),
     ]
-    for number, name in enumerate(names):
+    for number, name in enumerate(_with_needs(names, rng)):
         steps.append(Step(name, _kinds(number, rng)[name]))
         if name in TOUCHES_THE_CLOCK:
             steps.append(Step("unclock", (UNCLOCK,)))
