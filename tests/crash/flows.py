@@ -9,7 +9,10 @@ import honker
 
 from ..sql import loading
 from . import workload
+from .faults import DEATH, KINDS, Disk
 
+# The operations of the disk between which a death may make a difference.
+WRITING = KINDS.keys() - {"read"}
 # So many that death never uses them up.
 ATTEMPTS = 20
 # What the producer leaves the others to do before it goes on: how long a test takes is for its kills to say.
@@ -18,17 +21,25 @@ BACKLOG = 40
 HOPELESS = 11
 
 
-def steps(log, path, first, statements):
-    """Steps of a workload, each given by its statements; `first` is the number of the first of them."""
-    conn = loading.connect(path)
+def steps(log, path, first, statements, disk_operation=""):
+    """Steps of a workload, each given by its statements; `first` is the number of the first of them.
+
+    What is counted are statement boundaries, or operations of the disk if the one to die at is given; 0 is none.
+    """
+    conn, passed = loading.connect(path), boundaries
+    if disk_operation:
+        conn.close()
+        disk = Disk()
+        disk.fail(int(disk_operation), DEATH, *WRITING)
+        conn, passed = disk.connect(path), lambda: disk.seen
     conn.execute("PRAGMA journal_mode = WAL").fetchall()
     conn.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing that it gave to the system
     conn.execute("PRAGMA wal_autocheckpoint = 20").fetchall()
     for number, step in enumerate(json.loads(statements), start=int(first) + 1):
-        log("boundaries", boundaries())
+        log("passed", passed())
         workload.Step("", step).run(conn)
         log("step", number)
-    log("boundaries", boundaries())
+    log("passed", passed())
     conn.close()
 
 

@@ -6,7 +6,8 @@ error of that class, and the database must be as it was before the step; or no e
 have put up with it, as with a checkpoint that can be made up for later. Tried again, the step works, and in the end
 the file holds what it holds after a run on a sound disk.
 
-Seen to fail when the bracket ignored the error of its COMMIT, and when it left the transaction open after one.
+Seen to fail when the bracket ignored the error of its COMMIT or left the transaction open after it, when there was no
+bracket, when an enqueue ignored the error of its statement, and when every failure was a `SQLITE_ERROR`.
 """
 
 import sqlite3

@@ -3,7 +3,8 @@
 Every call is made with each operation of the disk failing once, with each code. The class of the error is that of the
 code; a second call does what the first was asked for, and nothing of it is there twice.
 
-Seen to fail when the engine reported every failure as `SQLITE_ERROR`, and when it ignored a COMMIT that failed.
+Seen to fail when the engine reported every failure as `SQLITE_ERROR`, and when its bracket ignored the error of a
+COMMIT or left the transaction open after it.
 """
 
 import sqlite3

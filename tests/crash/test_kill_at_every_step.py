@@ -1,9 +1,10 @@
-"""Processes that die at every statement boundary, and at any instant between.
+"""Processes that die at every statement boundary, at every operation of the disk, and at any instant between.
 
 A child does a workload of forty kinds of steps: jobs with the rows of the application, claims, every way to settle one,
 streams, schedules, locks, limits, results, notifications, and before all that the making of the tables or the upgrade
 of a file that the reference wrote. It is killed at a chosen boundary: before, at each row of and after every statement,
-the inner ones and BEGIN and COMMIT included; or from outside, at a random instant.
+the inner ones and BEGIN and COMMIT included; or at a chosen operation of the disk, such as a write in the middle of a
+COMMIT; or from outside, at a random instant.
 
 Whatever the instant, the file must be whole and hold exactly what it held after the last acknowledged step, or after
 the one that was then under way; and the next process must be able to write at once, without waiting, and to take the
@@ -55,6 +56,20 @@ class Rehearsal:
         """The arguments of a child that does the steps from `first` on, up to and without `end`."""
         return "steps", self.path, first, json.dumps([step.statements for step in self.workload.steps[first:end]])
 
+    def run(self, zygote, place, number, first, step):
+        """Does the steps from `first` up to `step` and dies at the numbered place, if that is not 0; whether it did."""
+        self.lay(first)
+        flow = self.flow(first, step + 1)
+        if place == "statement boundary":
+            return zygote.run(self.log, *flow, failpoint=number)
+        return zygote.run(self.log, *flow, number)
+
+    def places(self, zygote, place, first, step):
+        """The numbers of the places of a step, for a child that begins with the step `first`."""
+        assert not self.run(zygote, place, 0, first, step)
+        *_, before, after = [int(number) for word, number in acknowledged(self.log) if word == "passed"]
+        return range(before + 1, after + 1)
+
     def in_an_order(self, rng):
         """The numbers of the steps at random, but one of each kind before others of the same."""
         numbers = list(range(len(self.workload.steps)))
@@ -102,31 +117,23 @@ def rehearsals(torture, path):
         yield Rehearsal(torture.seed + number, path, starts_with_reference=number % 2 == 1)
 
 
-def boundaries_of(rehearsal, zygote, first, step):
-    """The boundaries of a step, for a child that begins with the step `first`."""
-    rehearsal.lay(first)
-    assert not zygote.run(rehearsal.log, *rehearsal.flow(first, step + 1))
-    *_, before, after = [int(number) for word, number in acknowledged(rehearsal.log) if word == "boundaries"]
-    return range(before + 1, after + 1)
-
-
-def some(boundaries, rng):
+def some(places, rng):
     """What the short form has time for."""
-    return rng.sample(boundaries, min(len(boundaries), 8))
+    return rng.sample(places, min(len(places), 6))
 
 
-@pytest.mark.torture(short_s=7, share=12)
-def test_a_process_killed_at_any_statement_boundary_loses_nothing_it_acknowledged(torture, zygote, path):
+@pytest.mark.parametrize("place", ["statement boundary", "operation of the disk"])
+@pytest.mark.torture(short_s=4, share=8)
+def test_a_process_killed_at_any_place_loses_nothing_it_acknowledged(torture, zygote, path, place):
     """Begins up to three steps before the one it dies in, so that there is something in the log that is recovered."""
     kinds = {step.name for step in workload.make(0, LENGTH).steps}
     for rehearsal in rehearsals(torture, path):
         for step in rehearsal.in_an_order(torture.random):
             first = max(step - torture.random.randrange(4), 0)
-            boundaries = boundaries_of(rehearsal, zygote, first, step)
-            for boundary in boundaries if torture.is_long else some(boundaries, torture.random):
-                rehearsal.lay(first)
-                assert zygote.run(rehearsal.log, *rehearsal.flow(first, step + 1), failpoint=boundary)
-                torture.count("processes killed at a boundary")
+            places = rehearsal.places(zygote, place, first, step)
+            for number in places if torture.is_long else some(places, torture.random):
+                assert rehearsal.run(zygote, place, number, first, step)
+                torture.count(f"deaths by {place}")
                 conn, reached = rehearsal.check_survivor(first)
                 if torture.random.random() < 0.1:
                     rehearsal.check_end(conn, reached)

@@ -6,8 +6,8 @@ random statement boundary, and started again. In the end every order that was ac
 its effect exactly once or is a dead letter, was consumed exactly once and delivered at least once, every second fired
 exactly once, and nothing is left over.
 
-Seen to fail when the worker committed effects apart from the ends of their jobs, and when a tick enqueued its jobs and
-advanced its schedule without a bracket.
+Seen to fail when a task's transaction committed its effects apart from the end of its job, and when the consumer saved
+its offset apart from its effect.
 """
 
 import json

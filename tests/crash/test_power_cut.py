@@ -9,8 +9,8 @@ there after some earlier step, whole; so a claim, a result or an offset never ou
 of, and what was lost is delivered to nobody. In all cases the database is sound, writable at once, and the workload can
 be taken from there to its end.
 
-Seen to fail with `synchronous = OFF`, in all modes but "everything"; and with syncs that came after the
-acknowledgement.
+Seen to fail with `synchronous = OFF`, which even leaves malformed databases, and when a step was acknowledged before
+its COMMIT.
 """
 
 from collections import namedtuple
