@@ -57,6 +57,8 @@ class Workload:
 HELD = (
     "(SELECT id, worker_id, attempts FROM _honker_live WHERE queue = 'q' AND state = 'processing' ORDER BY id LIMIT {})"
 )
+# So long that nothing lapses by itself while a test goes back to a file again and again.
+LEASE_S = 10_000_000
 ONE_HELD = HELD.format(1)
 ALL_HELD = "(SELECT json_group_array(id) FROM " + HELD.format(9) + ")"
 
@@ -102,25 +104,25 @@ def _kinds(n, rng):
         "enqueue by triggers": (f"INSERT INTO requests VALUES ({n}), ({n}), ({n})",),
         "enqueue for later": (_enqueue(n, run_at="unixepoch() + 100000"),),
         "enqueue what is late": (_enqueue(n, expires="-1"),),
-        "claim": ("SELECT honker_claim_batch('q', 'w', 1, 60)",),
-        "claim three": ("SELECT honker_claim_batch('q', 'w', 3, 60)",),
+        "claim": (f"SELECT honker_claim_batch('q', 'w', 1, {LEASE_S})",),
+        "claim three": (f"SELECT honker_claim_batch('q', 'w', 3, {LEASE_S})",),
         "ack": (f"SELECT honker_ack(id, worker_id, attempts) FROM {ONE_HELD}",),
         "ack all": (f"SELECT honker_ack_batch({ALL_HELD}, 'w')",),
         "ack with its effect": (
             f"INSERT OR IGNORE INTO effects SELECT id FROM {ONE_HELD}",
-            f"SELECT honker_result_save(id, 'done', 3600) FROM {ONE_HELD}",
+            f"SELECT honker_result_save(id, 'done', {LEASE_S}) FROM {ONE_HELD}",
             f"SELECT honker_ack(id, worker_id, attempts) FROM {ONE_HELD}",
         ),
         "retry": (f"SELECT honker_retry(id, worker_id, 0, 'again', attempts) FROM {ONE_HELD}",),
         "fail": (f"SELECT honker_fail(id, worker_id, 'broken', attempts) FROM {ONE_HELD}",),
-        "heartbeat": (f"SELECT honker_heartbeat(id, worker_id, 90, attempts) FROM {ONE_HELD}",),
+        "heartbeat": (f"SELECT honker_heartbeat(id, worker_id, {LEASE_S}, attempts) FROM {ONE_HELD}",),
         "heartbeat all": (
             f"SELECT honker_heartbeat_batch((SELECT json_group_array(json_array(id, attempts)) FROM {HELD.format(9)}), "
-            "'w', 90)",
+            f"'w', {LEASE_S})",
         ),
         "release": (f"SELECT honker_release(id, worker_id, attempts) FROM {ONE_HELD}",),
         "cancel": ("SELECT honker_cancel((SELECT coalesce(max(id), 0) FROM _honker_live WHERE queue = 'q'), 'q')",),
-        "work": (f"SELECT honker_work('q', 'w', 2, 60, {_settle(rng.choice(['ack', 'retry', 'fail']), 2)})",),
+        "work": (f"SELECT honker_work('q', 'w', 2, {LEASE_S}, {_settle(rng.choice(['ack', 'retry', 'fail']), 2)})",),
         "worker dies": ("UPDATE _honker_live SET claim_expires_at = 1000 WHERE state = 'processing'",),
         "sweep": ("SELECT honker_sweep_expired('q')",),
         "pause": ("SELECT honker_queue_pause('q2')",),
@@ -142,10 +144,10 @@ def _kinds(n, rng):
         "update schedule": (f"SELECT honker_scheduler_update('daily', '0 4 29 2 *', '{n}', 5, NULL, 1)",),
         "pause schedule": ("SELECT honker_scheduler_pause('daily')",),
         "resume schedule": ("SELECT honker_scheduler_resume('daily')",),
-        "lock": (f"SELECT honker_lock_acquire('l', 'owner {n % 2}', 600)",),
+        "lock": (f"SELECT honker_lock_acquire('l', 'owner {n % 2}', {LEASE_S})",),
         "unlock": (f"SELECT honker_lock_release('l', 'owner {n % 2}')",),
         "limit rate": ("SELECT honker_rate_limit_try('r', 3, 1000000000)",),
-        "save result": (f"SELECT honker_result_save({n}, '{n}', 3600)",),
+        "save result": (f"SELECT honker_result_save({n}, '{n}', {LEASE_S})",),
         "sweep results": ("SELECT honker_result_sweep()",),
     }
 
