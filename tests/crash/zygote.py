@@ -27,12 +27,18 @@ def serve():
         request = json.loads(line)
         verb = request.pop("verb")
         print(json.dumps({"start": _start, "kill": _kill, "wait": _wait}[verb](**request)), flush=True)
+    for pid in list(_children):  # a test that failed leaves some behind
+        _kill(pid, 0)
+
+
+_children = set()
 
 
 def _start(flow, arguments, log, failpoint):
     pid = os.fork()
     if pid == 0:
         _be_child(flow, arguments, log, failpoint)
+    _children.add(pid)
     return pid
 
 
@@ -57,6 +63,7 @@ def _kill(pid, after_s):
 
 
 def _wait(pid):
+    _children.discard(pid)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
@@ -90,9 +97,8 @@ class Zygote:
         return self.wait(self.start(log, flow, *arguments, failpoint=failpoint))
 
     def close(self):
-        self._child.kill()
-        self._child.process.stdin.close()
-        self._child.process.stdout.close()
+        """Ends it and its children."""
+        self._child.finish()
 
     @staticmethod
     def _is_killed(status):
