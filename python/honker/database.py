@@ -10,6 +10,7 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from honker import payload as payloads
+from honker.connection import SYNCHRONOUS
 from honker.errors import InvalidArgumentError, QueueConflictError
 from honker.lock import Lock
 from honker.pool import Pool
@@ -46,9 +47,10 @@ class Database(Pool):
         watcher_backend: str | None = None,
         watcher_poll_interval_ms: int | None = None,
         *,
+        synchronous: str = SYNCHRONOUS[0],
         sqlite3: ModuleType = sqlite3,
     ) -> None:
-        super().__init__(path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3)
+        super().__init__(path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3, synchronous=synchronous)
         self._queues: dict[str, Queue] = {}
         self._streams: dict[str, Stream] = {}
         # Guards the two fields above.

@@ -269,6 +269,7 @@ ENGINE_ERRORS: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
         "HONKER_FULL": DatabaseFullError,
         "HONKER_READ_ONLY": DatabaseReadOnlyError,
         "HONKER_IO": DatabaseIOError,
+        "HONKER_CANTOPEN": DatabaseOpenError,
         "HONKER_CORRUPT": DatabaseCorruptError,
         "HONKER_CONSTRAINT": ConstraintError,
         "HONKER_INTERRUPTED": InterruptedStatementError,

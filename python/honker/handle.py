@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from honker import database
+from honker.connection import SYNCHRONOUS
 from honker.database import MAX_READERS
 from honker.errors import OutboxConflictError
 from honker.outbox import BASE_BACKOFF_S, MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Outbox
@@ -35,11 +36,19 @@ class Database(database.Database):
         watcher_backend: str | None = None,
         watcher_poll_interval_ms: int | None = None,
         *,
+        synchronous: str = SYNCHRONOUS[0],
         sqlite3: ModuleType = sqlite3,
     ) -> None:
         # Guarded by the lock of the other handles.
         self._outboxes: dict[str, Outbox] = {}
-        super().__init__(path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3=sqlite3)
+        super().__init__(
+            path,
+            max_readers,
+            watcher_backend,
+            watcher_poll_interval_ms,
+            synchronous=synchronous,
+            sqlite3=sqlite3,
+        )
 
     def __enter__(self) -> Database:
         return self
@@ -111,6 +120,7 @@ def open(
     watcher_backend: str | None = None,
     watcher_poll_interval_ms: int | None = None,
     *,
+    synchronous: str = SYNCHRONOUS[0],
     sqlite3: ModuleType = sqlite3,
 ) -> Database:
     """Open a database file, creating it and honker's tables if they are not there.
@@ -120,6 +130,8 @@ def open(
         max_readers: Reading connections, opened when first needed; 0 means 1.
         watcher_backend: How commits are noticed; None chooses.
         watcher_poll_interval_ms: Milliseconds between two looks, where looking is needed; 1 if not given.
+        synchronous: What a commit waits for. ``"NORMAL"``: nothing; it survives the end of the process, but a power cut
+            may undo the last commits. ``"FULL"`` or ``"EXTRA"``: a sync of the disk, and it survives that too.
         sqlite3: Another DB-API module of the same shape, such as ``pysqlite3``. It must be the only copy of SQLite
             that opens this file in the process.
 
@@ -138,4 +150,11 @@ def open(
     Cost: one connection; no write if the file is current.
     Source: SQL ``honker_bootstrap``.
     """
-    return Database(path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3=sqlite3)
+    return Database(
+        path,
+        max_readers,
+        watcher_backend,
+        watcher_poll_interval_ms,
+        synchronous=synchronous,
+        sqlite3=sqlite3,
+    )

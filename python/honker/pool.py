@@ -10,8 +10,15 @@ from collections.abc import Generator
 from types import ModuleType
 from typing import Any
 
-from honker.connection import Connection, database_path
-from honker.errors import ArgumentOverflowError, DatabaseBusyError, DatabaseClosedError, ForkError, WatcherError
+from honker.connection import SYNCHRONOUS, Connection, database_path
+from honker.errors import (
+    ArgumentOverflowError,
+    DatabaseBusyError,
+    DatabaseClosedError,
+    ForkError,
+    InvalidArgumentError,
+    WatcherError,
+)
 from honker.extension import extension_info
 from honker.transaction import HandlerTransaction, Transaction, carrier
 from honker.turn import Turn, in_thread
@@ -33,15 +40,19 @@ class Pool:
         watcher_backend: str | None,
         watcher_poll_interval_ms: int | None,
         module: ModuleType,
+        *,
+        synchronous: str,
     ) -> None:
         check_watcher_options(watcher_backend, watcher_poll_interval_ms)
+        if synchronous not in SYNCHRONOUS:
+            raise InvalidArgumentError(f"synchronous is {synchronous!r}; choose one of {', '.join(SYNCHRONOUS)}")
         if max_readers < 0:
             raise ArgumentOverflowError(f"max_readers is {max_readers}; 0 or more are allowed")
         self._path = database_path(path)
         self._module = module
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
         self._turn = Turn()
-        self._writer = Connection(self._path, module)
+        self._writer = Connection(self._path, module, synchronous=synchronous)
         self._identity = self._writer.file_identity()
         self._readers = _Readers(self._path, module, max(max_readers, 1))
         # Guards the two fields below.

@@ -20,7 +20,7 @@ CLASSES = {
     IOERR: honker.DatabaseIOError,
     FULL: honker.DatabaseFullError,
     BUSY: honker.DatabaseBusyError,
-    CANTOPEN: honker.DatabaseError,  # a DatabaseOpenError, unless a call of the engine needs the file that is not there
+    CANTOPEN: honker.DatabaseOpenError,
 }
 
 

@@ -28,6 +28,19 @@ def open_files():
 # ------------------------------------------------------------------------------------------------------- what is opened
 
 
+@pytest.mark.parametrize(("options", "level"), [({}, 1), ({"synchronous": "FULL"}, 2), ({"synchronous": "EXTRA"}, 3)])
+def test_what_a_commit_waits_for_can_be_chosen(path, options, level):
+    with honker.open(path, **options) as db, db.transaction() as tx:
+        assert tx.query("PRAGMA synchronous") == [{"synchronous": level}]
+
+
+@pytest.mark.parametrize("level", ["OFF", "full", "", None, 2])
+def test_another_level_of_synchronous_is_refused(path, level):
+    with pytest.raises(InvalidArgumentError, match=r"synchronous is .*NORMAL, FULL, EXTRA"):
+        honker.open(path, synchronous=level)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("kind", [str, Path], ids=["str", "Path"])
 def test_a_missing_file_is_created_with_the_tables_of_honker(path, kind):
     with honker.open(kind(path)) as db:

@@ -103,8 +103,8 @@ CAUSES = {
     "HONKER_SQLITE": denied,
     "HONKER_WATCHER": watcher,
 }
-# Brought about in a test of its own, in a process of its own.
-ELSEWHERE = {"HONKER_IO"}
+# Brought about in tests of their own, in processes of their own: below, and by the disk that fails in tests/crash.
+ELSEWHERE = {"HONKER_IO", "HONKER_CANTOPEN"}
 # What no host here can bring about: a defect of ours, and a SQLite that this Python does not have.
 UNREACHABLE = {"HONKER_INTERNAL", "HONKER_SQLITE_TOO_OLD"}
 

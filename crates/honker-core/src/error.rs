@@ -65,6 +65,7 @@ impl Error {
                 ffi::SQLITE_READONLY => "HONKER_READ_ONLY",
                 ffi::SQLITE_FULL => "HONKER_FULL",
                 ffi::SQLITE_IOERR => "HONKER_IO",
+                ffi::SQLITE_CANTOPEN => "HONKER_CANTOPEN",
                 ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => "HONKER_CORRUPT",
                 ffi::SQLITE_CONSTRAINT => "HONKER_CONSTRAINT",
                 ffi::SQLITE_INTERRUPT => "HONKER_INTERRUPTED",
