@@ -25,7 +25,7 @@ endif
 FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-faults test lint format rust-test python-test torture demo bench wheel clean
+.PHONY: help setup build build-faults test lint format rust-test python-test torture demo bench bench-full wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,9 +81,14 @@ torture: setup build build-faults ## Kill, starve and cut the power for a quarte
 demo: setup build ## Hash the files of DIR with two workers, one of which is killed
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
 
-bench: setup build ## Measure enqueue, claim and wake against plain SQLite, polling and a pipe
-	$(BIN)/python bench/enqueue_claim.py $(ARGS)
-	$(BIN)/python bench/wake.py $(ARGS)
+# ARGS for these two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
+bench: setup build ## Measure against plain SQLite and other queues (some minutes); writes the README's table
+	$(BIN)/python bench/install_peers.py
+	$(BIN)/python bench/suite.py $(ARGS)
+
+bench-full: setup build ## The same in full (hours): curves to 1,000,000 rows, a million commits, memory over an hour
+	$(BIN)/python bench/install_peers.py
+	$(BIN)/python bench/suite.py --full $(ARGS)
 
 wheel: setup ## Build the source distribution, and the wheel from it, into dist/
 	$(BIN)/python -m build

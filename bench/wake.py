@@ -1,380 +1,195 @@
-"""How soon a commit is noticed by another process, what waiting for it costs, and that none is missed.
+"""How soon a commit is noticed by another process, beside polling and other queues, and that none is missed.
 
-    python bench/wake.py [--quick]
+    python bench/wake.py [--quick | --full] [--sections ...]
 
-Latency is measured for the default watcher, for polling every millisecond and for shm, and beside them for a bare pipe
-between two processes: that is the least that this machine can do. All of them are measured in each round, in random
-order, so that what slows the machine for a while slows all of them. Ratios are taken within each round; shown are the
-median of the rounds, the lowest and the highest. Percentiles are those of all rounds together.
+Latency is measured for the default watcher and for polling every millisecond, and beside them for a bare pipe between
+two processes: that is the least that this machine can do. "Handler" is when a waiting worker is handed the job, the
+claim included; "wake" is before the claim. What is read is the time since COMMIT returned; it may be negative, because
+a commit is visible to others before it returns. Percentiles are those of all rounds together.
 
-A target that is missed is reported as such. The exit code tells only whether the figures are right: it is 1 if a wake
-was lost or a measurement failed.
+Peers: a job every so often to a process that waits for it as that queue waits, ours among them in the same way.
 """
 
-import argparse
-import contextlib
-import json
-import os
-import platform
 import random
-import sqlite3
 import statistics
 import sys
-import time
-from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
+from dataclasses import asdict
 
-from support import histogram, idle, lost_wakes
-from support.latency import BACKENDS, PIPE, Cell, CheckError, measure, measure_after_idle
+from support import floor, lost_wakes, numbers, program, rounds
+from support.checks import CheckError, SideError
+from support.histogram import bins, percentiles
+from support.latency import BACKENDS, PIPE, Cell, measure_after_idle
+from support.latency import measure as measure_cell
+from support.sides import OURS, start
+from support.tables import tabulate
 
-try:
-    from tqdm import tqdm
-except ImportError:
-    sys.exit("the benchmark shows its progress with tqdm, which is missing: pip install 'honker[demo]'")
-
-RESULTS = Path(__file__).parent / "results"
-SECTIONS = ("latency", "after-idle", "idle", "no-lost-wake")
-
-P50_OF_POLLING = 1 / 3
-P99_US = 1_000
-P50_AFTER_IDLE = 1.5
-IDLE_CORE_PERCENT = 0.1
-IDLE_WAKEUPS_PER_S = 20
-
-VERDICTS = {True: "reached", False: "NOT REACHED", None: "not judged"}
+ROUNDS = {program.QUICK: 1, program.STANDARD: 3, program.FULL: 4}
+SECTIONS = ("latency", "peers", "silence", "no-lost-wake")
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """How much of everything."""
-
-    rounds: int
-    gaps: dict[float, int]  # milliseconds between commits: commits in each round
-    idle_rounds: int
-    idle_databases: int
-    churned: int
-    lock_step: int  # commits that are each waited for
-    broken: int  # the same, with broken events, for each way of breaking them
-
-
-FULL = Sizes(
-    rounds=4,
-    gaps={0.3: 2_000, 5: 400, 1000: 10},
-    idle_rounds=2,
-    idle_databases=8,
-    churned=1_000,
-    lock_step=1_000_000,
-    broken=10_000,
-)
-QUICK = Sizes(rounds=1, gaps={0.3: 50, 5: 20}, idle_rounds=1, idle_databases=1, churned=100, lock_step=600, broken=100)
+def measure(run):
+    sections = {"latency": latency, "peers": peers, "silence": silence, "no-lost-wake": no_lost_wake}
+    for name in run.options.sections:
+        sections[name](run)
 
 
 # -------------------------------------------------------------------------------------------------------------- latency
 
 
-def measure_latency(sizes, folder):
-    """By gap, kind and way: the latencies of each round."""
-    cells = [
-        Cell(kind, way, gap, commits)
-        for gap, commits in sizes.gaps.items()
-        for way in (*BACKENDS, PIPE)
-        for kind in (("wake",) if way == PIPE else ("wake", "handler"))
+def latency(run):
+    # Milliseconds between commits: commits in each round. The smallest is busy, the largest idle.
+    gaps = run.size({0.3: 50, 20: 10}, {0.3: 1_000, 200: 15}, {0.3: 2_000, 5: 400, 1000: 10})
+    ways = run.size(("default", "polling"), ("default", "polling"), tuple(BACKENDS))
+    kinds = run.size(("handler",), ("wake", "handler"))
+    cells = [Cell(kind, way, gap, commits) for gap, commits in gaps.items() for way in ways for kind in kinds]
+    cells += [Cell("wake", PIPE, gap, commits) for gap, commits in gaps.items()]
+    by_title = {f"{cell.kind} {cell.way} {cell.gap_ms:g} ms": cell for cell in cells}
+    measured = rounds.interleave(
+        run,
+        {title: lambda cell=cell: measure_cell(cell, run.folder) for title, cell in by_title.items()},
+        is_warmed=False,
+    )
+    in_rounds = {by_title[title]: latencies(by_title[title], each) for title, each in measured.items()}
+    rows = [row_of(cell, each) for cell, each in in_rounds.items()]
+    run.extra["latency"] = rows
+    show(rows, "after COMMIT returned, microseconds")
+    for name, gap in (("busy", min(gaps)), ("idle", max(gaps))):
+        judge_latency(run, name, gap, {cell: each for cell, each in in_rounds.items() if cell.gap_ms == gap})
+
+
+def latencies(cell, measured):
+    return [stamps.latencies_us(cell.warm_up) for stamps in measured]
+
+
+def row_of(cell, in_rounds):
+    together = [each for one in in_rounds for each in one]
+    return {**asdict(cell), **percentiles(together), "bins": bins(together)}
+
+
+def judge_latency(run, name, gap, cells):
+    own, polling = (
+        next(each for cell, each in cells.items() if (cell.kind, cell.way) == ("handler", way))
+        for way in ("default", "polling")
+    )
+    seen = numbers.ratio([statistics.median(each) for each in own], [statistics.median(each) for each in polling])
+    note = f"a commit every {gap:g} ms"
+    run.judge(f"wake_{name}", seen["median"], note)
+    p99 = percentiles([each for one in own for each in one])["p99_us"] / 1000
+    run.judge(f"wake_{name}_p99", p99, note)
+
+
+def show(rows, title):
+    names = ("count", "p50_us", "p90_us", "p99_us", "p999_us", "max_us")
+    lines = [
+        [f"{row['gap_ms']:g} ms", row["kind"], row["way"], *(f"{row[name]:,.0f}" for name in names)] for row in rows
     ]
-    rounds = {cell: [] for cell in cells}
-    with tqdm(total=sizes.rounds * len(cells), unit="cell", disable=None) as bar:
-        for _ in range(sizes.rounds):
-            for cell in random.sample(cells, len(cells)):
-                bar.set_description(f"{cell.kind} {cell.way} {cell.gap_ms:g} ms")
-                rounds[cell].append(measure(cell, folder))
+    print(f"\n{title}")
+    print(tabulate(lines, ["gap", "", "", *(name.removesuffix("_us") for name in names)], disable_numparse=True))
+
+
+# ---------------------------------------------------------------------------------------------------------------- peers
+
+
+def peers(run):
+    """From the commit of one process to the handler in another, by what each queue does to wait."""
+    count, gap_s = run.size((3, 0.05), (8, 0.5), (20, 1.0))
+    with start(run, OURS, "huey", "huey tuned", "reference") as waiters, start(run, *waiters) as writers:
+        seen = {name: [] for name in waiters}
+        with run.progress(len(waiters)) as bar:
+            for name in random.sample(list(waiters), len(waiters)):
+                bar.set_description(name)
+                try:
+                    seen[name] = wait_and_write(run, waiters[name], writers[name], count, gap_s)
+                except SideError as error:
+                    if not error.is_peer:
+                        raise CheckError(str(error)) from error
+                    run.leave_out(name, str(error))
                 bar.update()
-    return rounds
+    run.measure("wake_peers", f"commit to handler, a job every {gap_s:g} s: milliseconds", seen, "ms")
 
 
-def evaluate_latency(rounds, *, is_judged):
+def wait_and_write(run, waiter, writer, count, gap_s):
+    with run.new_folder() as folder:
+        path = floor.open_new(waiter, folder)
+        writer.open(path=path)
+        waiter.ask("wait_for_jobs", count=count)
+        committed = writer.put_with_gaps(count=count, gap_s=gap_s)
+        handled = waiter.answer()
+        for side in (waiter, writer):
+            side.close()
+    return [(after - before) / 1e6 for before, after in zip(committed, handled, strict=True)]
+
+
+# -------------------------------------------------------------------------------------------------------------- silence
+
+
+def silence(run):
+    """The first commit after a long silence. Pollers keep a processor awake, so they are measured by themselves."""
+    seconds = run.options.idle_seconds or run.size(0.5, 60)
+    kinds = {"default": ("handler", PIPE)}
+    if run.mode == program.FULL:
+        kinds = {"default": ("wake", "handler", PIPE), "polling": ("wake", "handler")}
+    count = run.size(1, 8)
     rows = []
-    for cell, measured in rounds.items():
-        baseline = rounds.get(Cell(cell.kind, "polling", cell.gap_ms, cell.commits))
-        after = [stamps.latencies_us(cell.warm_up) for stamps in measured]
-        row = {
-            "gap_ms": cell.gap_ms,
-            "kind": cell.kind,
-            "way": cell.way,
-            **percentiles([latency for each in after for latency in each]),
-            "p50_rounds_us": spread([statistics.median(each) for each in after]),
-            "p50_with_commit_us": statistics.median(
-                latency for stamps in measured for latency in stamps.latencies_with_commit_us(cell.warm_up)
-            ),
-            "bins": histogram.bins([latency for each in after for latency in each]),
-            "p50_of_polling": None,
-            "targets": {},
-        }
-        if cell.way == "default":
-            pairs = zip(after, [stamps.latencies_us(cell.warm_up) for stamps in baseline], strict=True)
-            row["p50_of_polling"] = spread([statistics.median(own) / statistics.median(other) for own, other in pairs])
-            reached = row["p50_of_polling"]["median"] <= P50_OF_POLLING, row["p99_us"] <= P99_US
-            row["targets"] = dict(zip(("p50", "p99"), reached if is_judged else (None, None), strict=True))
-        rows.append(row)
-    return rows
+    with run.progress(len(kinds), "silence") as bar:
+        for way in random.sample(list(kinds), len(kinds)):
+            bar.set_description(f"after {seconds:g} s of silence, {way}")
+            for kind, each in measure_after_idle(way, kinds[way], count, seconds, run.folder).items():
+                rows.append({"gap_ms": seconds * 1000, "kind": kind, "way": way, **percentiles(each)})
+            bar.update()
+    run.extra["silence"] = rows
+    show(rows, f"the first commit after {seconds:g} s of silence, microseconds")
+    judge_silence(run, rows, seconds)
 
 
-def percentiles(latencies):
-    ordered = sorted(latencies)
-    at = {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in SHARES.items()}
-    return {"count": len(ordered), **at, "max_us": ordered[-1]}
-
-
-SHARES = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p999_us": 0.999}
-
-
-def spread(values):
-    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
-
-
-def show_latency(rows):
-    print("\nCOMMIT TO WAKE AND TO HANDLER, microseconds after COMMIT returned")
-    print("  gap ms  kind     way          count     p50     p90     p99   p99.9     max  with commit   p50 by rounds")
-    for row in rows:
-        figures = "".join(f"{row[name]:8,.0f}" for name in ("p50_us", "p90_us", "p99_us", "p999_us", "max_us"))
-        low, high = row["p50_rounds_us"]["lowest"], row["p50_rounds_us"]["highest"]
-        with_commit = f"{row['p50_with_commit_us']:8,.0f}"
-        print(
-            f"  {row['gap_ms']:6g}  {row['kind']:8} {row['way']:9}{row['count']:9,}{figures}     {with_commit}"
-            f"   {low:,.0f} - {high:,.0f}"
-        )
-    for row in rows:
-        if row["p50_of_polling"]:
-            print(
-                f"  {row['gap_ms']:6g}  {row['kind']:8} p50 / polling {form(row['p50_of_polling'])}, "
-                f"target <= 0.33: {VERDICTS[row['targets']['p50']]};  "
-                f"p99 target <= {P99_US:,} us: {VERDICTS[row['targets']['p99']]}"
-            )
-
-
-def form(spread, digits=2):
-    return f"{spread['median']:.{digits}f} ({spread['lowest']:.{digits}f} - {spread['highest']:.{digits}f})"
-
-
-# ----------------------------------------------------------------------------------------------------------- after idle
-
-
-def measure_silence(sizes, idle_s, folder):
-    """The same after a long silence. Pollers wake a processor all the time, so they are measured by themselves."""
-    kinds = {"default": ("wake", "handler", PIPE), "polling": ("wake", "handler"), "shm": ("wake", "handler")}
-    latencies = {(way, kind): [] for way, kinds in kinds.items() for kind in kinds}
-    with tqdm(total=sizes.idle_rounds * len(kinds), unit="silence", disable=None) as bar:
-        for _ in range(sizes.idle_rounds):
-            for way in random.sample(list(kinds), len(kinds)):
-                bar.set_description(f"after idle {way}")
-                count = sizes.idle_databases if way == "default" else max(1, sizes.idle_databases // 4)
-                measured = measure_after_idle(way, kinds[way], count, idle_s, folder)
-                for kind in kinds[way]:
-                    latencies[way, kind] += measured[kind]
-                bar.update()
-    return latencies
-
-
-def evaluate_silence(latencies, rows, *, is_judged):
+def judge_silence(run, rows, seconds):
     """Against the p50 at the largest gap of the same run, where it was measured."""
-    result = []
-    gap = max((row["gap_ms"] for row in rows), default=None)
-    for (way, kind), measured in latencies.items():
-        key = (gap, "wake", PIPE) if kind == PIPE else (gap, kind, way)
-        baseline = [row["p50_us"] for row in rows if (row["gap_ms"], row["kind"], row["way"]) == key]
-        row = {"way": way, "kind": kind, **percentiles(measured), "p50_of_largest_gap": None, "is_reached": None}
-        if baseline:
-            row["p50_of_largest_gap"] = row["p50_us"] / baseline[0]
-            if way == "default" and kind != PIPE and is_judged:
-                row["is_reached"] = row["p50_of_largest_gap"] <= P50_AFTER_IDLE
-        result.append(row)
-    return result
+    own = next(row for row in rows if (row["kind"], row["way"]) == ("handler", "default"))
+    idle = [row for row in run.extra.get("latency", ()) if (row["kind"], row["way"]) == ("handler", "default")]
+    if idle:
+        baseline = max(idle, key=lambda row: row["gap_ms"])
+        run.judge("wake_silence", own["p50_us"] / baseline["p50_us"], f"after {seconds:g} s")
 
 
-def show_silence(rows, idle_s):
-    print(f"\nTHE FIRST COMMIT AFTER {idle_s:g} s OF SILENCE, microseconds")
-    print("  kind     way          count     p50     p90     max   p50 / p50 at the largest gap")
-    for row in rows:
-        ratio = "" if row["p50_of_largest_gap"] is None else f"{row['p50_of_largest_gap']:.2f}"
-        target = (
-            f", target <= {P50_AFTER_IDLE}: {VERDICTS[row['is_reached']]}"
-            if row["way"] == "default" and row["kind"] != PIPE
-            else ""
-        )
-        figures = "".join(f"{row[name]:8,.0f}" for name in ("p50_us", "p90_us", "max_us"))
-        way = "" if row["kind"] == PIPE else row["way"]
-        print(f"  {row['kind']:8} {way:9}{row['count']:9,}{figures}   {ratio}{target}")
+# --------------------------------------------------------------------------------------------------------- no lost wake
 
 
-# ----------------------------------------------------------------------------------------------------------------- idle
-
-
-def evaluate_idle(forms, churned, *, is_judged):
-    for form, figures in forms.items():
-        figures["targets"] = None
-        if form != "asyncio polling":
-            reached = (
-                figures["core_percent"] < IDLE_CORE_PERCENT,
-                figures["wakeups_per_s"] <= IDLE_WAKEUPS_PER_S,
-            )
-            figures["targets"] = dict(zip(("core", "wakeups"), reached if is_judged else (None, None), strict=True))
-    return {"listeners": idle.LISTENERS, "forms": forms, "churn": churned}
-
-
-def show_idle(result, idle_s, churned):
-    print(f"\n{result['listeners']} LISTENERS FOR {idle_s:g} s, the whole process")
-    for form, figures in result["forms"].items():
-        targets = figures["targets"]
-        core = f"target < {IDLE_CORE_PERCENT}: {VERDICTS[targets['core']]}" if targets else "for comparison"
-        wakeups = f"target <= {IDLE_WAKEUPS_PER_S}: {VERDICTS[targets['wakeups']]}" if targets else "for comparison"
-        print(
-            f"  {form:16} {figures['core_percent']:7.3f} % of a core ({core}), "
-            f"{figures['wakeups_per_s']:7.1f} wake-ups/s ({wakeups}), {figures['threads']} threads"
-        )
-    print(f"  {churned:,} subscriptions opened and closed:")
-    for name, before in result["churn"]["before"].items():
-        print(f"    {name:14} {before:9,} before, {result['churn']['after'][name]:9,} after")
-
-
-# ----------------------------------------------------------------------------------------------------------- lost wakes
-
-
-def phases(sizes):
-    share = sizes.lock_step // 5
-    listed = [
-        lost_wakes.Phase(1, sizes.lock_step - 3 * share),
-        lost_wakes.Phase(4, share),
-        lost_wakes.Phase(8, 2 * share),
-        lost_wakes.Phase(4, sizes.broken, lost_percent=30),
-        lost_wakes.Phase(4, sizes.broken, lost_percent=100),
-    ]
-    if lost_wakes.can_overflow():
-        listed.append(lost_wakes.Phase(4, sizes.broken, is_overflowing=True))
-    return listed
-
-
-def measure_lost_wakes(sizes, folder):
-    results = []
-    with tqdm(phases(sizes), unit="phase", disable=None) as bar:
-        for phase in bar:
+def no_lost_wake(run):
+    commits = run.options.commits or run.size(300, 20_000, 1_000_000)
+    broken = run.size(60, 1_000, 10_000)
+    phases, results = lost_wakes.phases(commits, broken), []
+    if run.mode == program.QUICK:
+        phases = [phases[0], phases[-1]]  # each starts several processes, which takes longer than the commits
+    with run.progress(len(phases), "phase") as bar:
+        for phase in phases:
             bar.set_description(phase.title)
-            results.append(lost_wakes.run(phase, folder))
-    return results
-
-
-def show_lost_wakes(results):
+            results.append(lost_wakes.run(phase, run.folder))
+            bar.update()
+    run.extra["no_lost_wake"] = results
+    show_lost(results)
+    lost = sum(result["commits"] - each["noticed"] for result in results for each in result["consumers"])
     total = sum(result["commits"] for result in results)
-    print(f"\nNO LOST WAKE: {total:,} commits, each waited for by its writer; rollbacks, checkpoints, VACUUMs between")
-    print(
-        "  writers                                                   commits   seconds  consumer      p50 us   p99 us"
-        "  p99.9 us   max ms  over 100 ms  lost  mode     missed"
-    )
+    run.judge("no_lost_wake", lost, f"of {total:,}, each waited for by its writer")
+
+
+def show_lost(results):
+    columns = ("p50_us", "p99_us", "p999_us", "max_ms", "over_safety_tick", "mode", "missed")
+    lines = []
     for result in results:
-        for number, each in enumerate(result["consumers"]):
-            first = f"{result['title']:56}{result['commits']:11,}{result['seconds']:10.1f}" if number == 0 else " " * 77
-            print(
-                f"  {first}  {each['form']:9}{each['p50_us']:11,.0f}{each['p99_us']:9,.0f}{each['p999_us']:10,.0f}"
-                f"{each['max_ms']:9.1f}{each['over_safety_tick']:13,}{result['commits'] - each['noticed']:6}"
-                f"  {each['mode']:8}{each['missed']:7,}"
-            )
+        for each in result["consumers"]:
+            lost = result["commits"] - each["noticed"]
+            lines.append([result["title"], each["form"], result["commits"], lost, *(each[name] for name in columns)])
+    print("\nwakes, with rollbacks, checkpoints and VACUUMs between the commits")
+    print(tabulate(lines, ["", "", "commits", "lost", *columns], floatfmt=",.0f", intfmt=","))
 
 
-# -------------------------------------------------------------------------------------------------------------- program
-
-
-def machine():
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "load_before": os.getloadavg(),
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "honker": metadata.version("honker"),
-    }
-
-
-def processor():
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def run(options, sizes):
-    """Everything that was asked for, shown as soon as it is there; the result, and the latencies for the picture."""
-    result = {"machine": machine(), "is_quick": options.quick, "rounds": sizes.rounds, "idle_s": options.idle_seconds}
-    on, folder, is_judged = result["machine"], options.directory, not options.quick
-    print(f"machine   {on['processor']}, {on['cores']} cores, {on['system']}, load {on['load_before'][0]:.2f}")
-    print(f"software  Python {on['python']}, SQLite {on['sqlite']}, honker {on['honker']}")
-    rounds, rows = {}, []
-    if "latency" in options.sections:
-        rounds = measure_latency(sizes, folder)
-        rows = result["latency"] = evaluate_latency(rounds, is_judged=is_judged)
-        show_latency(rows)
-    if "after-idle" in options.sections:
-        silence = measure_silence(sizes, options.idle_seconds, folder)
-        result["after_idle"] = evaluate_silence(silence, rows, is_judged=is_judged)
-        show_silence(result["after_idle"], options.idle_seconds)
-    if "idle" in options.sections:
-        forms, churned = idle.measure(options.idle_seconds, folder), idle.churn(sizes.churned, folder)
-        result["idle"] = evaluate_idle(forms, churned, is_judged=is_judged)
-        show_idle(result["idle"], options.idle_seconds, sizes.churned)
-    if "no-lost-wake" in options.sections:
-        result["no_lost_wake"] = measure_lost_wakes(sizes, folder)
-        show_lost_wakes(result["no_lost_wake"])
-    result["load_after"] = os.getloadavg()
-    print(f"\nload      {' '.join(f'{load:.2f}' for load in result['load_after'])} at the end")
-    return result, rounds
-
-
-def panels(rounds):
-    titled = {}
-    for cell, measured in rounds.items():
-        if cell.kind == "handler" or cell.way == PIPE:
-            latencies = [latency for stamps in measured for latency in stamps.latencies_us(cell.warm_up)]
-            titled.setdefault(f"commit to handler, {cell.gap_ms:g} ms between commits", {})[cell.way] = latencies
-    return titled
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(description="Measure how commits are noticed by other processes.")
-    parser.add_argument("--quick", action="store_true", help="a few seconds: shows that it works, and no figures")
-    parser.add_argument("--rounds", type=int, help=f"how often latency is measured (default: {FULL.rounds})")
-    parser.add_argument("--idle-seconds", type=float, help="how long nothing happens (default: 60)")
-    parser.add_argument("--commits", type=int, help=f"commits without a lost wake (default: {FULL.lock_step:,})")
+def add_arguments(parser):
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all")
-    parser.add_argument("--output", type=Path, default=RESULTS, metavar="DIR", help=f"folder (default: {RESULTS})")
+    parser.add_argument("--idle-seconds", type=float, help="how long nothing happens (default: 60)")
     parser.add_argument(
-        "--directory", metavar="DIR", help="where the databases are made (default: a temporary directory)"
+        "--commits", type=int, help="commits that may not be lost (default: 20,000; 1,000,000 if --full)"
     )
-    options = parser.parse_args(arguments)
-    if options.idle_seconds is None:
-        options.idle_seconds = 0.5 if options.quick else 60.0
-    if any(value is not None and value < 1 for value in (options.rounds, options.commits)):
-        parser.error("--rounds and --commits must be at least 1")
-    return options
-
-
-def main(arguments=None):
-    options = parse(arguments)
-    sizes = dict(vars(QUICK if options.quick else FULL))
-    sizes.update(rounds=options.rounds or sizes["rounds"], lock_step=options.commits or sizes["lock_step"])
-    began = time.monotonic()
-    try:
-        result, rounds = run(options, Sizes(**sizes))
-    except CheckError as error:
-        print(f"the figures would be wrong: {error}")
-        return 1
-    result["seconds"] = time.monotonic() - began
-    options.output.mkdir(parents=True, exist_ok=True)
-    target = options.output / "wake.json"
-    target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"written to {target}")
-    if rounds:
-        print(histogram.draw(panels(rounds), options.output / "wake.png"))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program.main(__doc__, measure, add_arguments, ROUNDS))

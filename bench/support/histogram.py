@@ -1,38 +1,23 @@
-"""The distribution of latencies as a picture, where matplotlib is installed."""
+"""The distribution of latencies in bins that suit microseconds and milliseconds alike."""
 
-EDGES_US = [2 ** (step / 4) for step in range(8, 53)]  # 4 us to 8 ms, four bins for each doubling
+import bisect
 
-NO_PICTURE = "no picture: matplotlib is missing (pip install 'honker[bench]')"
+EDGES_US = [2 ** (step / 4) for step in range(8, 97)]  # 4 us to 16 s, four bins for each doubling
 
 
 def bins(latencies_us):
     """How many fall into each bin; the outermost take what lies beyond."""
     counts = [0] * (len(EDGES_US) - 1)
     for latency in latencies_us:
-        above = sum(edge <= latency for edge in EDGES_US)
+        above = bisect.bisect_right(EDGES_US, latency)
         counts[min(max(above - 1, 0), len(counts) - 1)] += 1
     return counts
 
 
-def draw(panels, target):
-    """One panel for each gap; `panels` maps its title to the latencies of each way, in microseconds.
+SHARES = {"p50_us": 0.5, "p90_us": 0.9, "p99_us": 0.99, "p999_us": 0.999}
 
-    Returns:
-        What to tell about it.
-    """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - optional, and slow to import
-    except ImportError:
-        return NO_PICTURE
-    figure = Figure(figsize=(9, 2.6 * len(panels)), layout="constrained")
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
-    for axis, (title, ways) in zip(axes[:, 0], panels.items(), strict=True):
-        for way, latencies in ways.items():
-            weights = [100 / len(latencies)] * len(latencies)
-            clipped = [min(max(latency, EDGES_US[0]), EDGES_US[-1]) for latency in latencies]
-            axis.hist(clipped, bins=EDGES_US, weights=weights, histtype="step", linewidth=1.5, label=way)
-        axis.set(xscale="log", ylabel="% of commits", title=title)
-        axis.legend(loc="upper left")
-    axes[-1, 0].set_xlabel("microseconds after COMMIT returned")
-    figure.savefig(target, dpi=120)
-    return f"drawn to {target}"
+
+def percentiles(latencies_us):
+    ordered = sorted(latencies_us)
+    at = {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in SHARES.items()}
+    return {"count": len(ordered), **at, "max_us": ordered[-1]}

@@ -20,6 +20,8 @@ from typing import Any
 
 import honker
 
+from .checks import CheckError
+
 SPAWN = multiprocessing.get_context("spawn")
 QUEUE = "bench"
 WORKER = "worker-1"
@@ -28,10 +30,6 @@ BACKENDS = {"default": None, "polling": "polling", "shm": "shm"}
 
 # Nothing here takes longer, unless a wake was lost.
 PATIENCE_S = 20.0
-
-
-class CheckError(Exception):
-    """A measurement did not do what it says."""
 
 
 @dataclass(frozen=True)

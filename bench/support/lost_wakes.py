@@ -17,7 +17,8 @@ from pathlib import Path
 
 import honker
 
-from .latency import SPAWN, CheckError
+from .checks import CheckError
+from .latency import SPAWN
 
 SAFETY_TICK_MS = 100
 # Standing still for so long is a lost wake.
@@ -49,6 +50,21 @@ class Phase:
         if self.is_overflowing:
             broken = ", event queue of one, so that it overflows"
         return f"{self.writers} writer{'s' if self.writers > 1 else ''}{broken}"
+
+
+def phases(commits, broken):
+    """One, four and eight writers with so many commits between them; then `broken` ones with broken events."""
+    share = commits // 5
+    listed = [
+        Phase(1, commits - 3 * share),
+        Phase(4, share),
+        Phase(8, 2 * share),
+        Phase(4, broken, lost_percent=30),
+        Phase(4, broken, lost_percent=100),
+    ]
+    if can_overflow():
+        listed.append(Phase(4, broken, is_overflowing=True))
+    return listed
 
 
 def can_overflow():

@@ -1,53 +1,193 @@
-"""`make bench`: that it runs and writes what it promises. How fast anything is, no test asserts."""
+"""`make bench`: that each program runs, checks itself and writes what it promises. How fast, no test asserts.
+
+`tests/watch/test_bench.py` is the same for `bench/wake.py`.
+"""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-BENCH = Path(__file__).resolve().parents[2] / "bench" / "enqueue_claim.py"
-SPREAD = {"median", "lowest", "highest"}
-RATIOS = {"enqueue_in_one_call", "enqueue_per_commit", "enqueue_in_transaction", "claim_delayed", "claim_largest"}
-RATES = {"claim_one", "claim_batch"}
+from ..sql.loading import ROOT
+
+BENCH = ROOT / "bench"
+MEASURES = {
+    "enqueue": {"enqueue"},
+    "bulk_enqueue": {"bulk_enqueue"},
+    "claim_ack": {"claim", "claim_backlog", "claim_batch"},
+    "worker": {"worker", "worker_results"},
+    "stream": {"publish", "publish_per_commit", "read"},
+    "contention": {"contention"},
+    "payloads": {f"{way} {size}" for way in ("enqueue", "claim") for size in ("1 KiB", "64 KiB", "1 MiB")},
+    "idle": set(),
+    "growth": set(),
+    "memory": {"memory"},
+}
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    """The result file of a quick run, as data, and what was printed."""
-    output = tmp_path_factory.mktemp("bench") / "results" / "bench.json"
-    command = [sys.executable, "-W", "error", BENCH, "--quick", "--output", output]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
-    return json.loads(output.read_text("utf-8")), done.stdout
+def results(tmp_path_factory):
+    """A folder for the result files."""
+    return tmp_path_factory.mktemp("results")
 
 
-def test_the_result_says_where_it_was_measured(quick):
-    result, _ = quick
-    assert result.keys() == {"machine", "is_quick", "rounds", "figures"}
-    assert result["is_quick"] is True
-    assert result["machine"].keys() == {"processor", "cores", "system", "load_before", "python", "sqlite", "honker"}
+@pytest.fixture
+def support(monkeypatch):
+    """The benchmark's own modules can be imported."""
+    monkeypatch.syspath_prepend(BENCH)
 
 
-def test_each_figure_has_a_target_and_its_spread(quick):
-    result, _ = quick
-    assert {figure["key"] for figure in result["figures"]} == RATIOS | RATES
-    for figure in result["figures"]:
-        assert figure["target"] > 0
-        for name in ("jobs_per_s", "baseline_per_s", "ratio") if figure["key"] in RATIOS else ("jobs_per_s",):
-            assert figure[name].keys() == SPREAD
-            assert 0 < figure[name]["lowest"] <= figure[name]["median"] <= figure[name]["highest"]
+def run(program, *arguments, environment=None, status=0):
+    """A program of the benchmark; what it printed."""
+    command = [sys.executable, "-W", "error", BENCH / f"{program}.py", *arguments]
+    environment = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=environment)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
-def test_a_quick_run_judges_nothing(quick):
-    result, output = quick
-    assert {figure["is_reached"] for figure in result["figures"]} == {None}
-    assert "reached" not in output
+def read(path):
+    return json.loads(path.read_text("utf-8"))
 
 
-def test_the_table_names_every_figure(quick):
-    result, output = quick
-    for figure in result["figures"]:
-        assert figure["title"] in output
+@pytest.mark.parametrize("program", MEASURES)
+def test_a_quick_run_measures_and_judges_nothing(program, results, support):
+    from support import targets  # noqa: PLC0415 - only here its folder is among those searched
+
+    path = results / f"{program}.json"
+    printed = run(program, "--quick", "--without-peers", "--output", path)
+    result = read(path)
+    assert result["mode"] == "quick"
+    assert {measure["key"] for measure in result["measures"]} == MEASURES[program]
+    for measure in result["measures"]:
+        assert measure["title"] in printed
+        assert measure["ours"] in measure["figures"]
+        for values in measure["figures"].values():
+            assert len(values) == result["rounds"]
+            assert min(values) > 0
+    assert "reached" not in printed.lower()
+    assert {each["is_reached"] for each in result["targets"]} <= {None}
+    expected = {target.key for target in targets.TARGETS if target.program == program}
+    assert {each["key"] for each in result["targets"]} == expected - still_to_come()
+
+
+def still_to_come():
+    """What the package cannot do yet is not measured."""
+    import honker  # noqa: PLC0415 - for this one question
+
+    return set() if hasattr(honker.Queue, "enqueue_many") else {"bulk"}
+
+
+def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
+    if not any(results.glob("*.json")):
+        pytest.skip("needs the results of the other tests")
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n", "utf-8")
+    copied = tmp_path / "results"
+    shutil.copytree(results, copied)
+    printed = run("report", "--results", copied, "--readme", readme)
+    text = readme.read_text("utf-8")
+    assert text.startswith("before\n<!-- bench:begin -->\n")
+    assert text.endswith("<!-- bench:end -->\nafter\n")
+    assert "old" not in text
+    for work in ("enqueue, one per commit", "8 processes on one file: total throughput"):
+        assert work in printed
+        assert work in text
+    for picture in ("throughput", "claim_latency", "growth"):
+        assert (copied / f"{picture}.png").stat().st_size > 0
+        assert f"](results/{picture}.png)" in text
+
+
+def test_the_reference_is_measured_where_its_interpreter_is_named(tmp_path):
+    # This package stands in for it: both have the calls that are made.
+    path = tmp_path / "bulk.json"
+    run("bulk_enqueue", "--quick", "--output", path, environment={"HONKER_REFERENCE_PYTHON": sys.executable})
+    assert "reference" in read(path)["measures"][0]["figures"]
+    assert "reference" not in read(path)["left_out"]
+
+
+def test_a_peer_that_cannot_be_started_is_named_and_the_others_go_on(tmp_path):
+    path = tmp_path / "bulk.json"
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho no such module >&2\nexit 3\n", "utf-8")
+    broken.chmod(0o755)
+    printed = run("bulk_enqueue", "--quick", "--output", path, environment={"HONKER_REFERENCE_PYTHON": str(broken)})
+    assert "reference is left out: reference: no such module" in printed
+    assert {"sqlite3", "honker, inside one transaction"} <= read(path)["measures"][0]["figures"].keys()
+
+
+def test_a_job_that_was_handed_out_twice_is_an_error(support):
+    from contention import check_once_each  # noqa: PLC0415
+    from support.checks import CheckError  # noqa: PLC0415
+
+    class Ours:
+        name, is_peer = "honker", False
+
+    check_once_each(Ours, [[0.1, [0, 1], {}], [0.1, [2], {}]], 3)
+    with pytest.raises(CheckError, match="1 were handed out more than once and 0 never"):
+        check_once_each(Ours, [[0.1, [0, 1], {}], [0.1, [2, 1], {}]], 3)
+    with pytest.raises(CheckError, match="0 were handed out more than once and 1 never"):
+        check_once_each(Ours, [[0.1, [0], {}], [0.1, [2], {}]], 3)
+
+
+def test_a_wrong_count_ends_the_program(support, monkeypatch, tmp_path, capsys):
+    import enqueue  # noqa: PLC0415
+    from support import program  # noqa: PLC0415
+
+    class LosingOne:
+        """A side that says it has enqueued ten jobs and one to warm up, and has ten."""
+
+        name, is_peer = "honker", False
+
+        def open(self, path):
+            """Opens nothing."""
+
+        def enqueue(self, count, seconds):
+            return count, 0.1
+
+        def count(self):
+            return 10
+
+        close = count
+
+    path = tmp_path / "enqueue.json"
+    monkeypatch.setattr(sys, "argv", ["bench/enqueue.py", "--quick", "--output", str(path)])
+    assert program.main("", lambda run: enqueue.once(run, LosingOne(), (10, 1.0), None)()) == 1
+    assert "the figures would be wrong: jobs that honker has enqueued" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_target_is_reached_at_its_bound_and_not_beyond(support):
+    from support import targets  # noqa: PLC0415
+
+    assert targets.judge("enqueue", 0.8, note="", is_judged=True)["is_reached"] is True
+    assert targets.judge("enqueue", 0.79, note="", is_judged=True)["is_reached"] is False
+    assert targets.judge("memory", 100, note="", is_judged=True)["is_reached"] is True
+    assert targets.judge("memory", 100.1, note="", is_judged=True)["is_reached"] is False
+    assert targets.judge("memory", 100.1, note="", is_judged=False)["is_reached"] is None
+
+
+def test_the_newest_judged_figure_counts(support):
+    from report import newest  # noqa: PLC0415
+
+    def result(figure, is_reached):
+        return {"targets": [{"key": "memory", "figure": figure, "is_reached": is_reached}]}
+
+    assert newest([result(1, True), result(2, False)])["memory"]["figure"] == 2
+    assert newest([result(1, True), result(2, None)])["memory"]["figure"] == 1
+    assert newest([result(1, None), result(2, None)])["memory"]["figure"] == 2
+
+
+def test_what_has_been_measured_with_this_build_is_left_out_when_resuming(support, tmp_path, monkeypatch):
+    import suite  # noqa: PLC0415
+    from support import program  # noqa: PLC0415
+
+    monkeypatch.setattr(program, "RESULTS", tmp_path)
+    assert not suite.is_measured("enqueue", "standard", "a")
+    (tmp_path / "enqueue.json").write_text('{"machine": {"build": "a"}}', "utf-8")
+    assert suite.is_measured("enqueue", "standard", "a")
+    assert not suite.is_measured("enqueue", "standard", "b")
+    assert not suite.is_measured("enqueue", "full", "a")

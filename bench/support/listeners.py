@@ -9,15 +9,24 @@ from pathlib import Path
 
 import honker
 
-from .latency import QUEUE, SPAWN, WORKER, CheckError
+from .checks import CheckError
+from .latency import QUEUE, SPAWN, WORKER
 
 LISTENERS = 100
-# The whole process, measured from outside. Each form of listening in a process of its own.
-FORMS = ("asyncio", "asyncio polling", "threads", "claims")
+#: What ours are compared with: the same listeners, and a thread that asks every millisecond.
+POLLING = "asyncio, polling"
+#: Each form of listening in a process of its own, which is measured as a whole and from outside.
+FORMS = ("asyncio", "threads", "claims", POLLING)
 
 
-def measure(seconds, folder):
-    """By form: share of a core and context switches per second, over the given time. All at once: they are idle."""
+def measure(seconds, folder, others):
+    """By form: share of a core and context switches per second, over the given time. All at once: they are idle.
+
+    Args:
+        seconds: How long they are watched.
+        folder: Where the databases are made.
+        others: Processes of peers by the name that is shown, which are idle already.
+    """
     with tempfile.TemporaryDirectory(dir=folder) as inner:
         children = {}
         for form in FORMS:
@@ -27,15 +36,16 @@ def measure(seconds, folder):
             child = SPAWN.Process(target=listen, args=(form, path, ready), daemon=True)
             child.start()
             children[form] = child
-            if not ready.wait(20):
+            if not ready.wait(30):
                 raise CheckError(f"the listeners ({form}) did not start")
         time.sleep(min(seconds, 2.0))
-        before = {form: usage(child.pid) for form, child in children.items()}
+        processes = {form: child.pid for form, child in children.items()} | others
+        before = {form: usage(pid) for form, pid in processes.items()}
         began = time.monotonic()
         time.sleep(seconds)
-        after = {form: usage(child.pid) for form, child in children.items()}
+        after = {form: usage(pid) for form, pid in processes.items()}
         span = time.monotonic() - began
-        threads = {form: len(os.listdir(f"/proc/{child.pid}/task")) for form, child in children.items()}
+        threads = {form: len(os.listdir(f"/proc/{pid}/task")) for form, pid in processes.items()}
         for child in children.values():
             child.kill()
             child.join()
@@ -45,7 +55,7 @@ def measure(seconds, folder):
             "wakeups_per_s": (after[form][1] - before[form][1]) / span,
             "threads": threads[form],
         }
-        for form in FORMS
+        for form in processes
     }
 
 
@@ -61,7 +71,7 @@ def usage(pid):
 
 
 def listen(form, path, ready):
-    db = honker.open(path, watcher_backend="polling" if form == "asyncio polling" else None)
+    db = honker.open(path, watcher_backend="polling" if form == POLLING else None)
     if form == "threads":
         listeners = [db.update_events() for _ in range(LISTENERS)]
         for listener in listeners:

@@ -1,0 +1,221 @@
+"""honker, and the public honker that it is compatible with: the same calls for both."""
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from importlib import metadata
+
+import honker
+from protocol import NUMBERS, PAYLOAD, Driver, name_durability, serve
+
+QUEUE = "bench"
+WORKER = "worker-1"
+A_DAY_S = 86_400
+
+# Due one second after the other, so that the index has no long run of equal keys; all of it in the past.
+FILL_WAITING = f"""INSERT INTO _honker_live (queue, payload, run_at)
+{NUMBERS} SELECT ?, ?, unixepoch() - 1 - n FROM numbers"""
+FILL_DELAYED = f"""INSERT INTO _honker_live (queue, payload, priority, run_at)
+{NUMBERS} SELECT ?, ?, 1 + n % ?, unixepoch() + {A_DAY_S} + n FROM numbers"""
+FILL_IN_FLIGHT = f"""INSERT INTO _honker_live (queue, payload, priority, state, worker_id, attempts, claim_expires_at)
+{NUMBERS} SELECT ?, ?, 1, 'processing', 'somebody', 1, unixepoch() + {A_DAY_S} + n FROM numbers"""
+
+
+class HonkerDriver(Driver):
+    """`is_ours`: claims are settled by attempt as well, and a batch is acknowledged by its jobs."""
+
+    def __init__(self, *, is_ours):
+        self._is_ours = is_ours
+        self._db = None
+
+    def describe(self):
+        with self._db.transaction() as tx:
+            asked = ("PRAGMA journal_mode", "PRAGMA synchronous", "SELECT sqlite_version()")
+            journal, synchronous, sqlite = (next(iter(tx.query(each)[0].values())) for each in asked)
+        durability = name_durability(journal, synchronous)
+        return {"version": metadata.version("honker"), "sqlite": sqlite, "durability": durability}
+
+    def open(self, path):
+        self.close()
+        self._db = honker.open(path)
+        self._queue = self._db.queue(QUEUE)
+        self.put = self._queue.enqueue
+        self._stream = self._db.stream("bench")
+
+    def close(self):
+        if self._db is not None:
+            self._db.close()
+        self._db = None
+
+    def take(self):
+        job = self._queue.claim_one(WORKER)
+        return None if job is None else (job, job.payload)
+
+    def settle(self, job):
+        if not job.ack():
+            raise RuntimeError(f"{job} could not be acknowledged")
+
+    def claim_in_batches(self, count, size):
+        """Seconds for so many jobs; payloads are decoded where they are looked at, and not here."""
+        done = 0
+        began = time.perf_counter()
+        while done < count:
+            jobs = self._queue.claim_batch(WORKER, size)
+            acked = self._queue.ack_batch(jobs if self._is_ours else [job.id for job in jobs], WORKER)
+            if not jobs or acked != len(jobs):
+                raise RuntimeError(f"{acked} of {len(jobs)} jobs of a batch were acknowledged")
+            done += acked
+        return time.perf_counter() - began
+
+    def enqueue_in_transaction(self, count):
+        enqueue = self._queue.enqueue
+        enqueue(PAYLOAD)
+        began = time.perf_counter()
+        with self._db.transaction() as tx:
+            for _ in range(count):
+                enqueue(PAYLOAD, tx=tx)
+        return time.perf_counter() - began
+
+    def enqueue_many(self, count):
+        if not hasattr(self._queue, "enqueue_many"):
+            raise NotImplementedError
+        payloads = [PAYLOAD] * count
+        self._queue.enqueue(PAYLOAD)
+        began = time.perf_counter()
+        self._queue.enqueue_many(payloads)
+        return time.perf_counter() - began
+
+    def fill(self, waiting=0, delayed=0, priorities=1, in_flight=0):
+        """By plain SQL, which is faster than to enqueue and claim it all."""
+        text = json.dumps(PAYLOAD)
+        with self._db.transaction() as tx:
+            if delayed:
+                tx.execute(FILL_DELAYED, [delayed, QUEUE, text, priorities])
+            if waiting:
+                tx.execute(FILL_WAITING, [waiting, QUEUE, text])
+            if in_flight:
+                tx.execute(FILL_IN_FLIGHT, [in_flight, QUEUE, text])
+
+    def count(self):
+        return self._db.query("SELECT count(*) AS n FROM _honker_live WHERE queue = ?", [QUEUE])[0]["n"]
+
+    # --------------------------------------------------------------------------------------------------------- workers
+
+    def work(self, count, concurrency, keeps_results):
+        """Seconds until so many tasks that do nothing have been run; they wait when the clock starts."""
+        ran = []
+        task = self._task(lambda number: ran.append(number) or number, store_result=keeps_results)
+        ids = []
+        for number in range(count):
+            ids.append(task(number).id)
+        began = time.perf_counter()
+        asyncio.run(self._work_until(lambda: len(ran) == count and self.count() == 0, concurrency))
+        seconds = time.perf_counter() - began
+        results = sum(self._queue.get_result(job_id) == (True, number) for number, job_id in enumerate(ids))
+        if sorted(ran) != list(range(count)) or results != (count if keeps_results else 0):
+            raise RuntimeError(f"{len(ran)} of {count} tasks were run, and {results} results kept")
+        return seconds
+
+    def wait_for_jobs(self, count):
+        """When each job of `put_with_gaps` reached its handler."""
+        seen = {}
+        if self._is_ours:
+            with self._queue.claim(WORKER) as jobs:
+                self._stamp(jobs, seen, count)
+        else:
+            asyncio.run(self._stamp_async(seen, count))
+        return [seen[number] for number in range(count)]
+
+    @staticmethod
+    def _stamp(jobs, seen, count):
+        for job in jobs:
+            seen[job.payload["order"]] = time.monotonic_ns()
+            job.ack()
+            if len(seen) == count:
+                return
+
+    async def _stamp_async(self, seen, count):
+        async for job in self._queue.claim(WORKER):
+            seen[job.payload["order"]] = time.monotonic_ns()
+            job.ack()
+            if len(seen) == count:
+                return
+
+    def _task(self, function, **options):
+        honker.registry()._by_name.clear()
+
+        @self._queue.task(name="task", **options)
+        async def task(number):
+            return function(number)
+
+        return task
+
+    async def _work_until(self, is_done, concurrency):
+        stop = asyncio.Event()
+        workers = asyncio.ensure_future(self._db.run_workers(QUEUE, concurrency, stop_event=stop))
+        while not is_done():
+            await asyncio.sleep(0.005)
+        stop.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await workers
+
+    # --------------------------------------------------------------------------------------------------------- streams
+
+    def publish(self, count):
+        self._stream.publish(PAYLOAD)
+        began = time.perf_counter()
+        for _ in range(count):
+            self._stream.publish(PAYLOAD)
+        return time.perf_counter() - began
+
+    def publish_in_transaction(self, count):
+        self._stream.publish(PAYLOAD)
+        began = time.perf_counter()
+        with self._db.transaction() as tx:
+            for _ in range(count):
+                self._stream.publish(PAYLOAD, tx=tx)
+        return time.perf_counter() - began
+
+    def publish_many(self, count):
+        if not hasattr(self._stream, "publish_many"):
+            raise NotImplementedError
+        payloads = [PAYLOAD] * count
+        self._stream.publish(PAYLOAD)
+        began = time.perf_counter()
+        self._stream.publish_many(payloads)
+        return time.perf_counter() - began
+
+    def read_events(self, count):
+        """A thousand at a time; payloads are decoded where they are looked at, and not here."""
+        read = self._stream.read_since if self._is_ours else self._stream._read_since
+        seen = offset = 0
+        began = time.perf_counter()
+        while events := read(offset, 1000):
+            seen += len(events)
+            offset = events[-1].offset if self._is_ours else events[-1]["offset"]
+        seconds = time.perf_counter() - began
+        if seen != count:
+            raise RuntimeError(f"{seen} events were read instead of {count}")
+        return seconds
+
+    def consume_events(self, count):
+        """Through a subscription, looking at each payload."""
+        return asyncio.run(self._consume_events(count))
+
+    async def _consume_events(self, count):
+        seen = 0
+        began = time.perf_counter()
+        async for event in self._stream.subscribe(from_offset=0):
+            seen += event.payload["order"] > 0
+            if seen == count:
+                break
+        return time.perf_counter() - began
+
+    def event_count(self):
+        return self._db.query("SELECT count(*) AS n FROM _honker_stream")[0]["n"]
+
+
+if __name__ == "__main__":
+    serve(HonkerDriver(is_ours="reference" not in sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""Memory: of a process that claims from 1,000,000 jobs, and of one that goes on working.
+
+    python bench/memory.py [--quick | --full] [--minutes N]
+
+The first opens a file in which 1,000,000 jobs wait, claims and acknowledges one by one and then in batches; what counts
+is the most memory it ever had, interpreter included. The peers do the same, as far as their claims allow. The second
+runs a worker and enqueues for it, with results, streams and notifications; what counts is how much its memory grows
+after the first tenth. That is judged over an hour only (`--full`, or `--minutes 60`).
+"""
+
+import statistics
+import sys
+import time
+
+from support import churn, floor, program
+from support.checks import check
+from support.sides import OURS, start
+from support.tables import tabulate
+
+AN_HOUR_MIN = 60
+
+
+def measure(run):
+    claiming(run)
+    working(run)
+
+
+def claiming(run):
+    waiting, count = run.size(2_000, 1_000_000), run.size(100, 2_000)
+    peaks = {}
+    with start(run) as fillers:
+        names = list(fillers)
+        for name in names:
+            with run.new_folder() as folder:
+                path = floor.open_new(fillers[name], folder)
+                fillers[name].fill(waiting=waiting)
+                fillers[name].close()
+                peaks[name] = [peak_of_a_fresh_process(run, name, path, count) / 1e6]
+    run.measure("memory", f"the most memory when claiming from {waiting:,} jobs: MB", peaks, "MB")
+    run.judge("memory", peaks[OURS][0])
+
+
+def peak_of_a_fresh_process(run, name, path, count):
+    """So that what filling took is not counted."""
+    with start(run, name) as sides:
+        side = sides[name]
+        side.open(path=path)
+        done, _ = side.claim(count=count, seconds=5.0)
+        check(done > 0, True, f"whether {name} claimed anything")
+        if name == OURS:
+            side.claim_in_batches(count=count, size=100)
+        return side.peak_bytes()
+
+
+def working(run):
+    minutes = run.options.minutes or run.size(0.03, 0.4, AN_HOUR_MIN)
+    with run.new_folder() as folder, churn.running(folder / "churn.db") as worker:
+        samples = sample(run, worker, minutes * 60)
+        jobs, resident = worker.jobs(), [each for _, each in samples]
+    tenth = max(1, len(resident) // 10)
+    before, after = (statistics.median(each) / 1e6 for each in (resident[tenth : 2 * tenth], resident[-tenth:]))
+    check(jobs > 0, True, "whether the worker worked")
+    print(f"\nafter {minutes:g} min and {jobs:,} jobs")
+    print(tabulate([["resident MB", before, after]], ["", "after the first tenth", "at the end"], floatfmt=".1f"))
+    run.extra.update(minutes=minutes, jobs=jobs, resident_mb=[[at, each / 1e6] for at, each in samples])
+    if minutes >= AN_HOUR_MIN or run.mode == program.QUICK:
+        run.judge("memory_growth", after - before, f"{minutes:g} min, {jobs:,} jobs")
+
+
+def sample(run, worker, seconds):
+    """Instant and resident bytes, a hundred times."""
+    samples = []
+    began = time.monotonic()
+    with run.progress(100, "sample") as bar:
+        for number in range(1, 101):
+            time.sleep(max(0, began + seconds * number / 100 - time.monotonic()))
+            samples.append((time.monotonic() - began, worker.resident_bytes()))
+            bar.update()
+    return samples
+
+
+def add_arguments(parser):
+    parser.add_argument("--minutes", type=float, help="how long it works (default: 0.4, with --full 60)")
+
+
+if __name__ == "__main__":
+    sys.exit(program.main(__doc__, measure, add_arguments))

@@ -1,0 +1,153 @@
+"""All targets with what was seen, from the result files; the plots; and the README's table between its markers.
+
+    python bench/report.py [--quick] [--results DIR] [--readme PATH]
+
+A target's figure is that of the newest result that measured it, so a long run fills in what a short one cannot tell.
+"""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support import numbers, plots, program, targets
+from support.numbers import number
+from support.tables import tabulate
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+
+# Works side by side: a measure of a program, and its heading.
+SIDE_BY_SIDE = {
+    "enqueue": "enqueue",
+    "claim": "claim + ack",
+    "worker": "worker",
+    "wake_peers": "commit to handler",
+}
+SIDES = {
+    "honker": "",
+    "sqlite3": "no queue: bare INSERT, UPDATE and DELETE, without attempts, leases, delays or priorities",
+    "sqlite3 FULL": "the same, waiting for the disk at each commit",
+    "huey": "its defaults; a job is deleted when it is handed out, and lost in a crash",
+    "huey tuned": "as durable as honker; asks every millisecond",
+    "litequeue": "no workers, no leases: what a dead worker had must be found and retried by hand",
+    "persist-queue": "its defaults; for one process: several are handed the same job",
+    "persist-queue tuned": "as durable as honker",
+    "reference": "the public honker",
+}
+
+
+def main():
+    options = parse()
+    results = read(options.results)
+    if not results:
+        print(f"there are no results in {options.results}: run `make bench`", file=sys.stderr)
+        return 1
+    judged = newest(results)
+    print(f"\n{target_table(judged, 'simple')}")
+    missed = [key for key, each in judged.items() if each["is_reached"] is False]
+    print(f"\n{sum(each['is_reached'] is True for each in judged.values())} of {len(targets.TARGETS)} reached", end="")
+    print(f"; not reached: {', '.join(missed)}" if missed else "")
+    for side, reason in sorted({item for result in results for item in result["left_out"].items()}):
+        print(f"left out: {side}: {reason}")
+    if options.mode != program.QUICK:
+        pictures = plots.draw_all(results, options.results)
+        write_readme(options.readme, section(results, judged, pictures, options))
+    return 0
+
+
+def read(folder):
+    """All results, the newest last."""
+    found = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+    return sorted(found, key=lambda result: result["began_at"])
+
+
+def newest(results):
+    """By target, the last figure; one that was judged counts for more than one that was not."""
+    judged = {}
+    for result in results:
+        for each in result["targets"]:
+            if each["is_reached"] is not None or judged.get(each["key"], {}).get("is_reached") is None:
+                judged[each["key"]] = each
+    return judged
+
+
+def target_table(judged, form):
+    lines = []
+    for target in targets.TARGETS:
+        each = judged.get(target.key)
+        if each is None:
+            lines.append([target.work, target.text, "", "not measured", ""])
+            continue
+        figure = targets.form(each["figure"], target.unit)
+        lines.append([target.work, target.text, figure, targets.verdict(each), each["note"]])
+    return tabulate(lines, ["work", "target", "seen", "", ""], tablefmt=form, disable_numparse=True)
+
+
+def side_table(results):
+    """Median rates by side, where a program measured them."""
+    measures = {each["key"]: each for result in results for each in result["measures"]}
+    sides = {name: each for result in results for name, each in result["sides"].items()}
+    lines = []
+    for side, remark in SIDES.items():
+        cells = [cell(measures.get(key), side) for key in SIDE_BY_SIDE]
+        if any(cells):
+            about = sides.get(side, {})
+            name = f"{side} {about.get('version', '')}".strip() if "sqlite3" not in side else side
+            lines.append([name, *cells, about.get("durability", ""), remark])
+    headers = ["", *SIDE_BY_SIDE.values(), "durability", "remarks"]
+    return tabulate(lines, headers, tablefmt="github", disable_numparse=True)
+
+
+def cell(measure, side):
+    values = measure["figures"].get(side) if measure else None
+    return f"{number(numbers.spread(values)['median'])} {measure['unit']}" if values else ""
+
+
+def section(results, judged, pictures, options):
+    """What stands between the markers."""
+    last = results[-1]
+    on, day = last["machine"], datetime.fromtimestamp(last["began_at"], UTC).date()
+    where = f"{on['processor']}, {on['cores']} cores, {on['system']}, Python {on['python']}, SQLite {on['sqlite']}"
+    shown = [f"![{title}]({link(path, options.readme)})" for path, title in pictures]
+    return "\n\n".join(
+        [
+            f"Written by `make bench` on {day}: {where}, honker {on['honker']}. "
+            "Ratios are taken within each of several interleaved rounds; shown are medians.",
+            target_table(judged, "github"),
+            "Side by side, one process each, the same payload, medians of interleaved rounds:",
+            side_table(results),
+            *shown,
+        ]
+    )
+
+
+def link(path, readme):
+    return path.resolve().relative_to(readme.resolve().parent).as_posix()
+
+
+def write_readme(readme, text):
+    whole = readme.read_text("utf-8")
+    if BEGIN not in whole or END not in whole:
+        print(f"{readme} has no {BEGIN} and {END}, and was left as it is", file=sys.stderr)
+        return
+    before, _, rest = whole.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+    print(f"written to {readme}")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", dest="mode", action="store_const", const=program.QUICK, help="of quick runs")
+    parser.add_argument("--results", type=Path, metavar="DIR", help=f"result files (default: {program.RESULTS})")
+    parser.add_argument("--readme", type=Path, default=README, metavar="PATH", help=f"default: {README}")
+    options = parser.parse_args()
+    if options.results is None:
+        options.results = program.RESULTS / "quick" if options.mode == program.QUICK else program.RESULTS
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

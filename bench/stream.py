@@ -1,0 +1,88 @@
+"""Streams: publish against `executemany` of the same rows, and read.
+
+    python bench/stream.py [--quick | --full]
+
+Read is a consumer's way through all events, a thousand at a time; beside it a plain SELECT of the same rows, made
+dicts. Of the peers only the reference has streams.
+"""
+
+import sys
+
+from support import floor, numbers, program, rounds
+from support.checks import check
+from support.sides import OURS, PLAIN, start
+
+ONE_CALL = f"{OURS}, one call"
+SUBSCRIPTION = f"{OURS}, subscription and payloads"
+SELECT = """SELECT "offset", topic, key, payload, created_at FROM _honker_stream
+WHERE topic = 'bench' AND "offset" > ? LIMIT ?"""
+
+
+def measure(run):
+    with run.new_folder() as folder, start(run, OURS, PLAIN, "reference") as sides:
+        row = floor.of_events(folder)
+        publish(run, sides, row)
+        publish_per_commit(run, sides, row)
+        read(run, sides, row)
+
+
+def publish(run, sides, row):
+    count = run.size(200, 10_000)
+    ways = {name: once(run, side, "publish_in_transaction", count, row) for name, side in sides.items()}
+    ways[ONE_CALL] = once(run, sides[OURS], "publish_many", count, row)
+    figures = rounds.interleave(run, ways)
+    run.measure("publish", f"publish {count:,} events in one transaction: events/s", figures)
+    run.judge("stream_publish", numbers.ratio(figures[OURS], figures[PLAIN])["median"])
+
+
+def publish_per_commit(run, sides, row):
+    count = run.size(100, 4_000)
+    ways = {name: once(run, side, "publish", count, row) for name, side in sides.items()}
+    figures = rounds.interleave(run, ways)
+    run.measure("publish_per_commit", f"publish {count:,} events, each in a commit of its own: events/s", figures)
+
+
+def once(run, side, way, count, row):
+    plain_ways = {"publish": "insert", "publish_in_transaction": "insert_many"}
+
+    def measure_once():
+        with run.new_folder() as folder:
+            floor.open_new(side, folder, row)
+            if side.name == PLAIN:
+                taken = getattr(side, plain_ways[way])(statement=row.statement, row=row.row, count=count)
+                seconds = taken[1] if way == "publish" else taken
+                seen = side.rows(table=row.table)
+            else:
+                seconds = getattr(side, way)(count=count)
+                seen = side.event_count()
+            side.close()
+        check(seen, count + 1, f"events that {side.name} has published, one to warm up included")
+        return count / seconds
+
+    return measure_once
+
+
+def read(run, sides, row):
+    count = run.size(500, 200_000)
+    with run.new_folder() as folder:
+        path = floor.open_new(sides[PLAIN], folder, row)
+        sides[PLAIN].insert_many(statement=row.statement, row=row.row, count=count - 1)
+        for name in sides.keys() - {PLAIN}:
+            sides[name].open(path=path)
+        ways = {name: reading(side, count) for name, side in sides.items()}
+        ways[SUBSCRIPTION] = lambda: count / sides[OURS].consume_events(count=count)
+        figures = rounds.interleave(run, ways)
+        for side in sides.values():
+            side.close()
+    run.measure("read", f"read {count:,} events: events/s", figures)
+    run.judge("stream_read", numbers.spread(figures[OURS])["median"])
+
+
+def reading(side, count):
+    if side.name == PLAIN:
+        return lambda: count / side.read(statement=SELECT, count=count)
+    return lambda: count / side.read_events(count=count)
+
+
+if __name__ == "__main__":
+    sys.exit(program.main(__doc__, measure))

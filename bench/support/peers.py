@@ -1,0 +1,102 @@
+"""The queues that are measured beside ours, each in a virtual environment of its own under bench/.peers."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PLACE = Path(__file__).parents[1] / ".peers"
+DRIVERS = Path(__file__).parents[1] / "drivers"
+
+#: Names an interpreter in which the public honker is installed.
+REFERENCE = "HONKER_REFERENCE_PYTHON"
+
+# So long may pip take: without a network it must not hold up what needs none.
+PATIENCE_S = 120
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A package, in the version that was looked at, and the ways in which it is driven."""
+
+    name: str
+    requirement: str
+    driver: str
+    sides: dict[str, tuple[str, ...]]  # the driver's arguments, by the name that is shown
+
+    @property
+    def folder(self):
+        return PLACE / self.name
+
+    @property
+    def python(self):
+        return self.folder / "bin" / "python"
+
+    @property
+    def marker(self):
+        """Written when the installation was complete."""
+        return self.folder / "installed"
+
+    @property
+    def is_installed(self):
+        return self.marker.exists() and self.marker.read_text("utf-8") == self.requirement
+
+
+PEERS = (
+    Peer("huey", "huey==3.5.4", "huey_driver.py", {"huey": (), "huey tuned": ("tuned",)}),
+    Peer("litequeue", "litequeue==0.9", "litequeue_driver.py", {"litequeue": ()}),
+    Peer(
+        "persist-queue",
+        "persist-queue==1.1.0",
+        "persistqueue_driver.py",
+        {"persist-queue": (), "persist-queue tuned": ("tuned",)},
+    ),
+)
+
+
+def install(peer):
+    """Make its environment, unless it is there; an error says in one line what went wrong."""
+    if peer.is_installed:
+        return
+    shutil.rmtree(peer.folder, ignore_errors=True)
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", peer.requirement]
+    run([sys.executable, "-m", "venv", str(peer.folder)])
+    run([str(peer.python), *pip])
+    peer.marker.write_text(peer.requirement, "utf-8")
+
+
+def run(command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise InstallError(f"no end within {PATIENCE_S} s") from None
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise InstallError(lines[-1] if lines else f"pip ended with {done.returncode}")
+
+
+class InstallError(Exception):
+    """A peer could not be installed."""
+
+
+def commands():
+    """How each side of each peer is started, or why it cannot be: two dicts by name."""
+    ready, missing = {}, {}
+    for peer in PEERS:
+        for side, arguments in peer.sides.items():
+            if peer.is_installed:
+                ready[side] = [str(peer.python), str(DRIVERS / peer.driver), *arguments]
+            else:
+                missing[side] = (
+                    f"{peer.requirement} is not installed; `make bench` installs it where there is a network"
+                )
+    reference = os.environ.get(REFERENCE)
+    if not reference:
+        missing["reference"] = f"{REFERENCE} names no interpreter"
+    elif shutil.which(reference) is None:
+        missing["reference"] = f"{REFERENCE} names {reference}, which cannot be run"
+    else:
+        ready["reference"] = [reference, str(DRIVERS / "honker_driver.py"), "reference"]
+    return ready, missing
