@@ -13,6 +13,8 @@ from support.sides import OURS, PLAIN, Unsupported, start
 
 ONE_CALL = f"{OURS}, one call"
 IN_TRANSACTION = f"{OURS}, inside one transaction"
+#: The most that can be had with a call for each job.
+EACH = f"{PLAIN}, a call for each row"
 
 
 def measure(run):
@@ -21,6 +23,7 @@ def measure(run):
         row = floor.of_jobs(folder)
         ways = {
             PLAIN: once(run, sides[PLAIN], "insert_many", count, row),
+            EACH: once(run, sides[PLAIN], "insert_each", count, row),
             IN_TRANSACTION: once(run, sides[OURS], "enqueue_in_transaction", count, row),
         }
         if can_enqueue_many(run, sides[OURS]):

@@ -48,7 +48,7 @@ def once(run, team, errors):
     """Jobs per second from the first request to the last answer."""
     name = team[0].name
     is_durable = "FULL" in run.sides[name]["durability"]
-    share = (run.size(40, 200) if is_durable else run.size(80, 2_400)) // len(team)
+    share = (run.size(40, 200) if is_durable else run.size(80, 4_000)) // len(team)
 
     def measure_once():
         with run.new_folder() as folder:

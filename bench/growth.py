@@ -31,7 +31,9 @@ def measure(run):
     steepest = sorted(steepness(curves), reverse=True)
     show(curves, steepest)
     factor, shape, operation, sizes = steepest[0]
-    run.judge("growth", factor, f"{operation} with {sizes[0]:,} to {sizes[-1]:,} {shapes.SHAPES[shape].title}")
+    above = sum(each[0] > 1 for each in steepest)
+    rows = f"{sizes[0]:,} to {sizes[-1]:,} {shapes.SHAPES[shape].title}"
+    run.judge("growth", factor, f"{operation} with {rows}; {above} of {len(steepest)} curves are steeper than log n")
     if not run.options.shapes:
         pass_through(run)
 

@@ -13,6 +13,7 @@ from support.checks import check
 from support.sides import OURS, PLAIN, start
 
 ONE_CALL = f"{OURS}, one call"
+EACH = f"{PLAIN}, a call for each row"
 SUBSCRIPTION = f"{OURS}, subscription and payloads"
 SELECT = """SELECT "offset", topic, key, payload, created_at FROM _honker_stream
 WHERE topic = 'bench' AND "offset" > ? LIMIT ?"""
@@ -30,6 +31,7 @@ def publish(run, sides, row):
     count = run.size(200, 10_000)
     ways = {name: once(run, side, "publish_in_transaction", count, row) for name, side in sides.items()}
     ways[ONE_CALL] = once(run, sides[OURS], "publish_many", count, row)
+    ways[EACH] = once(run, sides[PLAIN], "insert_each", count, row)
     figures = rounds.interleave(run, ways)
     run.measure("publish", f"publish {count:,} events in one transaction: events/s", figures)
     run.judge("stream_publish", numbers.ratio(figures[OURS], figures[PLAIN])["median"])
@@ -43,7 +45,7 @@ def publish_per_commit(run, sides, row):
 
 
 def once(run, side, way, count, row):
-    plain_ways = {"publish": "insert", "publish_in_transaction": "insert_many"}
+    plain_ways = {"publish": "insert", "publish_in_transaction": "insert_many", "insert_each": "insert_each"}
 
     def measure_once():
         with run.new_folder() as folder:

@@ -61,9 +61,10 @@ def install(peer):
     if peer.is_installed:
         return
     shutil.rmtree(peer.folder, ignore_errors=True)
-    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", peer.requirement]
-    run([sys.executable, "-m", "venv", str(peer.folder)])
-    run([str(peer.python), *pip])
+    # By this environment's pip, which saves installing one there.
+    pip = [sys.executable, "-m", "pip", "--python", str(peer.python), "--disable-pip-version-check", "--no-input"]
+    run([sys.executable, "-m", "venv", "--without-pip", str(peer.folder)])
+    run([*pip, "install", "--quiet", peer.requirement])
     peer.marker.write_text(peer.requirement, "utf-8")
 
 

@@ -30,8 +30,9 @@ class Side:
     def __init__(self, name, command):
         self.name = name
         self.is_peer = name not in COMMANDS
-        # The environment of the benchmark's own interpreter is not theirs.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        # What is set for the benchmark's own interpreter, or for our extension, is not for a peer.
+        hidden = {"PYTHONPATH", "HONKER_EXTENSION_PATH"} if self.is_peer else set()
+        environment = {name: value for name, value in os.environ.items() if name not in hidden}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )

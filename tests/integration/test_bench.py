@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from ..sql.loading import ROOT
+from ..sql.loading import LIBRARY, ROOT
 
 BENCH = ROOT / "bench"
 MEASURES = {
@@ -102,9 +102,12 @@ def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
 
 
 def test_the_reference_is_measured_where_its_interpreter_is_named(tmp_path):
-    # This package stands in for it: both have the calls that are made.
+    # This package stands in for it: both have the calls that are made. Where our extension is, a peer is not told.
+    reference = tmp_path / "python"
+    reference.write_text(f"#!/bin/sh\nHONKER_EXTENSION_PATH='{LIBRARY}' exec '{sys.executable}' \"$@\"\n", "utf-8")
+    reference.chmod(0o755)
     path = tmp_path / "bulk.json"
-    run("bulk_enqueue", "--quick", "--output", path, environment={"HONKER_REFERENCE_PYTHON": sys.executable})
+    run("bulk_enqueue", "--quick", "--output", path, environment={"HONKER_REFERENCE_PYTHON": str(reference)})
     assert "reference" in read(path)["measures"][0]["figures"]
     assert "reference" not in read(path)["left_out"]
 
@@ -117,6 +120,21 @@ def test_a_peer_that_cannot_be_started_is_named_and_the_others_go_on(tmp_path):
     printed = run("bulk_enqueue", "--quick", "--output", path, environment={"HONKER_REFERENCE_PYTHON": str(broken)})
     assert "reference is left out: reference: no such module" in printed
     assert {"sqlite3", "honker, inside one transaction"} <= read(path)["measures"][0]["figures"].keys()
+
+
+def test_a_peer_that_cannot_be_installed_is_named_with_the_reason(support, tmp_path, monkeypatch, capsys):
+    import install_peers  # noqa: PLC0415
+    from support import peers  # noqa: PLC0415
+
+    monkeypatch.setattr(peers, "PLACE", tmp_path)
+    nothing = peers.Peer("nothing", f"nothing @ file://{tmp_path}/nothing.tar.gz", "huey_driver.py", {"nothing": ()})
+    monkeypatch.setattr(peers, "PEERS", (nothing,))
+    install_peers.main()
+    printed = capsys.readouterr().out
+    assert "could not be installed and is left out: " in printed
+    assert "nothing.tar.gz" in printed.partition("left out: ")[2]
+    assert len(printed.splitlines()) == 1
+    assert "nothing" in peers.commands()[1]
 
 
 def test_a_job_that_was_handed_out_twice_is_an_error(support):
