@@ -129,7 +129,7 @@ def against_backlog(run, sides):
                 floor.open_new(side, stack.enter_context(run.new_folder()))
                 side.fill(waiting=size)
             ways = {name: claim_some(side, *limits) for name, side in sides.items()}
-            for name, figures in rounds.interleave(run, ways).items():
+            for name, figures in rounds.interleave(run, ways, rounds=run.size(1, 3)).items():
                 curves.setdefault(name, {})[size] = numbers.spread(figures)
             for side in sides.values():
                 side.close()

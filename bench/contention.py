@@ -17,6 +17,7 @@ from support.checks import CheckError, SideError
 from support.sides import OURS, start
 
 PROCESSES = (1, 2, 4, 8)
+ROUNDS = {program.QUICK: 1, program.STANDARD: 3, program.FULL: 9}
 
 
 def measure(run):
@@ -48,7 +49,7 @@ def once(run, team, errors):
     """Jobs per second from the first request to the last answer."""
     name = team[0].name
     is_durable = "FULL" in run.sides[name]["durability"]
-    share = (run.size(40, 200) if is_durable else run.size(80, 4_000)) // len(team)
+    share = (run.size(40, 80) if is_durable else run.size(80, 4_000)) // len(team)
 
     def measure_once():
         with run.new_folder() as folder:
@@ -85,4 +86,4 @@ def check_once_each(side, answers, count):
 
 
 if __name__ == "__main__":
-    sys.exit(program.main(__doc__, measure))
+    sys.exit(program.main(__doc__, measure, rounds=ROUNDS))

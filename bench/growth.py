@@ -19,7 +19,7 @@ from support import numbers, program, rounds, shapes
 from support.checks import check
 from support.tables import tabulate
 
-BATCH = 1_000
+BATCH, A_MILLION = 1_000, 1_000_000
 
 ROUNDS = {program.QUICK: 1, program.STANDARD: 3, program.FULL: 5}
 
@@ -116,7 +116,7 @@ def pass_through(run):
             bar.update()
     run.extra.update(file_bytes=file_bytes, log_bytes=log_bytes)
     note = f"{file_bytes[many] / 1e6:.1f} MB after {many:,} jobs; the log had at most {log_bytes / 1e6:.0f} MB"
-    run.judge("file_size", file_bytes[many] / file_bytes[few], note)
+    run.judge("file_size", file_bytes[many] / file_bytes[few], note, is_full_scale=many >= A_MILLION)
 
 
 def pass_batch(queue):

@@ -13,6 +13,7 @@ from support import numbers, program, rounds
 from support.sides import OURS, start
 
 CONCURRENCY = 32
+ROUNDS = {program.QUICK: 1, program.STANDARD: 3, program.FULL: 9}
 BATCHES = f"{OURS}, batches of {CONCURRENCY} without a worker"
 
 
@@ -30,7 +31,7 @@ def measure(run):
 
 def once(run, side, keeps_results):
     slow = "FULL" in run.sides[side.name]["durability"] or side.name == "reference"
-    count = run.size(60, 300) if slow else run.size(500, 15_000 if side.name == OURS else 5_000)
+    count = run.size(60, 150) if slow else run.size(500, 15_000 if side.name == OURS else 5_000)
 
     def measure_once():
         with run.new_folder() as folder:
@@ -57,4 +58,4 @@ def batches(run, side):
 
 
 if __name__ == "__main__":
-    sys.exit(program.main(__doc__, measure))
+    sys.exit(program.main(__doc__, measure, rounds=ROUNDS))

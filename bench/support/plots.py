@@ -88,7 +88,7 @@ def claim_latency(figure, results):
     return True
 
 
-DEFAULT_HANDLER = "handler, default"
+WAYS = {"default": COLOURS[OURS], "polling": "#1f618d", "shm": "#d4ac0d", "pipe": "#85929e"}
 
 
 def wake_latency(figure, results):
@@ -101,7 +101,8 @@ def wake_latency(figure, results):
             if row["gap_ms"] == gap:
                 shares = [100 * count / sum(row["bins"]) for count in row["bins"]]
                 label = row["way"] if row["way"] == "pipe" else f"{row['kind']}, {row['way']}"
-                axis.stairs(shares, EDGES_US, label=label, color=COLOURS[OURS] if label == DEFAULT_HANDLER else None)
+                line = "--" if row["kind"] == "wake" else "-"
+                axis.stairs(shares, EDGES_US, label=label, color=WAYS[row["way"]], linestyle=line, linewidth=1.5)
         axis.set(xscale="log", xlim=(4, 8_000), title=f"a commit every {gap:g} ms", xlabel="microseconds after COMMIT")
     axes = figure.axes
     axes[0].set_ylabel("% of commits")
@@ -112,24 +113,32 @@ def wake_latency(figure, results):
 # --------------------------------------------------------------------------------------------------------------- growth
 
 
+TICKS_US = (5, 10, 20, 50, 100, 200, 500, 1_000)
+COLOUR_WHEEL = [f"C{number}" for number in range(10)] + ["#000000", "#f1c40f", "#5b2c6f", "#0e6251"]
+
+
 def growth(figure, results):
     curves = latest(results, "growth", "curves_us")
     if not curves:
         return False
     columns = 5
     lines = -(-len(curves) // columns)
-    figure.set_size_inches(SIZE[0] * 1.4, 3 * lines)
+    figure.set_size_inches(SIZE[0] * 1.4, 2.8 * lines + 0.5)
     axes = figure.subplots(lines, columns, squeeze=False, sharey=True).flat
+    shown = {}
     for axis, (shape, operations) in zip(axes, curves.items(), strict=False):
         for operation, by_size in operations.items():
             sizes = sorted(by_size, key=int)
-            axis.plot([int(size) for size in sizes], [by_size[size]["median"] for size in sizes], ".-", label=operation)
-        axis.set(xscale="log", yscale="log", title=shape, xlabel="rows")
-        axis.legend(fontsize=6)
-        axis.grid(alpha=0.3)
+            colour = shown[operation].get_color() if operation in shown else COLOUR_WHEEL[len(shown)]
+            medians = [by_size[size]["median"] for size in sizes]
+            (shown[operation],) = axis.plot([int(size) for size in sizes], medians, ".-", color=colour)
+        axis.set(xscale="log", yscale="log", title=shape.replace("_", " "), xlabel="rows")
+        axis.set_yticks(TICKS_US, [f"{tick:,}" for tick in TICKS_US])
+        axis.grid(alpha=0.3, which="both")
     for axis in figure.axes[len(curves) :]:
         axis.set_visible(False)
     figure.axes[0].set_ylabel("microseconds")
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), fontsize=8)
     return True
 
 

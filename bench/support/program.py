@@ -56,9 +56,10 @@ class Run:
         self.left_out[side] = reason
         tqdm.write(f"{self.program}: {side} is left out: {reason}")
 
-    def judge(self, key, figure, note=""):
-        """Hold a figure against its target; a quick run judges nothing."""
-        self.targets.append(targets.judge(key, figure, note=note, is_judged=self.mode != QUICK))
+    def judge(self, key, figure, note="", *, is_full_scale=True):
+        """Hold a figure against its target; a quick run judges nothing, and none what was too small for the target."""
+        is_judged = is_full_scale and self.mode != QUICK
+        self.targets.append(targets.judge(key, figure, note=note, is_judged=is_judged))
 
     def measure(self, key, title, figures, unit="/s", *, ours="honker"):
         """Keep what `interleave` returned, and compare everybody with ours.

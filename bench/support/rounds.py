@@ -9,20 +9,22 @@ import random
 from .checks import CheckError, SideError
 
 
-def interleave(run, sides, *, is_warmed=True):
+def interleave(run, sides, *, rounds=None, is_warmed=True):
     """Measure each side once in each round.
 
     Args:
         run: Says how many rounds, shows the progress, and is told of a peer that fails: it is left out from then on.
         sides: By name, a function that measures once and returns a number.
+        rounds: How often, if not as often as the run says.
         is_warmed: Whether a first round is measured and forgotten, for the caches.
 
     Returns:
         By name, the numbers of the rounds.
     """
     names, seen = list(sides), {name: [] for name in sides}
-    with run.progress((is_warmed + run.rounds) * len(names)) as bar:
-        for number in range(-is_warmed, run.rounds):
+    rounds = rounds or run.rounds
+    with run.progress((is_warmed + rounds) * len(names)) as bar:
+        for number in range(-is_warmed, rounds):
             for name in random.sample(names, len(names)):
                 bar.set_description(name)
                 try:
