@@ -122,6 +122,25 @@ def test_a_peer_that_cannot_be_started_is_named_and_the_others_go_on(tmp_path):
     assert {"sqlite3", "honker, inside one transaction"} <= read(path)["measures"][0]["figures"].keys()
 
 
+def test_a_peer_that_fails_in_a_round_is_left_out_and_ours_ends_the_program(support, capsys):
+    from support import program, rounds  # noqa: PLC0415
+    from support.checks import CheckError, SideError  # noqa: PLC0415
+
+    def failing(*, is_peer):
+        def fail():
+            raise SideError("it broke", is_peer=is_peer)
+
+        return fail
+
+    run = program.Run("enqueue", "quick", 2, None, True, None)
+    seen = rounds.interleave(run, {"huey": failing(is_peer=True), "honker": lambda: 1.0})
+    assert seen == {"honker": [1.0, 1.0]}
+    assert run.left_out == {"huey": "it broke"}
+    assert "huey is left out: it broke" in capsys.readouterr().out
+    with pytest.raises(CheckError, match="it broke"):
+        rounds.interleave(run, {"honker": failing(is_peer=False)})
+
+
 def test_a_peer_that_cannot_be_installed_is_named_with_the_reason(support, tmp_path, monkeypatch, capsys):
     import install_peers  # noqa: PLC0415
     from support import peers  # noqa: PLC0415
