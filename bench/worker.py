@@ -26,7 +26,8 @@ def measure(run):
             figures = rounds.interleave(run, ways)
             title = f"worker, {CONCURRENCY} slots, no-op tasks, results {'on' if keeps_results else 'off'}"
             run.measure(key, f"{title}: jobs/s", figures)
-            run.judge(key, numbers.spread(figures[OURS])["median"])
+            floor = numbers.spread(figures[BATCHES])["median"]
+            run.judge(key, numbers.spread(figures[OURS])["median"], f"without a worker: {floor:,.0f}")
 
 
 def once(run, side, keeps_results):

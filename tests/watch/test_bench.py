@@ -8,7 +8,7 @@ import pytest
 
 from ..sql.loading import ROOT
 
-GAPS = {0.3, 20}
+GAPS = {0.3, 50}
 SECTIONS = ("latency", "silence", "no-lost-wake")
 
 
