@@ -109,11 +109,12 @@ def section(results, judged, pictures, options):
     """What stands between the markers."""
     last = results[-1]
     on, day = last["machine"], datetime.fromtimestamp(last["began_at"], UTC).date()
-    where = f"{on['processor']}, {on['cores']} cores, {on['system']}, Python {on['python']}, SQLite {on['sqlite']}"
+    where = f"{on['processor']}, {on['cores']} cores, {on['system']}, {on['file_system']}"
+    software = f"Python {on['python']}, SQLite {on['sqlite']}, honker {on['honker']}"
     shown = [f"![{title}]({link(path, options.readme)})" for path, title in pictures]
     return "\n\n".join(
         [
-            f"Written by `make bench` on {day}: {where}, honker {on['honker']}. "
+            f"Written by `make bench` on {day}: {where}; {software}. "
             "Ratios are taken within each of several interleaved rounds; shown are medians.",
             target_table(judged, "github"),
             "Side by side, one process each, the same payload, medians of interleaved rounds:",

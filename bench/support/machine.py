@@ -5,17 +5,20 @@ import hashlib
 import os
 import platform
 import sqlite3
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
 import honker
 
 
-def describe():
+def describe(folder=None):
+    """The machine and the versions; `folder`: where the databases are made."""
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
+        "file_system": file_system(folder or tempfile.gettempdir()),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "honker": metadata.version("honker"),
@@ -29,6 +32,17 @@ def processor():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def file_system(folder):
+    """Its kind: on one that is in memory, waiting for the disk costs nothing."""
+    place, kind = Path(folder).resolve(), "unknown file system"
+    with contextlib.suppress(OSError):
+        mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()]
+        for point, seen in sorted(mounts, key=lambda mount: len(mount[0])):
+            if place.is_relative_to(point):
+                kind = seen
+    return kind
 
 
 def build():

@@ -99,7 +99,7 @@ def main(description, measure, add_arguments=None, rounds=None):
     options = parse(description, program, add_arguments, rounds or ROUNDS)
     run = Run(program, options.mode, options.rounds, options.directory, options.with_peers, options)
     began, load = time.time(), machine.load()
-    on = machine.describe()
+    on = machine.describe(options.directory)
     print(tables.heading(program, options.mode, options.rounds, on, load))
     try:
         measure(run)

@@ -17,7 +17,7 @@ INSTANTS = 1e9
 def heading(program, mode, round_count, on, load):
     return (
         f"\n== {program} ({mode}; {round_count} interleaved rounds: median, lowest - highest)\n"
-        f"machine   {on['processor']}, {on['cores']} cores, {on['system']}, load {load[0]:.2f}\n"
+        f"machine   {on['processor']}, {on['cores']} cores, {on['system']}, {on['file_system']}, load {load[0]:.2f}\n"
         f"software  Python {on['python']}, SQLite {on['sqlite']}, honker {on['honker']} ({on['build']})"
     )
 
