@@ -5,7 +5,8 @@
 Each curve goes from 100 rows to 100,000 (with --full to 1,000,000) of one kind: jobs that are ready, delayed, delayed
 and of a higher priority, in flight, dead, or of another queue; results; events of a stream; and from 10 to 1,000
 queues and consumers. The sizes of one curve are measured in the same rounds, in random order. From the smallest to the
-largest, time may grow as the logarithm of the rows does: three times from 100 to 1,000,000.
+largest, time may grow as the logarithm of the rows does: three times from 100 to 1,000,000. Telling how much there is
+counts up to a limit, and is held to that from there on.
 """
 
 import contextlib
@@ -82,9 +83,10 @@ def steepness(curves):
     """For each curve its growth as a share of what the logarithm allows, with what it belongs to."""
     for shape, operations in curves.items():
         for operation, by_size in operations.items():
-            sizes = sorted(by_size)
-            grown = by_size[sizes[-1]]["median"] / by_size[sizes[0]]["median"]
-            yield grown / (math.log(sizes[-1]) / math.log(sizes[0])), shape, operation, sizes
+            sizes = sorted(size for size in by_size if size >= shapes.JUDGED_FROM.get(operation, 0))
+            if sizes[:1] != sizes[-1:]:  # two at least
+                grown = by_size[sizes[-1]]["median"] / by_size[sizes[0]]["median"]
+                yield grown / (math.log(sizes[-1]) / math.log(sizes[0])), shape, operation, sizes
 
 
 def show(curves, steepest):

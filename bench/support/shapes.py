@@ -37,6 +37,20 @@ QUEUES = f"""INSERT INTO _honker_live (queue, payload, run_at)
 {NUMBERS.replace("?", f"? * {IN_EACH_QUEUE}")} SELECT '{QUEUE}-' || (n % ?), '1', unixepoch() - 1 - n FROM numbers"""
 
 
+# Telling how much there is counts rows, and stops at a limit, by default at the first of these. Below its limit time
+# grows with what is counted, as it must; what has to be flat is the rest of the curve.
+COUNTED, COUNTED_OF_FEW = 10_000, 100
+STATS, STATS_OF_FEW = f"stats, counting to {COUNTED:,}", f"stats, counting to {COUNTED_OF_FEW}"
+JUDGED_FROM = {STATS: COUNTED, STATS_OF_FEW: COUNTED_OF_FEW}
+
+
+# Telling how much there is counts rows up to a limit; the first is the default. Below it time grows with what is
+# counted, as it must; what has to be flat is the rest of the curve.
+COUNTED, COUNTED_OF_FEW = 10_000, 100
+STATS, STATS_OF_FEW = f"stats, counting to {COUNTED:,}", f"stats, counting to {COUNTED_OF_FEW}"
+JUDGED_FROM = {STATS: COUNTED, STATS_OF_FEW: COUNTED_OF_FEW}
+
+
 @dataclass(frozen=True)
 class Operation:
     """Something that is timed; `is_rare`: only at every tenth turn, because it may be slow."""
@@ -92,7 +106,8 @@ def job_operations(db):
         "is_claimable": Operation(queue.is_claimable),
     }
     if hasattr(queue, "stats"):
-        operations["stats"] = Operation(queue.stats, is_rare=True)
+        operations[STATS] = Operation(lambda: queue.stats(COUNTED), is_rare=True)
+        operations[STATS_OF_FEW] = Operation(lambda: queue.stats(COUNTED_OF_FEW))
     return operations
 
 

@@ -228,3 +228,18 @@ def test_what_has_been_measured_with_this_build_is_left_out_when_resuming(suppor
     assert suite.is_measured("enqueue", "standard", "a")
     assert not suite.is_measured("enqueue", "standard", "b")
     assert not suite.is_measured("enqueue", "full", "a")
+
+
+def test_growth_is_measured_against_the_logarithm_and_counting_from_its_limit_on(support):
+    from growth import steepness  # noqa: PLC0415
+    from support import shapes  # noqa: PLC0415
+
+    def curve(time_of):
+        return {size: {"median": time_of(size)} for size in (100, 10_000, 1_000_000)}
+
+    counting = curve(lambda size: min(size, 10_000))
+    curves = {"ready": {"flat": curve(lambda _: 5), "linear": curve(lambda size: size), shapes.STATS: counting}}
+    factors = {operation: factor for factor, _, operation, _ in steepness(curves)}
+    assert factors["flat"] == pytest.approx(1 / 3)
+    assert factors["linear"] == pytest.approx(10_000 / 3)
+    assert factors[shapes.STATS] == pytest.approx(1 / 1.5)
