@@ -71,14 +71,7 @@ def test_a_quick_run_measures_and_judges_nothing(program, results, support):
     assert "reached" not in printed.lower()
     assert {each["is_reached"] for each in result["targets"]} <= {None}
     expected = {target.key for target in targets.TARGETS if target.program == program}
-    assert {each["key"] for each in result["targets"]} == expected - still_to_come()
-
-
-def still_to_come():
-    """What the package cannot do yet is not measured."""
-    import honker  # noqa: PLC0415 - for this one question
-
-    return set() if hasattr(honker.Queue, "enqueue_many") else {"bulk"}
+    assert {each["key"] for each in result["targets"]} == expected
 
 
 def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
