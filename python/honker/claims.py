@@ -46,7 +46,9 @@ class Claims:
             job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
             if job is not None:
                 return job
-            self._updates.wait(self._patience_s())
+            # After an idle poll only the cheaper question is asked, which reads.
+            while not self._updates.wait(patience := self._patience_s()) and patience != 0:
+                pass
 
     def __aiter__(self) -> Claims:
         return self
@@ -56,7 +58,8 @@ class Claims:
             job = await self._claim()
             if job is not None:
                 return job
-            await self._updates.wait_async(self._patience_s())
+            while not await self._updates.wait_async(patience := self._patience_s()) and patience != 0:
+                pass
 
     def __enter__(self) -> Claims:
         return self
@@ -92,7 +95,7 @@ class Claims:
             self._claiming = None
 
     def _patience_s(self) -> float | None:
-        """How long it is worth waiting if no commit comes."""
+        """How long it is worth waiting if no commit comes; 0 if there is something to claim."""
         next_claim_at = self._queue.next_claim_at()
         until_due = None if next_claim_at is None else max(0.0, next_claim_at - time.time())
         known = [span for span in (until_due, self._idle_poll_s) if span is not None]
