@@ -121,6 +121,9 @@ impl From<rusqlite::Error> for Error {
             rusqlite::Error::InvalidColumnType(_, column, found) => {
                 Self::MalformedRow(format!("column {column} holds {found}"))
             }
+            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::Utf8Error(..) => {
+                Self::MalformedRow(error.to_string())
+            }
             _ => Self::Sqlite(error),
         }
     }

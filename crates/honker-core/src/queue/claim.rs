@@ -12,11 +12,12 @@
 //! whoever comes after the lease has lapsed takes it over under the next attempt number. If the clock jumps ahead,
 //! leases lapse early and the attempt number keeps the late holder from settling; if it jumps back, they last longer.
 
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use serde::Serialize;
 
 use super::dead::bury;
+use super::priority::Priority;
 use crate::Result;
 use crate::clock::{Instant, Span};
 use crate::limits::{BURIED_PER_CLAIM, CLAIM_MAX_BYTES, LAPSED_PER_CLAIM};
@@ -66,7 +67,7 @@ pub struct ClaimedJob {
 /// in the same transaction.
 pub struct Prospect {
     /// The first level with a due job, if any.
-    due: Option<Value>,
+    due: Option<Priority>,
     has_lapsed: bool,
 }
 
@@ -142,10 +143,8 @@ impl Outlook {
     pub(super) fn of(conn: &Connection, queue: &str) -> Result<Self> {
         let mut statement = conn.prepare_cached(include_str!("claim_outlook.sql"))?;
         let outlook = statement.query_row([queue], |row| {
-            let highest = match row.get(2)? {
-                Value::Null => None,
-                priority => Some(Level { priority, first_due: Instant::from_stored(row.get_ref(3)?) }),
-            };
+            let first_due = Instant::from_stored(row.get_ref(3)?);
+            let highest = row.get::<_, Option<Priority>>(2)?.map(|priority| Level { priority, first_due });
             Ok(Self {
                 is_paused: row.get_ref(0)? != ValueRef::Null,
                 first_end: Instant::from_stored(row.get_ref(1)?),
@@ -179,9 +178,9 @@ impl Outlook {
     }
 }
 
-/// A priority at which jobs wait. It is whatever the rows hold, so that a malformed one can be passed.
+/// A priority at which jobs wait.
 pub(super) struct Level {
-    pub(super) priority: Value,
+    pub(super) priority: Priority,
     pub(super) first_due: Option<Instant>,
 }
 
@@ -191,12 +190,12 @@ impl Level {
     }
 
     /// The next one down.
-    pub(super) fn below(conn: &Connection, queue: &str, priority: &Value) -> Result<Option<Self>> {
+    pub(super) fn below(conn: &Connection, queue: &str, priority: &Priority) -> Result<Option<Self>> {
         let mut statement = conn.prepare_cached(include_str!("claim_level.sql"))?;
         Self::query(&mut statement, queue, priority)
     }
 
-    fn query(statement: &mut Statement<'_>, queue: &str, below: &Value) -> Result<Option<Self>> {
+    fn query(statement: &mut Statement<'_>, queue: &str, below: &Priority) -> Result<Option<Self>> {
         let level = statement.query_row(params![queue, below], |row| {
             Ok(Self { priority: row.get(0)?, first_due: Instant::from_stored(row.get_ref(1)?) })
         });
@@ -206,7 +205,7 @@ impl Level {
 
 /// The end of a walk down the levels: the first one with a due job, or else when the first job of any becomes due.
 struct Walk {
-    due: Option<Value>,
+    due: Option<Priority>,
     first_due: Option<Instant>,
 }
 
@@ -286,7 +285,7 @@ impl Batch<'_> {
     ///
     /// The rows are read to the end before any is changed: changing a row moves it in the index being walked. What was
     /// taken or buried is gone from the index, so the same walk then goes on where it stopped.
-    fn take(&mut self, conn: &Connection, level: &Value) -> Result<Option<Value>> {
+    fn take(&mut self, conn: &Connection, level: &Priority) -> Result<Option<Priority>> {
         while self.has_room() {
             let wanted = self.claim.n - self.jobs.len();
             let (due, undue) = self.read_due(conn, level, wanted)?;
@@ -317,7 +316,7 @@ impl Batch<'_> {
     }
 
     /// Due rows in claim order, and the level of the first row that is not due, beyond which nothing was read.
-    fn read_due(&mut self, conn: &Connection, level: &Value, wanted: usize) -> Result<(Vec<Due>, Option<Value>)> {
+    fn read_due(&mut self, conn: &Connection, level: &Priority, wanted: usize) -> Result<(Vec<Due>, Option<Priority>)> {
         let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
         let mut statement = conn.prepare_cached(include_str!("claim_waiting.sql"))?;
         let mut rows = statement.query(params![self.claim.queue, level, limit])?;

@@ -7,6 +7,7 @@ mod dead;
 mod enqueue;
 mod inspect;
 mod pause;
+mod priority;
 mod settle;
 mod stats;
 mod sweep;
