@@ -292,6 +292,24 @@ class Database(Pool):
         """Make a function a task that a schedule enqueues into the queue of that name; see `Queue.periodic_task`."""
         return self.queue(queue).periodic_task(schedule, **options)
 
+    def malformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[dict[str, Any]]:
+        """Rows that somebody edited by hand into what cannot be understood.
+
+        Nothing waits for such a row: a claim dead-letters what it meets, a tick passes over the schedule, a reader over
+        the event, which it logs. But some no operation ever meets, such as a job whose time is a text.
+
+        Args:
+            limit: At most so many; negative means all.
+            tx: A transaction to look in.
+
+        Returns:
+            For each: table, row (its rowid) and problem. Repair or delete it.
+
+        Cost: reads every table from end to end, for maintenance.
+        Source: SQL ``honker_malformed_rows``.
+        """
+        return json.loads(self.ask("SELECT honker_malformed_rows(?)", limit, tx=tx))
+
     def get_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
         """A waiting or leased job of any queue, or None; see `Queue.get_job`.
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from honker.pool import Pool
+
+logger = logging.getLogger("honker")
 
 Item = TypeVar("Item")
 
 #: Rows read at once. Enough to make the cost of a read small, few enough to fit into memory at any payload.
 BATCH = 1000
+
+
+def without_malformed(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that can be understood. Any other was edited by hand: the log names it, and what is behind it comes."""
+    sound: list[dict[str, Any]] = []
+    for row in rows:
+        if "malformed" in row:
+            what = f"event {row['offset']} of {row['topic']!r}" if "topic" in row else f"notification {row['id']}"
+            logger.warning("%s is passed over: %s", what, row["malformed"])
+        else:
+            sound.append(row)
+    return sound
 
 
 class Feed(Generic[Item]):

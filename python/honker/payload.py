@@ -68,6 +68,15 @@ def decode(text: str | None) -> Any:
     """The value of a stored payload; None for none.
 
     Raises:
-        json.JSONDecodeError: Somebody stored what is not JSON.
+        json.JSONDecodeError: Somebody stored what is not JSON, or JSON that Python does not read: too deeply nested, or
+            an integer of more digits than ``sys.get_int_max_str_digits()``.
     """
-    return json.loads(text) if text else None
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except (RecursionError, ValueError) as error:
+        # Of one kind, so that a worker can tell a poisonous payload from a bug.
+        raise json.JSONDecodeError(str(error), text[:100], 0) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from honker.feed import BATCH, Feed
+from honker.feed import BATCH, Feed, without_malformed
 from honker.pool import Pool
 
 #: Seconds after which a listener looks even if nothing woke it.
@@ -39,7 +39,7 @@ class Notification:
             return None
         try:
             return json.loads(self._text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return self._text
 
 
@@ -59,8 +59,12 @@ class Listener(Feed[Notification]):
         self._last_id: int = db.ask("SELECT honker_notification_last_id(?)", channel)
 
     def _read(self) -> list[Notification]:
-        text: str = self._db.ask("SELECT honker_notification_read_since(?, ?, ?)", self.channel, self._last_id, BATCH)
-        notifications = [Notification(row) for row in json.loads(text)]
-        if notifications:
-            self._last_id = notifications[-1].id
-        return notifications
+        while rows := self._rows_since(self._last_id):
+            self._last_id = rows[-1]["id"]
+            if notifications := [Notification(row) for row in without_malformed(rows)]:
+                return notifications
+        return []
+
+    def _rows_since(self, last_id: int) -> list[dict[str, Any]]:
+        text: str = self._db.ask("SELECT honker_notification_read_since(?, ?, ?)", self.channel, last_id, BATCH)
+        return json.loads(text)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from honker import payload as payloads
 from honker.errors import NestedTransactionError
-from honker.feed import BATCH, Feed
+from honker.feed import BATCH, Feed, without_malformed
 from honker.pool import Pool
 from honker.types import Instant, Seconds, TransactionLike, optional_instant, optional_seconds
 
@@ -173,7 +173,7 @@ class Stream:
         return count
 
     def read_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[Event]:
-        """Events after ``offset``, in order.
+        """Events after ``offset``, in order. Rows that somebody edited into what is no event are left out and logged.
 
         Args:
             offset: 0 reads from the beginning.
@@ -182,11 +182,7 @@ class Stream:
 
         Source: SQL ``honker_stream_read_since``.
         """
-        return [Event(row) for row in self._read_since(offset, limit, tx)]
-
-    def _read_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[dict[str, Any]]:
-        text: str = self.db.ask("SELECT honker_stream_read_since(?, ?, ?)", self.name, offset, limit, tx=tx)
-        return json.loads(text)
+        return [Event(row) for row in without_malformed(_rows_since(self, offset, limit, tx))]
 
     def offset_at(self, since: Instant) -> int:
         """The offset after which the events published at or after ``since`` follow.
@@ -262,6 +258,11 @@ class Stream:
         return 0 if consumer is None else self.get_offset(consumer)
 
 
+def _rows_since(stream: Stream, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[dict[str, Any]]:
+    text: str = stream.db.ask("SELECT honker_stream_read_since(?, ?, ?)", stream.name, offset, limit, tx=tx)
+    return json.loads(text)
+
+
 class StreamSubscription(Feed[Event]):
     """A consumer's way along a stream; see `Stream.subscribe`.
 
@@ -284,10 +285,11 @@ class StreamSubscription(Feed[Event]):
         self._saved_at = time.monotonic()
 
     def _read(self) -> list[Event]:
-        events = self._stream.read_since(self._read_to)
-        if events:
-            self._read_to = events[-1].offset
-        return events
+        while rows := _rows_since(self._stream, self._read_to):
+            self._read_to = rows[-1]["offset"]
+            if events := [Event(row) for row in without_malformed(rows)]:
+                return events
+        return []
 
     def _hand_out(self) -> Event:
         event = self._ahead.popleft()

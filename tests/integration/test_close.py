@@ -28,6 +28,7 @@ DATABASE = {
     "lock": lambda db: db.lock("l").__enter__(),
     "notify": lambda db: db.notify("c", 1),
     "outbox": lambda db: db.outbox("o", print).enqueue(1),
+    "malformed_rows": lambda db: db.malformed_rows(),
     "prune_notifications": lambda db: db.prune_notifications(max_keep=0),
     "query": lambda db: db.query("SELECT 1"),
     "requeue": lambda db: db.requeue(1),

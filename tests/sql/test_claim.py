@@ -278,7 +278,6 @@ STRANDED = {
     "run-at-text": {"run_at": "soon"},
     "run-at-blob": {"run_at": b"\x00"},
     "priority-blob": {"priority": b"\x01"},
-    "lease-without-end": {"state": "processing", "worker_id": "w", "attempts": 1},
     "lease-end-text": {"state": "processing", "worker_id": "w", "claim_expires_at": "soon", "attempts": 1},
     "unknown-state": {"state": "paused"},
 }
@@ -289,6 +288,27 @@ def test_a_row_that_no_claim_can_meet_holds_up_nothing(conn, columns):
     put(conn, **columns)
     good = [enqueue(conn, priority=9), enqueue(conn, priority=-9)]
     assert claimed_ids(conn, n=10) == good
+
+
+def test_a_lease_without_an_end_has_lapsed(conn):
+    """Nobody can hold it: every settling call compares the end with now."""
+    put(conn, state="processing", worker_id="w", attempts=1)
+    assert call(conn, "honker_queue_next_claim_at", "q") > 0
+    (job,) = claim(conn, n=10)
+    assert job["attempts"] == 2
+
+
+def test_a_lease_without_an_end_uses_up_its_attempts(conn):
+    put(conn, state="processing", worker_id="w", attempts=3)
+    assert claim(conn, n=10) == []
+    assert states(conn) == {1: ("dead", "max attempts exceeded")}
+
+
+@pytest.mark.parametrize("columns", STRANDED.values(), ids=list(STRANDED))
+def test_a_row_that_no_claim_can_meet_is_reported_when_asked_for(conn, columns):
+    enqueue(conn)
+    row = put(conn, **columns)
+    assert [found["row"] for found in call_json(conn, "honker_malformed_rows", -1)] == [row]
 
 
 @pytest.mark.parametrize("columns", STRANDED.values(), ids=list(STRANDED))

@@ -101,10 +101,15 @@ def test_a_rolled_back_publish_leaves_no_event(conn):
     assert read(conn) == []
 
 
-def test_a_row_that_cannot_be_read_is_reported(conn):
+def test_a_row_that_cannot_be_read_says_so_and_holds_up_nothing(conn):
     conn.execute("INSERT INTO _honker_stream (topic, payload) VALUES ('t', x'ff')")
-    with refused("HONKER_MALFORMED_ROW", "payload"):
-        read(conn)
+    conn.execute("INSERT INTO _honker_stream (topic, key, payload) VALUES ('t', CAST(x'ff' AS TEXT), '1')")
+    publish(conn, payload="2")
+    blob, key, good = read(conn)
+    assert (blob["offset"], blob["payload"], blob["malformed"]) == (1, "", "payload is Blob, not Text")
+    assert (key["offset"], key["key"]) == (2, None)
+    assert key["malformed"].startswith("key is not UTF-8")
+    assert (good["payload"], "malformed" in good) == ("2", False)
 
 
 # ------------------------------------------------------------------------------------------------------------ consumers

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod error;
 pub mod limits;
 pub mod lock;
+pub mod malformed;
 pub mod notify;
 pub mod queue;
 pub mod rate_limit;
@@ -16,6 +17,7 @@ pub mod result;
 pub mod retention;
 pub mod schedule;
 pub mod schema;
+mod stored;
 pub mod stream;
 pub mod token_bucket;
 

@@ -5,8 +5,12 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::Result;
 use crate::clock::{Instant, Span};
+use crate::{Error, Result};
+
+/// Without the counter no token could be promised to be larger than those before, and to begin again would be worse.
+const NO_COUNTER: &str = "the row lock_token of _honker_meta is gone or is no number; insert it with a value larger than any \
+    token that was handed out";
 
 /// Takes the lock for `ttl`, or extends it when `owner` holds it already. Whether `owner` holds it now.
 ///
@@ -16,12 +20,16 @@ use crate::clock::{Instant, Span};
 /// Whatever SQLite reports.
 pub fn acquire(conn: &Connection, name: &str, owner: &str, ttl: Span) -> Result<bool> {
     let mut statement = conn.prepare_cached(include_str!("holder.sql"))?;
-    let holder: Option<String> = statement.query_row(params![name, Instant::now()], |row| row.get(0)).optional()?;
-    match holder {
-        Some(holder) if holder == owner => renew(conn, name, owner, ttl),
-        Some(_) => Ok(false),
+    // As bytes: an owner who is not UTF-8 is somebody else, like any other.
+    let is_owner =
+        statement.query_row(params![name, Instant::now()], |row| Ok(row.get_ref(0)?.as_bytes()? == owner.as_bytes()));
+    match is_owner.optional()? {
+        Some(true) => renew(conn, name, owner, ttl),
+        Some(false) => Ok(false),
         None => {
-            conn.prepare_cached(include_str!("next_token.sql"))?.execute([])?;
+            if conn.prepare_cached(include_str!("next_token.sql"))?.execute([])? == 0 {
+                return Err(Error::MalformedRow(NO_COUNTER.to_owned()));
+            }
             let expires_at = Instant::from_now(ttl);
             conn.prepare_cached(include_str!("take.sql"))?.execute(params![name, owner, expires_at])?;
             Ok(true)

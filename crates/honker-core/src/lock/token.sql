@@ -3,3 +3,4 @@
 -- Returns token.
 -- Index: the primary key. Lock: read.
 SELECT token FROM _honker_locks WHERE name = ?1 AND owner = ?2 AND expires_at > ?3
+  AND typeof(expires_at) IN ('integer', 'real')

@@ -1,11 +1,11 @@
 //! Notifications: rows on a channel, for listeners that are there.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
-use crate::Result;
 use crate::clock::{Instant, Span};
 use crate::limits::{NOTIFICATION_PRUNE_EVERY, NOTIFICATION_PRUNE_MAX, NOTIFICATION_RETENTION};
+use crate::{Result, stored};
 
 /// Adds a notification and returns its id.
 ///
@@ -36,6 +36,22 @@ pub struct Notification {
     pub payload: String,
     /// When it was sent.
     pub created_at: Option<Instant>,
+    /// What makes the row no notification, if anything: somebody edited it. Its payload is then empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<String>,
+}
+
+impl Notification {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let payload = stored::text("payload", row.get_ref(2)?);
+        Ok(Self {
+            id: row.get(0)?,
+            channel: row.get(1)?,
+            malformed: payload.as_ref().err().cloned(),
+            payload: payload.unwrap_or_default(),
+            created_at: Instant::from_stored(row.get_ref(3)?),
+        })
+    }
 }
 
 /// Notifications of the channel after `id`, in order; at most `limit`, all of them when it is negative. Reads only.
@@ -44,14 +60,7 @@ pub struct Notification {
 /// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
 pub fn read_since(conn: &Connection, channel: &str, id: i64, limit: i64) -> Result<Vec<Notification>> {
     let mut statement = conn.prepare_cached(include_str!("read_since.sql"))?;
-    let notifications = statement.query_map(params![channel, id, limit], |row| {
-        Ok(Notification {
-            id: row.get(0)?,
-            channel: row.get(1)?,
-            payload: row.get(2)?,
-            created_at: Instant::from_stored(row.get_ref(3)?),
-        })
-    })?;
+    let notifications = statement.query_map(params![channel, id, limit], Notification::read)?;
     Ok(notifications.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::{Misfire, boundary_after, parse};
-use crate::Result;
 use crate::clock::Instant;
+use crate::{Result, stored};
 
 /// A schedule to keep.
 #[derive(Debug, Clone, Copy)]
@@ -146,27 +146,39 @@ fn set_enabled(conn: &Connection, name: &str, enabled: bool) -> Result<bool> {
 /// Every schedule, by name. Reads only.
 ///
 /// # Errors
-/// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
+/// Whatever SQLite reports.
 pub fn list(conn: &Connection) -> Result<Vec<Schedule>> {
     let mut statement = conn.prepare_cached(include_str!("list.sql"))?;
-    let schedules = statement.query_map([], schedule_from_row)?.collect::<rusqlite::Result<_>>()?;
+    let schedules = statement.query_map([], listed)?.collect::<rusqlite::Result<_>>()?;
     Ok(schedules)
 }
 
-fn schedule_from_row(row: &Row<'_>) -> rusqlite::Result<Schedule> {
+/// A row as it is, or, if somebody edited it into the wrong types, what of it can be shown, with the reason in `last_error`.
+fn listed(row: &Row<'_>) -> rusqlite::Result<Schedule> {
+    let text = |index, column| Ok::<_, rusqlite::Error>(stored::text(column, row.get_ref(index)?));
+    let optional_text = |index, column| Ok::<_, rusqlite::Error>(stored::optional_text(column, row.get_ref(index)?));
+    let (name, queue, cron_expr) = (text(0, "name")?, text(1, "queue")?, text(2, "cron_expr")?);
+    let (payload, misfire) = (text(3, "payload")?, text(10, "misfire")?);
+    let (time_zone, last_error) = (optional_text(9, "time_zone")?, optional_text(11, "last_error")?);
+    let (priority, max_attempts) = (row.get::<_, i64>(4), row.get::<_, i64>(8));
+    let expires_s = row.get::<_, Option<i64>>(5);
+    let problem = [&name, &queue, &cron_expr, &payload, &misfire].into_iter().find_map(|text| text.as_ref().err());
+    let problem = problem.or(time_zone.as_ref().err()).or(last_error.as_ref().err()).cloned();
+    let numbers = [priority.as_ref().err(), max_attempts.as_ref().err(), expires_s.as_ref().err()];
+    let problem = problem.or_else(|| numbers.into_iter().flatten().next().map(ToString::to_string));
     Ok(Schedule {
-        name: row.get(0)?,
-        queue: row.get(1)?,
-        cron_expr: row.get(2)?,
-        payload: row.get(3)?,
-        priority: row.get(4)?,
-        expires_s: row.get(5)?,
+        name: name.unwrap_or_default(),
+        queue: queue.unwrap_or_default(),
+        cron_expr: cron_expr.unwrap_or_default(),
+        payload: payload.unwrap_or_default(),
+        priority: priority.unwrap_or_default(),
+        expires_s: expires_s.unwrap_or_default(),
         next_fire_at: Instant::from_stored(row.get_ref(6)?),
         enabled: row.get(7)?,
-        max_attempts: row.get(8)?,
-        time_zone: row.get(9)?,
-        misfire: row.get(10)?,
-        last_error: row.get(11)?,
+        max_attempts: max_attempts.unwrap_or_default(),
+        time_zone: time_zone.unwrap_or_default(),
+        misfire: misfire.unwrap_or_default(),
+        last_error: problem.map(|problem| format!("malformed row: {problem}")).or(last_error.unwrap_or_default()),
     })
 }
 

@@ -28,6 +28,8 @@ pub const CARRIER: &str = include_str!("carrier.sql");
 /// The schema version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
+const NO_VERSION: &str = "the row schema_version of _honker_meta is gone or is no version; restore it";
+
 /// Columns that releases of the reference added over time: table, column, declaration.
 const LATER_REFERENCE_COLUMNS: [(&str, &str, &str); 2] = [
     ("_honker_scheduler_tasks", "enabled", "INTEGER NOT NULL DEFAULT 1"),
@@ -81,7 +83,8 @@ fn version(conn: &Connection) -> Result<i64> {
     let stored = conn
         .query_row("SELECT value FROM _honker_meta WHERE key = 'schema_version'", [], |row| row.get(0))
         .optional()?;
-    Ok(stored.unwrap_or(0))
+    // The table and its row are made together, so without the row nobody knows what to upgrade from.
+    stored.filter(|version| *version > 0).ok_or_else(|| Error::MalformedRow(NO_VERSION.to_owned()))
 }
 
 fn complete_reference_tables(conn: &Connection) -> Result<()> {

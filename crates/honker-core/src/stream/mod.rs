@@ -2,11 +2,11 @@
 
 mod retain;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use crate::Result;
 use crate::clock::Instant;
+use crate::{Result, stored};
 
 pub use retain::prune;
 
@@ -23,6 +23,25 @@ pub struct Event {
     pub payload: String,
     /// When it was published.
     pub created_at: Option<Instant>,
+    /// What makes the row no event, if anything: somebody edited it. Its payload is then empty. It is handed out all the
+    /// same, so that a consumer can pass it and say so, and comes to the events behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<String>,
+}
+
+impl Event {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let key = stored::optional_text("key", row.get_ref(2)?);
+        let payload = stored::text("payload", row.get_ref(3)?);
+        Ok(Self {
+            offset: row.get(0)?,
+            topic: row.get(1)?,
+            malformed: payload.as_ref().err().or(key.as_ref().err()).cloned(),
+            key: key.unwrap_or_default(),
+            payload: payload.unwrap_or_default(),
+            created_at: Instant::from_stored(row.get_ref(4)?),
+        })
+    }
 }
 
 /// Appends an event and returns its offset. One statement; now and then others follow that delete what the topic's
@@ -68,15 +87,7 @@ fn insert(conn: &Connection, topic: &str, key: Option<&str>, payload: &str) -> R
 /// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
 pub fn read_since(conn: &Connection, topic: &str, offset: i64, limit: i64) -> Result<Vec<Event>> {
     let mut statement = conn.prepare_cached(include_str!("read_since.sql"))?;
-    let events = statement.query_map(params![topic, offset, limit], |row| {
-        Ok(Event {
-            offset: row.get(0)?,
-            topic: row.get(1)?,
-            key: row.get(2)?,
-            payload: row.get(3)?,
-            created_at: Instant::from_stored(row.get_ref(4)?),
-        })
-    })?;
+    let events = statement.query_map(params![topic, offset, limit], Event::read)?;
     Ok(events.collect::<rusqlite::Result<_>>()?)
 }
 
@@ -115,14 +126,15 @@ pub fn offset_at(conn: &Connection, since: Instant) -> Result<i64> {
     let mut high = last.saturating_add(1);
     let mut probe = conn.prepare_cached(include_str!("probe.sql"))?;
     while low < high {
-        let middle = low + (high - low) / 2;
+        // Neither overflows nor rounds up to `high`, whatever the offsets that somebody wrote.
+        let middle = low.saturating_add_unsigned(low.abs_diff(high) / 2);
         let found = probe
             .query_row(params![middle, high], |row| Ok((row.get::<_, i64>(0)?, Instant::from_stored(row.get_ref(1)?))));
         match found.optional()? {
-            Some((offset, created_at)) if created_at.is_none_or(|at| at < since) => low = offset + 1,
+            Some((offset, created_at)) if created_at.is_none_or(|at| at < since) => low = offset.saturating_add(1),
             // The event found is young enough, or there is none between the middle and `high`.
             Some(_) | None => high = middle,
         }
     }
-    Ok(low - 1)
+    Ok(low.saturating_sub(1))
 }

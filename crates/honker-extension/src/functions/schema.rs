@@ -1,6 +1,6 @@
-//! Setup.
+//! Setup, and what somebody did to the tables since.
 
-use honker_core::{Result, schema};
+use honker_core::{Result, malformed, schema};
 use rusqlite::Connection;
 
 use super::Output;
@@ -13,4 +13,8 @@ pub fn bootstrap(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output
         atomically(conn, || schema::upgrade(conn))?;
     }
     Ok(true.into())
+}
+
+pub fn malformed_rows(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&malformed::rows(conn, arguments.integer(0, "limit")?)?))
 }
