@@ -12,6 +12,11 @@ pub const NAME_MAX_BYTES: usize = 255;
 /// times as long, and SQLite refuses any text above 1,000,000,000 bytes.
 pub const TEXT_MAX_BYTES: usize = 100 * 1024 * 1024;
 
+/// Calls of functions within each other, through triggers whose statements call functions again. SQLite ends a recursion of
+/// triggers by itself, but does not see one that goes through a function, which would use up the stack: a file with such a
+/// trigger could crash whoever opens it. Sixteen is far more than anybody means, and small on every stack.
+pub const NESTED_CALLS_MAX: u32 = 16;
+
 /// Bytes of a cron expression; the longest sensible list of minutes, hours and days stays below it.
 pub const EXPRESSION_MAX_BYTES: usize = 255;
 

@@ -12,8 +12,9 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use honker_core::limits::NESTED_CALLS_MAX;
 use honker_core::{Error, Result};
 use rusqlite::vtab::{Context, Filters, IndexInfo, Module, VTab, VTabConnection, VTabCursor};
 use rusqlite::{Connection, ffi};
@@ -28,6 +29,17 @@ const CONNECT_OWNER: &str = "SELECT 1 FROM honker_statements";
 pub struct Engine {
     conn: Connection,
     owner_is_connected: AtomicBool,
+    /// Functions of ours that are running now, one within the other.
+    depth: AtomicU32,
+}
+
+/// A call that is running; over when dropped, also by a panic.
+pub struct Running<'a>(&'a AtomicU32);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: SQLite calls functions and virtual tables of a connection while holding the connection's mutex, or, in
@@ -46,13 +58,24 @@ impl Engine {
         // SAFETY: the caller vouches for the handle.
         let conn = unsafe { Connection::from_handle(db)? };
         conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        Ok(Self { conn, owner_is_connected: AtomicBool::new(false) })
+        Ok(Self { conn, owner_is_connected: AtomicBool::new(false), depth: AtomicU32::new(0) })
     }
 
     /// Registers the virtual table that owns the engine's statements.
     pub fn register_owner(engine: &Arc<Self>, conn: &Connection) -> rusqlite::Result<()> {
         const MODULE: Module<'static, StatementOwner> = Module::eponymous_only_module();
         conn.create_module(OWNER, &MODULE, Some(Arc::clone(engine)))
+    }
+
+    /// Counts a call, unless it is one of too many within each other.
+    pub fn enter(&self) -> Result<Running<'_>> {
+        if self.depth.load(Ordering::Relaxed) >= NESTED_CALLS_MAX {
+            // What SQLite says itself of triggers that call each other without end.
+            let message = "too many levels of trigger recursion".to_owned();
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(message)).into());
+        }
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        Ok(Running(&self.depth))
     }
 
     /// The connection, ready to keep statements.

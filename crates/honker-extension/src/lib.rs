@@ -17,6 +17,7 @@ mod bracket;
 mod busy;
 mod c_api;
 mod carrier;
+mod direct;
 mod engine;
 mod entry;
 #[cfg(feature = "failpoints")]

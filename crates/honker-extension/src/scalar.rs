@@ -12,6 +12,7 @@ use rusqlite::ffi;
 
 use crate::arguments::{Arguments, Value};
 use crate::bracket::atomically;
+use crate::direct;
 use crate::engine::{Engine, with_extended_code};
 use crate::functions::{Effect, Function, Output};
 
@@ -79,10 +80,15 @@ unsafe extern "C" fn call(context: *mut ffi::sqlite3_context, count: c_int, valu
 }
 
 fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
+    let _running = registered.engine.enter()?;
     let conn = registered.engine.connection()?;
     let call = || (registered.function.call)(conn, arguments).map_err(|error| with_extended_code(conn, error));
     match registered.function.effect {
-        Effect::Read | Effect::Statement | Effect::Outside => call(),
+        Effect::Read | Effect::Statement => call(),
+        Effect::Outside => {
+            direct::require(conn, registered.function.name)?;
+            call()
+        }
         Effect::Transition => atomically(conn, call),
     }
 }

@@ -2,7 +2,7 @@
 -- ?1 how many at most.
 -- Returns table_name, row (the rowid), problem.
 -- A text that is not UTF-8 is not found here: SQLite has no test for it. Claims bury such a job, and readers report it.
--- Reads every table from end to end, payloads excepted: for maintenance. Lock: read.
+-- Index: none, each table is read from end to end: for maintenance. Lock: read.
 SELECT table_name, row, problem FROM (
   SELECT '_honker_live' AS table_name, id AS row, CASE
       WHEN typeof(queue) <> 'text' THEN 'queue is ' || typeof(queue)
