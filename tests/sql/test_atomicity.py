@@ -267,8 +267,17 @@ def test_a_call_inside_a_write_statement_of_a_transaction_is_undone_with_it(conn
     with refused("HONKER_CONSTRAINT", "refused"):
         conn.execute(write.format(call=story.call)).fetchall()
     assert conn.in_transaction
-    assert dump(conn) == before
+    after = dump(conn)
+    if sqlite3.sqlite_version_info < (3, 40):
+        # Whatever the function: what the host's own statement had inserted before one of its functions failed stays. So
+        # it does for `INSERT INTO app VALUES (1), (abs(-9223372036854775808))`. Nothing of ours may.
+        after, before = (only_ours(contents) for contents in (after, before))
+    assert after == before
     conn.execute("ROLLBACK")
+
+
+def only_ours(contents):
+    return {table: rows for table, rows in contents.items() if not table.startswith("app")}
 
 
 @pytest.mark.parametrize("write", ["INSERT INTO app VALUES (1), (2) RETURNING x", "DELETE FROM app RETURNING x"])

@@ -1,0 +1,109 @@
+"""Run the tests on other versions of SQLite: the oldest that honker accepts, the newest to be had, and some between.
+
+Python's ``sqlite3`` is linked to a shared ``libsqlite3``; another one in its place gives the whole test suite another
+SQLite, without another Python. The sources come with the crates of ``libsqlite3-sys``, each of which carries the
+amalgamation of one version, so that cargo and a C compiler are all it takes.
+
+Usage: ``python scripts/test_sqlite_versions.py [--only VERSION]... [PYTEST ARGUMENT]...``. Without arguments for pytest
+it runs ``tests/sql``, ``tests/integration``, ``tests/hostile`` and ``tests/watch``. Linux only, and only with a Python
+whose ``sqlite3`` is linked dynamically; it says so elsewhere. Prints a line a version and exits with 1 if one failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+BUILT: Final = ROOT / "target" / "sqlite"
+
+#: Versions of SQLite and the release of libsqlite3-sys that carries each; `cargo info libsqlite3-sys` tells the newest.
+CRATES: Final = {
+    "3.38.0": "0.24.0",  # the oldest that the extension accepts
+    "3.39.2": "0.25.2",
+    "3.41.2": "0.26.0",
+    "3.54.1": "0.39.1",  # the newest
+}
+#: One that is refused, for the test of the message.
+TOO_OLD: Final = ("3.37.0", "0.23.2")
+
+TESTS: Final = ("tests/sql", "tests/integration", "tests/hostile", "tests/watch")
+
+# As distributions build it, where it matters to Python's module or to the tests.
+FLAGS: Final = """
+    -O1 -shared -fPIC -Wl,-soname,libsqlite3.so.0 -DSQLITE_THREADSAFE=1 -DSQLITE_ENABLE_COLUMN_METADATA
+    -DSQLITE_ENABLE_FTS3 -DSQLITE_ENABLE_FTS3_PARENTHESIS -DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_RTREE
+    -DSQLITE_ENABLE_MATH_FUNCTIONS -DSQLITE_ENABLE_DESERIALIZE
+""".split()
+
+
+def source(crate: str) -> Path:
+    """The amalgamation that a release of libsqlite3-sys carries, fetched by cargo."""
+    package = BUILT / f"crate-{crate}"
+    (package / "src").mkdir(parents=True, exist_ok=True)
+    (package / "src" / "lib.rs").write_text("")
+    (package / "Cargo.toml").write_text(
+        f'[package]\nname = "sqlite-source"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n'
+        f'[dependencies]\nlibsqlite3-sys = "={crate}"\n'
+    )
+    metadata = subprocess.run(
+        ["cargo", "metadata", "--format-version", "1", "--quiet"],
+        cwd=package,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    packages = json.loads(metadata.stdout)["packages"]
+    (found,) = (Path(each["manifest_path"]).parent for each in packages if each["name"] == "libsqlite3-sys")
+    return found / "sqlite3" / "sqlite3.c"
+
+
+def library(version: str, crate: str) -> Path:
+    """The folder of that version's shared library, built once."""
+    folder = BUILT / version
+    built = folder / "libsqlite3.so.0"
+    if not built.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        compiler = shutil.which("cc") or shutil.which("gcc") or sys.exit("a C compiler is missing")
+        subprocess.run([compiler, *FLAGS, "-o", built, source(crate), "-ldl", "-lpthread", "-lm"], check=True)
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """That of a process whose SQLite is the library of a folder."""
+    return {**os.environ, "LD_LIBRARY_PATH": str(folder)}
+
+
+def version_seen(folder: Path) -> str:
+    """The version that a Python of that environment works with."""
+    asked = [sys.executable, "-c", "import sqlite3; print(sqlite3.sqlite_version)"]
+    return subprocess.run(asked, env=environment(folder), capture_output=True, text=True, check=True).stdout.strip()
+
+
+def main() -> int:
+    """Run the tests on each version."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", metavar="VERSION", choices=[*CRATES], help="leave out the others")
+    chosen, arguments = parser.parse_known_args()
+    library(*TOO_OLD)
+    failed: list[str] = []
+    for version in chosen.only or CRATES:
+        folder = library(version, CRATES[version])
+        if (seen := version_seen(folder)) != version:
+            sys.exit(f"this Python's sqlite3 stays at SQLite {seen}: it is not linked to a shared libsqlite3.so.0")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(arguments or TESTS)]
+        outcome = subprocess.run(command, cwd=ROOT, env=environment(folder), check=False).returncode
+        print(f"SQLite {version}: {'passed' if outcome == 0 else 'FAILED'}", flush=True)
+        if outcome != 0:
+            failed.append(version)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
