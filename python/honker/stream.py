@@ -182,7 +182,11 @@ class Stream:
 
         Source: SQL ``honker_stream_read_since``.
         """
-        return [Event(row) for row in without_malformed(_rows_since(self, offset, limit, tx))]
+        return [Event(row) for row in without_malformed(self._read_since(offset, limit, tx))]
+
+    def _read_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[dict[str, Any]]:
+        text: str = self.db.ask("SELECT honker_stream_read_since(?, ?, ?)", self.name, offset, limit, tx=tx)
+        return json.loads(text)
 
     def offset_at(self, since: Instant) -> int:
         """The offset after which the events published at or after ``since`` follow.
@@ -258,11 +262,6 @@ class Stream:
         return 0 if consumer is None else self.get_offset(consumer)
 
 
-def _rows_since(stream: Stream, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[dict[str, Any]]:
-    text: str = stream.db.ask("SELECT honker_stream_read_since(?, ?, ?)", stream.name, offset, limit, tx=tx)
-    return json.loads(text)
-
-
 class StreamSubscription(Feed[Event]):
     """A consumer's way along a stream; see `Stream.subscribe`.
 
@@ -285,11 +284,15 @@ class StreamSubscription(Feed[Event]):
         self._saved_at = time.monotonic()
 
     def _read(self) -> list[Event]:
-        while rows := _rows_since(self._stream, self._read_to):
+        while rows := self._rows_since(self._read_to):
             self._read_to = rows[-1]["offset"]
             if events := [Event(row) for row in without_malformed(rows)]:
                 return events
         return []
+
+    def _rows_since(self, offset: int) -> list[dict[str, Any]]:
+        text: str = self._db.ask("SELECT honker_stream_read_since(?, ?, ?)", self._stream.name, offset, BATCH)
+        return json.loads(text)
 
     def _hand_out(self) -> Event:
         event = self._ahead.popleft()
