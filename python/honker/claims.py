@@ -98,5 +98,11 @@ class Claims:
         """How long it is worth waiting if no commit comes; 0 if there is something to claim."""
         next_claim_at = self._queue.next_claim_at()
         until_due = None if next_claim_at is None else max(0.0, next_claim_at - time.time())
-        known = [span for span in (until_due, self._idle_poll_s) if span is not None]
+        known = [span for span in (until_due, self._until_poll_s()) if span is not None]
         return min(known, default=None)
+
+    def _until_poll_s(self) -> float | None:
+        """Idle iterators look in the same moments: the first warms the processor's caches for the others."""
+        if self._idle_poll_s is None or self._idle_poll_s <= 0:
+            return self._idle_poll_s
+        return self._idle_poll_s - time.monotonic() % self._idle_poll_s
