@@ -25,7 +25,7 @@ endif
 FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-faults test lint format rust-test python-test torture demo bench bench-full wheel clean
+.PHONY: help setup build build-faults test lint format rust-test python-test torture fuzz memcheck versions demo bench bench-full wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,7 @@ lint: setup ## Check format, lints, types, layers and the place of SQL
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_sql_placement.py
 	cargo fmt --all --check
+	cargo fmt --all --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets --all-features --locked -- -D warnings
 
 format: setup ## Format all code and apply the safe fixes
@@ -70,6 +71,7 @@ format: setup ## Format all code and apply the safe fixes
 rust-test: ## Test the pure Rust modules
 	cargo test -p honker-core --locked
 	cargo test -p honker-watch --locked
+	cargo test --manifest-path fuzz/Cargo.toml --locked
 
 # Cargo knows whether there is something to build, so it is always asked.
 python-test: setup build build-faults ## Test everything else, through the built extension
@@ -77,6 +79,16 @@ python-test: setup build build-faults ## Test everything else, through the built
 
 torture: setup build build-faults ## Kill, starve and cut the power for a quarter of an hour; the figures go to docs/torture.json
 	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)
+
+fuzz: setup ## Invent inputs for schedules, arguments and SQL calls, for a minute (needs a C++ compiler)
+	$(BIN)/python fuzz/run.py $(ARGS)
+
+memcheck: setup ## Run the SQL tests under AddressSanitizer and valgrind (Linux)
+	$(BIN)/python scripts/memcheck.py asan $(ARGS)
+	$(BIN)/python scripts/memcheck.py valgrind $(ARGS)
+
+versions: setup build ## Run the tests on the oldest and the newest SQLite, and some between (Linux)
+	$(BIN)/python scripts/test_sqlite_versions.py $(ARGS)
 
 demo: setup build ## Hash the files of DIR with two workers, one of which is killed
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
@@ -94,5 +106,5 @@ wheel: setup ## Build the source distribution, and the wheel from it, into dist/
 	$(BIN)/python -m build
 
 clean: ## Delete everything that was built or installed here
-	rm -rf $(VENV) target dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target fuzz/target dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

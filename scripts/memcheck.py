@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-TARGET: Final = "x86_64-unknown-linux-gnu"
 LIBRARY: Final = "libhonker_ext.so"
 PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
@@ -36,15 +35,22 @@ NOT_UNDER_WATCH: Final = " and ".join(
 )
 
 
+def host() -> str:
+    """The triple of this machine. Named as the target, it keeps the flags from the build scripts."""
+    told = subprocess.run(["rustc", "--version", "--verbose"], capture_output=True, text=True, check=True).stdout
+    (line,) = (line for line in told.splitlines() if line.startswith("host: "))
+    return line.removeprefix("host: ")
+
+
 def build_with_asan() -> Path:
     """The extension with AddressSanitizer; stable Rust knows how, but asks for the variable."""
     flags = "-Zsanitizer=address -Cforce-frame-pointers=yes -Cdebuginfo=1"
     environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": flags}
     settings = ["--config", "profile.release.lto=false", "--config", 'profile.release.strip="none"']
     folder = ROOT / "target" / "asan"
-    command = ["cargo", "build", "--release", "--locked", "-p", "honker-extension", "--target", TARGET]
+    command = ["cargo", "build", "--release", "--locked", "-p", "honker-extension", "--target", host()]
     subprocess.run([*command, "--target-dir", folder, *settings], cwd=ROOT, env=environment, check=True)
-    return folder / TARGET / "release" / LIBRARY
+    return folder / host() / "release" / LIBRARY
 
 
 def build_with_debug_information() -> Path:

@@ -36,9 +36,10 @@ TOO_OLD: Final = ("3.37.0", "0.23.2")
 TESTS: Final = ("tests/sql", "tests/integration", "tests/hostile", "tests/watch")
 
 # As distributions build it, where it matters to Python's module or to the tests.
+# Old versions without usleep() wait for a lock in whole seconds.
 FEATURES: Final = ("COLUMN_METADATA", "FTS3", "FTS3_PARENTHESIS", "FTS5", "RTREE", "MATH_FUNCTIONS", "DESERIALIZE")
 FLAGS: Final = (
-    *("-O1", "-shared", "-fPIC", "-Wl,-soname,libsqlite3.so.0", "-DSQLITE_THREADSAFE=1"),
+    *("-O1", "-shared", "-fPIC", "-Wl,-soname,libsqlite3.so.0", "-DSQLITE_THREADSAFE=1", "-DHAVE_USLEEP=1"),
     *(f"-DSQLITE_ENABLE_{feature}" for feature in FEATURES),
 )
 
