@@ -153,8 +153,13 @@ class Connection:
         self._is_retired = True
 
     def file_identity(self) -> tuple[int, int] | None:
-        """Device and inode of the file that the connection's path leads to now; None while there is none."""
-        return identity_of(self._file())
+        """Device and inode of the file that the connection's path leads to now; None while there is none.
+
+        Runs no statement: other threads ask this while the connection is somebody's who waits for the write lock.
+        Python would wait for that thread and keep the interpreter's lock, so that nobody in the process could give
+        the write lock back.
+        """
+        return identity_of(self._held.path)
 
     def _file(self) -> str:
         """The database file as SQLite knows it: absolute, and without the syntax of a URI."""

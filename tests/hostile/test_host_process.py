@@ -14,11 +14,12 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import honker
 import pytest
 
-from ..support.locking import ask
+from ..support.locking import ask, write_lock_elsewhere
 from ..support.processes import run, running
 from ..support.waiting import wait_until
 
@@ -140,6 +141,20 @@ def test_connections_that_the_host_opens_and_closes_lose_nothing(path, torture):
     assert lost == {"events": [], "own": [], "jobs": [], "acks": []}
     assert kept, "somebody deleted the WAL under us"
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_listener_can_be_made_while_a_thread_waits_for_the_write_lock(path):
+    """It ran a statement on the connection that was waiting, with the interpreter's lock in its hands.
+
+    Whoever in this process held the write lock could not go on to release it, and the one who waited was told "busy".
+    """
+    with honker.open(path) as db, ThreadPoolExecutor(1) as threads, write_lock_elsewhere(path) as release:
+        waiting = threads.submit(db.queue("q").enqueue, 1)
+        wait_until(lambda: db._writer._is_running)
+        with db.listen("c"):
+            assert not waiting.done()
+        release()
+        assert waiting.result(30) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------ processes
