@@ -25,7 +25,7 @@ endif
 FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build build-faults test lint format rust-test python-test torture fuzz memcheck versions demo bench bench-full wheel clean
+.PHONY: help setup build build-faults test lint format rust-test python-test torture fuzz demo bench bench-full wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,13 +82,6 @@ torture: setup build build-faults ## Kill, starve and cut the power for a quarte
 
 fuzz: setup ## Invent inputs for schedules, arguments and SQL calls, for a minute (needs a C++ compiler)
 	$(BIN)/python fuzz/run.py $(ARGS)
-
-memcheck: setup ## Run the SQL tests under AddressSanitizer and valgrind (Linux)
-	$(BIN)/python scripts/memcheck.py asan $(ARGS)
-	$(BIN)/python scripts/memcheck.py valgrind $(ARGS)
-
-versions: setup build ## Run the tests on the oldest and the newest SQLite, and some between (Linux)
-	$(BIN)/python scripts/test_sqlite_versions.py $(ARGS)
 
 demo: setup build ## Hash the files of DIR with two workers, one of which is killed
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")

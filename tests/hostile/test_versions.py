@@ -1,6 +1,6 @@
 """A SQLite that is too old for the engine: refused at loading, in words that help, with everything else untouched.
 
-The other versions that are claimed run the whole suite: `make versions`.
+The other versions that are claimed run the whole suite: `scripts/test_sqlite_versions.py`.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from ..sql.loading import ENTRY_POINT, LIBRARY, ROOT, SQLITE
 from ..support.processes import run
 
 OLD = 3_037_002
-TOO_OLD = ROOT / "target" / "sqlite" / "3.37.0"  # `make versions` builds it
+TOO_OLD = ROOT / "target" / "sqlite" / "3.37.0"  # `scripts/test_sqlite_versions.py` builds it
 
 EntryPoint = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p))
 VersionNumber = ctypes.CFUNCTYPE(ctypes.c_int)
@@ -78,7 +78,7 @@ print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM sqlite_master")
 """
 
 
-@pytest.mark.skipif(not TOO_OLD.exists(), reason="make versions has not built SQLite 3.37")
+@pytest.mark.skipif(not TOO_OLD.exists(), reason="scripts/test_sqlite_versions.py has not built SQLite 3.37")
 @pytest.mark.skipif(sys.platform != "linux", reason="puts another library in the place of Python's")
 def test_a_real_sqlite_that_is_too_old_is_an_error_of_its_own(path):
     told, tables = run(OPEN, path, environment={"LD_LIBRARY_PATH": str(TOO_OLD)})
