@@ -1,10 +1,12 @@
 """What another Python process asks the system for, as strace tells it."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -39,10 +41,11 @@ def traced(log, script, *arguments):
     if not strace:
         pytest.skip("needs strace")
     command = [strace, "-f", "-e", "trace=fcntl", "-o", log, sys.executable, "-c", script, *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         yield Traced(process, log)
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # without strace the script would go on
         process.stdout.close()
         process.wait()
