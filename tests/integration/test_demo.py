@@ -24,6 +24,8 @@ from ..support.waiting import wait_until
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "hash_files.py"
 FILE_COUNT = 300
+# Some seconds of work, so that a run can be interrupted before its end.
+MANY = 4000
 INTERRUPTED = 130
 
 
@@ -134,8 +136,11 @@ def test_the_output_has_no_control_characters_where_there_is_no_terminal(finishe
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", output)
 
 
-def test_an_interrupted_run_is_continued_by_the_next(directory, tmp_path):
-    database = tmp_path / "demo.db"
+def test_an_interrupted_run_is_continued_by_the_next(tmp_path):
+    directory, database = tmp_path / "many", tmp_path / "demo.db"
+    directory.mkdir()
+    for number in range(MANY):
+        (directory / f"{number}.txt").write_text(f"{number}")
     with running_demo(directory, database) as demo:
         wait_until(lambda: done_count(database) >= 20, timeout_s=30)
         demo.send_signal(signal.SIGINT)
@@ -143,12 +148,12 @@ def test_an_interrupted_run_is_continued_by_the_next(directory, tmp_path):
         assert demo.returncode == INTERRUPTED
         assert "continue" in output
     already = done_count(database)
-    assert 20 <= already < FILE_COUNT
+    assert 20 <= already < MANY
 
     output = run_demo(directory, database)
 
-    assert re.search(rf"^before +{already} ", output, re.MULTILINE)
-    assert f"live 0   dead 0   done {FILE_COUNT}\n" in output
+    assert re.search(rf"^before +{already:,} ", output, re.MULTILINE)
+    assert f"live 0   dead 0   done {MANY:,}\n" in output
     assert dict(ask(database, "SELECT path, digest FROM files")) == digests(directory)
 
 
