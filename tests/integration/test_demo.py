@@ -45,7 +45,13 @@ def run_demo(directory, database, *options, expect=0):
 
 @contextmanager
 def running_demo(directory, database):
-    with subprocess.Popen(command(directory, database), stdout=subprocess.PIPE, text=True) as process:
+    # A shell that runs the tests in its background has SIGINT ignored, and what is ignored is inherited.
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command(directory, database), stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+    with process:
         try:
             yield process
         finally:
