@@ -3,9 +3,10 @@
     python bench/wake.py [--quick | --full] [--sections ...]
 
 Latency is measured for the default watcher and for polling every millisecond, and beside them for a bare pipe between
-two processes: that is the least that this machine can do. "Handler" is when a waiting worker is handed the job, the
-claim included; "wake" is before the claim. What is read is the time since COMMIT returned; it may be negative, because
-a commit is visible to others before it returns. Percentiles are those of all rounds together.
+two processes: that is the least that this machine can do. "Wake" is when the code that waits for commits runs, which is
+what the targets are about; "listener" when one is handed the notification, which it has to read first; "claim" when a
+worker is handed the job, which is a write transaction of its own. What is read is the time since COMMIT returned; it
+may be negative, because a commit is visible to others before it returns. Percentiles are those of all rounds together.
 
 Peers: a job every so often to a process that waits for it as that queue waits, ours among them in the same way.
 """
@@ -43,7 +44,7 @@ def latency(run):
     # Milliseconds between commits: commits in each round.
     gaps = run.size({BUSY_MS: 50, IDLE_MS: 10}, {BUSY_MS: 1_000, IDLE_MS: 60}, {BUSY_MS: 2_000, IDLE_MS: 200, 1000: 10})
     ways = run.size(("default", "polling"), ("default", "polling"), tuple(BACKENDS))
-    kinds = run.size(("handler",), ("wake", "handler"))
+    kinds = run.size(("wake",), ("wake", "listener", "claim"))
     cells = [Cell(kind, way, gap, commits) for gap, commits in gaps.items() for way in ways for kind in kinds]
     cells += [Cell("wake", PIPE, gap, commits) for gap, commits in gaps.items()]
     by_title = {f"{cell.kind} {cell.way} {cell.gap_ms:g} ms": cell for cell in cells}
@@ -70,13 +71,18 @@ def row_of(cell, in_rounds):
 
 
 def judge_latency(run, name, gap, cells):
-    """What is handed to a handler; how much of it is the claim, the note tells where waking was measured alone."""
+    """The wake; the notes tell how it is with what follows it."""
     by_way = {(cell.kind, cell.way): each for cell, each in cells.items()}
+    followed = [kind for kind in ("listener", "claim") if (kind, "polling") in by_way]
     note = f"a commit every {gap:g} ms"
-    alone = f"; the wake alone: {of_polling(by_way, 'wake'):.2f}" if ("wake", "polling") in by_way else ""
-    run.judge(f"wake_{name}", of_polling(by_way, "handler"), note + alone)
-    p99 = percentiles([each for one in by_way["handler", "default"] for each in one])["p99_us"] / 1000
-    run.judge(f"wake_{name}_p99", p99, note)
+    ratios = "".join(f"; to {kind}: {of_polling(by_way, kind):.2f}" for kind in followed)
+    run.judge(f"wake_{name}", of_polling(by_way, "wake"), note + ratios)
+    latencies_ms = "".join(f"; to {kind}: {p99_ms(by_way, kind):.2f} ms" for kind in followed)
+    run.judge(f"wake_{name}_p99", p99_ms(by_way, "wake"), note + latencies_ms)
+
+
+def p99_ms(by_way, kind):
+    return percentiles([each for one in by_way[kind, "default"] for each in one])["p99_us"] / 1000
 
 
 def of_polling(by_way, kind):
@@ -132,9 +138,9 @@ def wait_and_write(run, waiter, writer, count, gap_s):
 def silence(run):
     """The first commit after a long silence. Pollers keep a processor awake, so they are measured by themselves."""
     seconds = run.options.idle_seconds or run.size(0.5, 10, A_MINUTE_S)
-    kinds = {"default": ("handler", PIPE)}
+    kinds = {"default": ("wake", "claim", PIPE)}
     if run.mode == program.FULL:
-        kinds = {"default": ("wake", "handler", PIPE), "polling": ("wake", "handler")}
+        kinds["polling"] = ("wake", "claim")
     count = run.size(1, 8)
     rows = []
     with run.progress(len(kinds), "silence") as bar:
@@ -150,11 +156,16 @@ def silence(run):
 
 def judge_silence(run, rows, seconds):
     """Against the p50 of the same run without a long silence, where that was measured."""
-    own = next(row for row in rows if (row["kind"], row["way"]) == ("handler", "default"))
-    for row in run.extra.get("latency", ()):
-        if (row["kind"], row["way"], row["gap_ms"]) == ("handler", "default", IDLE_MS):
-            figure, note = own["p50_us"] / row["p50_us"], f"after {seconds:g} s"
-            run.judge("wake_silence", figure, note, is_full_scale=seconds >= A_MINUTE_S)
+    after = {row["kind"]: row["p50_us"] for row in rows if row["way"] == "default"}
+    before = {
+        row["kind"]: row["p50_us"]
+        for row in run.extra.get("latency", ())
+        if (row["way"], row["gap_ms"]) == ("default", IDLE_MS)
+    }
+    if "wake" in before:
+        claim = f"; to claim: {after['claim'] / before['claim']:.2f}" if "claim" in before else ""
+        figure, is_full_scale = after["wake"] / before["wake"], seconds >= A_MINUTE_S
+        run.judge("wake_silence", figure, f"after {seconds:g} s{claim}", is_full_scale=is_full_scale)
 
 
 # --------------------------------------------------------------------------------------------------------- no lost wake

@@ -1,9 +1,9 @@
-"""From commit to wake and to handler, across two processes.
+"""From commit to wake, to notification and to job, across two processes.
 
 One process commits, another waits. Clocks: `time.monotonic_ns`, which is one clock for the whole machine. The writer
 stamps in shared memory just before it commits and just after the commit has returned; the other side stamps when its
-wait has returned, or when it is handed the job. What is read is the difference to the second stamp. It may be negative:
-a commit is visible to others before it returns to its caller.
+wait has returned, or when it is handed the notification or the job. What is read is the difference to the second
+stamp. It may be negative: a commit is visible to others before it returns.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ import honker
 from .checks import CheckError
 
 SPAWN = multiprocessing.get_context("spawn")
-QUEUE = "bench"
+QUEUE = CHANNEL = "bench"
 WORKER = "worker-1"
 PIPE = "pipe"
 BACKENDS = {"default": None, "polling": "polling", "shm": "shm"}
@@ -36,7 +36,7 @@ PATIENCE_S = 20.0
 class Cell:
     """One measurement: what is waited for, how, and how often it comes."""
 
-    kind: str  # "wake" or "handler"
+    kind: str  # "wake", "listener" or "claim"
     way: str  # a key of BACKENDS, or PIPE
     gap_ms: float
     commits: int
@@ -120,7 +120,10 @@ def commit_with_gaps(cell, path, stamps, sender, ready):
 def commit_function(cell, path, sender, stack):
     if cell.way == PIPE:
         return lambda number: os.write(sender.fileno(), number.to_bytes(8, "little"))
-    if cell.kind == "handler":
+    if cell.kind == "listener":
+        db = stack.enter_context(honker.open(path))
+        return lambda number: db.notify(CHANNEL, number)
+    if cell.kind == "claim":
         return stack.enter_context(honker.open(path)).queue(QUEUE).enqueue
     conn = stack.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None)))
     conn.execute("PRAGMA synchronous = NORMAL")
@@ -133,7 +136,9 @@ def wait_for_commits(cell, path, stamps, receiver):
         wait_for_bytes(stamps, receiver.fileno(), cell.commits)
         return
     with honker.open(path, watcher_backend=BACKENDS[cell.way]) as db:
-        if cell.kind == "handler":
+        if cell.kind == "listener":
+            listen(db, stamps, cell.commits)
+        elif cell.kind == "claim":
             handle_jobs(db, stamps, cell.commits)
         else:
             wait_for_wakes(db, path, stamps, cell.commits)
@@ -154,6 +159,15 @@ def handle_jobs(db, stamps, count):
             stamps.seen[job.payload] = time.monotonic_ns()
             job.ack()
             if job.payload == count - 1:
+                return
+
+
+def listen(db, stamps, count):
+    with db.listen(CHANNEL, fallback_poll_s=None) as notifications:
+        stamps.seen[0] = 1
+        for notification in notifications:
+            stamps.seen[notification.payload] = time.monotonic_ns()
+            if notification.payload == count - 1:
                 return
 
 
@@ -244,7 +258,7 @@ def wait_once(way, place, receiver, mark):
         mark.now()
         return
     with honker.open(path, watcher_backend=BACKENDS[way]) as db:
-        if kind == "handler":
+        if kind == "claim":
             with db.queue(QUEUE).claim(WORKER, idle_poll_s=None) as jobs:
                 mark.started.release()
                 job = next(jobs)

@@ -88,6 +88,7 @@ def claim_latency(figure, results):
     return True
 
 
+LINES = {"wake": "-", "listener": "--", "claim": ":"}
 WAYS = {"default": COLOURS[OURS], "polling": "#1f618d", "shm": "#d4ac0d", "pipe": "#85929e"}
 
 
@@ -101,8 +102,8 @@ def wake_latency(figure, results):
             if row["gap_ms"] == gap:
                 shares = [100 * count / sum(row["bins"]) for count in row["bins"]]
                 label = row["way"] if row["way"] == "pipe" else f"{row['kind']}, {row['way']}"
-                line = "--" if row["kind"] == "wake" else "-"
-                axis.stairs(shares, EDGES_US, label=label, color=WAYS[row["way"]], linestyle=line, linewidth=1.5)
+                style = {"color": WAYS[row["way"]], "linestyle": LINES[row["kind"]], "linewidth": 1.5}
+                axis.stairs(shares, EDGES_US, label=label, **style)
         axis.set(xscale="log", xlim=(4, 8_000), title=f"a commit every {gap:g} ms", xlabel="microseconds after COMMIT")
     axes = figure.axes
     axes[0].set_ylabel("% of commits")
@@ -145,6 +146,6 @@ def growth(figure, results):
 PICTURES = {
     "throughput": ("Jobs per second", throughput),
     "claim_latency": ("One claim and its ack against the backlog", claim_latency),
-    "wake_latency": ("From commit to wake and handler in another process", wake_latency),
+    "wake_latency": ("From commit to wake, to listener and to claim in another process", wake_latency),
     "growth": ("Time of each operation against the rows that are there", growth),
 }

@@ -50,17 +50,17 @@ TARGETS = (
     Target("worker", "worker", "worker end to end, 32 slots, results off", 20_000, " jobs/s"),
     Target("worker_results", "worker", "worker end to end, 32 slots, results on", 12_000, " jobs/s"),
     Target(
-        "wake_idle", "wake", "commit to handler in another process, idle: p50", 1 / 3, RATIO, "polling", is_ceiling=True
+        "wake_idle", "wake", "commit to wake in another process, idle: p50", 1 / 3, RATIO, "polling", is_ceiling=True
     ),
     Target(
-        "wake_busy", "wake", "commit to handler in another process, busy: p50", 1 / 3, RATIO, "polling", is_ceiling=True
+        "wake_busy", "wake", "commit to wake in another process, busy: p50", 1 / 3, RATIO, "polling", is_ceiling=True
     ),
-    Target("wake_idle_p99", "wake", "commit to handler, idle: p99", 1.0, " ms", is_ceiling=True),
-    Target("wake_busy_p99", "wake", "commit to handler, busy: p99", 1.0, " ms", is_ceiling=True),
+    Target("wake_idle_p99", "wake", "commit to wake, idle: p99", 1.0, " ms", is_ceiling=True),
+    Target("wake_busy_p99", "wake", "commit to wake, busy: p99", 1.0, " ms", is_ceiling=True),
     Target(
         "wake_silence",
         "wake",
-        "commit to handler after 60 s of silence: p50",
+        "commit to wake after 60 s of silence: p50",
         1.5,
         RATIO,
         "the idle p50",

@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Generator
 from types import ModuleType
 from typing import Any
 
@@ -102,15 +101,21 @@ class Pool:
             DatabaseReadOnlyError: The statement writes; use `transaction`.
             DatabaseError: SQLite refused.
         """
-        with self._readers.borrow() as reader:
+        reader = self._readers.lend()
+        try:
             return reader.query(sql, params)
+        finally:
+            self._readers.take_back(reader)
 
     def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a SQL function that only reads."""
         if tx is not None:
             return carrier(tx, self._module).scalar(sql, params)
-        with self._readers.borrow() as reader:
+        reader = self._readers.lend()
+        try:
             return reader.scalar(sql, params)
+        finally:
+            self._readers.take_back(reader)
 
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a SQL function that writes, as part of ``tx`` or committed by itself."""
@@ -207,23 +212,50 @@ class _Readers:
     def __init__(self, path: str, module: ModuleType, limit: int) -> None:
         self._path = path
         self._module = module
-        self._free_places = threading.Semaphore(limit)
-        # Guards the two fields below; never held while waiting or running SQL.
+        self._limit = limit
+        # Guards the fields below; never held while running SQL.
         self._mutex = threading.Lock()
+        self._returned = threading.Condition(self._mutex)
         self._idle: list[Connection] = []
+        self._lent = 0
         self._is_closed = False
         self._pid = os.getpid()
 
-    @contextlib.contextmanager
-    def borrow(self) -> Generator[Connection]:
-        """A connection for the length of the block; waits while all are lent."""
+    def lend(self) -> Connection:
+        """A connection, to be given to `take_back`; waits while all are lent."""
         self._check_usable()
-        with self._free_places:
-            reader = self._take()
-            try:
-                yield reader
-            finally:
-                self._put_back(reader)
+        with self._mutex:
+            while self._lent == self._limit:
+                self._returned.wait()
+            self._lent += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            return Connection(self._path, self._module, is_query_only=True)
+        except BaseException:
+            self._end_loan(None)
+            raise
+
+    def take_back(self, reader: Connection) -> None:
+        """The end of a loan."""
+        try:
+            reader.roll_back_if_open()
+        except BaseException:
+            self._end_loan(None)
+            reader.close()
+            raise
+        if not self._end_loan(reader):
+            reader.close()
+
+    def _end_loan(self, reader: Connection | None) -> bool:
+        """Whether the connection is kept for the next loan."""
+        with self._mutex:
+            self._lent -= 1
+            self._returned.notify()
+            if reader is None or self._is_closed:
+                return False
+            self._idle.append(reader)
+            return True
 
     def _check_usable(self) -> None:
         if self._pid != os.getpid():
@@ -233,20 +265,6 @@ class _Readers:
             )
         if self._is_closed:
             raise DatabaseClosedError("Database is closed")
-
-    def _take(self) -> Connection:
-        with self._mutex:
-            if self._idle:
-                return self._idle.pop()
-        return Connection(self._path, self._module, is_query_only=True)
-
-    def _put_back(self, reader: Connection) -> None:
-        reader.roll_back_if_open()
-        with self._mutex:
-            if not self._is_closed:
-                self._idle.append(reader)
-                return
-        reader.close()
 
     def close(self) -> None:
         with self._mutex:

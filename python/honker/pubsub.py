@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from honker import payload as payloads
 from honker.feed import BATCH, Feed, without_malformed
 from honker.pool import Pool
 
@@ -67,4 +68,4 @@ class Listener(Feed[Notification]):
 
     def _rows_since(self, last_id: int) -> list[dict[str, Any]]:
         text: str = self._db.ask("SELECT honker_notification_read_since(?, ?, ?)", self.channel, last_id, BATCH)
-        return json.loads(text)
+        return payloads.read(text)

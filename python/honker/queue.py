@@ -162,7 +162,7 @@ class Queue(Producer, Settler, DeadLetters):
 
     def _jobs(self, text: str) -> list[Job]:
         # The usual answer of an idle queue is not worth parsing.
-        return [] if text == "[]" else [Job(self, row) for row in json.loads(text)]
+        return [] if text == "[]" else [Job(self, row) for row in payloads.read(text)]
 
     def next_claim_at(self, tx: TransactionLike = None) -> float | None:
         """The earliest moment at which a claim could return something.

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from honker import payload as payloads
 from honker.call import Call, Ending, Resolver, Target, described, failure, success
 from honker.errors import (
     DatabaseBusyError,
@@ -192,7 +193,7 @@ class Runner:
         if not free and not settlements:
             return
         try:
-            answer = json.loads(await self._work(free, settlements))
+            answer = payloads.read(await self._work(free, settlements))
         except (DatabaseClosedError, ForkError):
             raise
         except InvalidArgumentError:
@@ -236,7 +237,7 @@ class Runner:
         """One of them is refused, and must not keep the others from being settled: its job fails with the refusal."""
         for settlement in settlements:
             try:
-                answer = json.loads(await self._work(0, [settlement]))
+                answer = payloads.read(await self._work(0, [settlement]))
                 self._take_answer(answer, [settlement])
             except InvalidArgumentError as error:
                 logger.error("settlement of job %d is refused: %s", settlement.job.id, error)
@@ -414,7 +415,7 @@ class Runner:
             tx.finish(commits=False)
             return ending
         text = _ENCODE([_Settlement(job, ending).as_json()])
-        answer = json.loads(tx.scalar(_WORK, (self._queue.name, self._worker_id, 0, self._lease_s, text)))
+        answer = payloads.read(tx.scalar(_WORK, (self._queue.name, self._worker_id, 0, self._lease_s, text)))
         is_held = answer["settled"] == [1]
         tx.finish(commits=is_held)
         if not is_held:
@@ -479,7 +480,7 @@ class Runner:
             claims = _ENCODE([[run.job.id, run.job.attempts] for run in runs])
             sql = "SELECT honker_heartbeat_batch(?, ?, ?)"
             try:
-                lost = json.loads(await self._db.acall(sql, claims, self._worker_id, self._lease_s))
+                lost = payloads.read(await self._db.acall(sql, claims, self._worker_id, self._lease_s))
             except HonkerError as error:
                 logger.warning("queue %r: leases were not renewed: %s", self._queue.name, error)
                 pause_s = min(interval_s / 4, 1.0)
@@ -538,7 +539,7 @@ class Runner:
             return
         await asyncio.wait([self._claiming], timeout=_CLEAN_UP_S)
         if self._claiming.done() and not self._claiming.cancelled() and self._claiming.exception() is None:
-            for row in json.loads(self._claiming.result())["jobs"]:
+            for row in payloads.read(self._claiming.result())["jobs"]:
                 self._finished.items.append(_Settlement(Job(self._queue, row), {"do": "release"}))
 
     async def _settle_the_rest(self) -> None:

@@ -186,7 +186,7 @@ class Stream:
 
     def _read_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[dict[str, Any]]:
         text: str = self.db.ask("SELECT honker_stream_read_since(?, ?, ?)", self.name, offset, limit, tx=tx)
-        return json.loads(text)
+        return payloads.read(text)
 
     def offset_at(self, since: Instant) -> int:
         """The offset after which the events published at or after ``since`` follow.
@@ -292,7 +292,7 @@ class StreamSubscription(Feed[Event]):
 
     def _rows_since(self, offset: int) -> list[dict[str, Any]]:
         text: str = self._db.ask("SELECT honker_stream_read_since(?, ?, ?)", self._stream.name, offset, BATCH)
-        return json.loads(text)
+        return payloads.read(text)
 
     def _hand_out(self) -> Event:
         event = self._ahead.popleft()

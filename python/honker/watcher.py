@@ -25,6 +25,7 @@ _DEFAULT_INTERVAL_MS: Final = 1
 
 # What the descriptor says: 1 for each wake, this or more when the watcher is dead.
 _DEATH: Final = 1 << 32
+_ONE_WAKE: Final = (1).to_bytes(8, sys.byteorder)
 
 _MESSAGE_BYTES: Final = 1024
 _STATS_BYTES: Final = 4096
@@ -183,6 +184,8 @@ class UpdateEvents:
             data = os.read(self._descriptor, 4096)
         except BlockingIOError:
             return False
+        if data == _ONE_WAKE:
+            return True
         wakes = (int.from_bytes(data[start : start + 8], sys.byteorder) for start in range(0, len(data), 8))
         if any(wake >= _DEATH for wake in wakes):
             self._death = self.stats()["death"] or "update watcher died"

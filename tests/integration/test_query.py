@@ -140,10 +140,11 @@ def test_a_reader_that_is_busy_is_waited_for(path):
     with honker.open(path, max_readers=1) as db:
         rows = []
         thread = threading.Thread(target=lambda: rows.extend(db.query("SELECT 1 AS a")))
-        with db._readers.borrow():
-            thread.start()
-            thread.join(timeout=0.05)
-            assert rows == []
+        reader = db._readers.lend()
+        thread.start()
+        thread.join(timeout=0.05)
+        assert rows == []
+        db._readers.take_back(reader)
         thread.join()
         assert rows == [{"a": 1}]
 
@@ -153,8 +154,9 @@ def test_no_more_readers_are_opened_than_allowed(path):
         barrier = threading.Barrier(2)
 
         def read():
-            with db._readers.borrow():
-                barrier.wait(timeout=10)
+            reader = db._readers.lend()
+            barrier.wait(timeout=10)
+            db._readers.take_back(reader)
 
         threads = [threading.Thread(target=read) for _ in range(2)]
         for thread in threads:
@@ -164,3 +166,13 @@ def test_no_more_readers_are_opened_than_allowed(path):
         for _ in range(10):
             db.query("SELECT 1")
         wait_until(lambda: len(db._readers._idle) == 2)
+
+
+def test_a_reader_that_cannot_be_opened_leaves_its_place_free(path, monkeypatch):
+    with honker.open(path, max_readers=1) as db:
+        with monkeypatch.context() as patched:
+            patched.setattr("honker.pool.Connection", lambda *_args, **_options: 1 / 0)
+            for _ in range(2):
+                with pytest.raises(ZeroDivisionError):
+                    db.query("SELECT 1")
+        assert db.query("SELECT 1 AS a") == [{"a": 1}]

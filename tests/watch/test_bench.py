@@ -25,7 +25,7 @@ def quick(tmp_path_factory):
 def test_latency_is_measured_for_each_way_and_gap(quick):
     result, _ = quick
     measured = {(row["gap_ms"], row["kind"], row["way"]) for row in result["extra"]["latency"]}
-    ways = {("handler", "default"), ("handler", "polling"), ("wake", "pipe")}
+    ways = {("wake", "default"), ("wake", "polling"), ("wake", "pipe")}
     assert measured == {(gap, *way) for gap in GAPS for way in ways}
     for row in result["extra"]["latency"]:
         assert sum(row["bins"]) == row["count"] > 0
@@ -34,7 +34,8 @@ def test_latency_is_measured_for_each_way_and_gap(quick):
 def test_the_first_commit_after_a_silence_is_measured(quick):
     result, _ = quick
     assert {(row["kind"], row["way"]) for row in result["extra"]["silence"]} == {
-        ("handler", "default"),
+        ("wake", "default"),
+        ("claim", "default"),
         ("pipe", "default"),
     }
 
