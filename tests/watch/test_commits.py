@@ -22,6 +22,16 @@ def test_a_commit_wakes_in_every_journal_mode(watch, writer, path, journal_mode)
         assert events.wait() == WAKE
 
 
+@pytest.mark.parametrize("journal_mode", ["delete", "memory"])
+def test_a_database_without_a_wal_gets_no_wal_index(sql_watch, writer, path, journal_mode):
+    conn = writer(journal_mode)
+    events = sql_watch(path)
+    pass_ticks(events, 12)  # one in ten looks for it
+    commit(conn)
+    assert events.wait() == WAKE
+    assert not os.path.exists(f"{path}-shm")
+
+
 @pytest.mark.parametrize("backend", ["polling", "poll", "kernel", "kernel-watcher"])
 @pytest.mark.parametrize("journal_mode", JOURNAL_MODES)
 def test_a_commit_wakes_with_every_backend(sql_watch, writer, path, journal_mode, backend):

@@ -1,5 +1,6 @@
 //! The watcher's own connection, and what it can tell.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::path::Path;
 use std::ptr;
@@ -75,6 +76,8 @@ impl Drop for Stay {
 /// A connection that reads nothing but version numbers. It holds no transaction between two looks.
 pub struct Database {
     conn: Connection,
+    /// Where the WAL index is mapped, once [`Database::find_counter`] has found it.
+    words: Cell<Option<*const u32>>,
 }
 
 /// A look at the database.
@@ -96,7 +99,7 @@ impl Database {
         let conn =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(Duration::ZERO)?;
-        Ok(Self { conn })
+        Ok(Self { conn, words: Cell::new(None) })
     }
 
     /// Asks for `data_version`.
@@ -117,6 +120,30 @@ impl Database {
 
     fn data_version(&self) -> rusqlite::Result<i64> {
         self.conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+
+    /// [`WalIndex::change_counter`], once it has been found: a read of memory, where `look` takes a statement.
+    pub fn change_counter(&self) -> Option<u32> {
+        self.words.get().map(|words| WalIndex { _database: self, words }.change_counter())
+    }
+
+    /// Finds the change counter, if the database is in WAL mode and it is not known yet.
+    pub fn find_counter(&self) {
+        // The mode first: SQLite would make a WAL index for a database in another mode, if it were asked for it.
+        if self.words.get().is_none() && self.is_in_wal_mode() {
+            self.words.set(self.wal_index().ok().flatten().map(|index| index.words));
+        }
+    }
+
+    /// Asks `data_version` alone until the change counter is found again.
+    pub fn forget_counter(&self) {
+        self.words.set(None);
+    }
+
+    fn is_in_wal_mode(&self) -> bool {
+        let _stay = Stay::begin();
+        let mode = self.conn.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+        mode.is_ok_and(|mode| mode == "wal")
     }
 
     /// The WAL index, in the memory that SQLite itself has mapped: no file is opened. `None` while it is busy.

@@ -1,8 +1,10 @@
 //! Notices commits to a SQLite file, by any connection of any process, and wakes any number of subscribers.
 //!
 //! The truth is `PRAGMA data_version` on a connection of the watcher's own, opened through the host's SQLite: it
-//! changes when another connection has committed. File events only say when to look. A safety tick looks anyway, so a
-//! file system without events, a container mount or an overflowing queue costs a tick and never a wake.
+//! changes when another connection has committed. In WAL mode it comes from the change counter of the WAL index, which
+//! that connection has mapped and which can be read without a statement. File events only say when to look. A safety
+//! tick looks anyway, so a file system without events, a container mount or an overflowing queue costs a tick and never
+//! a wake.
 //!
 //! Rules that must not be broken:
 //! - Never open the database, `-wal` or `-shm` as a file. POSIX locks belong to the process: closing any descriptor of

@@ -1,4 +1,7 @@
-//! What the watcher's thread does: look at `data_version` at the right moments.
+//! What the watcher's thread does: look at the right moments whether anything was committed.
+//!
+//! `data_version` tells it, for a statement; in WAL mode the change counter of the WAL index tells it for a read of
+//! memory, so that is what is looked at after an event, and safety ticks verify that it told the truth.
 //!
 //! With file events it sleeps until one comes. The event precedes the commit's visibility by some microseconds (by an
 //! fsync, with `synchronous=FULL`), so each event opens a window in which it looks again and again, at growing
@@ -22,6 +25,9 @@ use crate::watcher::Shared;
 
 /// The longest time that a commit goes unnoticed, whatever happens to events.
 const SAFETY_TICK: Duration = Duration::from_millis(100);
+
+/// Of how many safety ticks in a silence one is thorough.
+const THOROUGH: u64 = 10;
 
 /// How long after an event the commit it announced is looked for closely.
 #[cfg(target_os = "linux")]
@@ -64,7 +70,11 @@ pub struct Lookout {
     identity: Option<Identity>,
     /// `None` while the file cannot be opened.
     database: Option<Database>,
+    /// `data_version` and the change counter when they were last read.
     seen: Option<i64>,
+    counted: Option<u32>,
+    /// Whether the change counter has moved since `data_version` was read: if so, that will have, too.
+    has_counted: bool,
     next_tick: Instant,
     #[cfg(target_os = "linux")]
     events: Option<Announcements>,
@@ -91,6 +101,8 @@ impl Lookout {
             identity: shared.identity,
             database: None,
             seen: None,
+            counted: None,
+            has_counted: false,
             next_tick: Instant::now() + SAFETY_TICK,
             #[cfg(target_os = "linux")]
             events: None,
@@ -102,6 +114,8 @@ impl Lookout {
             let _busy_is_no_obstacle = database.wal_index()?;
             shared.set_mode("shm");
         }
+        lookout.verify();
+        lookout.find_counter();
         lookout.look();
         Ok(lookout)
     }
@@ -182,7 +196,7 @@ impl Lookout {
         }
         let interval = if self.database.is_some() { self.options.poll_interval } else { SAFETY_TICK };
         let _stopping = self.shared.stop.wait(interval);
-        if self.look() {
+        if self.verify() {
             self.shared.wake();
         }
         Ok(())
@@ -295,22 +309,39 @@ impl Lookout {
         }
     }
 
-    /// Looks whether anything was announced or not, and whether the file is still the same.
+    /// Looks whether anything was announced or not; now and then also whether the look can be relied on, and whether
+    /// the file is still the same.
     fn safety_tick(&mut self) -> Result<(), String> {
         self.next_tick = Instant::now() + SAFETY_TICK;
         self.shared.stats.safety_ticks.add(1);
-        self.check_identity()?;
+        let is_thorough = self.is_thorough_tick();
+        if is_thorough {
+            self.check_identity()?;
+        }
         if self.database.is_none() {
             self.reopen();
         }
         #[cfg(target_os = "linux")]
         let was_pending = self.events.as_ref().is_none_or(|announcements| announcements.is_pending);
-        if self.look() {
+        if self.look() | (is_thorough && self.verify()) {
             #[cfg(target_os = "linux")]
             self.judge_events(was_pending)?;
             self.shared.wake();
         }
+        if is_thorough {
+            self.find_counter();
+        }
         Ok(())
+    }
+
+    /// Every tick is thorough while anything happens; after a pause a statement takes as long as twenty reads of memory.
+    fn is_thorough_tick(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        let is_silent =
+            self.events.as_ref().is_some_and(|announcements| announcements.last.elapsed() > 2 * SAFETY_TICK);
+        #[cfg(not(target_os = "linux"))]
+        let is_silent = false;
+        !is_silent || self.shared.stats.safety_ticks.get().is_multiple_of(THOROUGH)
     }
 
     /// After a change that a safety tick found: was it announced? An event comes before the change is visible, so one
@@ -347,6 +378,20 @@ impl Lookout {
 
     /// Whether anything was committed since the last look.
     fn look(&mut self) -> bool {
+        let Some(counter) = self.database.as_ref().and_then(Database::change_counter) else { return self.verify() };
+        let has_moved = self.counted != Some(counter);
+        self.counted = Some(counter);
+        self.has_counted |= has_moved;
+        #[cfg(target_os = "linux")]
+        if has_moved && let Some(announcements) = &mut self.events {
+            announcements.is_pending = false;
+        }
+        has_moved
+    }
+
+    /// The same by `data_version`, but for what the change counter has told already.
+    fn verify(&mut self) -> bool {
+        let was_counted = std::mem::take(&mut self.has_counted);
         let Some(database) = &self.database else { return false };
         match database.look() {
             Look::Version(version) => {
@@ -357,9 +402,18 @@ impl Lookout {
                 if has_moved && let Some(announcements) = &mut self.events {
                     announcements.is_pending = false;
                 }
-                has_moved
+                let is_news = has_moved && !was_counted;
+                if is_news {
+                    // A checkpoint that begins the WAL anew moves one and not the other. If it was anything else, the
+                    // counter is not the one that others count with.
+                    database.forget_counter();
+                }
+                is_news
             }
-            Look::Busy => false,
+            Look::Busy => {
+                self.has_counted = was_counted;
+                false
+            }
             Look::Broken(_) => {
                 // Whatever happened to the file, subscribers had better look for themselves.
                 self.database = None;
@@ -372,6 +426,19 @@ impl Lookout {
     /// Opens the database, if it can be. A new connection counts versions from anew.
     fn reopen(&mut self) {
         self.seen = None;
+        self.counted = None;
         self.database = Database::open(&self.shared.path).ok();
     }
+
+    /// After `verify`, so that no commit falls between the two.
+    #[cfg(target_os = "linux")]
+    fn find_counter(&self) {
+        // Who looks at an interval has no use for it.
+        if let (Some(database), true) = (&self.database, self.events.is_some()) {
+            database.find_counter();
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn find_counter(&self) {}
 }
