@@ -1,8 +1,9 @@
 //! Waiting for the lock of another process, on connections that honker's packages open.
 //!
 //! SQLite's own busy handler sleeps for 1, 2, 5 ... 100 ms between two tries, while a transaction of a queue holds the
-//! write lock for some fifty microseconds. This one begins with tens of microseconds, doubles up to a millisecond, and
-//! draws each pause at random, so that processes that were refused together do not come back together.
+//! write lock for some fifty microseconds. This one begins with tens of microseconds and doubles, so that eight processes
+//! do not spend the machine on asking; and draws each pause at random, so that those that were refused together do not
+//! come back together. Who has waited for long asks often again: otherwise those that have just come would always be first.
 //!
 //! It is installed only where it is asked for, by `honker_busy_timeout`: a host's connection keeps what its owner chose.
 
@@ -15,8 +16,11 @@ use honker_core::{Error, Result};
 use rusqlite::{Connection, ffi};
 
 const FIRST_PAUSE: Duration = Duration::from_micros(32);
-/// Doublings of the first pause until it is about a millisecond.
-const DOUBLINGS: u32 = 5;
+/// Doublings of the first pause until it is the longest, about 16 ms.
+const DOUBLINGS: u32 = 9;
+/// What is a long wait, and the pauses from then on.
+const LONG_WAIT: Duration = Duration::from_millis(30);
+const LATE_PAUSE: Duration = Duration::from_micros(500);
 
 thread_local! {
     /// When the wait began that this thread is in. SQLite calls the handler of a connection again and again on the thread
@@ -55,6 +59,6 @@ unsafe extern "C" fn try_again(timeout_ms: *mut c_void, tries: c_int) -> c_int {
 
 /// Between half of the step and all of it. The nanoseconds of the clock are chance enough here.
 fn pause(tries: u32, waited: Duration) -> Duration {
-    let step = FIRST_PAUSE * (1 << tries.min(DOUBLINGS));
+    let step = if waited < LONG_WAIT { FIRST_PAUSE * (1 << tries.min(DOUBLINGS)) } else { LATE_PAUSE };
     step / 2 + step / 2 * (waited.subsec_nanos() % 256) / 256
 }
