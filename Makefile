@@ -91,7 +91,7 @@ bench: setup build ## Measure against plain SQLite and other queues (some minute
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py $(ARGS)
 
-bench-full: setup build ## The same in full (hours): curves to 1,000,000 rows, a million commits, memory over an hour
+bench-full: setup build ## The same in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py --full $(ARGS)
 
