@@ -286,6 +286,26 @@ print("committed")
     assert ask(path, "SELECT payload FROM _honker_live WHERE id > 4") == [('"in the parent"',)]
 
 
+def test_a_transaction_that_outgrew_its_cache_survives_a_child(path):
+    """Then the WAL index has pages of it, in memory that the two processes share."""
+    script = (
+        FORKING
+        + """
+with db.transaction() as tx:
+    tx.query("PRAGMA cache_size = 5")
+    ids = queue.enqueue_many([["before", "x" * 1000] for _ in range(300)], tx=tx)
+    assert os.path.getsize(path + "-wal") > 300_000
+    in_child(lambda: None)
+    ids += queue.enqueue_many([["after", "x" * 1000] for _ in range(300)], tx=tx)
+with db.transaction() as tx:
+    print(len(ids), len(tx.query("SELECT id FROM _honker_live WHERE id >= ?", [ids[0]])))
+"""
+    )
+    assert run(script, path) == ["600 600"]
+    assert ask(path, "SELECT count(*) FROM _honker_live WHERE payload LIKE '%xxx%'") == [(600,)]
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
 # --------------------------------------------------------------------------------------------------- opening it again
 
 OPEN_AGAIN = (
