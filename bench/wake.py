@@ -42,7 +42,8 @@ def measure(run):
 
 def latency(run):
     # Milliseconds between commits: commits in each round.
-    gaps = run.size({BUSY_MS: 50, IDLE_MS: 10}, {BUSY_MS: 1_000, IDLE_MS: 60}, {BUSY_MS: 2_000, IDLE_MS: 200, 1000: 10})
+    full = {BUSY_MS: 2_000, 5: 500, IDLE_MS: 200, 1000: 10}
+    gaps = run.size({BUSY_MS: 50, IDLE_MS: 10}, {BUSY_MS: 1_000, IDLE_MS: 60}, full)
     ways = run.size(("default", "polling"), ("default", "polling"), tuple(BACKENDS))
     kinds = run.size(("wake",), ("wake", "listener", "claim"))
     cells = [Cell(kind, way, gap, commits) for gap, commits in gaps.items() for way in ways for kind in kinds]
