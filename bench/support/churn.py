@@ -12,6 +12,8 @@ from .latency import SPAWN
 
 BATCH = 50
 RESULT_TTL_S = 1
+# Or the file grows, and with it, up to its limit of 32 MB, the part of it that SQLite keeps in memory.
+KEPT_EVENTS = 1_000
 # So few jobs may wait that it is the time, and not a backlog, that grows.
 PATIENCE_S = 30
 
@@ -63,6 +65,7 @@ def work(path, done):
 
 async def work_on(db, done):
     queue, stream = db.queue("churn"), db.stream("churn")
+    stream.retain(max_keep=KEPT_EVENTS)
 
     @queue.task(name="churn", result_ttl_s=RESULT_TTL_S)
     async def task(number):
