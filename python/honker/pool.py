@@ -227,6 +227,7 @@ class _Readers:
         with self._mutex:
             while self._lent == self._limit:
                 self._returned.wait()
+                self._check_usable()
             self._lent += 1
             if self._idle:
                 return self._idle.pop()
@@ -269,6 +270,7 @@ class _Readers:
     def close(self) -> None:
         with self._mutex:
             self._is_closed = True
+            self._returned.notify_all()
             idle, self._idle = self._idle, []
         for reader in idle:
             reader.close()

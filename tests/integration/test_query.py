@@ -1,10 +1,11 @@
 """Reading: rows as dicts, of what was committed, on connections that cannot write."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import honker
 import pytest
-from honker import DatabaseError, DatabaseReadOnlyError, UnsupportedParameterError
+from honker import DatabaseClosedError, DatabaseError, DatabaseReadOnlyError, UnsupportedParameterError
 
 from ..support.locking import is_locked
 from ..support.waiting import wait_until
@@ -166,6 +167,21 @@ def test_no_more_readers_are_opened_than_allowed(path):
         for _ in range(10):
             db.query("SELECT 1")
         wait_until(lambda: len(db._readers._idle) == 2)
+
+
+def test_who_waits_for_a_reader_is_told_that_the_database_is_closed(path):
+    db = honker.open(path, max_readers=1)
+    reader = db._readers.lend()
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(db.query, "SELECT 1") for _ in range(2)]
+        wait_until(lambda: len(db._readers._returned._waiters) == 2)
+        db.close()
+        for each in waiting:
+            with pytest.raises(DatabaseClosedError):
+                each.result(timeout=10)
+    db._readers.take_back(reader)
+    with pytest.raises(DatabaseClosedError):
+        _ = reader.raw
 
 
 def test_a_reader_that_cannot_be_opened_leaves_its_place_free(path, monkeypatch):

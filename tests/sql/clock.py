@@ -2,6 +2,8 @@
 
 import time
 
+from ..support.waiting import wait_until
+
 # Every column that holds an instant.
 INSTANTS = {
     "_honker_live": ("run_at", "claim_expires_at", "created_at", "expires_at"),
@@ -25,14 +27,6 @@ def advance(conn, seconds):
     for table, columns in INSTANTS.items():
         assignments = ", ".join(f"{column} = {column} - :seconds" for column in columns)
         conn.execute(f"UPDATE {table} SET {assignments}", {"seconds": seconds})
-
-
-def wait_until(predicate, timeout_s=10.0):
-    """Waits for what only time or another process brings about."""
-    deadline = time.monotonic() + timeout_s
-    while not predicate():
-        assert time.monotonic() < deadline, f"nothing happened for {timeout_s} s"
-        time.sleep(0.001)
 
 
 def early_in_a_second():

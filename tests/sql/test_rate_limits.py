@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from .clock import advance, wait_until
+from ..support.waiting import wait_until
+from .clock import advance
 from .database import call, refused, rows, value
 
 LONG = 86_400_000  # one window holds the whole test

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from .clock import advance, wait_until
+from ..support.waiting import wait_until
+from .clock import advance
 from .database import call, dump, refused, rows, value
 
 SLOW = 1e-6  # tokens per second: none comes back during a test

@@ -390,6 +390,10 @@ impl Lookout {
     }
 
     /// The same by `data_version`, but for what the change counter has told already.
+    ///
+    /// No commit is told by neither. What `look` has seen is in both numbers, so it has been told and is passed over here. What
+    /// is committed between a look and this is passed over, too, but the counter has moved on from `counted`: the next look
+    /// tells it, at the event that announced it or at the next tick. What the counter never told is told here.
     fn verify(&mut self) -> bool {
         let was_counted = std::mem::take(&mut self.has_counted);
         let Some(database) = &self.database else { return false };
