@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from honker import payload as payloads
 from honker.pool import Pool
+from honker.transaction import Transaction
 from honker.types import (
     Call,
     Instant,
@@ -27,6 +28,7 @@ ForEach: TypeAlias = T | Sequence[T]
 # Of a job without options. What is the same in each call is not passed: a parameter costs Python as much as a column
 # costs SQLite.
 _PLAIN: Final = "SELECT honker_enqueue(?, ?, NULL, NULL, 0, ?, NULL)"
+_PLAIN_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, NULL, NULL, 0, ?3, NULL)"
 
 
 class Producer:
@@ -71,10 +73,15 @@ class Producer:
             InvalidArgumentError: A value is outside its range.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
-        Cost: one statement, one row, one index entry. For many jobs at once see `enqueue_many`.
+        Cost: one row and one index entry; one statement, but for plain jobs that a `Transaction` adds one after the
+        other, which share it. For many jobs at once see `enqueue_many`.
         Source: SQL ``honker_enqueue``.
         """
-        job_id: int = self.db.call(*self._enqueue(payload, run_at, delay, priority, expires, max_attempts), tx=tx)
+        text = payloads.encode(payload)
+        call = self._enqueue(text, run_at, delay, priority, expires, max_attempts)
+        if call[0] is _PLAIN and isinstance(tx, Transaction):
+            return tx.add(call, (_PLAIN_MANY, (self.name, self.max_attempts)), text)
+        job_id: int = self.db.call(*call, tx=tx)
         return job_id
 
     async def aenqueue(  # noqa: PLR0917 - that of `enqueue`
@@ -88,21 +95,21 @@ class Producer:
         max_attempts: int | None = None,
     ) -> int:
         """As `enqueue`, without blocking the event loop."""
-        job_id: int = await self.db.acall(
-            *self._enqueue(payload, run_at, delay, priority, expires, max_attempts), tx=tx
-        )
+        if tx is not None:  # the write lock is there
+            return self.enqueue(payload, tx, run_at, delay, priority, expires, max_attempts)
+        text = payloads.encode(payload)
+        job_id: int = await self.db.acall(*self._enqueue(text, run_at, delay, priority, expires, max_attempts))
         return job_id
 
     def _enqueue(  # noqa: PLR0917 - by position, since this is called for every job
         self,
-        payload: Any,
+        text: str,
         run_at: Instant | None,
         delay: Seconds | None,
         priority: int,
         expires: Seconds | None,
         max_attempts: int | None,
     ) -> Call:
-        text = payloads.encode(payload)
         if run_at is delay is expires is max_attempts is None and whole(priority, "priority") == 0:
             return _PLAIN, self.name, text, self.max_attempts
         return (

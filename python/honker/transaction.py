@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import threading
 from types import ModuleType, TracebackType
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from honker import payload as payloads
 from honker.connection import Connection
@@ -16,8 +17,12 @@ from honker.errors import (
     TransactionNotStartedError,
     from_sqlite,
 )
+from honker.series import AddMany, Series
 from honker.turn import Turn, current_task, in_thread
-from honker.types import Parameters, Row, SQLValue, TransactionLike
+from honker.types import Call, Parameters, Row, SQLValue, TransactionLike
+
+# What may follow a statement that has ended the transaction.
+_BEGIN: Final = re.compile(r"\s*(BEGIN|SAVEPOINT)\b", re.IGNORECASE)
 
 
 class Carrier(Protocol):
@@ -36,12 +41,18 @@ class Transaction:
 
     With ``async with``, neither waiting for other tasks nor waiting for another process blocks the event loop. Other
     tasks that want to write wait for their turn meanwhile.
+
+    Of jobs and events that are added one after the other, with nothing else in between, most are written together
+    before the next statement or the COMMIT, whichever comes first. So a full disk may be told of there.
     """
 
     def __init__(self, connection: Connection, turn: Turn) -> None:
         self._connection = connection
         self._turn = turn
         self._is_active = False
+        # One statement at a time; guards the field below.
+        self._mutex = threading.RLock()
+        self._series: Series | None = None
 
     def __enter__(self) -> Transaction:
         _ = self._connection.raw
@@ -85,21 +96,64 @@ class Transaction:
         self._is_active = False
         try:
             if commits:
+                with self._mutex:
+                    if self._series is not None:
+                        self._series.flush(self._connection)
                 self._connection.run("COMMIT")
         finally:
+            self._series = None
             try:
                 self._connection.roll_back_if_open()
             finally:
                 self._turn.give()
 
-    def _live(self) -> Connection:
+    def _begun(self, sql: str) -> Connection:
+        """The connection, in the transaction that the statement is to be part of."""
         if not self._is_active:
             raise TransactionNotStartedError("Transaction not started: use it inside its with block")
+        if not self._connection.raw.in_transaction and not _BEGIN.match(sql):
+            raise TransactionNotStartedError(
+                "the transaction has ended inside its with block: a statement or an error of SQLite rolled it back or "
+                "committed it; leave the block and begin again"
+            )
         return self._connection
+
+    def _live(self, sql: str) -> Connection:
+        """The connection, with all that waits written, for the statement to be run next."""
+        connection = self._begun(sql)
+        series = self._series
+        if series is not None:
+            series.flush(connection)
+            self._series = None
+        return connection
+
+    def add(self, add_one: Call, add_many: AddMany, element: str) -> int:
+        """Add a job or an event, now or together with others that follow; see `honker.series`.
+
+        Args:
+            add_one: The SQL function that adds this one, and what it takes.
+            add_many: The one that adds many, and what it takes besides their JSON array.
+            element: What this one is in that array, JSON text.
+
+        Returns:
+            Its id.
+        """
+        with self._mutex:
+            series = self._series
+            if series is not None and series.add_many == add_many:
+                promised = series.promise(element)
+                if promised:
+                    return promised
+                connection = self._begun(add_one[0])
+            else:
+                connection = self._live(add_one[0])
+                self._series = series = Series(add_many)
+            return series.add_now(connection, *add_one)
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:
         """The first column of the only row of a statement."""
-        return self._live().scalar(sql, params)
+        with self._mutex:
+            return self._live(sql).scalar(sql, params)
 
     def execute(self, sql: str, params: Parameters = None) -> None:
         """Run one statement that returns no rows.
@@ -113,7 +167,8 @@ class Transaction:
             UnsupportedParameterError: The parameters are not as above.
             DatabaseError: SQLite refused.
         """
-        self._live().execute(sql, params)
+        with self._mutex:
+            self._live(sql).execute(sql, params)
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
         """Run one statement and return its rows, each a dict by column label.
@@ -126,7 +181,8 @@ class Transaction:
             UnsupportedParameterError: The parameters are not as above.
             DatabaseError: SQLite refused.
         """
-        return self._live().query(sql, params)
+        with self._mutex:
+            return self._live(sql).query(sql, params)
 
     def notify(self, channel: str, payload: Any) -> int:
         """Notify the listeners of a channel when this transaction commits; none of them if it does not.
@@ -201,12 +257,13 @@ class HandlerTransaction(Transaction):
     def revoke(self) -> None:
         """Refuse every further statement and the commit: the handler does not speak for its job any more."""
         self._is_revoked = True
+        self._series = None
 
     def _check_granted(self) -> None:
         if self._is_revoked:
             raise TransactionNotStartedError("Transaction not started: the lease of its job was lost or given back")
 
-    def _live(self) -> Connection:
+    def _begun(self, sql: str) -> Connection:
         self._check_granted()
         if not self._is_active:
             if current_task() is not None:
@@ -214,7 +271,7 @@ class HandlerTransaction(Transaction):
                     "Transaction not started: in a coroutine begin it with `async with tx:`, which does not block"
                 )
             self.__enter__()
-        return super()._live()
+        return super()._begun(sql)
 
 
 class _Begin:

@@ -30,6 +30,15 @@ def enqueue_with_order(db):
         return db.queue("q").enqueue("with order", tx=tx)
 
 
+def add_in_a_row(db):
+    """More than are written one by one."""
+    with db.transaction() as tx:
+        jobs = [db.queue("row").enqueue(n, tx=tx) for n in range(8)]
+        events = [db.stream("s").publish(n, tx=tx) for n in range(8)]
+        tx.execute("DELETE FROM _honker_live WHERE queue = 'row'")
+        return jobs, events
+
+
 def claim_and_ack(db):
     with db.transaction() as tx:
         job = db.queue("q").claim_one("w", tx=tx)
@@ -49,8 +58,9 @@ CALLS = {
     "fail": (lambda db: db.queue("q").fail(3, "w", "broken", attempt=1), True),
     "publish": (lambda db: db.stream("s").publish("event"), 1),
     "publish many": (lambda db: db.stream("s").publish_many(["a", "b"]), [2, 3]),
+    "add in a row": (add_in_a_row, ([*range(4, 12)], [*range(4, 12)])),
     "save offset": (lambda db: db.stream("s").save_offset("c", 2), True),
-    "read stream": (lambda db: [event.offset for event in db.stream("s").read_since(0)], [1, 2, 3]),
+    "read stream": (lambda db: [event.offset for event in db.stream("s").read_since(0)], [*range(1, 12)]),
     "notify": (lambda db: db.notify("n", "hello"), 1),
     "limit rate": (lambda db: db.try_rate_limit("r", 5, 1_000_000), True),
     "result": (lambda db: db.queue("q").get_result(1), (True, "done")),
@@ -58,7 +68,7 @@ CALLS = {
 LEFT = {
     "SELECT n FROM shop": [("order",)],
     "SELECT id, state, attempts FROM _honker_jobs ORDER BY id": [(2, "pending", 1), (3, "dead", 1)],
-    "SELECT offset FROM _honker_stream": [(1,), (2,), (3,)],
+    "SELECT offset FROM _honker_stream": [(n,) for n in range(1, 12)],
     "SELECT count FROM _honker_rate_limits": [(1,)],
     "SELECT id FROM _honker_notifications": [(1,)],
 }

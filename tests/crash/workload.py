@@ -133,7 +133,7 @@ def _kinds(n, rng):
             f"INSERT INTO shop (note) VALUES ('{n}')",
             f"SELECT honker_stream_publish('t', NULL, '{n}')",
         ),
-        "publish many": (f'SELECT honker_stream_publish_many(\'t\', \'[[null,"{n}"],["k","{n}"],[null,"z"]]\')',),
+        "publish many": (f"SELECT honker_stream_publish_many('t', '[[null,{n}],[\"k\",{n}],[null,\"z\"]]')",),
         "consume": (
             f"INSERT INTO shop (note) SELECT json_extract({READ}, '$[0].payload')",
             "SELECT honker_stream_save_offset('c', 't', honker_stream_get_offset('c', 't') + 1)",

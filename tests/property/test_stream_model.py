@@ -108,6 +108,12 @@ class StreamMachine(RuleBasedStateMachine):
         ]
         assert offsets == expected
 
+    @rule(topic=topics, some=st.lists(keys, min_size=5, max_size=9))
+    def publish_in_a_row(self, topic, some):
+        """So many that, in a transaction, the last of them wait; see `honker.series`."""
+        for key in some:
+            self.publish(topic, key)
+
     @rule(topic=topics, offset=some_offsets, limit=st.integers(-1, 5))
     def read(self, topic, offset, limit):
         events = self.dbs[0].stream(topic).read_since(offset, limit, tx=self.tx)
@@ -155,6 +161,8 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(ms=st.sampled_from([1, 999, 1000, 60_000, 3_600_000]))
     def time_passes(self, ms):
+        if self.tx is not None:
+            self.tx.query("SELECT 1")  # what waits is written, and dated, before the next statement
         self.clock.move(ms)
 
     # ------------------------------------------------------------------------------------------ transactions, crashes
@@ -180,7 +188,7 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(topic=topics, has_committed=st.booleans())
     def a_publisher_is_killed(self, topic, has_committed):
         number = self.number()
-        steps = [("honker_stream_publish_many", topic, json.dumps([[None, str(number)], ["k", str(number)]]))]
+        steps = [("honker_stream_publish_many", topic, json.dumps([[None, number], ["k", number]]))]
         die_in_transaction(self.path, self.clock.now_ms, steps, has_committed=has_committed)
         if has_committed:
             self.model.publish(topic, None, number, self.second)

@@ -126,7 +126,7 @@ STORIES = {
         "honker_enqueue_many('q', '[1, 2, 3]', NULL, NULL, 0, 3, NULL)", "INSERT _honker_live WHEN NEW.payload = '3'"
     ),
     "publish-many": Story(
-        """honker_stream_publish_many('t', '[[null,"a"],[null,"b"]]')""", "INSERT _honker_stream WHEN NEW.payload = 'b'"
+        "honker_stream_publish_many('t', '[[null, 1], [null, 2]]')", "INSERT _honker_stream WHEN NEW.payload = '2'"
     ),
     "tick": Story(
         "honker_scheduler_tick(unixepoch() + 300)",

@@ -163,10 +163,16 @@ def publish_many(conn, events, topic="t"):
 
 def test_many_events_are_published_in_order(conn):
     publish(conn)
-    assert publish_many(conn, [["k", "a"], [None, "b"], ["", '{"ü":1}']]) == [2, 3, 4]
+    assert publish_many(conn, [["k", "a"], [None, None], ["", {"ü": 1}]]) == [2, 3, 4]
     assert [(event["key"], event["payload"]) for event in read(conn, offset=1)] == [
-        ("k", "a"), (None, "b"), ("", '{"ü":1}'),
+        ("k", '"a"'), (None, "null"), ("", '{"\\u00fc": 1}'),
     ]  # fmt: skip
+
+
+def test_a_payload_is_stored_in_the_characters_it_came_in(conn):
+    texts = ['{"a" :1.50}', '"\\ud800"', "[" * 100_000 + "]" * 100_000, '{"a":1,"a":"ü"}', "-0"]
+    call_json(conn, "honker_stream_publish_many", "t", f"[ {','.join(f'[null , {text} ]' for text in texts)}]")
+    assert [event["payload"] for event in read(conn)] == texts
 
 
 def test_no_events_are_published_by_an_empty_list(conn):
@@ -174,7 +180,7 @@ def test_no_events_are_published_by_an_empty_list(conn):
     assert publish(conn) == 1
 
 
-@pytest.mark.parametrize("events", [{}, [["k"]], [["k", "p", "x"]], [["k", None]], [[1, "p"]], [["k", "p"], 7], "x"])
+@pytest.mark.parametrize("events", [{}, [["k"]], [["k", "p", "x"]], [[1, "p"]], [["k", "p"], 7], "x"])
 def test_a_list_of_anything_else_publishes_nothing(conn, events):
     with refused("HONKER_INVALID_ARGUMENT", "events_json"):
         publish_many(conn, events)

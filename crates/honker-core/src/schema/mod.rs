@@ -71,6 +71,14 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// Whether somebody has put a trigger on one of honker's tables, which has none of its own. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn has_triggers(conn: &Connection) -> Result<bool> {
+    Ok(conn.prepare_cached(include_str!("has_triggers.sql"))?.query_row([], |row| row.get(0))?)
+}
+
 fn version(conn: &Connection) -> Result<i64> {
     let has_meta: bool = conn.query_row(
         "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = '_honker_meta'",

@@ -2,7 +2,7 @@
 
 mod retain;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use serde::Serialize;
 
 use crate::clock::Instant;
@@ -53,7 +53,9 @@ impl Event {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn publish(conn: &Connection, topic: &str, key: Option<&str>, payload: &str) -> Result<i64> {
-    let offset = insert(conn, topic, key, payload)?;
+    let mut statement = conn.prepare_cached(include_str!("publish.sql"))?;
+    insert(&mut statement, topic, key, payload, Instant::now().second())?;
+    let offset = conn.last_insert_rowid();
     let is_within = !conn.is_autocommit();
     match retain::keep_to_policy(conn, topic, &[offset]) {
         Err(error) if is_within && conn.is_autocommit() => Err(error),
@@ -63,6 +65,8 @@ pub fn publish(conn: &Connection, topic: &str, key: Option<&str>, payload: &str)
 
 /// Appends several events and returns their offsets. To be bracketed by the caller.
 ///
+/// All carry the same time. The statement is taken out of the cache once, not once per event.
+///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn publish_many<'a>(
@@ -70,15 +74,20 @@ pub fn publish_many<'a>(
     topic: &str,
     events: impl Iterator<Item = (Option<&'a str>, &'a str)>,
 ) -> Result<Vec<i64>> {
-    let offsets: Vec<i64> = events.map(|(key, payload)| insert(conn, topic, key, payload)).collect::<Result<_>>()?;
+    let second = Instant::now().second();
+    let mut statement = conn.prepare_cached(include_str!("publish.sql"))?;
+    let publish = |(key, payload)| {
+        insert(&mut statement, topic, key, payload, second)?;
+        Ok(conn.last_insert_rowid())
+    };
+    let offsets: Vec<i64> = events.map(publish).collect::<Result<_>>()?;
     retain::keep_to_policy(conn, topic, &offsets)?;
     Ok(offsets)
 }
 
-fn insert(conn: &Connection, topic: &str, key: Option<&str>, payload: &str) -> Result<i64> {
-    let second = Instant::now().second();
-    conn.prepare_cached(include_str!("publish.sql"))?.execute(params![topic, key, payload, second])?;
-    Ok(conn.last_insert_rowid())
+fn insert(statement: &mut Statement<'_>, topic: &str, key: Option<&str>, payload: &str, second: i64) -> Result<()> {
+    statement.execute(params![topic, key, payload, second])?;
+    Ok(())
 }
 
 /// Events of the topic after `offset`, in order; at most `limit`, all of them when it is negative. Reads only.

@@ -18,3 +18,7 @@ pub fn bootstrap(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output
 pub fn malformed_rows(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     Ok(Output::json(&malformed::rows(conn, arguments.integer(0, "limit")?)?))
 }
+
+pub fn has_triggers(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(schema::has_triggers(conn)?.into())
+}

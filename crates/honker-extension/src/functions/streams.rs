@@ -2,19 +2,20 @@
 
 use honker_core::{Error, Result, stream};
 use rusqlite::Connection;
+use serde_json::value::RawValue;
 
 use super::Output;
 use crate::arguments::Arguments;
 
-/// Events as their publisher lists them: a key or none, and the payload's text.
-type NewEvents = Vec<(Option<String>, String)>;
+/// Events as their publisher lists them: a key or none, and the payload in the very characters that are stored.
+type NewEvents<'a> = Vec<(Option<String>, &'a RawValue)>;
 
 pub fn publish_many(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let topic = arguments.name(0, "topic")?;
-    let events: NewEvents = serde_json::from_str(arguments.text(1, "events_json")?).map_err(|error| {
-        Error::invalid("events_json", format!("is not a JSON array of [key or null, payload text] pairs: {error}"))
+    let events: NewEvents<'_> = serde_json::from_str(arguments.text(1, "events_json")?).map_err(|error| {
+        Error::invalid("events_json", format!("is not a JSON array of [key or null, payload] pairs: {error}"))
     })?;
-    let events = events.iter().map(|(key, payload)| (key.as_deref(), payload.as_str()));
+    let events = events.iter().map(|(key, payload)| (key.as_deref(), payload.get()));
     Ok(Output::json(&stream::publish_many(conn, topic, events)?))
 }
 

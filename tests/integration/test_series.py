@@ -1,0 +1,417 @@
+"""What a transaction adds in a row is written together, and nobody can tell but by the time it takes."""
+
+import asyncio
+import contextlib
+import json
+import random
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import honker
+import pytest
+from honker import (
+    DatabaseError,
+    DatabaseFullError,
+    InternalError,
+    InvalidArgumentError,
+    TransactionNotStartedError,
+    series,
+)
+
+from ..support.locking import ask
+
+JOBS = "SELECT id, queue, payload FROM _honker_live ORDER BY id"
+EVENTS = "SELECT offset, topic, key, payload FROM _honker_stream ORDER BY offset"
+
+
+@pytest.fixture
+def statements(db):
+    """The functions and the BEGINs and COMMITs that the writing connection has run since the test began."""
+    seen = []
+
+    def note(sql):
+        if sql.startswith(("BEGIN", "COMMIT", "SELECT honker_")):
+            seen.append(sql.split("(")[0])
+
+    db._writer.raw.set_trace_callback(note)
+    return seen
+
+
+def jobs(path):
+    return [(job_id, json.loads(payload)) for job_id, _, payload in ask(path, JOBS)]
+
+
+# -------------------------------------------------------------------------------------------------- as if one by one
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_mixture_does_what_it_would_do_one_by_one(path, seed, monkeypatch):
+    """Each id is that of its payload, and each statement sees all that came before it and nothing else."""
+    chance = random.Random(seed)
+    monkeypatch.setattr(series, "_ALONE", chance.choice([1, 2, 4]))
+    monkeypatch.setattr(series, "_WAITING", chance.choice([1, 3, 1000]))
+    monkeypatch.setattr(series, "_WAITING_CHARACTERS", chance.choice([20, 1 << 20]))
+    expected = {"jobs": {}, "events": {}}
+    with honker.open(path) as db:
+        for commits in (True, False, True):
+            before = {kind: dict(rows) for kind, rows in expected.items()}
+            with db.transaction() as tx:
+                mix(db, tx, chance, expected)
+                if not commits:
+                    tx.execute("ROLLBACK")
+                    tx.execute("BEGIN IMMEDIATE")
+            expected = expected if commits else before
+    assert {job_id: (queue, json.loads(payload)) for job_id, queue, payload in ask(path, JOBS)} == expected["jobs"]
+    assert {offset: (*names, json.loads(text)) for offset, *names, text in ask(path, EVENTS)} == expected["events"]
+
+
+def mix(db, tx, chance, expected):
+    saved = None
+    for number in range(chance.randrange(5, 120)):
+        what = chance.choices(
+            ["repeat", "enqueue", "urgent", "later", "many", "publish", "count", "save", "undo"],
+            [30, 8, 1, 1, 1, 8, 1, 1, 1],
+        )[0]
+        if what != "repeat":
+            last, name = what, chance.choice(["a", "b"])
+        elif number == 0 or last not in {"enqueue", "publish"}:
+            last, name = chance.choice(["enqueue", "publish"]), "a"
+        if last in {"enqueue", "urgent", "later"}:
+            options = {"urgent": {"priority": 5}, "later": {"delay": 5}}.get(last, {})
+            expected["jobs"][db.queue(name).enqueue({"n": number}, tx=tx, **options)] = name, {"n": number}
+        elif last == "many":
+            for job_id in db.queue(name).enqueue_many([number] * 3, tx=tx):
+                expected["jobs"][job_id] = name, number
+        elif last == "publish":
+            key = chance.choice([None, "k", 'ü"\\'])
+            expected["events"][db.stream(name).publish(number, key, tx=tx)] = name, key, number
+        elif last == "save":
+            tx.execute("SAVEPOINT here")
+            saved = {kind: dict(rows) for kind, rows in expected.items()}
+        elif last == "undo" and saved is not None:
+            tx.execute("ROLLBACK TO here")
+            expected.update({kind: dict(rows) for kind, rows in saved.items()})
+        else:
+            found = {job["id"]: job["queue"] for job in tx.query("SELECT id, queue FROM _honker_live")}
+            assert found == {job_id: queue for job_id, (queue, _) in expected["jobs"].items()}
+            assert tx.query("SELECT count(*) AS n FROM _honker_stream") == [{"n": len(expected["events"])}]
+
+
+SEEING = {
+    "query": lambda db, tx: tx.query("SELECT count(*) AS n FROM _honker_live")[0]["n"],
+    "execute": lambda db, tx: tx.execute("INSERT INTO seen SELECT count(*) FROM _honker_live"),
+    "stats": lambda db, tx: db.queue("q").stats(tx=tx).ready,
+    "claim": lambda db, tx: len(db.queue("q").claim_batch("w", 50, tx=tx)),
+    "cancel": lambda db, tx: db.queue("q").cancel(20, tx=tx) * 20,
+}
+
+
+@pytest.mark.parametrize("see", SEEING)
+def test_whatever_comes_next_sees_what_waited(db, path, see):
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE seen (n)")
+        for n in range(20):
+            db.queue("q").enqueue(n, tx=tx)
+        assert SEEING[see](db, tx) in {20, None}
+    assert see != "execute" or ask(path, "SELECT n FROM seen") == [(20,)]
+
+
+def test_a_payload_is_what_it_was_when_it_was_added(db, queue, path):
+    payload = {"n": 0}
+    with db.transaction() as tx:
+        for n in range(20):
+            payload["n"] = n
+            queue.enqueue(payload, tx=tx)
+    assert jobs(path) == [(n + 1, {"n": n}) for n in range(20)]
+
+
+def test_a_change_of_the_queue_counts_from_the_next_job_on(db, queue, path):
+    with db.transaction() as tx:
+        for n in range(20):
+            queue.max_attempts = 3 if n < 10 else 7
+            queue.enqueue(n, tx=tx)
+    assert ask(path, "SELECT max_attempts, count(*) FROM _honker_live GROUP BY 1") == [(3, 10), (7, 10)]
+
+
+@pytest.mark.parametrize("depth", [1, 120, 130, 900])
+def test_a_payload_may_be_as_deep_as_ever(db, queue, path, depth):
+    payload = json.loads("[" * depth + "]" * depth)
+    with db.transaction() as tx:
+        for _ in range(10):
+            queue.enqueue(payload, tx=tx)
+            db.stream("t").publish(payload, tx=tx)
+        for _ in range(10):
+            queue.enqueue(payload, tx=tx)
+        for _ in range(10):
+            db.stream("t").publish(payload, tx=tx)
+    assert [payload for _, payload in jobs(path)] == [payload] * 20
+    assert ask(path, "SELECT DISTINCT payload FROM _honker_stream") == [(json.dumps(payload),)]
+
+
+def test_coroutines_add_in_a_row_too(db, queue, path, statements):
+    async def main():
+        async with db.transaction() as tx:
+            ids = [await queue.aenqueue(n, tx=tx) for n in range(100)]
+            return ids, [await db.stream("t").apublish(n, tx=tx) for n in range(100)]
+
+    ids, offsets = asyncio.run(main())
+    assert jobs(path) == [(job_id, n) for n, job_id in enumerate(ids)]
+    assert offsets == list(range(1, 101))
+    assert len(statements) < 20
+
+
+def test_threads_that_share_a_transaction_get_the_ids_of_their_jobs(db, queue, path):
+    ready = threading.Barrier(4)
+
+    def add(tx, thread):
+        ready.wait()
+        return [(queue.enqueue([thread, n], tx=tx), [thread, n]) for n in range(3_000)]
+
+    with db.transaction() as tx, ThreadPoolExecutor(4) as threads:
+        added = [pair for each in threads.map(add, [tx] * 4, range(4)) for pair in each]
+    assert sorted(added) == jobs(path)
+
+
+# ---------------------------------------------------------------------------------------------- how many, and how much
+
+
+def test_a_row_of_jobs_takes_few_statements_and_one_alone_takes_one(db, queue, path, statements):
+    with db.transaction() as tx:
+        queue.enqueue(0, tx=tx)
+    assert statements == ["BEGIN IMMEDIATE", "SELECT honker_enqueue", "COMMIT"]
+    statements.clear()
+    with db.transaction() as tx:
+        ids = [queue.enqueue(n, tx=tx) for n in range(1, 10_000)]
+    assert jobs(path)[1:] == [(job_id, n) for n, job_id in enumerate(ids, start=1)]
+    assert len(statements) < 50
+    statements.clear()
+    with db.transaction() as tx:
+        for _ in range(5_000):
+            queue.enqueue("x" * 1_000, tx=tx)
+    assert len(statements) < 50
+
+
+def test_what_waits_is_bounded(db, queue, path):
+    """Both in number and in size: a payload beyond the bound does not wait at all."""
+    sizes = [10] * 2_500 + [300_000] * 10 + [2_000_000] * 3 + [10] * 10
+    most = 0
+    with db.transaction() as tx:
+        for size in sizes:
+            queue.enqueue("x" * size, tx=tx)
+            waiting = tx._series._waiting
+            assert len(waiting) <= 1_000
+            most = max(most, sum(map(len, waiting)))
+    assert 600_000 < most <= 1 << 20
+    assert ask(path, "SELECT length(payload) - 2 FROM _honker_live ORDER BY id") == [(size,) for size in sizes]
+
+
+# ------------------------------------------------------------------------------------------------------ where it fails
+
+
+@pytest.mark.parametrize("what", ["payload", "key", "name"])
+def test_a_value_that_is_refused_is_refused_at_once_and_the_rest_is_kept(db, queue, path, what):
+    attempts = {
+        "payload": lambda tx: queue.enqueue({1, 2}, tx=tx),
+        "key": lambda tx: db.stream("t").publish(1, "\ud800", tx=tx),
+        "name": lambda tx: db.queue("").enqueue(1, tx=tx),
+    }
+    with db.transaction() as tx:
+        for add in (queue.enqueue, db.stream("t").publish):
+            for n in range(10):
+                add(n, tx=tx)
+            with pytest.raises(honker.HonkerError):
+                attempts[what](tx)
+            for n in range(10, 20):
+                add(n, tx=tx)
+    assert jobs(path) == [(n + 1, n) for n in range(20)]
+    assert ask(path, EVENTS) == [(n + 1, "t", None, str(n)) for n in range(20)]
+
+
+def test_a_transaction_entered_again_knows_nothing_of_the_last_one(db, queue, path):
+    transaction = db.transaction()
+    with pytest.raises(ZeroDivisionError), transaction as tx:  # noqa: PT012
+        for n in range(20):
+            queue.enqueue(n, tx=tx)
+        raise ZeroDivisionError
+    with transaction as tx:
+        assert [queue.enqueue(n, tx=tx) for n in range(20)] == list(range(1, 21))
+    assert jobs(path) == [(n + 1, n) for n in range(20)]
+
+
+def limit(db, pages):
+    db._writer.scalar(f"PRAGMA max_page_count = {pages}")
+
+
+@pytest.fixture
+def full(db):
+    """A database in which few jobs of the size of `fill` have room."""
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE orders (n)")
+    limit(db, db._writer.scalar("PRAGMA page_count") + 4)
+    return db
+
+
+def fill(db, tx):
+    return [db.queue("q").enqueue("x" * 2_000, tx=tx) for _ in range(20)]
+
+
+def test_a_full_disk_is_told_by_the_commit_and_nothing_is_left(full, path):
+    with pytest.raises(DatabaseFullError), full.transaction() as tx:  # noqa: PT012
+        tx.execute("INSERT INTO orders VALUES (1)")
+        assert fill(full, tx) == list(range(1, 21))
+    assert ask(path, JOBS) == []
+    assert ask(path, "SELECT * FROM orders") == []
+    limit(full, 1_000_000)
+    with full.transaction() as tx:
+        assert fill(full, tx) == list(range(1, 21))
+    assert len(jobs(path)) == 20
+
+
+def test_a_job_that_ends_the_transaction_is_not_followed_by_others(full, path):
+    """A full disk makes SQLite roll back, and what follows would be committed alone."""
+    with pytest.raises(DatabaseError, match="no transaction is active"), full.transaction() as tx:  # noqa: PT012
+        tx.execute("INSERT INTO orders VALUES (1)")
+        for n in range(10):
+            full.queue("q").enqueue(n, tx=tx)
+        with pytest.raises(DatabaseFullError):
+            full.queue("q").enqueue("x" * 2_000_000, tx=tx)
+        limit(full, 1_000_000)
+        for _ in range(10):
+            with pytest.raises(TransactionNotStartedError):
+                full.queue("q").enqueue("later", tx=tx)
+    assert ask(path, JOBS) == ask(path, "SELECT * FROM orders") == []
+
+
+@pytest.mark.parametrize("then", ["commit", "add", "add to another", "execute", "query"])
+def test_a_transaction_that_lost_jobs_cannot_be_committed(db, path, then):
+    """Also not by who catches the error and goes on where it would no longer occur: ids were promised."""
+    after = {
+        "commit": lambda tx: None,
+        "add": lambda tx: db.queue("q").enqueue(1, tx=tx),
+        "add to another": lambda tx: db.queue("other").enqueue(1, tx=tx),
+        "execute": lambda tx: tx.execute("CREATE TABLE orders (n)"),
+        "query": lambda tx: tx.query("SELECT 1"),
+    }
+    raw = db._writer.raw
+    with pytest.raises(DatabaseError, match="too big"), db.transaction() as tx:  # noqa: PT012
+        fill(db, tx)
+        longest = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+        with pytest.raises(DatabaseError, match="too big"):
+            tx.query("SELECT 1")
+        raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+        assert raw.in_transaction
+        if then != "commit":
+            with pytest.raises(DatabaseError, match="too big"):
+                after[then](tx)
+    assert ask(path, JOBS) == []
+    with db.transaction() as tx:
+        after[then](tx)
+
+
+def test_an_interrupt_while_jobs_are_written_leaves_none_of_them_twice(db, queue, path, monkeypatch):
+    run = honker.connection.Connection.scalar
+
+    def interrupted(self, sql, params=()):
+        result = run(self, sql, params)
+        if "honker_enqueue_many" in sql:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(honker.connection.Connection, "scalar", interrupted)
+    with pytest.raises(KeyboardInterrupt), db.transaction() as tx:  # noqa: PT012
+        for n in range(20):
+            queue.enqueue(n, tx=tx)
+        with pytest.raises(KeyboardInterrupt):
+            tx.query("SELECT 1")
+        monkeypatch.undo()
+    assert jobs(path) == []
+
+
+def test_a_handler_whose_lease_is_lost_is_told_by_the_next_job(db, queue, path):
+    tx = db.handler_transaction()
+    for n in range(20):
+        queue.enqueue(n, tx=tx)
+    tx.revoke()
+    with pytest.raises(TransactionNotStartedError, match="lease"):
+        queue.enqueue(20, tx=tx)
+    tx.finish(commits=True)
+    assert jobs(path) == []
+
+
+# ------------------------------------------------------------------------------------ triggers of the application
+
+
+def test_where_a_trigger_adds_jobs_none_waits(db, queue, path):
+    with db.transaction() as tx:
+        tx.execute("""
+            CREATE TRIGGER copy AFTER INSERT ON _honker_live WHEN NEW.queue = 'q'
+            BEGIN INSERT INTO _honker_live (queue, payload) VALUES ('copies', NEW.payload); END
+        """)
+        added = [(queue.enqueue(n, tx=tx), n) for n in range(20)]
+    assert [(job_id, int(n)) for job_id, name, n in ask(path, JOBS) if name == "q"] == added
+
+
+@pytest.mark.parametrize("kind", ["TRIGGER", "TEMP TRIGGER"])
+def test_where_a_trigger_refuses_jobs_it_refuses_the_one(db, queue, path, kind):
+    with db.transaction() as tx:
+        tx.execute(
+            f"CREATE {kind} refuse BEFORE INSERT ON main._honker_live WHEN NEW.payload = '13'"
+            " BEGIN SELECT raise(ABORT, 'unlucky'); END"
+        )
+        for n in range(20):
+            if n == 13:
+                with pytest.raises(honker.ConstraintError, match="unlucky"):
+                    queue.enqueue(n, tx=tx)
+            else:
+                queue.enqueue(n, tx=tx)
+    assert [n for _, n in jobs(path)] == [n for n in range(20) if n != 13]
+
+
+def test_ids_that_are_not_as_promised_are_never_committed(db, queue, path, monkeypatch):
+    """Should there be a way that nobody thought of."""
+    monkeypatch.setattr(series.Series, "_has_no_triggers", staticmethod(lambda connection: True))
+    with db.transaction() as tx:
+        tx.execute("""
+            CREATE TRIGGER copy AFTER INSERT ON _honker_live WHEN NEW.payload = '13'
+            BEGIN INSERT INTO _honker_live (queue, payload) VALUES ('copies', NEW.payload); END
+        """)
+    with pytest.raises(InternalError, match="promised"), db.transaction() as tx:  # noqa: PT012
+        for n in range(20):
+            queue.enqueue(n, tx=tx)
+    assert jobs(path) == []
+
+
+# ------------------------------------------------------------------------------------------------ ended from within
+
+
+@pytest.mark.parametrize("use", [
+    lambda db, tx: db.queue("q").enqueue(2, tx=tx),
+    lambda db, tx: db.stream("t").publish(2, tx=tx),
+    lambda db, tx: tx.notify("c", 2),
+    lambda db, tx: tx.execute("INSERT INTO orders VALUES (2)"),
+    lambda db, tx: tx.query("SELECT 1"),
+], ids=["enqueue", "publish", "notify", "execute", "query"])  # fmt: skip
+@pytest.mark.parametrize("how", ["INSERT OR ROLLBACK INTO orders VALUES (1)", "ROLLBACK"])
+def test_what_follows_in_a_transaction_that_was_rolled_back_is_not_committed_alone(db, path, use, how):
+    """The rest of the block would be in autocommit: committed without what came before."""
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE orders (n UNIQUE)")
+        tx.execute("INSERT INTO orders VALUES (1)")
+    with pytest.raises(DatabaseError, match="no transaction is active"), db.transaction() as tx:  # noqa: PT012
+        for n in range(10):
+            db.queue("q").enqueue(n, tx=tx)
+        with contextlib.suppress(honker.ConstraintError):
+            tx.execute(how)
+        with pytest.raises(TransactionNotStartedError, match="has ended inside its with block"):
+            use(db, tx)
+    assert ask(path, JOBS) == ask(path, EVENTS) == []
+    assert ask(path, "SELECT n FROM orders") == [(1,)]
+
+
+def test_an_argument_is_checked_although_jobs_wait(db, queue):
+    with db.transaction() as tx:
+        for n in range(10):
+            queue.enqueue(n, tx=tx)
+        with pytest.raises(InvalidArgumentError, match="priority"):
+            queue.enqueue(1, tx=tx, priority="high")
