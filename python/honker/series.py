@@ -56,9 +56,9 @@ class Series:
         """Write what waits, and then one element by a function that adds one."""
         self.flush(connection)
         alone, self._alone, self._may_wait = self._alone, 0, False  # a failure may have ended the transaction
+        may_wait = alone + 1 >= _ALONE and self._has_no_triggers(connection)
         self._last_id = connection.scalar(sql, params)
-        self._alone = alone + 1
-        self._may_wait = self._alone >= _ALONE and self._has_no_triggers(connection)
+        self._alone, self._may_wait = alone + 1, may_wait
         return self._last_id
 
     def flush(self, connection: Connection) -> None:
