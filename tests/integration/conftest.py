@@ -4,6 +4,9 @@ import honker
 import pytest
 from honker import connection, turn
 
+from ..support.feeds import WAYS
+from ..support.schedules import EXPIRES_S, HOUR_S
+
 
 @pytest.fixture
 def db(path):
@@ -22,3 +25,26 @@ def impatient(monkeypatch):
     """Whoever waits for a lock is told soon that it did not come."""
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.3)
     monkeypatch.setattr(turn, "TURN_TIMEOUT_S", 3.0)
+
+
+@pytest.fixture
+def scheduler(db):
+    return honker.Scheduler(db)
+
+
+@pytest.fixture
+def hourly(scheduler):
+    """A scheduler with a schedule that does not come round during the test."""
+    scheduler.add(name="hourly", queue="q", schedule=honker.every_s(HOUR_S), payload="hourly", expires=EXPIRES_S)
+    return scheduler
+
+
+@pytest.fixture
+def stream(db):
+    return db.stream("t")
+
+
+@pytest.fixture(params=WAYS)
+def take(request):
+    """Takes the next of what a subscription or a listener brings; run with each way of waiting."""
+    return WAYS[request.param]

@@ -22,12 +22,6 @@ LATENESS_S = 3.0  # how late a wake may be; one that is missed is 15 s late
 PAYLOADS = [None, True, 0, 2**70, 1.5, "", "null", "ü\0\n", [], {"a": [1, {"b": None}]}]
 
 
-@pytest.fixture(params=WAYS)
-def take(request):
-    """Takes the next notifications of a listener; run with each way of waiting."""
-    return WAYS[request.param]
-
-
 @pytest.fixture
 def listener(db):
     with db.listen("c") as opened:

@@ -1,0 +1,135 @@
+"""Handlers' own transactions: their writes, their children and the end of their job are committed together."""
+
+import threading
+
+import honker
+import pytest
+
+from ..support.locking import ask
+from ..support.workers import run_for, run_until
+
+
+@pytest.fixture(autouse=True)
+def _clean_registry():
+    honker.registry()._by_name.clear()
+    yield
+    honker.registry()._by_name.clear()
+
+
+def dead(path):
+    return ask(path, "SELECT attempts, last_error FROM _honker_dead ORDER BY id")
+
+
+def live(path):
+    return ask(path, "SELECT state, attempts, last_error FROM _honker_live ORDER BY id")
+
+
+@pytest.fixture
+def ledger(db):
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE ledger (entry)")
+    return lambda: [row["entry"] for row in db.query("SELECT entry FROM ledger ORDER BY rowid")]
+
+
+INSERT = "INSERT INTO ledger VALUES (?)"
+
+
+def transactional(child):
+    """A handler with a transaction, plain and as a coroutine; it enqueues a child, and fails if told to."""
+
+    def plain(tx: honker.Transaction, entry, fails=False):
+        tx.execute(INSERT, (entry,))
+        child.enqueue_with(tx=tx)()
+        if fails:
+            raise ValueError(entry)
+        return entry
+
+    async def coroutine(job: honker.Job, tx: honker.Transaction, entry, fails=False):
+        async with tx:
+            plain(tx, entry, fails)
+        return entry
+
+    return {"plain": plain, "coroutine": coroutine}
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+def test_writes_children_result_and_ack_commit_together(db, queue, path, ledger, kind):
+    child = db.task("children", name="child")(lambda: None)
+    task = queue.task(name="t", retries=1)(transactional(child)[kind])
+    assert run_for(db, task("a"), queue="q") == "a"
+    assert ledger() == ["a"]
+    with pytest.raises(honker.JobFailedError):
+        run_for(db, task("b", fails=True), queue="q")
+    assert ledger() == ["a"]
+    assert ask(path, "SELECT queue FROM _honker_live") == [("children",)]
+
+
+@pytest.mark.parametrize("kind", ["plain", "coroutine"])
+def test_a_transaction_whose_lease_is_lost_is_rolled_back(db, queue, path, ledger, kind):
+    def plain(job: honker.Job, tx: honker.Transaction):
+        tx.execute(INSERT, ("x",))
+        job.queue.cancel(job.id, tx=tx)  # as good as lapsed: the lease is not held any more
+
+    async def coroutine(job: honker.Job, tx: honker.Transaction):
+        async with tx:
+            plain(job, tx)
+
+    task = queue.task(name="t")(plain if kind == "plain" else coroutine)
+    ended = []
+    last = queue.task(name="last")(lambda: ended.append(1))
+    task()
+    last.enqueue_with(priority=-1)()
+    run_until(db, lambda: ended, concurrency=1)
+    assert ledger() == []
+    # The cancelling was part of what was rolled back: the lease stays, to lapse.
+    assert [state for state, _, _ in live(path)] == ["processing"]
+
+
+def test_a_transaction_that_is_not_used_locks_nothing(db, queue):
+    @queue.task(name="t")
+    async def task(tx: honker.Transaction, other: int):
+        return other
+
+    assert run_for(db, task(7)) == 7
+
+
+def test_a_coroutine_that_would_block_the_event_loop_is_told_how_not_to(db, queue, path, ledger):
+    @queue.task(name="t", retries=1)
+    async def task(tx: honker.Transaction):
+        tx.execute(INSERT, ("x",))
+
+    with pytest.raises(honker.JobFailedError, match="async with tx"):
+        run_for(db, task())
+
+
+def test_a_handler_that_was_given_up_cannot_write_any_more(db, queue, path, ledger):
+    proceed, refused = threading.Event(), threading.Event()
+
+    @queue.task(name="t", retries=1, timeout_s=0.05)
+    def task(tx: honker.Transaction):
+        proceed.wait(10)
+        try:
+            tx.execute(INSERT, ("x",))
+        except honker.TransactionNotStartedError:
+            refused.set()
+
+    task()
+    run_until(db, lambda: dead(path))
+    proceed.set()
+    assert refused.wait(10)
+    assert ledger() == []
+
+
+def test_a_transaction_whose_commit_fails_is_a_failed_attempt(db, queue, ledger):
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+        tx.execute("CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+
+    @queue.task(name="t", retries=1)
+    def task(tx: honker.Transaction):
+        tx.execute(INSERT, ("x",))
+        tx.execute("INSERT INTO child VALUES (7)")
+
+    with pytest.raises(honker.JobFailedError, match="FOREIGN KEY"):
+        run_for(db, task())
+    assert ledger() == []
