@@ -25,6 +25,8 @@ T = TypeVar("T")
 #: An option of several jobs: one value for all of them, or a sequence with one for each.
 ForEach: TypeAlias = T | Sequence[T]
 
+_ENQUEUE: Final = "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)"
+_ENQUEUE_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, ?3, ?4, ?5, ?6, ?7)"
 # Of a job without options. What is the same in each call is not passed: a parameter costs Python as much as a column
 # costs SQLite.
 _PLAIN: Final = "SELECT honker_enqueue(?, ?, NULL, NULL, 0, ?, NULL)"
@@ -73,14 +75,16 @@ class Producer:
             InvalidArgumentError: A value is outside its range.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
-        Cost: one row and one index entry; one statement, but for plain jobs that a `Transaction` adds one after the
-        other, which share it. For many jobs at once see `enqueue_many`.
+        Cost: one row and one index entry; one statement, which jobs with the same options that a `Transaction` adds one
+        after the other share. For many jobs at once see `enqueue_many`.
         Source: SQL ``honker_enqueue``.
         """
         text = payloads.encode(payload)
         call = self._enqueue(text, run_at, delay, priority, expires, max_attempts)
-        if call[0] is _PLAIN and isinstance(tx, Transaction):
-            return tx.add(call, (_PLAIN_MANY, (self.name, self.max_attempts)), text)
+        # A span that counts from now cannot wait.
+        if delay is expires is None and isinstance(tx, Transaction):
+            add_many = _PLAIN_MANY if call[0] is _PLAIN else _ENQUEUE_MANY
+            return tx.add(call, (add_many, (self.name, *call[3:])), text)
         job_id: int = self.db.call(*call, tx=tx)
         return job_id
 
@@ -113,7 +117,7 @@ class Producer:
         if run_at is delay is expires is max_attempts is None and whole(priority, "priority") == 0:
             return _PLAIN, self.name, text, self.max_attempts
         return (
-            "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)",
+            _ENQUEUE,
             self.name,
             text,
             optional_instant(run_at, "run_at"),

@@ -99,8 +99,8 @@ class Stream:
             InvalidPayloadError: The payload has no JSON form.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
-        Cost: one row and one index entry; one statement, but for events that a `Transaction` publishes one after the
-        other, which share it.
+        Cost: one row and one index entry; one statement, which events that a `Transaction` publishes one after the
+        other share.
         Source: SQL ``honker_stream_publish``.
         """
         text = payloads.encode(payload)

@@ -17,6 +17,7 @@ from honker import (
     InvalidArgumentError,
     TransactionNotStartedError,
     series,
+    tasks,
 )
 
 from ..support.locking import ask
@@ -132,6 +133,52 @@ def test_a_change_of_the_queue_counts_from_the_next_job_on(db, queue, path):
             queue.max_attempts = 3 if n < 10 else 7
             queue.enqueue(n, tx=tx)
     assert ask(path, "SELECT max_attempts, count(*) FROM _honker_live GROUP BY 1") == [(3, 10), (7, 10)]
+
+
+OPTIONS = [
+    {"priority": 5}, {"run_at": 4_102_444_800.5}, {"max_attempts": 9}, {"run_at": 5, "priority": -1, "max_attempts": 1},
+    {"delay": 60}, {"expires": 60.5}, {"delay": 0, "run_at": 5, "expires": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_options_are_those_of_each_job(db, queue, path, options):
+    """Also where they follow other ones."""
+    with db.transaction() as tx:
+        for _ in range(10):
+            queue.enqueue(0, tx=tx)
+        for _ in range(10):
+            queue.enqueue(0, tx=tx, **options)
+        for _ in range(10):
+            queue.enqueue(0, tx=tx, priority=77)
+    queue.enqueue(0, **options)
+    sql = "SELECT priority, max_attempts, run_at - created_at, round(expires_at - created_at) FROM _honker_live"
+    if "run_at" in options and "delay" not in options:
+        sql = sql.replace("run_at - created_at", "run_at")
+    *first, expected = ask(path, f"{sql} ORDER BY id")
+    assert [row == expected for row in first] == [False] * 10 + [True] * 10 + [False] * 10
+
+
+def test_what_counts_from_now_counts_from_its_call(db, queue, path, statements):
+    with db.transaction() as tx:
+        for n in range(10):
+            queue.enqueue(n, tx=tx, delay=60)
+            assert statements[-1] == "SELECT honker_enqueue"
+            assert len(statements) == 2 + n
+            queue.enqueue(n, tx=tx, expires=60)
+            assert statements.pop() == "SELECT honker_enqueue"
+
+
+def test_calls_of_a_task_wait_like_others(db, path, statements):
+    task = db.task("q", name="t", priority=5, retries=7)(print)
+    try:
+        with db.transaction() as tx:
+            ids = [task.enqueue_with(tx=tx)(n).id for n in range(1_000)]
+    finally:
+        honker.registry()._by_name.clear()
+    assert jobs(path) == [(job_id, tasks.envelope("t", (n,))) for n, job_id in enumerate(ids)]
+    assert ask(path, "SELECT DISTINCT priority, max_attempts FROM _honker_live") == [(5, 7)]
+    assert len(statements) < 20
 
 
 @pytest.mark.parametrize("depth", [1, 120, 130, 900])
