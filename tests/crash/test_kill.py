@@ -106,6 +106,40 @@ def test_every_commit_that_was_acknowledged_before_a_kill_is_there_and_whole(ord
     assert len(jobs) <= len(acknowledged) + 1  # one may have been committed and not yet reported
 
 
+COMMITTING_ROWS = """
+import sys
+import honker
+db = honker.open(sys.argv[1])
+queue, stream = db.queue("q"), db.stream("s")
+number = 0
+while True:
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO orders VALUES (?)", [number])
+        for _ in range(30):
+            stream.publish(number, tx=tx)
+        ids = [queue.enqueue(number, tx=tx) for _ in range(30)]
+    print(number, ids[-1], flush=True)
+    number += 1
+"""
+
+
+@pytest.mark.parametrize("after", [1, 30, 70])
+def test_what_waited_to_be_written_is_committed_with_the_rest_or_not_at_all(orders, after):
+    """The jobs are written by the COMMIT; see `honker.series`."""
+    with running(COMMITTING_ROWS, orders) as child:
+        acknowledged = [child.line() for _ in range(after)]
+        child.kill()
+        acknowledged += child.process.stdout.read().split("\n")[:-1]
+    assert integrity(orders) == [("ok",)]
+    numbers = [number for (number,) in ask(orders, "SELECT n FROM orders ORDER BY n")]
+    jobs = "SELECT CAST(payload AS INTEGER), max(id), count(*) FROM _honker_live WHERE id > 1 GROUP BY 1 ORDER BY 1"
+    assert ask(orders, jobs) == [(number, 31 + 30 * number, 30) for number in numbers]
+    events = "SELECT CAST(payload AS INTEGER), count(*) FROM _honker_stream GROUP BY 1 ORDER BY 1"
+    assert ask(orders, events) == [(number, 30) for number in numbers]
+    assert [f"{number} {31 + 30 * number}" for number in numbers][: len(acknowledged)] == acknowledged
+    assert len(numbers) <= len(acknowledged) + 1
+
+
 WORKER = """
 import sys
 import honker
