@@ -12,8 +12,10 @@ from .latency import SPAWN
 
 BATCH = 50
 RESULT_TTL_S = 1
-# Or the file grows, and with it, up to its limit of 32 MB, the part of it that SQLite keeps in memory.
-KEPT_EVENTS = 1_000
+# Events and notifications, or the file grows, and with it, up to its limit of 32 MB, the part of it that SQLite keeps in
+# memory. Notifications are kept for a day by default.
+KEPT = 1_000
+PRUNE_EVERY_N_JOBS = 10_000
 # So few jobs may wait that it is the time, and not a backlog, that grows.
 PATIENCE_S = 30
 
@@ -65,7 +67,7 @@ def work(path, done):
 
 async def work_on(db, done):
     queue, stream = db.queue("churn"), db.stream("churn")
-    stream.retain(max_keep=KEPT_EVENTS)
+    stream.retain(max_keep=KEPT)
 
     @queue.task(name="churn", result_ttl_s=RESULT_TTL_S)
     async def task(number):
@@ -84,4 +86,6 @@ async def work_on(db, done):
         await anext(listener)
         await anext(events)
         done.value += BATCH
+        if done.value % PRUNE_EVERY_N_JOBS == 0:
+            db.prune_notifications(max_keep=KEPT)
     await workers

@@ -64,16 +64,6 @@ def encode_all(payloads: Iterable[Any]) -> str:
         raise InvalidPayloadError(f"the payloads cannot be written as JSON: {error}") from error
 
 
-def is_text(value: object) -> bool:
-    """Whether it is a string that SQL can hold, which is one without halves of surrogate pairs."""
-    if not isinstance(value, str):
-        return False
-    try:
-        return value.isascii() or bool(value.encode())
-    except UnicodeEncodeError:
-        return False
-
-
 _scan: Final = json.JSONDecoder().raw_decode
 
 

@@ -9,6 +9,7 @@ import weakref
 from types import ModuleType
 from typing import Any
 
+from honker.carrier import carrier
 from honker.connection import SYNCHRONOUS, Connection, database_path
 from honker.errors import (
     ArgumentOverflowError,
@@ -19,7 +20,7 @@ from honker.errors import (
     WatcherError,
 )
 from honker.extension import extension_info
-from honker.transaction import HandlerTransaction, Transaction, carrier
+from honker.transaction import HandlerTransaction, Transaction
 from honker.turn import Turn, in_thread
 from honker.types import Parameters, Row, SQLValue, TransactionLike
 from honker.watcher import UpdateEvents, check_watcher_options

@@ -83,8 +83,9 @@ class Producer:
         call = self._enqueue(text, run_at, delay, priority, expires, max_attempts)
         # A span that counts from now cannot wait.
         if delay is expires is None and isinstance(tx, Transaction):
-            add_many = _PLAIN_MANY if call[0] is _PLAIN else _ENQUEUE_MANY
-            return tx.add(call, (add_many, (self.name, *call[3:])), text)
+            if call[0] is _PLAIN:
+                return tx.add_in_series(call, (_PLAIN_MANY, self.name, self.max_attempts), text)
+            return tx.add_in_series(call, (_ENQUEUE_MANY, self.name, *call[3:]), text)
         job_id: int = self.db.call(*call, tx=tx)
         return job_id
 
@@ -99,7 +100,7 @@ class Producer:
         max_attempts: int | None = None,
     ) -> int:
         """As `enqueue`, without blocking the event loop."""
-        if tx is not None:  # the write lock is there
+        if tx is not None:
             return self.enqueue(payload, tx, run_at, delay, priority, expires, max_attempts)
         text = payloads.encode(payload)
         job_id: int = await self.db.acall(*self._enqueue(text, run_at, delay, priority, expires, max_attempts))
@@ -114,7 +115,7 @@ class Producer:
         expires: Seconds | None,
         max_attempts: int | None,
     ) -> Call:
-        if run_at is delay is expires is max_attempts is None and whole(priority, "priority") == 0:
+        if run_at is delay is expires is max_attempts is None and type(priority) is int and priority == 0:
             return _PLAIN, self.name, text, self.max_attempts
         return (
             _ENQUEUE,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from typing import Final, TypeAlias
+from typing import Final
 
 from honker.connection import Connection
-from honker.errors import InternalError
-from honker.types import SQLValue
-
-#: A SQL function that adds many, and what it takes besides the JSON array of what it adds, which comes first.
-AddMany: TypeAlias = tuple[str, tuple[SQLValue, ...]]
+from honker.errors import HonkerError, InternalError, InterruptedStatementError
+from honker.types import Call, SQLValue
 
 # So many are added one by one before it is worth a question whether those that follow may wait.
-_ALONE: Final = 4
+_ALONE: Final = 8
 # So many wait at most, and characters of them: what Python holds stays small, and no statement takes long.
 _WAITING: Final = 1_000
 _WAITING_CHARACTERS: Final = 1 << 20
@@ -22,69 +20,75 @@ _WAITING_CHARACTERS: Final = 1 << 20
 class Series:
     """What a transaction adds by calls that differ in nothing but the payload, with no other statement in between.
 
-    A statement for each costs twice as much as one for all. So from the fifth call on an element waits, and its id is
-    told at once: the one after the last. That is the id it will get, because ids count up without gaps, nobody else
-    writes while this transaction is open, and the transaction writes nothing else before it has called `flush`. Only a
-    trigger could come in between, and where the application has put one on honker's tables, nothing waits.
+    A statement for each costs twice as much as one for all. So after the first few an element waits, and its id is told
+    at once: the one after the last. That is the id it will get, because ids count up without gaps, nobody else writes
+    while this transaction is open, and the transaction writes nothing else before it has called `flush`. Only what the
+    application has put on honker's tables could come in between, a trigger, or refuse an element, a unique index; with
+    these nothing waits.
 
     What waits is committed with the transaction or not at all: `flush` comes before each other statement and before the
     COMMIT, and when it fails the transaction can do nothing but roll back. A process that dies takes the transaction
     with it, written or not.
     """
 
-    def __init__(self, add_many: AddMany) -> None:
+    def __init__(self, add_many: Call) -> None:
         self.add_many = add_many
         self._alone = 0
-        self._may_wait = False
+        self._may_wait: bool | None = None  # None before it has been asked
         self._last_id = 0  # of what has been written
         self._waiting: list[str] = []
         self._characters = 0
-        self._failure: BaseException | None = None
+        self._failure: HonkerError | None = None
 
     def promise(self, element: str) -> int:
         """The id that an element, JSON text, will have; 0 if it cannot wait."""
-        if not self._may_wait or len(self._waiting) == _WAITING:
+        characters = self._characters + len(element)
+        if not self._may_wait or len(self._waiting) == _WAITING or characters > _WAITING_CHARACTERS:
             return 0
-        self._characters += len(element)
-        if self._characters > _WAITING_CHARACTERS:
-            return 0
-        # Nothing may come in between that an interrupt could cut off: an element is counted by being there.
+        self._characters = characters
+        # An interrupt may cut off what follows: an element is counted by being there.
         self._waiting.append(element)
         return self._last_id + len(self._waiting)
 
     def add_now(self, connection: Connection, sql: str, *params: SQLValue) -> int:
         """Write what waits, and then one element by a function that adds one."""
         self.flush(connection)
-        alone, self._alone, self._may_wait = self._alone, 0, False  # a failure may have ended the transaction
-        may_wait = alone + 1 >= _ALONE and self._has_no_triggers(connection)
+        may_wait, self._may_wait = self._may_wait, False  # a failure may end the transaction
+        if may_wait is None and self._alone == _ALONE:
+            may_wait = not connection.scalar("SELECT honker_has_additions()")
         self._last_id = connection.scalar(sql, params)
-        self._alone, self._may_wait = alone + 1, may_wait
+        self._alone, self._may_wait = self._alone + 1, may_wait
         return self._last_id
 
     def flush(self, connection: Connection) -> None:
         """Write what waits.
 
         Raises:
-            BaseException: What kept this or an earlier call from it. The transaction must be rolled back.
+            HonkerError: What kept this or an earlier call from it. The transaction must be rolled back.
         """
         if self._failure is not None:
-            raise self._failure
+            raise copy.copy(self._failure)  # without the traceback, which would keep the transaction alive
         if not self._waiting:
             return
         try:
             self._write(connection)
-        except BaseException as error:  # after an interrupt nobody knows whether they are written
-            self._failure, self._may_wait = error, False
+        except BaseException as error:
+            self._failure, self._may_wait = _failure(error), False
             raise
 
     def _write(self, connection: Connection) -> None:
-        sql, params = self.add_many
+        sql, *params = self.add_many
         ids: list[int] = json.loads(connection.scalar(sql, (f"[{','.join(self._waiting)}]", *params)))
         promised = range(self._last_id + 1, self._last_id + 1 + len(self._waiting))
         if ids != list(promised):
             raise InternalError(f"ids {promised[0]} to {promised[-1]} were promised, {ids[0]} to {ids[-1]} given")
         self._last_id, self._waiting, self._characters = ids[-1], [], 0
 
-    @staticmethod
-    def _has_no_triggers(connection: Connection) -> bool:
-        return not connection.scalar("SELECT honker_has_triggers()")
+
+def _failure(error: BaseException) -> HonkerError:
+    """What to say from now on, without its traceback."""
+    if isinstance(error, HonkerError):
+        return copy.copy(error)
+    return InterruptedStatementError(
+        f"{type(error).__name__} came while jobs or events were written, so nobody knows whether they are; roll back"
+    )

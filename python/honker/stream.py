@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from honker import payload as payloads
-from honker.errors import NestedTransactionError
+from honker.errors import InvalidArgumentError, NestedTransactionError
 from honker.feed import BATCH, Feed, without_malformed
 from honker.pool import Pool
 from honker.transaction import Transaction
-from honker.types import Instant, Seconds, TransactionLike, optional_instant, optional_seconds
+from honker.types import Instant, Seconds, TransactionLike, is_text, optional_instant, optional_seconds
 
 SAVE_EVERY_N: Final = 1000
 SAVE_EVERY_S: Final = 1.0
@@ -104,14 +104,14 @@ class Stream:
         Source: SQL ``honker_stream_publish``.
         """
         text = payloads.encode(payload)
-        if isinstance(tx, Transaction) and (key is None or payloads.is_text(key)):
-            return tx.add((_PUBLISH, self.name, key, text), (_PUBLISH_MANY, (self.name,)), _pair(key, text))
+        if isinstance(tx, Transaction) and (key is None or is_text(key)):
+            return tx.add_in_series((_PUBLISH, self.name, key, text), (_PUBLISH_MANY, self.name), _pair(key, text))
         offset: int = self.db.call(_PUBLISH, self.name, key, text, tx=tx)
         return offset
 
     async def apublish(self, payload: Any, key: str | None = None, tx: TransactionLike = None) -> int:
         """As `publish`, without blocking the event loop."""
-        if tx is not None:  # the write lock is there
+        if tx is not None:
             return self.publish(payload, key, tx)
         offset: int = await self.db.acall(_PUBLISH, self.name, key, payloads.encode(payload))
         return offset
@@ -138,9 +138,12 @@ class Stream:
         Source: SQL ``honker_stream_publish_many``.
         """
         texts = [payloads.encode(event) for event in events]
-        pairs = zip([None] * len(texts) if keys is None else keys, texts, strict=True)
-        array = f"[{','.join(_pair(key, text) for key, text in pairs)}]"
-        return json.loads(self.db.call(_PUBLISH_MANY, array, self.name, tx=tx)) if texts else []
+        keys = [None] * len(texts) if keys is None else list(keys)
+        for position, key in enumerate(keys):
+            if key is not None and not is_text(key):
+                raise InvalidArgumentError(f"the key at position {position} is {key!r}; it must be text or None")
+        array = ",".join(_pair(key, text) for key, text in zip(keys, texts, strict=True))
+        return json.loads(self.db.call(_PUBLISH_MANY, f"[{array}]", self.name, tx=tx)) if texts else []
 
     def retain(self, max_age_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None) -> None:
         """Set what is kept of the topic, for every process and for good; nothing given keeps it all.

@@ -1,35 +1,29 @@
-"""Transactions: ours, and those of others that an operation can join."""
+"""Write transactions: of the application, and of the handlers of jobs."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 import threading
-from types import ModuleType, TracebackType
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from os import getpid
+from types import TracebackType
+from typing import Any, Final, TypeVar
 
 from honker import payload as payloads
 from honker.connection import Connection
 from honker.errors import (
-    HonkerError,
-    InvalidArgumentError,
+    NestedTransactionError,
     TransactionNotStartedError,
-    from_sqlite,
 )
-from honker.series import AddMany, Series
+from honker.series import Series
 from honker.turn import Turn, current_task, in_thread
-from honker.types import Call, Parameters, Row, SQLValue, TransactionLike
+from honker.types import Call, Parameters, Row, SQLValue
 
-# What may follow a statement that has ended the transaction.
-_BEGIN: Final = re.compile(r"\s*(BEGIN|SAVEPOINT)\b", re.IGNORECASE)
+T = TypeVar("T")
 
-
-class Carrier(Protocol):
-    """What can run a SQL function as part of a transaction."""
-
-    def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
-        """The first column of the only row."""
+# What undoes all that waits: whatever savepoint it goes back to is older, since what waited was written before it.
+_ROLLBACK: Final = re.compile(r"\s*ROLLBACK\b", re.IGNORECASE)
 
 
 class Transaction:
@@ -42,16 +36,19 @@ class Transaction:
     With ``async with``, neither waiting for other tasks nor waiting for another process blocks the event loop. Other
     tasks that want to write wait for their turn meanwhile.
 
-    Of jobs and events that are added one after the other, with nothing else in between, most are written together
-    before the next statement or the COMMIT, whichever comes first. So a full disk may be told of there.
+    Of jobs and events that are added one after the other, with nothing else in between, most are written together, just
+    before the next statement or the COMMIT. That is when they are dated, and where it is told that the disk is full.
     """
 
     def __init__(self, connection: Connection, turn: Turn) -> None:
         self._connection = connection
         self._turn = turn
         self._is_active = False
-        # One statement at a time; guards the field below.
+        self._pid = getpid()
+        # One use at a time; guards the fields below. Never waited for the turn with: see `_prepare`.
         self._mutex = threading.RLock()
+        self._is_in_use = False
+        self._was_ended_by_application = False
         self._series: Series | None = None
 
     def __enter__(self) -> Transaction:
@@ -93,67 +90,113 @@ class Transaction:
             self._end(commits=False)
 
     def _end(self, *, commits: bool) -> None:
-        self._is_active = False
         try:
             if commits:
-                with self._mutex:
-                    if self._series is not None:
-                        self._series.flush(self._connection)
-                self._connection.run("COMMIT")
+                self._commit(self._connection)
         finally:
+            self._is_active = False
             self._series = None
             try:
                 self._connection.roll_back_if_open()
             finally:
                 self._turn.give()
 
-    def _begun(self, sql: str) -> Connection:
-        """The connection, in the transaction that the statement is to be part of."""
+    def _commit(self, connection: Connection) -> None:
+        _ = connection.raw
+        with self._mutex:  # or what another thread adds now would wait for good
+            self._is_active = False
+            self._flush(connection)
+            connection.run("COMMIT")
+
+    def _prepare(self) -> None:
+        """Whatever may have to be waited for, or fail, before the mutex is taken."""
+        _ = self._connection.raw
+
+    def _begun(self, *, is_applications: bool = False) -> Connection:
+        """The connection, in the transaction that a statement is to be part of.
+
+        SQLite rolls back by itself on a full disk, for example. What follows would be committed by itself, so it is
+        refused, unless the application has ended the transaction by a statement and now runs its own.
+        """
         if not self._is_active:
             raise TransactionNotStartedError("Transaction not started: use it inside its with block")
-        if not self._connection.raw.in_transaction and not _BEGIN.match(sql):
+        if not self._connection.raw.in_transaction and not (is_applications and self._was_ended_by_application):
             raise TransactionNotStartedError(
-                "the transaction has ended inside its with block: a statement or an error of SQLite rolled it back or "
-                "committed it; leave the block and begin again"
+                "the transaction has ended inside its with block, by a statement or because SQLite rolled it back; "
+                "leave the block and begin again"
             )
         return self._connection
 
-    def _live(self, sql: str) -> Connection:
-        """The connection, with all that waits written, for the statement to be run next."""
-        connection = self._begun(sql)
-        series = self._series
-        if series is not None:
-            series.flush(connection)
-            self._series = None
-        return connection
-
-    def add(self, add_one: Call, add_many: AddMany, element: str) -> int:
-        """Add a job or an event, now or together with others that follow; see `honker.series`.
+    def add_in_series(self, add_one: Call, add_many: Call, element: str) -> int:
+        """Add a job or an event, now or together with others that follow; see `honker.series`. For honker itself.
 
         Args:
             add_one: The SQL function that adds this one, and what it takes.
-            add_many: The one that adds many, and what it takes besides their JSON array.
+            add_many: The one that adds many, and what it takes from ?2 on; ?1 is their JSON array.
             element: What this one is in that array, JSON text.
 
         Returns:
             Its id.
         """
+        series = self._series
+        if series is not None and series.add_many == add_many and self._pid == getpid():
+            with self._mutex:
+                if self._series is series and not self._is_in_use:
+                    try:
+                        self._is_in_use = True
+                        promised = series.promise(element)
+                    finally:
+                        self._is_in_use = False
+                    if promised:
+                        return promised
+        return self._add_now(add_one, add_many)
+
+    def _add_now(self, add_one: Call, add_many: Call) -> int:
+        self._prepare()
         with self._mutex:
-            series = self._series
-            if series is not None and series.add_many == add_many:
-                promised = series.promise(element)
-                if promised:
-                    return promised
-                connection = self._begun(add_one[0])
-            else:
-                connection = self._live(add_one[0])
-                self._series = series = Series(add_many)
-            return series.add_now(connection, *add_one)
+            self._check_unused()
+            try:
+                self._is_in_use = True
+                connection = self._begun()
+                series = self._series
+                if series is None or series.add_many != add_many:
+                    self._flush(connection)
+                    self._series = series = Series(add_many)
+                return series.add_now(connection, *add_one)
+            finally:
+                self._is_in_use = False
+
+    def _flush(self, connection: Connection) -> None:
+        series = self._series
+        if series is not None:
+            series.flush(connection)
+            self._series = None
+
+    def _check_unused(self) -> None:
+        if self._is_in_use:
+            raise NestedTransactionError("the transaction is in use: a signal handler interrupted a statement of it")
+
+    def _run(
+        self, run: Callable[[Connection, str, Any], T], sql: str, params: Any, *, is_applications: bool = False
+    ) -> T:
+        self._prepare()
+        with self._mutex:
+            self._check_unused()
+            try:
+                self._is_in_use = True
+                connection = self._begun(is_applications=is_applications)
+                if self._series is not None and not _ROLLBACK.match(sql):
+                    self._flush(connection)
+                result = run(connection, sql, params)
+                self._series = None
+                self._was_ended_by_application = not connection.raw.in_transaction
+                return result
+            finally:
+                self._is_in_use = False
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:
-        """The first column of the only row of a statement."""
-        with self._mutex:
-            return self._live(sql).scalar(sql, params)
+        """The first column of the only row of a statement. For honker itself."""
+        return self._run(Connection.scalar, sql, params)
 
     def execute(self, sql: str, params: Parameters = None) -> None:
         """Run one statement that returns no rows.
@@ -167,8 +210,7 @@ class Transaction:
             UnsupportedParameterError: The parameters are not as above.
             DatabaseError: SQLite refused.
         """
-        with self._mutex:
-            self._live(sql).execute(sql, params)
+        self._run(Connection.execute, sql, params, is_applications=True)
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
         """Run one statement and return its rows, each a dict by column label.
@@ -181,8 +223,7 @@ class Transaction:
             UnsupportedParameterError: The parameters are not as above.
             DatabaseError: SQLite refused.
         """
-        with self._mutex:
-            return self._live(sql).query(sql, params)
+        return self._run(Connection.query, sql, params, is_applications=True)
 
     def notify(self, channel: str, payload: Any) -> int:
         """Notify the listeners of a channel when this transaction commits; none of them if it does not.
@@ -263,7 +304,7 @@ class HandlerTransaction(Transaction):
         if self._is_revoked:
             raise TransactionNotStartedError("Transaction not started: the lease of its job was lost or given back")
 
-    def _begun(self, sql: str) -> Connection:
+    def _prepare(self) -> None:
         self._check_granted()
         if not self._is_active:
             if current_task() is not None:
@@ -271,7 +312,7 @@ class HandlerTransaction(Transaction):
                     "Transaction not started: in a coroutine begin it with `async with tx:`, which does not block"
                 )
             self.__enter__()
-        return super()._begun(sql)
+        super()._prepare()
 
 
 class _Begin:
@@ -316,71 +357,3 @@ class _Begin:
             self._connection.roll_back_if_open()
         finally:
             self._turn.give()
-
-
-class _Joined:
-    """The transaction of somebody else's ``sqlite3`` connection."""
-
-    def __init__(self, raw: sqlite3.Connection, module: ModuleType) -> None:
-        self._raw = raw
-        self._module = module
-
-    def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
-        try:
-            self._begin_as_python_would()
-            cursor = self._raw.cursor()
-            cursor.row_factory = None  # the owner's may make anything of a row
-            value = cursor.execute(sql, params).fetchall()[0][0]
-        except self._module.Error as error:
-            raise _explain_join(from_sqlite(error)) from error
-        return value.decode() if isinstance(value, bytes) else value  # the owner's text_factory may be bytes
-
-    def _begin_as_python_would(self) -> None:
-        """Begin the transaction that an INSERT would have begun here, so that the owner's commit decides."""
-        if self._raw.in_transaction:
-            return
-        if self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True:
-            raise InvalidArgumentError(
-                "tx is a connection in autocommit mode without an open transaction; begin one before you pass it"
-            )
-        self._raw.execute("BEGIN IMMEDIATE")
-
-
-def _explain_join(error: HonkerError) -> HonkerError:
-    if "no such function" in str(error):
-        return InvalidArgumentError(
-            f"tx is a connection without honker's functions ({error}); "
-            "call honker.load_extension(connection), or open it with honker.connect()"
-        )
-    return error
-
-
-def carrier(tx: TransactionLike, module: ModuleType) -> Carrier:
-    """Whatever ``tx`` is, as something that runs SQL functions inside its transaction.
-
-    Raises:
-        InvalidArgumentError: It is none of the kinds of transaction that honker knows.
-    """
-    if isinstance(tx, Transaction):
-        return tx
-    raw = _driver_connection(tx)
-    if isinstance(raw, (sqlite3.Connection, module.Connection)):
-        return _Joined(raw, module if isinstance(raw, module.Connection) else sqlite3)
-    raise InvalidArgumentError(
-        f"tx is {type(tx).__name__}; pass a honker.Transaction, a sqlite3.Connection, a SQLAlchemy Connection or "
-        "Session, or a Django connection"
-    )
-
-
-def _driver_connection(tx: Any) -> Any:
-    """The ``sqlite3`` connection below an ORM's; told by shape, so that no ORM need be installed."""
-    if hasattr(tx, "get_bind") and callable(getattr(tx, "connection", None)):  # SQLAlchemy Session
-        tx = tx.connection()
-    if hasattr(tx, "exec_driver_sql"):  # SQLAlchemy Connection
-        if not tx.in_transaction():
-            tx.begin()  # as its own statements would: otherwise its commit() finds nothing to commit
-        return tx.connection.driver_connection
-    if hasattr(tx, "ensure_connection"):  # Django
-        tx.ensure_connection()
-        return tx.connection
-    return tx

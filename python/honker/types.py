@@ -65,6 +65,16 @@ def _check_sql_value(value: object) -> None:
         raise UnsupportedParameterError(f"the integer {value} does not fit into the 64 bits of SQL; pass it as text")
 
 
+def is_text(value: object) -> bool:
+    """Whether it is a string, and one that SQL can hold: without halves of surrogate pairs."""
+    if type(value) is not str:
+        return False
+    try:
+        return value.isascii() or bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def seconds(value: Seconds, argument: str) -> int | float:
     """A span as the engine takes it: an int stays one, anything else becomes a float."""
     if isinstance(value, timedelta):

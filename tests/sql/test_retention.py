@@ -171,17 +171,25 @@ def test_a_publish_succeeds_where_pruning_is_refused(conn):
     assert len(publish(conn, 300)) == len(offsets(conn)) == 300
     for _ in range(100):
         call(conn, "honker_stream_publish", "t", None, "{}")  # each in a transaction of its own
-    assert len(offsets(conn)) == 400
+    assert len(publish_together(conn, 200)) == 200
+    conn.execute("BEGIN")
+    assert len(publish_together(conn, 200)) == 200
+    conn.execute("COMMIT")
+    assert len(offsets(conn)) == 800
     assert not conn.in_transaction
 
 
-def test_a_publish_fails_where_pruning_ends_the_transaction(conn):
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_publish_fails_where_pruning_ends_the_transaction(conn, number):
     retain(conn, "stream", "t", max_keep=0)
     conn.execute("CREATE TRIGGER ended BEFORE DELETE ON _honker_stream BEGIN SELECT RAISE(ROLLBACK, 'ended'); END")
     conn.execute("BEGIN")
     with refused("HONKER_CONSTRAINT", "ended"):
         while True:
-            call(conn, "honker_stream_publish", "t", None, "{}")
+            if number == 1:
+                call(conn, "honker_stream_publish", "t", None, "{}")
+            else:
+                publish_together(conn, number)
     assert not conn.in_transaction
     assert offsets(conn) == []
 

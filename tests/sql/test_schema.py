@@ -193,7 +193,7 @@ NEED_TABLES = [
     name
     for name, function in functions().items()
     if function["effect"] != "outside"
-    and name not in {"honker_bootstrap", "honker_cron_next_after", "honker_has_triggers"}
+    and name not in {"honker_bootstrap", "honker_cron_next_after", "honker_has_additions"}
 ]
 
 
@@ -216,22 +216,25 @@ def test_a_claim_from_a_file_that_was_not_upgraded_tells_what_to_do(reference_fi
     assert claim(conn, "emails")
 
 
-TRIGGERS = {
+ADDITIONS = {
     "CREATE TRIGGER mine AFTER INSERT ON _honker_live BEGIN SELECT 1; END": 1,
     "CREATE TRIGGER mine AFTER INSERT ON _HONKER_STREAM BEGIN SELECT 1; END": 1,
     "CREATE TEMP TRIGGER mine AFTER INSERT ON main._honker_live BEGIN SELECT 1; END": 1,
     "CREATE TRIGGER _honker_mine AFTER INSERT ON orders BEGIN SELECT honker_enqueue('q', '1', 0, 0, 0, 3, 9); END": 0,
     "CREATE TEMP TRIGGER mine AFTER INSERT ON main.orders BEGIN SELECT 1; END": 0,
     "CREATE INDEX _honker_index ON _honker_live (payload)": 0,
+    "create  unique\tindex once ON _Honker_Live (payload)": 1,
+    "CREATE UNIQUE INDEX IF NOT EXISTS _honker_once ON orders (n)": 0,
+    "ALTER TABLE _honker_results ADD COLUMN note": 0,
 }
 
 
-@pytest.mark.parametrize("statement", TRIGGERS)
-def test_triggers_on_the_tables_are_told_from_others(conn, statement):
+@pytest.mark.parametrize("statement", ADDITIONS)
+def test_additions_to_the_tables_are_told_from_other_things(conn, statement):
     conn.execute("CREATE TABLE orders (n)")
-    assert call(conn, "honker_has_triggers") == 0
+    assert call(conn, "honker_has_additions") == 0
     conn.execute(statement)
-    assert call(conn, "honker_has_triggers") == TRIGGERS[statement]
+    assert call(conn, "honker_has_additions") == ADDITIONS[statement]
 
 
 def test_a_broken_trigger_of_the_application_is_not_mistaken_for_a_missing_table(conn):

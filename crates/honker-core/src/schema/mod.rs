@@ -71,12 +71,13 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Whether somebody has put a trigger on one of honker's tables, which has none of its own. Reads only.
+/// Whether somebody has put a trigger or a unique index on one of honker's tables, which have none of their own. Reads
+/// only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn has_triggers(conn: &Connection) -> Result<bool> {
-    Ok(conn.prepare_cached(include_str!("has_triggers.sql"))?.query_row([], |row| row.get(0))?)
+pub fn has_additions(conn: &Connection) -> Result<bool> {
+    Ok(conn.prepare_cached(include_str!("has_additions.sql"))?.query_row([], |row| row.get(0))?)
 }
 
 fn version(conn: &Connection) -> Result<i64> {

@@ -47,20 +47,14 @@ impl Event {
 /// Appends an event and returns its offset. One statement; now and then others follow that delete what the topic's
 /// policy of retention gives up.
 ///
-/// What fails of these is not the publisher's business: the event is there, and the next turn will do what this one
-/// could not. Unless the failure has ended the transaction around us, and the event with it.
-///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn publish(conn: &Connection, topic: &str, key: Option<&str>, payload: &str) -> Result<i64> {
     let mut statement = conn.prepare_cached(include_str!("publish.sql"))?;
     insert(&mut statement, topic, key, payload, Instant::now().second())?;
     let offset = conn.last_insert_rowid();
-    let is_within = !conn.is_autocommit();
-    match retain::keep_to_policy(conn, topic, &[offset]) {
-        Err(error) if is_within && conn.is_autocommit() => Err(error),
-        _ => Ok(offset),
-    }
+    keep_to_policy(conn, topic, &[offset])?;
+    Ok(offset)
 }
 
 /// Appends several events and returns their offsets. To be bracketed by the caller.
@@ -81,8 +75,18 @@ pub fn publish_many<'a>(
         Ok(conn.last_insert_rowid())
     };
     let offsets: Vec<i64> = events.map(publish).collect::<Result<_>>()?;
-    retain::keep_to_policy(conn, topic, &offsets)?;
+    keep_to_policy(conn, topic, &offsets)?;
     Ok(offsets)
+}
+
+/// What fails here is not the publisher's business: the events are there, and the next turn will do what this one could
+/// not. Unless the failure has ended the transaction around us, and the events with it.
+fn keep_to_policy(conn: &Connection, topic: &str, offsets: &[i64]) -> Result<()> {
+    let is_within = !conn.is_autocommit();
+    match retain::keep_to_policy(conn, topic, offsets) {
+        Err(error) if is_within && conn.is_autocommit() => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn insert(statement: &mut Statement<'_>, topic: &str, key: Option<&str>, payload: &str, second: i64) -> Result<()> {

@@ -138,7 +138,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
         row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
         row("honker_carry",                &[0],       Outside,    connections::carry),
-        row("honker_has_triggers",         &[0],       Read,       schema::has_triggers),
+        row("honker_has_additions",        &[0],       Read,       schema::has_additions),
         row("honker_malformed_rows",       &[1],       Read,       schema::malformed_rows),
 
         row("honker_enqueue",              &[7],       Statement,  queues::enqueue),

@@ -19,6 +19,6 @@ pub fn malformed_rows(conn: &Connection, arguments: &Arguments<'_>) -> Result<Ou
     Ok(Output::json(&malformed::rows(conn, arguments.integer(0, "limit")?)?))
 }
 
-pub fn has_triggers(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
-    Ok(schema::has_triggers(conn)?.into())
+pub fn has_additions(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(schema::has_additions(conn)?.into())
 }
