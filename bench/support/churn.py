@@ -12,8 +12,8 @@ from .latency import SPAWN
 
 BATCH = 50
 RESULT_TTL_S = 1
-# Events and notifications, or the file grows, and with it, up to its limit of 32 MB, the part of it that SQLite keeps in
-# memory. Notifications are kept for a day by default.
+# Events and notifications that are kept, or the file grows, and with it, up to its limit of 32 MB, the part of it that
+# SQLite keeps in memory. By default notifications are kept for a day.
 KEPT = 1_000
 PRUNE_EVERY_N_JOBS = 10_000
 # So few jobs may wait that it is the time, and not a backlog, that grows.
