@@ -92,27 +92,27 @@ class Transaction:
     def _end(self, *, commits: bool) -> None:
         try:
             if commits:
-                self._commit(self._connection)
+                self._commit()
         finally:
-            self._is_active = False
+            self._is_active = self._was_ended_by_application = False
             self._series = None
             try:
                 self._connection.roll_back_if_open()
             finally:
                 self._turn.give()
 
-    def _commit(self, connection: Connection) -> None:
-        _ = connection.raw
+    def _commit(self) -> None:
+        _ = self._connection.raw
         with self._mutex:  # or what another thread adds now would wait for good
             self._is_active = False
-            self._flush(connection)
-            connection.run("COMMIT")
+            self._flush(self._connection)
+            self._connection.run("COMMIT")
 
     def _prepare(self) -> None:
         """Whatever may have to be waited for, or fail, before the mutex is taken."""
         _ = self._connection.raw
 
-    def _begun(self, *, is_applications: bool = False) -> Connection:
+    def _begun(self, *, by_application: bool = False) -> Connection:
         """The connection, in the transaction that a statement is to be part of.
 
         SQLite rolls back by itself on a full disk, for example. What follows would be committed by itself, so it is
@@ -120,7 +120,7 @@ class Transaction:
         """
         if not self._is_active:
             raise TransactionNotStartedError("Transaction not started: use it inside its with block")
-        if not self._connection.raw.in_transaction and not (is_applications and self._was_ended_by_application):
+        if not self._connection.raw.in_transaction and not (by_application and self._was_ended_by_application):
             raise TransactionNotStartedError(
                 "the transaction has ended inside its with block, by a statement or because SQLite rolled it back; "
                 "leave the block and begin again"
@@ -177,14 +177,14 @@ class Transaction:
             raise NestedTransactionError("the transaction is in use: a signal handler interrupted a statement of it")
 
     def _run(
-        self, run: Callable[[Connection, str, Any], T], sql: str, params: Any, *, is_applications: bool = False
+        self, run: Callable[[Connection, str, Any], T], sql: str, params: Any, *, by_application: bool = False
     ) -> T:
         self._prepare()
         with self._mutex:
             self._check_unused()
             try:
                 self._is_in_use = True
-                connection = self._begun(is_applications=is_applications)
+                connection = self._begun(by_application=by_application)
                 if self._series is not None and not _ROLLBACK.match(sql):
                     self._flush(connection)
                 result = run(connection, sql, params)
@@ -210,7 +210,7 @@ class Transaction:
             UnsupportedParameterError: The parameters are not as above.
             DatabaseError: SQLite refused.
         """
-        self._run(Connection.execute, sql, params, is_applications=True)
+        self._run(Connection.execute, sql, params, by_application=True)
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
         """Run one statement and return its rows, each a dict by column label.
@@ -223,7 +223,7 @@ class Transaction:
             UnsupportedParameterError: The parameters are not as above.
             DatabaseError: SQLite refused.
         """
-        return self._run(Connection.query, sql, params, is_applications=True)
+        return self._run(Connection.query, sql, params, by_application=True)
 
     def notify(self, channel: str, payload: Any) -> int:
         """Notify the listeners of a channel when this transaction commits; none of them if it does not.
