@@ -185,11 +185,13 @@ class Connection:
         Raises:
             DatabaseBusyError: It did not come within the busy timeout.
         """
+        self.roll_back_if_open()
         self.wait_when_busy()
         self.run("BEGIN IMMEDIATE")
 
     def begin_now(self) -> bool:
         """Begin a write transaction if the write lock is free; what runs in it waits as ever."""
+        self.roll_back_if_open()
         self.fail_when_busy()
         try:
             self.run("BEGIN IMMEDIATE")
@@ -200,7 +202,11 @@ class Connection:
         return True
 
     def roll_back_if_open(self) -> None:
-        """Leave no transaction behind; nothing if there is none or the connection is closed."""
+        """Leave no transaction behind; nothing if there is none or the connection is closed.
+
+        Also what an interrupt left behind that kept the last user of the connection from it: whoever comes next would
+        otherwise become part of a transaction that nobody commits.
+        """
         if self._raw is not None and self._raw.in_transaction:
             self.run("ROLLBACK")
 

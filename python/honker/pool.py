@@ -136,6 +136,7 @@ class Pool:
         if not self._turn.take_now():
             raise DatabaseBusyError("database is locked: another thread or task of this process is writing")
         try:
+            self._writer.roll_back_if_open()
             self._writer.fail_when_busy()
             return self._writer.scalar(sql, params)
         finally:
@@ -152,6 +153,7 @@ class Pool:
         await self._turn.take_async()
         # The turn is given back by whoever runs the statement last: here, or the thread that outlives a cancelled task.
         try:
+            self._writer.roll_back_if_open()
             self._writer.fail_when_busy()
             result = self._writer.scalar(sql, params)
         except DatabaseBusyError:
@@ -165,6 +167,7 @@ class Pool:
 
     def _call_and_give(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
+            self._writer.roll_back_if_open()
             self._writer.wait_when_busy()
             return self._writer.scalar(sql, params)
         finally:

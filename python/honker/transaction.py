@@ -56,10 +56,10 @@ class Transaction:
         self._turn.take()
         try:
             self._connection.begin()
-        except BaseException:
-            self._turn.give()
+            self._is_active = True
+        except BaseException:  # an interrupt may come after it has begun
+            self._end(commits=False)
             raise
-        self._is_active = True
         return self
 
     def __exit__(
@@ -71,13 +71,13 @@ class Transaction:
         _ = self._connection.raw
         await self._turn.take_async()
         try:
-            has_begun = self._connection.begin_now()
+            self._is_active = self._connection.begin_now()
         except BaseException:
-            self._turn.give()
+            self._end(commits=False)
             raise
-        if not has_begun:
+        if not self._is_active:
             await _Begin(self._connection, self._turn).wait()
-        self._is_active = True
+            self._is_active = True
         return self
 
     async def __aexit__(
@@ -92,21 +92,24 @@ class Transaction:
     def _end(self, *, commits: bool) -> None:
         try:
             if commits:
-                self._commit()
+                _ = self._connection.raw
+            if self._pid == getpid():  # in a forked child the mutex may be nobody's
+                with self._mutex:  # what another thread runs now is part of it, and nothing after
+                    self._conclude(commits=commits)
         finally:
-            self._is_active = self._was_ended_by_application = False
-            self._series = None
-            try:
-                self._connection.roll_back_if_open()
-            finally:
-                self._turn.give()
-
-    def _commit(self) -> None:
-        _ = self._connection.raw
-        with self._mutex:  # or what another thread adds now would wait for good
             self._is_active = False
-            self._flush(self._connection)
-            self._connection.run("COMMIT")
+            self._turn.give()
+
+    def _conclude(self, *, commits: bool) -> None:
+        self._is_active = False
+        try:
+            if commits:
+                self._flush(self._connection)
+                self._connection.run("COMMIT")
+        finally:
+            self._series = None
+            self._was_ended_by_application = False
+            self._connection.roll_back_if_open()
 
     def _prepare(self) -> None:
         """Whatever may have to be waited for, or fail, before the mutex is taken."""
@@ -263,7 +266,9 @@ class HandlerTransaction(Transaction):
 
     def __init__(self, connection: Connection, turn: Turn) -> None:
         super().__init__(connection, turn)
-        self._is_revoked = False
+        # Threads of one handler that use it first wait here for each other, and one of them for the turn.
+        self._beginning = threading.Lock()
+        self._refusal: str | None = None  # why it may not be used any more
 
     @property
     def is_active(self) -> bool:
@@ -272,37 +277,52 @@ class HandlerTransaction(Transaction):
 
     def __enter__(self) -> Transaction:
         self._check_granted()
-        return self if self._is_active else super().__enter__()
+        with self._beginning:
+            if not self._is_active:
+                super().__enter__()
+                self._check_still_granted()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self.finish(commits=False)
+        if kind is not None and self._is_active:
+            self._end(commits=False)
 
     async def __aenter__(self) -> Transaction:
         self._check_granted()
-        return self if self._is_active else await super().__aenter__()
+        if not self._is_active:
+            await super().__aenter__()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self.finish(commits=False)
+        self.__exit__(kind, error, traceback)
 
     def finish(self, *, commits: bool) -> None:
-        """COMMIT or ROLLBACK, if it has begun. For the worker."""
+        """COMMIT or ROLLBACK, if it has begun; refuse to begin again. For the worker."""
+        was_granted = self._refusal is None
+        self._refusal = self._refusal or "its handler has ended"
         if self._is_active:
-            self._end(commits=commits and not self._is_revoked)
+            self._end(commits=commits and was_granted)
 
     def revoke(self) -> None:
         """Refuse every further statement and the commit: the handler does not speak for its job any more."""
-        self._is_revoked = True
+        self._refusal = "the lease of its job was lost or given back"
         self._series = None
 
     def _check_granted(self) -> None:
-        if self._is_revoked:
-            raise TransactionNotStartedError("Transaction not started: the lease of its job was lost or given back")
+        if self._refusal is not None:
+            raise TransactionNotStartedError(f"Transaction not started: {self._refusal}")
+
+    def _check_still_granted(self) -> None:
+        """After the wait for the turn, which may have been longer than the lease."""
+        try:
+            self._check_granted()
+        except BaseException:
+            self._end(commits=False)
+            raise
 
     def _prepare(self) -> None:
         self._check_granted()

@@ -98,8 +98,9 @@ class Turn:
     """A fair lock that both threads and tasks can wait for, and that refuses to be waited for by its holder."""
 
     def __init__(self) -> None:
-        # Guards the fields below; never held while waiting.
-        self._mutex = threading.Lock()
+        # Guards the fields below; never held while waiting. Reentrant, since the collector of garbage may come upon a
+        # transaction that nobody ended, at any point of a method, and give its turn back: see `_queue_up`.
+        self._mutex = threading.RLock()
         self._holder: _Holder | None = None
         self._waiters: deque[_Waiter] = deque()
         self._farewell: Callable[[], None] | None = None
@@ -128,17 +129,15 @@ class Turn:
                 return
             if self.is_mine:
                 raise NestedTransactionError(_NESTED.format(holder="thread"))
-            waiter = self._queue_up(holder)
+            waiter = _Waiter(holder)
+            self._queue_up(waiter)
         try:
             waiter.event.wait(TURN_TIMEOUT_S)
         except BaseException:
             self._give_up(waiter)
             raise
-        with self._mutex:
-            if waiter.is_granted:
-                return
-            self._waiters.remove(waiter)
-        raise DatabaseBusyError(_TIMED_OUT)
+        if not waiter.is_granted and self._leave(waiter):
+            raise DatabaseBusyError(_TIMED_OUT)
 
     async def take_async(self) -> None:
         """Wait for the turn without blocking the event loop. Cancelling the wait gives up the place.
@@ -154,8 +153,9 @@ class Turn:
             # Held by this task, or by the blocking code that runs this very event loop.
             if self.is_mine and self._holder in (holder, _Holder(holder.thread_id, None)):
                 raise NestedTransactionError(_NESTED.format(holder="task"))
-            waiter = self._queue_up(holder)
+            waiter = _Waiter(holder)
             waiter.future = asyncio.get_running_loop().create_future()
+            self._queue_up(waiter)
         try:
             # Not `wait_for`, which before Python 3.12 swallows a cancellation that comes together with the turn.
             await asyncio.wait([waiter.future], timeout=TURN_TIMEOUT_S)
@@ -196,24 +196,30 @@ class Turn:
         self._holder = holder
         return True
 
-    def _queue_up(self, holder: _Holder) -> _Waiter:
-        waiter = _Waiter(holder)
+    def _queue_up(self, waiter: _Waiter) -> None:
         self._waiters.append(waiter)
-        return waiter
+        if self._holder is None:  # given back since it was found taken
+            self._pass_on()
+
+    def _leave(self, waiter: _Waiter) -> bool:
+        """Leave the queue; False if the turn came in the same moment."""
+        with self._mutex:
+            try:
+                self._waiters.remove(waiter)
+            except ValueError:
+                return False
+            return True
 
     def _give_up(self, waiter: _Waiter) -> None:
         """Leave the queue; a turn that came in the same moment goes on to the next."""
-        with self._mutex:
-            if waiter.is_granted:
-                self._pass_on()
-            elif waiter in self._waiters:
-                self._waiters.remove(waiter)
+        if not self._leave(waiter):
+            self.give()
 
     def _pass_on(self) -> None:
-        self._holder = None
         while self._waiters:
             waiter = self._waiters.popleft()
+            self._holder = waiter.holder
             if waiter.grant():
-                self._holder = waiter.holder
                 return
+        self._holder = None
         self._say_farewell()

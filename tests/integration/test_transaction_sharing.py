@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,9 +14,9 @@ from honker import (
     TransactionNotStartedError,
 )
 
-from ..support.locking import ask
+from ..support.locking import ask, is_locked, write_lock_elsewhere
 from ..support.processes import run
-from ..support.waiting import wait_until
+from ..support.waiting import until, wait_until
 
 
 def jobs(path):
@@ -82,8 +83,38 @@ def test_a_signal_handler_that_uses_the_transaction_it_interrupted_is_refused(db
     assert sorted(added) == jobs(path)
 
 
+def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, path):
+    """It must not run in autocommit, nor in the transaction of whoever comes next."""
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE orders (n)")
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+
+    def write(tx):
+        with pytest.raises(TransactionNotStartedError):  # noqa: PT012
+            while True:
+                tx.execute("INSERT INTO orders VALUES (1)")
+                db.queue("q").enqueue(1, tx=tx)
+
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            for _ in range(150):
+                with pytest.raises(ZeroDivisionError), db.transaction() as tx:  # noqa: PT012
+                    writing = threads.submit(write, tx)
+                    wait_until(lambda: tx._is_in_use)
+                    raise ZeroDivisionError
+                with db.transaction() as another:
+                    ids = [db.queue("mine").enqueue(n, tx=another) for n in range(20)]
+                writing.result()
+                assert len(ids) == 20
+    finally:
+        sys.setswitchinterval(before)
+    assert ask(path, "SELECT * FROM orders") == ask(path, "SELECT * FROM _honker_live WHERE queue = 'q'") == []
+    assert ask(path, "SELECT count(*) FROM _honker_live") == [(3_000,)]
+
+
 def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody(db, queue, path, impatient):
-    """Neither the task that is before it, and uses the same transaction, nor the loop."""
+    """Neither the task that is before it, and uses the same transaction, nor the loop; and it is not begun again."""
     tx = db.handler_transaction()
 
     async def use_and_finish():
@@ -92,22 +123,133 @@ def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody
             queue.enqueue("task", tx=tx)
         tx.finish(commits=True)
 
-    def use_in_thread():
-        queue.enqueue("thread", tx=tx)
-        tx.finish(commits=True)
-
     async def main():
         async with db.transaction() as other:
             task = asyncio.create_task(use_and_finish())
             await asyncio.sleep(0.1)
-            thread = asyncio.ensure_future(asyncio.to_thread(use_in_thread))
+            thread = asyncio.ensure_future(asyncio.to_thread(queue.enqueue, "thread", tx=tx))
             await asyncio.sleep(0.1)  # now both wait for their turn
             queue.enqueue("other", tx=other)
         await task
-        await thread
+        with pytest.raises(TransactionNotStartedError, match="handler has ended"):
+            await thread
 
     asyncio.run(main())
-    assert [payload for _, payload in jobs(path)] == ["other", "task", "thread"]
+    assert [payload for _, payload in jobs(path)] == ["other", "task"]
+    assert not is_locked(path)
+
+
+def test_threads_of_a_handler_begin_its_transaction_once(db, queue, path, impatient):
+    for _ in range(30):
+        tx = db.handler_transaction()
+        with ThreadPoolExecutor(4) as threads:
+            added = list(threads.map(lambda n, tx=tx: queue.enqueue(n, tx=tx), range(8)))
+        tx.finish(commits=True)
+        assert len(set(added)) == 8
+    assert len(jobs(path)) == 240
+
+
+def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, queue, path):
+    finished, revoked = db.handler_transaction(), db.handler_transaction()
+    queue.enqueue(1, tx=finished)
+    finished.finish(commits=True)
+    revoked.revoke()
+    for tx in (finished, revoked):
+        with pytest.raises(TransactionNotStartedError, match=r"ended|lease"):
+            queue.enqueue(2, tx=tx)
+        with pytest.raises(TransactionNotStartedError):
+            tx.__enter__()
+        with pytest.raises(TransactionNotStartedError):
+            asyncio.run(tx.__aenter__())
+    assert jobs(path) == [(1, 1)]
+    assert not is_locked(path)
+
+
+@pytest.mark.parametrize("way", ["thread", "task"])
+def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends_at_once(db, queue, path, way):
+    tx = db.handler_transaction()
+
+    async def begin():
+        if way == "thread":
+            await asyncio.to_thread(queue.enqueue, 1, tx=tx)
+        else:
+            async with tx:
+                queue.enqueue(1, tx=tx)
+
+    async def main():
+        async with db.transaction():
+            beginning = asyncio.create_task(begin())
+            await asyncio.sleep(0)
+            await until(lambda: db._turn._waiters)
+            tx.revoke()
+        with pytest.raises(TransactionNotStartedError, match="lease"):
+            await beginning
+
+    asyncio.run(main())
+    assert jobs(path) == []
+    assert not is_locked(path)
+    assert queue.enqueue(2) == 1
+
+
+# ----------------------------------------------------------------------------------------------------- interrupts
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C raises it."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+def test_an_interrupt_while_a_transaction_begins_leaves_none_open(db, queue, path):
+    """SQLite goes on waiting for the lock, and gets it; only then does Python raise."""
+
+    def interrupt(*_):
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with write_lock_elsewhere(path) as release:
+            threading.Timer(0.4, release).start()
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(Interrupted), db.transaction():
+                pass
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not is_locked(path)
+    assert queue.enqueue("next") == 1
+    assert jobs(path) == [(1, "next")]
+
+
+def in_a_transaction(db):
+    with db.transaction() as tx:
+        db.queue("q").enqueue("next", tx=tx)
+
+
+async def in_a_transaction_async(db):
+    async with db.transaction() as tx:
+        await db.queue("q").aenqueue("next", tx=tx)
+
+
+def after_a_claim(db):
+    assert db.queue("q").claim_now("w") is None
+    db.queue("q").enqueue("next")
+
+
+NEXT = {
+    "call": lambda db: db.queue("q").enqueue("next"),
+    "acall": lambda db: asyncio.run(db.queue("q").aenqueue("next")),
+    "call_now": after_a_claim,
+    "transaction": in_a_transaction,
+    "async transaction": lambda db: asyncio.run(in_a_transaction_async(db)),
+}
+
+
+@pytest.mark.parametrize("name", NEXT)
+def test_what_an_interrupt_left_open_is_rolled_back_by_whoever_comes_next(db, path, name):
+    """He would otherwise write into a transaction that nobody commits."""
+    db._writer.run("BEGIN IMMEDIATE")
+    db._writer.scalar("SELECT honker_enqueue('q', '\"left\"', NULL, NULL, 0, 3, NULL)")
+    NEXT[name](db)
+    assert jobs(path) == [(1, "next")]
 
 
 CHILD = """
@@ -131,6 +273,7 @@ with db.transaction() as tx:
             except honker.ForkError:
                 continue
             os._exit(1)
+        tx.__exit__(ValueError, ValueError(), None)
         os._exit(0)
     print("child", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
     thread.join()

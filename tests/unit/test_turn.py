@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from honker import DatabaseBusyError, NestedTransactionError
 from honker import turn as turns
-from honker.turn import Turn, current_task
+from honker.turn import Turn, _Waiter, current_task
 
 from ..support.waiting import until, wait_until
 
@@ -371,4 +372,44 @@ def test_a_crowd_of_threads_and_tasks_never_holds_the_turn_twice(turn, threads):
 
     asyncio.run(main())
     assert most == 1
+    assert turn.take_now()
+
+
+# The collector of garbage may come upon a transaction that nobody ended, and gives its turn back wherever it runs.
+
+
+@pytest.mark.parametrize("way", ["thread", "task"])
+def test_a_turn_that_is_given_while_somebody_queues_up_is_his(turn, monkeypatch, way):
+    class Collecting(_Waiter):
+        def __init__(self, holder):
+            turn.give()
+            super().__init__(holder)
+
+    holder = threading.Thread(target=turn.take)
+    holder.start()
+    holder.join()
+    monkeypatch.setattr(turns, "_Waiter", Collecting)
+    monkeypatch.setattr(turns, "TURN_TIMEOUT_S", 5.0)
+    if way == "thread":
+        turn.take()
+    else:
+        asyncio.run(turn.take_async())
+    assert turn._waiters == deque()
+    turn.give()
+    assert turn.take_now()
+
+
+def test_a_turn_that_is_given_while_somebody_leaves_the_queue_goes_on(turn, threads, monkeypatch):
+    """He leaves since he waited for too long, and gets it in that moment."""
+
+    class Collecting(deque):
+        def remove(self, waiter):
+            turn.give()
+            super().remove(waiter)
+
+    threads.submit(turn.take).result()
+    turn._waiters = Collecting()
+    monkeypatch.setattr(turns, "TURN_TIMEOUT_S", 0.05)
+    turn.take()
+    turn.give()
     assert turn.take_now()
