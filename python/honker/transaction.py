@@ -40,10 +40,11 @@ class Transaction:
     before the next statement or the COMMIT. That is when they are dated, and where it is told that the disk is full.
     """
 
+    _is_active = False  # also of one whose making was interrupted
+
     def __init__(self, connection: Connection, turn: Turn) -> None:
         self._connection = connection
         self._turn = turn
-        self._is_active = False
         self._pid = getpid()
         # One use at a time; guards the fields below. Never waited for the turn with: see `_prepare`.
         self._mutex = threading.RLock()
