@@ -327,13 +327,13 @@ class HandlerTransaction(Transaction):
 
     def _prepare(self) -> None:
         self._check_granted()
+        super()._prepare()
         if not self._is_active:
             if current_task() is not None:
                 raise TransactionNotStartedError(
                     "Transaction not started: in a coroutine begin it with `async with tx:`, which does not block"
                 )
             self.__enter__()
-        super()._prepare()
 
 
 class _Begin:

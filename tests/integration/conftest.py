@@ -1,4 +1,4 @@
-"""An open database for tests of the package, and a small busy timeout for those that wait for it to pass."""
+"""What tests of the package have in common: an open database and its nouns, and no tasks from the test before."""
 
 import honker
 import pytest
@@ -6,6 +6,14 @@ from honker import connection, turn
 
 from ..support.feeds import WAYS
 from ..support.schedules import EXPIRES_S, HOUR_S
+
+
+@pytest.fixture(autouse=True)
+def _clean_registry():
+    """Tests define tasks of the same names."""
+    honker.registry()._by_name.clear()
+    yield
+    honker.registry()._by_name.clear()
 
 
 @pytest.fixture

@@ -10,20 +10,7 @@ import pytest
 from honker import HonkerError, InvalidArgumentError
 
 from ..support.locking import ask
-
-
-def stored(path, columns="*"):
-    return ask(path, f"SELECT {columns} FROM _honker_live ORDER BY id")
-
-
-def dead(path, columns="id, last_error"):
-    return ask(path, f"SELECT {columns} FROM _honker_dead ORDER BY id")
-
-
-def edit(path, assignments, job_id):
-    """Changes a row as time, or somebody with a SQL prompt, would."""
-    ask(path, f"UPDATE _honker_live SET {assignments} WHERE id = ?", job_id)
-
+from ..support.rows import dead, edit, stored
 
 # ------------------------------------------------------------------------------------------------------------- claiming
 

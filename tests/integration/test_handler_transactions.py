@@ -6,22 +6,7 @@ import honker
 import pytest
 
 from ..support.locking import ask
-from ..support.workers import run_for, run_until
-
-
-@pytest.fixture(autouse=True)
-def _clean_registry():
-    honker.registry()._by_name.clear()
-    yield
-    honker.registry()._by_name.clear()
-
-
-def dead(path):
-    return ask(path, "SELECT attempts, last_error FROM _honker_dead ORDER BY id")
-
-
-def live(path):
-    return ask(path, "SELECT state, attempts, last_error FROM _honker_live ORDER BY id")
+from ..support.workers import dead, live, run_for, run_until
 
 
 @pytest.fixture

@@ -14,14 +14,7 @@ from honker import processes
 from ..support.locking import ask
 from ..support.processes import running
 from ..support.waiting import until, wait_until
-from ..support.workers import run_for, run_until, working
-
-
-@pytest.fixture(autouse=True)
-def _clean_registry():
-    honker.registry()._by_name.clear()
-    yield
-    honker.registry()._by_name.clear()
+from ..support.workers import dead, live, run_for, run_until, working
 
 
 @pytest.fixture
@@ -39,14 +32,6 @@ def make(queue, handlers):
         return queue.task(executor="process", **options)(functools.reduce(getattr, name.split("."), handlers))
 
     return make
-
-
-def dead(path):
-    return ask(path, "SELECT attempts, last_error FROM _honker_dead ORDER BY id")
-
-
-def live(path):
-    return ask(path, "SELECT state, attempts, last_error FROM _honker_live ORDER BY id")
 
 
 def is_gone(process_id):

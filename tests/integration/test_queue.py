@@ -11,21 +11,8 @@ import pytest
 from honker import HonkerError, InvalidArgumentError, InvalidPayloadError, MalformedRowError, QueueConflictError
 
 from ..support.locking import ask
+from ..support.rows import dead, edit, stored
 from ..support.waiting import wait_until
-
-
-def stored(path, columns="*"):
-    return ask(path, f"SELECT {columns} FROM _honker_live ORDER BY id")
-
-
-def dead(path, columns="id, last_error"):
-    return ask(path, f"SELECT {columns} FROM _honker_dead ORDER BY id")
-
-
-def edit(path, assignments, job_id):
-    """Changes a row as time, or somebody with a SQL prompt, would."""
-    ask(path, f"UPDATE _honker_live SET {assignments} WHERE id = ?", job_id)
-
 
 # ------------------------------------------------------------------------------------------------------------- handles
 

@@ -89,13 +89,6 @@ SIGNATURES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _clean_registry():
-    honker.registry()._by_name.clear()
-    yield
-    honker.registry()._by_name.clear()
-
-
 @pytest.mark.parametrize("name", EXPORTS)
 def test_every_export_of_the_reference_is_one_of_ours(name):
     assert name in honker.__all__

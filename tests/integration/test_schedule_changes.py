@@ -7,21 +7,24 @@ from honker import HonkerError, InvalidArgumentError, InvalidPayloadError, cront
 
 from ..support.schedules import HOUR_S, due_from
 
+# A schedule with no property at its default.
+FULL = {
+    "name": "s",
+    "queue": "q",
+    "schedule": crontab("0 3 * * *", "Europe/Berlin"),
+    "payload": {"n": 1},
+    "priority": 5,
+    "expires": 60,
+    "max_attempts": 7,
+    "misfire": "once",
+}
+
 # ------------------------------------------------------------------------------------------------------------ schedules
 
 
 def test_a_schedule_is_kept_with_what_it_was_added_with(scheduler):
     before = int(time.time())
-    scheduler.add(
-        name="s",
-        queue="q",
-        schedule=crontab("0 3 * * *", "Europe/Berlin"),
-        payload={"n": 1},
-        priority=5,
-        expires=60,
-        max_attempts=7,
-        misfire="once",
-    )
+    scheduler.add(**FULL)
     (kept,) = scheduler.list()
     assert kept.pop("next_fire_at") > before
     assert kept == {
@@ -143,16 +146,7 @@ def test_every_change_may_be_part_of_a_transaction(db, hourly):
 @pytest.fixture
 def full(scheduler, path):
     """A schedule with no property at its default, and its next boundary in the past."""
-    scheduler.add(
-        name="s",
-        queue="q",
-        schedule=crontab("0 3 * * *", "Europe/Berlin"),
-        payload={"n": 1},
-        priority=5,
-        expires=60,
-        max_attempts=7,
-        misfire="once",
-    )
+    scheduler.add(**FULL)
     due_from(path, 1000, "s")
     return scheduler
 

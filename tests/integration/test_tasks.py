@@ -17,13 +17,6 @@ from ..support.waiting import wait_until
 from ..support.workers import run_for
 
 
-@pytest.fixture(autouse=True)
-def _clean_registry():
-    honker.registry()._by_name.clear()
-    yield
-    honker.registry()._by_name.clear()
-
-
 def rolled_back(db, work):
     """What `work` returns for a transaction that does not commit."""
     with contextlib.suppress(ZeroDivisionError), db.transaction() as tx:

@@ -16,23 +16,7 @@ from honker.putback import PutBack, put_back
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until
-from ..support.workers import run_for, run_until, working
-
-
-@pytest.fixture(autouse=True)
-def _clean_registry():
-    honker.registry()._by_name.clear()
-    yield
-    honker.registry()._by_name.clear()
-
-
-def dead(path):
-    return ask(path, "SELECT attempts, last_error FROM _honker_dead ORDER BY id")
-
-
-def live(path):
-    return ask(path, "SELECT state, attempts, last_error FROM _honker_live ORDER BY id")
-
+from ..support.workers import dead, live, run_for, run_until, working
 
 # ------------------------------------------------------------------------------------------------------------- handlers
 

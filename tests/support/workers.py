@@ -1,11 +1,22 @@
-"""Running workers inside a test."""
+"""Running workers inside a test, and what became of the jobs."""
 
 import asyncio
 import contextlib
 
 import honker
 
+from .locking import ask
 from .waiting import until
+
+
+def live(path):
+    """How far the jobs are that are not dead."""
+    return ask(path, "SELECT state, attempts, last_error FROM _honker_live ORDER BY id")
+
+
+def dead(path):
+    """What the dead jobs died of."""
+    return ask(path, "SELECT attempts, last_error FROM _honker_dead ORDER BY id")
 
 
 @contextlib.asynccontextmanager
