@@ -3,7 +3,7 @@
 //!
 //! Input: a sequence of values, each a tag byte and what belongs to it.
 
-#[path = "../../crates/honker-extension/src/arguments.rs"]
+#[path = "../../crates/honker-engine/src/arguments.rs"]
 #[allow(dead_code, reason = "the extension uses all of it")]
 mod decoding;
 

@@ -1,15 +1,11 @@
 //! The entry point that SQLite calls when it loads the library.
 
 use std::ffi::{c_char, c_int};
-use std::sync::Arc;
 
+use honker_engine::SQLITE_MINIMUM;
 use rusqlite::{Connection, ffi};
 
-use crate::engine::Engine;
-use crate::{c_api, functions, scalar};
-
-/// The oldest SQLite on which everything works: `unixepoch()` in defaults needs 3.38.
-const SQLITE_MINIMUM: c_int = 3_038_000;
+use crate::c_api;
 
 /// Registers honker's functions on `db`. SQLite derives the name from the library's, so `.load ./libhonker_ext`
 /// needs no entry point.
@@ -33,18 +29,15 @@ pub unsafe extern "C" fn sqlite3_honkerext_init(
     }
 }
 
-/// Why this SQLite cannot carry honker, if so. Asked of the API table itself: rusqlite, once initialised on a table
-/// that is older than its bindings, panics.
+/// The message for a SQLite that is too old, or `None`. Asks the API table itself: rusqlite panics when it is
+/// initialised with a table that is older than its bindings.
 ///
 /// # Safety
 /// `routines` must be SQLite's.
 unsafe fn too_old(routines: &ffi::sqlite3_api_routines) -> Option<String> {
     // SAFETY: the caller vouches for the table.
     let version = routines.libversion_number.map_or(0, |number| unsafe { number() });
-    (version < SQLITE_MINIMUM).then(|| {
-        let (major, minor) = (version / 1_000_000, version / 1_000 % 1_000);
-        format!("HONKER_SQLITE_TOO_OLD: honker needs SQLite 3.38 or newer, and this process has {major}.{minor}")
-    })
+    (version < SQLITE_MINIMUM).then(|| honker_engine::too_old(version))
 }
 
 /// Hands a message to SQLite in memory of its own allocator, as it will free it.
@@ -65,20 +58,10 @@ unsafe fn write_message(routines: &ffi::sqlite3_api_routines, target: *mut *mut 
     }
 }
 
-/// Answers that the library must stay loaded: functions of other connections point into it.
+/// Returns true, so that the library stays loaded: functions of other connections point into it.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is rusqlite's")]
 fn register(conn: Connection) -> rusqlite::Result<bool> {
-    // SAFETY: the handle is the one SQLite is loading us into; functions that use the engine die with it.
-    let engine = Arc::new(unsafe { Engine::new(conn.handle())? });
-    Engine::register_owner(&engine, &conn)?;
-    for function in functions::all() {
-        for arity in function.arities {
-            // SAFETY: as above.
-            unsafe { scalar::register(conn.handle(), function, *arity, Arc::clone(&engine))? };
-        }
-    }
-    #[cfg(feature = "failpoints")]
-    crate::failpoints::install(&conn);
+    honker_engine::install(&conn)?;
     c_api::mark_loaded();
     Ok(true)
 }

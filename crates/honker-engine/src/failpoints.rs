@@ -19,7 +19,7 @@ static PASSED: AtomicU64 = AtomicU64::new(0);
 static CHOSEN: OnceLock<u64> = OnceLock::new();
 
 /// Counts the boundaries of a connection from here on.
-pub fn install(conn: &Connection) {
+pub(crate) fn install(conn: &Connection) {
     // Read at the first connection, not when the library is loaded: a test forks a process that has loaded it.
     CHOSEN.get_or_init(|| std::env::var(VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(0));
     let events = ffi::SQLITE_TRACE_STMT | ffi::SQLITE_TRACE_ROW | ffi::SQLITE_TRACE_PROFILE;
@@ -27,9 +27,9 @@ pub fn install(conn: &Connection) {
     unsafe { ffi::sqlite3_trace_v2(conn.handle(), events, Some(boundary), std::ptr::null_mut()) };
 }
 
-/// How many boundaries this process has passed, so that a test knows where it can ask for death.
-#[unsafe(no_mangle)]
-pub extern "C" fn honker_failpoints_passed() -> u64 {
+/// The number of boundaries that this process has passed, and so the last at which it could have been killed.
+#[must_use]
+pub fn passed() -> u64 {
     PASSED.load(Ordering::SeqCst)
 }
 
