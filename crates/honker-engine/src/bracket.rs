@@ -1,4 +1,4 @@
-//! Making several writes one, wherever the function that makes them is called.
+//! Making several writes one, in every position a function can be called from.
 //!
 //! SQLite commits each inner statement of a function by itself when no transaction is open; a crash between two of
 //! them would lose a job that was deleted here and not yet inserted there. Three positions, three brackets:
@@ -8,104 +8,118 @@
 //!   process wrote since. A COMMIT that fails is rolled back and its error reaches the caller.
 //! - in a transaction of the caller: SAVEPOINT ... RELEASE.
 //! - inside a statement that writes (a trigger, `INSERT ... SELECT honker_enqueue(...)`): SQLite refuses savepoints there,
-//!   and BEGIN would leave the connection in a transaction that nobody ends. A statement of ours carries the work and
+//!   and BEGIN would leave the connection in a transaction that is never ended. A statement of ours carries the work and
 //!   brings its journal; see [`crate::carrier`].
 
-use honker_core::Result;
+use honker_core::statements::Sql;
+use honker_core::{Ctx, Result};
 use rusqlite::{Connection, ffi};
 
 use crate::carrier::carried;
 use crate::engine::with_extended_code;
 
-/// Runs `work` so that all it writes is there afterwards, or, if it fails, none.
-pub fn atomically<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    if is_inside_write_statement(conn) {
-        return carried(conn, work);
+/// Runs `work` and writes its effects: all of that is there afterwards, or, if anything fails, nothing.
+pub fn atomically<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if is_inside_write_statement(ctx.conn()) {
+        return carried(ctx, || whole(ctx, work));
     }
-    bracketed(conn, if conn.is_autocommit() { Bracket::TRANSACTION } else { Bracket::SAVEPOINT }, work)
+    bracketed(ctx, if ctx.conn().is_autocommit() { Bracket::TRANSACTION } else { Bracket::NESTED }, work)
 }
 
-/// Runs `work`, which only reads, on one state of the database: what others commit meanwhile is not seen by half.
-pub fn consistently<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    if !conn.is_autocommit() || is_inside_write_statement(conn) {
+/// Runs `work`, which only reads, on one state of the database: none of the commits of other connections meanwhile is
+/// seen in part.
+pub fn consistently<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !ctx.conn().is_autocommit() || is_inside_write_statement(ctx.conn()) {
         return work();
     }
-    bracketed(conn, Bracket::READ_FIRST, work)
+    bracketed(ctx, Bracket::READ_FIRST, work)
 }
 
-fn bracketed<T>(conn: &Connection, bracket: Bracket, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    run(conn, bracket.open)?;
-    let guard = Guard { conn, bracket };
+/// The work and its effects. The time is read after the lock was waited for.
+fn whole<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    ctx.begin();
+    let done = work()?;
+    ctx.flush()?;
+    Ok(done)
+}
+
+fn bracketed<T>(ctx: &Ctx<'_>, bracket: Bracket, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    ctx.execute(bracket.open, [])?;
+    let guard = Guard { ctx, bracket };
     // Asked for before the guard's rollback, which replaces the code.
-    let done = work().map_err(|error| with_extended_code(conn, error))?;
-    run(conn, bracket.close).map_err(|error| with_extended_code(conn, error))?;
+    let done = whole(ctx, work).map_err(|error| with_extended_code(ctx.conn(), error))?;
+    ctx.execute(bracket.close, []).map_err(|error| with_extended_code(ctx.conn(), error))?;
     std::mem::forget(guard);
     Ok(done)
 }
 
 /// Runs `look`, which only reads, and, if it found something, `work` on it, in one snapshot and with one outcome.
 ///
-/// In autocommit it begins as a reader and takes the write lock at the first write, so that finding nothing costs no
-/// lock, and finding something no second look. If somebody else is writing, or has written since the look, SQLite
-/// refuses that first write at once, without the busy handler, because waiting would not freshen the snapshot. Then all
-/// is rolled back and begun anew behind the write lock.
+/// In autocommit it begins as a reader and takes the write lock at the first write. So finding nothing costs no lock, and
+/// finding something no second look. If another connection is writing, or has written since the look, SQLite fails that
+/// first write at once, without the busy handler, because waiting would not freshen the snapshot. Then all is rolled back
+/// and begun anew behind the write lock.
 pub fn atomically_if_found<P, T>(
-    conn: &Connection,
+    ctx: &Ctx<'_>,
     look: impl Fn() -> Result<Option<P>>,
     work: impl Fn(P) -> Result<T>,
 ) -> Result<Option<T>> {
     let both = || look()?.map(&work).transpose();
-    if !conn.is_autocommit() || is_inside_write_statement(conn) {
+    if !ctx.conn().is_autocommit() || is_inside_write_statement(ctx.conn()) {
         return match look()? {
-            Some(found) => atomically(conn, || work(found)).map(Some),
+            Some(found) => atomically(ctx, || work(found)).map(Some),
             None => Ok(None),
         };
     }
-    match bracketed(conn, Bracket::READ_FIRST, both) {
-        Err(error) if error.sqlite_code() & 0xff == ffi::SQLITE_BUSY => bracketed(conn, Bracket::TRANSACTION, both),
+    match bracketed(ctx, Bracket::READ_FIRST, both) {
+        Err(error) if error.sqlite_code() & 0xff == ffi::SQLITE_BUSY => bracketed(ctx, Bracket::TRANSACTION, both),
         outcome => outcome,
     }
 }
 
+static BEGIN: Sql = Sql::new("BEGIN");
+static BEGIN_IMMEDIATE: Sql = Sql::new("BEGIN IMMEDIATE");
+static COMMIT: Sql = Sql::new("COMMIT");
+static ROLLBACK: Sql = Sql::new("ROLLBACK");
+static SAVEPOINT: Sql = Sql::new("SAVEPOINT honker");
+static RELEASE: Sql = Sql::new("RELEASE honker");
+static ROLLBACK_TO: Sql = Sql::new("ROLLBACK TO honker");
+
 #[derive(Clone, Copy)]
 struct Bracket {
-    open: &'static str,
-    close: &'static str,
-    undo: &'static [&'static str],
+    open: &'static Sql,
+    close: &'static Sql,
+    undo: &'static [&'static Sql],
 }
 
 impl Bracket {
-    const TRANSACTION: Self = Self { open: "BEGIN IMMEDIATE", close: "COMMIT", undo: &["ROLLBACK"] };
-    const READ_FIRST: Self = Self { open: "BEGIN", ..Self::TRANSACTION };
-    const SAVEPOINT: Self =
-        Self { open: "SAVEPOINT honker", close: "RELEASE honker", undo: &["ROLLBACK TO honker", "RELEASE honker"] };
+    const TRANSACTION: Self = Self { open: &BEGIN_IMMEDIATE, close: &COMMIT, undo: &[&ROLLBACK] };
+    const READ_FIRST: Self = Self { open: &BEGIN, ..Self::TRANSACTION };
+    const NESTED: Self = Self { open: &SAVEPOINT, close: &RELEASE, undo: &[&ROLLBACK_TO, &RELEASE] };
 }
 
 /// Undoes the bracket when dropped: on an error, a failed COMMIT and a panic alike.
 struct Guard<'a> {
-    conn: &'a Connection,
+    ctx: &'a Ctx<'a>,
     bracket: Bracket,
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
+        // The effects of work that is undone must not be written by a later flush.
+        self.ctx.begin();
         // A full disk or an I/O error rolls the whole transaction back by itself; then there is nothing to undo, and
         // the error that the caller gets is the one that counts.
         for statement in self.bracket.undo {
-            if !self.conn.is_autocommit() {
-                let _already_failing = run(self.conn, statement);
+            if !self.ctx.conn().is_autocommit() {
+                let _already_failing = self.ctx.execute(statement, []);
             }
         }
     }
 }
 
-fn run(conn: &Connection, statement: &str) -> Result<()> {
-    conn.prepare_cached(statement)?.execute([])?;
-    Ok(())
-}
-
-/// Whether a statement that writes is being stepped on this connection. If it is not the one that called us but one
-/// that the host has suspended, there is no way to tell, and SQLite would refuse a savepoint just the same.
+/// True if a statement that writes is being stepped on this connection. If it is not the one that called us but one that
+/// the host has suspended, we cannot tell the two apart, and SQLite would refuse a savepoint just the same.
 fn is_inside_write_statement(conn: &Connection) -> bool {
     // SAFETY: the handle is open while one of its functions runs, and the statements it lists are alive.
     unsafe {

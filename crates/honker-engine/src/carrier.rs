@@ -11,8 +11,8 @@ use std::cell::Cell;
 use std::mem;
 
 use honker_core::schema::CARRIER;
-use honker_core::{Error, Result};
-use rusqlite::{Connection, ffi};
+use honker_core::{Ctx, Error, Result};
+use rusqlite::ffi;
 
 use crate::engine::with_extended_code;
 
@@ -25,8 +25,9 @@ thread_local! {
 }
 
 /// Runs `work` so that nothing that it wrote stays if it fails.
-pub fn carried<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let mut statement = conn.prepare_cached(CARRIER)?;
+pub fn carried<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let conn = ctx.conn();
+    let mut statement = ctx.prepare(&CARRIER)?;
     let mut work = Some(work);
     let mut outcome = None;
     let mut run = || {
@@ -42,7 +43,7 @@ pub fn carried<T>(conn: &Connection, work: impl FnOnce() -> Result<T>) -> Result
     PENDING.set(None);
     match (outcome, carried) {
         // Without an outcome: the write lock was not to be had, or the work panicked.
-        (Some(Ok(_)) | None, Err(error)) => Err(with_extended_code(conn, error.into())),
+        (Some(Ok(_)) | None, Err(error)) => Err(with_extended_code(conn, error)),
         (Some(outcome), _) => outcome,
         (None, Ok(_)) => Err(Error::Sqlite(failure(ffi::SQLITE_INTERNAL))),
     }

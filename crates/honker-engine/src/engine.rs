@@ -1,12 +1,12 @@
-//! The state that functions of one connection share: its prepared statements.
+//! The state that the functions of one connection share: its prepared statements.
 //!
-//! A statement is prepared once per connection, not once per call, which makes an enqueue three times as fast. But
-//! SQLite refuses to close a connection that has unfinalised statements, and function state outlives the check. A
-//! virtual table does not: SQLite disconnects all of them before it looks. So the statements belong to an eponymous
-//! virtual table, `honker_statements`, whose disconnect drops them. It is never queried.
+//! Statements are kept for the life of a connection. But SQLite refuses to close a connection that has unfinalised
+//! statements, and function state outlives the check. A virtual table does not: SQLite disconnects all of them before it
+//! looks. So the statements belong to an eponymous virtual table, `honker_statements`, whose disconnect drops them. It is
+//! never queried.
 //!
 //! Invariant: no statement is kept while the virtual table is not connected. Every call passes through
-//! [`Engine::connection`], which connects it first; SQLite may have disconnected it when a close was refused for
+//! [`Engine::statements`], which connects it first; SQLite may have disconnected it when a close was refused for
 //! another reason and the connection lived on.
 
 use std::borrow::Cow;
@@ -15,21 +15,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use honker_core::limits::NESTED_CALLS_MAX;
+use honker_core::statements::Statements;
 use honker_core::{Error, Result};
 use rusqlite::vtab::{Context, Filters, IndexInfo, Module, VTab, VTabConnection, VTabCursor};
 use rusqlite::{Connection, ffi};
 
-/// More than the domain has statements, so that none is ever prepared twice.
-const STATEMENTS_MAX: usize = 128;
-
 const OWNER: &CStr = c"honker_statements";
 const CONNECT_OWNER: &str = "SELECT 1 FROM honker_statements";
 
-/// What the functions of one connection share.
+/// The state that the functions of one connection share.
 pub struct Engine {
-    conn: Connection,
+    statements: Statements,
     owner_is_connected: AtomicBool,
-    /// Functions of ours that are running now, one within the other.
+    /// The number of functions of ours that are running now, one within the other.
     depth: AtomicU32,
 }
 
@@ -56,9 +54,8 @@ impl Engine {
     /// `db` must be open, and the engine must not be used after it is closed.
     pub unsafe fn new(db: *mut ffi::sqlite3) -> rusqlite::Result<Self> {
         // SAFETY: the caller vouches for the handle.
-        let conn = unsafe { Connection::from_handle(db)? };
-        conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        Ok(Self { conn, owner_is_connected: AtomicBool::new(false), depth: AtomicU32::new(0) })
+        let statements = Statements::new(unsafe { Connection::from_handle(db)? });
+        Ok(Self { statements, owner_is_connected: AtomicBool::new(false), depth: AtomicU32::new(0) })
     }
 
     /// Registers the virtual table that owns the engine's statements.
@@ -70,7 +67,7 @@ impl Engine {
     /// Counts a call, unless it is one of too many within each other.
     pub fn enter(&self) -> Result<Running<'_>> {
         if self.depth.load(Ordering::Relaxed) >= NESTED_CALLS_MAX {
-            // What SQLite says itself of triggers that call each other without end.
+            // SQLite's own message for triggers that call each other without end.
             let message = "too many levels of trigger recursion".to_owned();
             return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(message)).into());
         }
@@ -78,12 +75,12 @@ impl Engine {
         Ok(Running(&self.depth))
     }
 
-    /// The connection, ready to keep statements.
-    pub fn connection(&self) -> Result<&Connection> {
+    /// The statements of the connection, with an owner to drop them.
+    pub fn statements(&self) -> Result<&Statements> {
         if !self.owner_is_connected.load(Ordering::Relaxed) {
-            drop(self.conn.prepare(CONNECT_OWNER)?);
+            drop(self.statements.conn().prepare(CONNECT_OWNER)?);
         }
-        Ok(&self.conn)
+        Ok(&self.statements)
     }
 }
 
@@ -98,7 +95,7 @@ struct StatementOwner {
 impl Drop for StatementOwner {
     fn drop(&mut self) {
         self.engine.owner_is_connected.store(false, Ordering::Relaxed);
-        self.engine.conn.flush_prepared_statement_cache();
+        self.engine.statements.clear();
     }
 }
 
@@ -161,8 +158,8 @@ unsafe impl VTabCursor for NoRows {
     }
 }
 
-/// The error with SQLite's extended result code, which steps return only to hosts that asked for it: whether a stale
-/// snapshot or a held lock made the database busy decides what helps. Asked before anything else runs.
+/// The error with SQLite's extended result code, which steps return only to hosts that asked for it. It tells a stale
+/// snapshot from a held lock, and only the second is over after a wait. To be called before anything else runs.
 pub fn with_extended_code(conn: &Connection, error: Error) -> Error {
     match error {
         Error::Sqlite(rusqlite::Error::SqliteFailure(failure, message)) => {

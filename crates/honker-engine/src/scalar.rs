@@ -1,13 +1,13 @@
 //! SQL functions as C sees them.
 //!
 //! rusqlite can register functions too, but reports every failure as `SQLITE_ERROR`: the host could not tell a busy
-//! database, which is to be tried again, from a wrong argument, which is not.
+//! database, where a second try helps, from a wrong argument, where it does not.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use honker_core::Result;
+use honker_core::{Ctx, Result};
 use rusqlite::ffi;
 
 use crate::arguments::{Arguments, Value};
@@ -16,7 +16,7 @@ use crate::direct;
 use crate::engine::{Engine, with_extended_code};
 use crate::functions::{Effect, Function, Output};
 
-/// What SQLite hands back to us at each call.
+/// The user data of a registered function.
 struct Registered {
     function: &'static Function,
     engine: Arc<Engine>,
@@ -81,16 +81,18 @@ unsafe extern "C" fn call(context: *mut ffi::sqlite3_context, count: c_int, valu
 
 fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
     let _running = registered.engine.enter()?;
-    let conn = registered.engine.connection()?;
-    let call = || (registered.function.call)(conn, arguments).map_err(|error| with_extended_code(conn, error));
-    match registered.function.effect {
+    let ctx = &Ctx::new(registered.engine.statements()?);
+    let call = || (registered.function.call)(ctx, arguments).map_err(|error| with_extended_code(ctx.conn(), error));
+    let output = match registered.function.effect {
         Effect::Read | Effect::Statement => call(),
         Effect::Outside => {
-            direct::require(conn, registered.function.name)?;
+            direct::require(ctx.conn(), registered.function.name)?;
             call()
         }
-        Effect::Transition => atomically(conn, call),
-    }
+        Effect::Transition => atomically(ctx, call),
+    };
+    debug_assert!(output.is_err() || ctx.is_flushed(), "{} has effects and no bracket", registered.function.name);
+    output
 }
 
 /// # Safety

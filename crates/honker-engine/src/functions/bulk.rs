@@ -1,8 +1,7 @@
 //! Enqueueing many jobs in one call.
 
 use honker_core::limits::ENQUEUE_BATCH;
-use honker_core::{Error, Result, queue};
-use rusqlite::Connection;
+use honker_core::{Ctx, Error, Result, queue};
 use serde_json::Number;
 use serde_json::value::RawValue;
 
@@ -22,7 +21,7 @@ struct Column {
 }
 
 /// Each job is put together as the arguments of `honker_enqueue`, and checked by the same code.
-pub fn enqueue_many(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn enqueue_many(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     // Also refused when there is no job to be refused with it.
     arguments.name(0, "queue")?;
     let payloads = payloads(arguments.text(PAYLOAD, "payloads_json")?)?;
@@ -33,9 +32,9 @@ pub fn enqueue_many(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outp
         for column in &columns {
             row.set(column.index, column.values[position]);
         }
-        new_job(&row).map_err(|error| error.at(position))
+        new_job(ctx, &row).map_err(|error| error.at(position))
     });
-    Ok(Output::json(&queue::enqueue_many(conn, jobs)?))
+    Ok(Output::json(&queue::enqueue_many(ctx, jobs)?))
 }
 
 /// The elements of a JSON array in the very characters they came in, which is what is stored.

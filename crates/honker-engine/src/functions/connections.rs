@@ -3,8 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use honker_core::Result;
-use rusqlite::Connection;
+use honker_core::{Ctx, Result};
 
 use super::Output;
 use crate::arguments::Arguments;
@@ -13,13 +12,13 @@ use crate::{busy, carrier};
 /// Milliseconds: up to an hour, beyond which a lock is not busy but forgotten.
 const BUSY_TIMEOUT_MS: RangeInclusive<i64> = 0..=3_600_000;
 
-pub fn busy_timeout(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn busy_timeout(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let timeout_ms = arguments.integer_in(0, "timeout_ms", &BUSY_TIMEOUT_MS)?;
-    busy::set_timeout(conn, Duration::from_millis(timeout_ms.unsigned_abs()))?;
+    busy::set_timeout(ctx.conn(), Duration::from_millis(timeout_ms.unsigned_abs()))?;
     Ok(timeout_ms.into())
 }
 
-pub fn carry(_conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
+pub fn carry(_ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
     carrier::run_pending()?;
     Ok(false.into())
 }

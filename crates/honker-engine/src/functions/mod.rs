@@ -15,9 +15,8 @@ mod work;
 
 use std::ffi::c_int;
 
-use honker_core::Result;
 use honker_core::clock::{Instant, Span};
-use rusqlite::Connection;
+use honker_core::{Ctx, Result};
 use rusqlite::types::Value;
 use serde::Serialize;
 
@@ -28,7 +27,7 @@ pub struct Function {
     pub name: &'static str,
     pub arities: &'static [c_int],
     pub effect: Effect,
-    pub call: fn(&Connection, &Arguments<'_>) -> Result<Output>,
+    pub call: fn(&Ctx<'_>, &Arguments<'_>) -> Result<Output>,
 }
 
 /// What a function does to the database, which decides whether it needs a bracket.
@@ -126,7 +125,7 @@ const fn row(
     name: &'static str,
     arities: &'static [c_int],
     effect: Effect,
-    call: fn(&Connection, &Arguments<'_>) -> Result<Output>,
+    call: fn(&Ctx<'_>, &Arguments<'_>) -> Result<Output>,
 ) -> Function {
     Function { name, arities, effect, call }
 }

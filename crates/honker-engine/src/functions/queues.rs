@@ -5,20 +5,19 @@ use honker_core::limits::{
     CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, PRIORITY, SETTLE_BATCH,
 };
 use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
-use honker_core::{Error, Result};
-use rusqlite::Connection;
+use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Output;
 use crate::arguments::Arguments;
 use crate::bracket::{atomically_if_found, consistently};
 
-pub fn enqueue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::enqueue(conn, &new_job(arguments)?).map(Output::from)
+pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::enqueue(ctx, &new_job(ctx, arguments)?).map(Output::from)
 }
 
 /// A job from the arguments of `honker_enqueue`.
-pub(super) fn new_job<'a>(arguments: &Arguments<'a>) -> Result<NewJob<'a>> {
+pub(super) fn new_job<'a>(ctx: &Ctx<'_>, arguments: &Arguments<'a>) -> Result<NewJob<'a>> {
     let run_at = arguments.optional_instant(2, "run_at")?;
     let delay = arguments.optional_span(3, "delay")?;
     Ok(NewJob {
@@ -27,13 +26,13 @@ pub(super) fn new_job<'a>(arguments: &Arguments<'a>) -> Result<NewJob<'a>> {
         // A delay wins over run_at; a delay of nothing means now.
         run_at: match delay {
             Some(delay) if delay.as_ms() == 0 => None,
-            Some(delay) => Some(Instant::from_now(delay)),
+            Some(delay) => Some(ctx.from_now(delay)),
             None => run_at,
         },
         priority: arguments.integer_in(4, "priority", &PRIORITY)?,
         max_attempts: arguments.integer_in(5, "max_attempts", &MAX_ATTEMPTS)?,
         // Counted from the millisecond that has begun: what expires at once is never claimable.
-        expires_at: arguments.optional_span(6, "expires")?.map(|expires| Instant::now() + expires),
+        expires_at: arguments.optional_span(6, "expires")?.map(|expires| ctx.now() + expires),
     })
 }
 
@@ -62,7 +61,7 @@ pub(super) fn detailed<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'
 }
 
 /// Takes the write lock only if there is something to claim: each commit wakes every idle worker.
-pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn claim_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let claim = Claim {
@@ -72,7 +71,7 @@ pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outpu
         lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
     };
     let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
-    let jobs = claim_if_any(conn, &claim)?;
+    let jobs = claim_if_any(ctx, &claim)?;
     if is_detailed {
         return Ok(Output::json(&detailed(&jobs, queue, worker_id)));
     }
@@ -88,29 +87,29 @@ pub fn claim_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Outpu
 }
 
 /// The claim, without the write lock if there is nothing to claim.
-pub(super) fn claim_if_any(conn: &Connection, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
+pub(super) fn claim_if_any(ctx: &Ctx<'_>, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
     if claim.n == 0 {
         return Ok(Vec::new());
     }
-    let look = || queue::prospect(conn, claim.queue);
-    Ok(atomically_if_found(conn, look, |prospect| queue::claim(conn, claim, prospect))?.unwrap_or_default())
+    let look = || queue::prospect(ctx, claim.queue);
+    Ok(atomically_if_found(ctx, look, |prospect| queue::claim(ctx, claim, prospect))?.unwrap_or_default())
 }
 
-pub fn next_claim_at(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::next_claim_at(conn, arguments.name(0, "queue")?).map(Output::instant_or_zero)
+pub fn next_claim_at(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::next_claim_at(ctx, arguments.name(0, "queue")?).map(Output::instant_or_zero)
 }
 
-pub fn stats(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn stats(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
     let limit = count_limit(arguments, 1)?;
-    Ok(Output::json(&consistently(conn, || queue::stats(conn, queue, limit))?))
+    Ok(Output::json(&consistently(ctx, || queue::stats(ctx, queue, limit))?))
 }
 
-pub fn list(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn list(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let after = arguments.optional_name(0, "after")?.unwrap_or("");
     let n = usize::try_from(arguments.integer_in(1, "n", &LIST_BATCH)?).unwrap_or(0);
     let limit = count_limit(arguments, 2)?;
-    Ok(Output::json(&consistently(conn, || queue::list(conn, after, n, limit))?))
+    Ok(Output::json(&consistently(ctx, || queue::list(ctx, after, n, limit))?))
 }
 
 fn count_limit(arguments: &Arguments<'_>, index: usize) -> Result<i64> {
@@ -118,12 +117,12 @@ fn count_limit(arguments: &Arguments<'_>, index: usize) -> Result<i64> {
     Ok(limit.unwrap_or(COUNT_LIMIT_DEFAULT))
 }
 
-pub fn pause(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::pause(conn, arguments.name(0, "queue")?).map(Output::from)
+pub fn pause(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::pause(ctx, arguments.name(0, "queue")?).map(Output::from)
 }
 
-pub fn resume(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::resume(conn, arguments.name(0, "queue")?).map(Output::from)
+pub fn resume(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::resume(ctx, arguments.name(0, "queue")?).map(Output::from)
 }
 
 /// The claim that a settling call names: id and worker first, the attempt at `attempt_index`, if given.
@@ -135,11 +134,11 @@ pub(super) fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Resul
     })
 }
 
-pub fn ack(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::ack(conn, &held(arguments, 2)?).map(Output::from)
+pub fn ack(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::ack(ctx, &held(arguments, 2)?).map(Output::from)
 }
 
-pub fn ack_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let ids: Vec<i64> = json_array(arguments.text(0, "ids_json")?, "ids_json", "integers")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let attempts: Vec<Option<i64>> = match arguments.optional_text(2, "attempts_json")? {
@@ -151,7 +150,7 @@ pub fn ack_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output>
         return Err(Error::invalid("attempts_json", format!("has {attempts} elements for {ids} ids; give one each")));
     }
     let claims = ids.into_iter().zip(attempts).map(|(id, attempt)| Held { id, worker_id, attempt });
-    queue::ack_batch(conn, claims).map(Output::from)
+    queue::ack_batch(ctx, claims).map(Output::from)
 }
 
 pub(super) fn json_array<'a, T: Deserialize<'a>>(json: &'a str, argument: &'static str, of: &str) -> Result<Vec<T>> {
@@ -164,38 +163,38 @@ pub(super) fn json_array<'a, T: Deserialize<'a>>(json: &'a str, argument: &'stat
     Ok(values)
 }
 
-pub fn retry(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn retry(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let delay = arguments.span_from_zero(2, "delay_s")?;
     let error = arguments.optional_text(3, "error")?.unwrap_or("");
-    queue::retry(conn, &held(arguments, 4)?, delay, error).map(Output::from)
+    queue::retry(ctx, &held(arguments, 4)?, delay, error).map(Output::from)
 }
 
-pub fn fail(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn fail(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let error = arguments.optional_text(2, "error")?.unwrap_or("");
-    queue::fail(conn, &held(arguments, 3)?, error).map(Output::from)
+    queue::fail(ctx, &held(arguments, 3)?, error).map(Output::from)
 }
 
-pub fn heartbeat(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn heartbeat(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
-    queue::heartbeat(conn, &held(arguments, 3)?, lease).map(Output::from)
+    queue::heartbeat(ctx, &held(arguments, 3)?, lease).map(Output::from)
 }
 
-pub fn cancel(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn cancel(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.optional_name(1, "queue")?;
-    queue::cancel(conn, arguments.integer(0, "job_id")?, queue).map(Output::from)
+    queue::cancel(ctx, arguments.integer(0, "job_id")?, queue).map(Output::from)
 }
 
-pub fn requeue(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn requeue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.optional_name(1, "queue")?;
-    queue::requeue(conn, arguments.integer(0, "job_id")?, queue).map(Output::from)
+    queue::requeue(ctx, arguments.integer(0, "job_id")?, queue).map(Output::from)
 }
 
-pub fn get_job(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn get_job(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.optional_name(1, "queue")?;
-    let job = queue::get_job(conn, arguments.integer(0, "job_id")?, queue)?;
+    let job = queue::get_job(ctx, arguments.integer(0, "job_id")?, queue)?;
     Ok(job.map_or_else(|| Output::Text(String::new()), |job| Output::json(&job)))
 }
 
-pub fn sweep_expired(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::sweep_expired(conn, arguments.name(0, "queue")?).map(Output::from)
+pub fn sweep_expired(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::sweep_expired(ctx, arguments.name(0, "queue")?).map(Output::from)
 }

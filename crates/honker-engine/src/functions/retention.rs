@@ -2,34 +2,33 @@
 
 use honker_core::limits::MAX_KEEP;
 use honker_core::retention::{self, Kind, Limits};
-use honker_core::{Error, Result, queue, stream};
-use rusqlite::Connection;
+use honker_core::{Ctx, Error, Result, queue, stream};
 
 use super::Output;
 use crate::arguments::Arguments;
 
-pub fn set(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn set(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let kind = match arguments.text(0, "kind")? {
         "dead" => Kind::Dead,
         "stream" => Kind::Stream,
         other => return Err(Error::invalid("kind", format!("is '{other}'; dead and stream are allowed"))),
     };
     let name = arguments.name(1, "name")?;
-    retention::set(conn, kind, name, limits(arguments, 2, "max_age_s")?).map(Output::from)
+    retention::set(ctx, kind, name, limits(arguments, 2, "max_age_s")?).map(Output::from)
 }
 
-pub fn list(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
-    Ok(Output::json(&retention::list(conn)?))
+pub fn list(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&retention::list(ctx)?))
 }
 
-pub fn stream_prune(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn stream_prune(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let topic = arguments.name(0, "topic")?;
-    stream::prune(conn, topic, limits(arguments, 1, "older_than_s")?).map(Output::from)
+    stream::prune(ctx, topic, limits(arguments, 1, "older_than_s")?).map(Output::from)
 }
 
-pub fn dead_prune(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn dead_prune(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
-    queue::prune_dead(conn, queue, limits(arguments, 1, "older_than_s")?).map(Output::from)
+    queue::prune_dead(ctx, queue, limits(arguments, 1, "older_than_s")?).map(Output::from)
 }
 
 /// An age, and after it a number.

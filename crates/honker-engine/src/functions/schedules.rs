@@ -4,8 +4,7 @@ use std::ops::RangeInclusive;
 
 use honker_core::limits::{MAX_ATTEMPTS, PRIORITY, SPAN_MAX_S};
 use honker_core::schedule::{self, Change, Misfire, NewSchedule};
-use honker_core::{Error, Result};
-use rusqlite::Connection;
+use honker_core::{Ctx, Error, Result};
 
 use super::Output;
 use crate::arguments::Arguments;
@@ -15,7 +14,7 @@ const MAX_ATTEMPTS_DEFAULT: i64 = 3;
 
 const EXPIRES_S: RangeInclusive<i64> = -SPAN_MAX_S..=SPAN_MAX_S;
 
-pub fn register(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn register(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let max_attempts = arguments.optional_integer(6, "max_attempts")?.unwrap_or(MAX_ATTEMPTS_DEFAULT);
     let new = NewSchedule {
         name: arguments.name(0, "name")?,
@@ -28,35 +27,35 @@ pub fn register(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> 
         time_zone: time_zone(arguments, 7)?,
         misfire: misfire(arguments, 8)?.unwrap_or(Misfire::CatchUp),
     };
-    schedule::register(conn, &new)?;
+    schedule::register(ctx, &new)?;
     Ok(true.into())
 }
 
-pub fn unregister(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    schedule::unregister(conn, arguments.name(0, "name")?).map(Output::from)
+pub fn unregister(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    schedule::unregister(ctx, arguments.name(0, "name")?).map(Output::from)
 }
 
-pub fn tick(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    Ok(Output::json(&schedule::tick(conn, arguments.instant(0, "now_unix")?)?))
+pub fn tick(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&schedule::tick(ctx, arguments.instant(0, "now_unix")?)?))
 }
 
-pub fn soonest(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
-    schedule::soonest(conn).map(Output::instant_or_zero)
+pub fn soonest(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    schedule::soonest(ctx).map(Output::instant_or_zero)
 }
 
-pub fn pause(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    schedule::pause(conn, arguments.name(0, "name")?).map(Output::from)
+pub fn pause(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    schedule::pause(ctx, arguments.name(0, "name")?).map(Output::from)
 }
 
-pub fn resume(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    schedule::resume(conn, arguments.name(0, "name")?).map(Output::from)
+pub fn resume(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    schedule::resume(ctx, arguments.name(0, "name")?).map(Output::from)
 }
 
-pub fn list(conn: &Connection, _arguments: &Arguments<'_>) -> Result<Output> {
-    Ok(Output::json(&schedule::list(conn)?))
+pub fn list(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&schedule::list(ctx)?))
 }
 
-pub fn update(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn update(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let touches = |index, argument| Ok::<_, Error>(arguments.optional_integer(index, argument)?.unwrap_or(0) != 0);
     let expires_s = arguments.optional_integer_in(4, "expires_s", &EXPIRES_S)?;
     let max_attempts = arguments.optional_integer(6, "max_attempts")?.unwrap_or(MAX_ATTEMPTS_DEFAULT);
@@ -69,10 +68,10 @@ pub fn update(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
         time_zone: arguments.optional_text(8, "time_zone")?.map(|_| time_zone(arguments, 8)).transpose()?,
         misfire: misfire(arguments, 9)?,
     };
-    schedule::update(conn, arguments.name(0, "name")?, &change).map(Output::from)
+    schedule::update(ctx, arguments.name(0, "name")?, &change).map(Output::from)
 }
 
-pub fn next_after(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn next_after(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let expression = arguments.text(0, "expr")?;
     let after = arguments.instant(1, "from_unix")?;
     schedule::next_after(expression, after, time_zone(arguments, 2)?).map(Output::from)

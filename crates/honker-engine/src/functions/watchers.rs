@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use honker_core::{Error, Result};
+use honker_core::{Ctx, Error, Result};
 use honker_watch::{Backend, Options, Wake};
-use rusqlite::Connection;
 
 use super::Output;
 use crate::arguments::Arguments;
@@ -12,7 +11,7 @@ use crate::arguments::Arguments;
 /// Milliseconds of the longest wait: a day. The connection is blocked meanwhile.
 const WAIT_MAX_MS: i64 = 86_400_000;
 
-pub fn open(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn open(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let path = arguments.text(0, "db_path")?;
     let backend = Backend::from_name(arguments.optional_text(1, "backend")?);
     let mut options = Options::new(backend.map_err(|problem| Error::invalid("backend:", problem))?);
@@ -23,7 +22,7 @@ pub fn open(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     honker_watch::open(path, options).map(Output::from).map_err(Error::Watcher)
 }
 
-pub fn wait(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn wait(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let id = arguments.integer(0, "id")?;
     let timeout = arguments.integer(1, "timeout_ms")?.clamp(0, WAIT_MAX_MS);
     let Some(subscription) = honker_watch::get(id) else { return Ok(Output::Integer(-1)) };
@@ -38,17 +37,17 @@ pub fn wait(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     }))
 }
 
-pub fn descriptor(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn descriptor(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let subscription = honker_watch::get(arguments.integer(0, "id")?);
     Ok(subscription.and_then(|subscription| subscription.descriptor()).map(i64::from).into())
 }
 
-pub fn stats(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn stats(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let subscription = honker_watch::get(arguments.integer(0, "id")?);
     Ok(subscription.map_or(Output::Null, |subscription| Output::json(&subscription.report())))
 }
 
-pub fn close(_conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn close(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     honker_watch::close(arguments.integer(0, "id")?);
     Ok(true.into())
 }

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use honker_core::clock::Span;
 use honker_core::limits::{CLAIM_BATCH, LEASE_MAX_S, SPAN_MAX_S};
 use honker_core::queue::{self, Claim, Ending, Held, Kept, Settlement};
-use honker_core::{Error, Result};
-use rusqlite::Connection;
+use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Output;
@@ -16,21 +15,21 @@ use crate::bracket::atomically;
 
 const SETTLEMENTS: &str = "settlements_json";
 
-pub fn release(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::release(conn, &held(arguments, 2)?, None, None).map(Output::from)
+pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::release(ctx, &held(arguments, 2)?, None, None).map(Output::from)
 }
 
-pub fn heartbeat_batch(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let claims: Vec<(i64, i64)> =
         json_array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
     let claims = claims.into_iter().map(|(id, attempt)| Held { id, worker_id, attempt: Some(attempt) });
-    Ok(Output::json(&queue::heartbeat_batch(conn, claims, lease)?))
+    Ok(Output::json(&queue::heartbeat_batch(ctx, claims, lease)?))
 }
 
-pub fn job_outcome(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
-    Ok(Output::json(&queue::outcome(conn, arguments.integer(0, "job_id")?)?))
+pub fn job_outcome(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&queue::outcome(ctx, arguments.integer(0, "job_id")?)?))
 }
 
 /// A settlement as `settlements_json` holds it.
@@ -94,7 +93,7 @@ struct Round<'a> {
 }
 
 /// Takes the write lock only if there is something to settle or to claim.
-pub fn work(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let n = usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0);
@@ -103,13 +102,14 @@ pub fn work(conn: &Connection, arguments: &Arguments<'_>) -> Result<Output> {
     let settlements: Vec<_> = finished.iter().map(|each| each.settlement(worker_id)).collect::<Result<_>>()?;
 
     let (settled, jobs) = if settlements.is_empty() {
-        (Vec::new(), claim_if_any(conn, &claim)?)
+        (Vec::new(), claim_if_any(ctx, &claim)?)
     } else {
-        atomically(conn, || {
-            let settled = queue::settle(conn, &settlements)?;
-            // Asked after settling, so that what was put back to run at once is seen.
-            let prospect = if n == 0 { None } else { queue::prospect(conn, queue)? };
-            let jobs = prospect.map_or_else(|| Ok(Vec::new()), |prospect| queue::claim(conn, &claim, prospect))?;
+        atomically(ctx, || {
+            let settled = queue::settle(ctx, &settlements)?;
+            // The claim below must see the effects of settling, and the jobs that were put back to run at once.
+            ctx.flush()?;
+            let prospect = if n == 0 { None } else { queue::prospect(ctx, queue)? };
+            let jobs = prospect.map_or_else(|| Ok(Vec::new()), |prospect| queue::claim(ctx, &claim, prospect))?;
             Ok((settled, jobs))
         })?
     };
