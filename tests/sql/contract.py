@@ -22,6 +22,14 @@ def functions():
     return reference()["functions"]
 
 
+def signatures():
+    """Every form of every function: its name, its parameters, and the numbers of arguments it is called with."""
+    for name, function in functions().items():
+        yield name, function["parameters"], function["arities"]
+        for parameters in function.get("overloads", []):
+            yield name, parameters, [len(parameters)]
+
+
 def error_codes():
     return reference()["errors"]
 
@@ -51,6 +59,7 @@ ORDINARY = {
     "tokens": 1e-6,
     "integers": "[1]",
     "claims": "[[1, 1]]",
+    "job_options": '{"priority": 1, "delay": 2.5}',
     "settlements": '[{"id": 1, "attempt": 1, "do": "ack"}]',
     "events": '[[null, "{}"]]',
     "expression": "@every 60s",
@@ -68,6 +77,11 @@ def ordinary_arguments(name, arity=None):
     """Arguments that the function accepts, for one of its arities; the smallest unless told otherwise."""
     function = functions()[name]
     parameters = function["parameters"][: function["arities"][0] if arity is None else arity]
+    return ordinary_values(parameters)
+
+
+def ordinary_values(parameters):
+    """Arguments for these parameters that the function accepts."""
     return [ORDINARY[parameter["kind"]] for parameter in parameters]
 
 

@@ -13,7 +13,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from .contract import ORDINARY, code_of, error_codes, functions, kind_of, ordinary_arguments
+from .contract import (
+    ORDINARY,
+    code_of,
+    error_codes,
+    functions,
+    kind_of,
+    ordinary_arguments,
+    ordinary_values,
+    signatures,
+)
 from .database import dump, enqueue, refused, rows, value
 from .loading import connect
 
@@ -76,6 +85,8 @@ VALUES = {
     "policy": "once",
     "retention": "dead",
     "claims": "[[1, 1], [2, 1]]",
+    "options": '{"run_at": 5, "delay": 2.5, "priority": 1, "max_attempts": 2, "expires": null}',
+    "wrong-options": '{"colour": 1}',
     "settlements": '[{"id": 1, "attempt": 1, "do": "ack"}]',
     "wrong-settlements": '[{"id": 1, "attempt": 1, "do": "forget"}]',
     "events": '[[null, "a"], ["k", "b"]]',
@@ -122,6 +133,7 @@ CONTENT = {
         seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED
     ),  # how many there must be is another argument's matter
     "claims": lambda seen: seen == VALUES["claims"],
+    "job_options": lambda seen: seen == VALUES["options"],
     "settlements": lambda seen: seen == VALUES["settlements"],
     "events": lambda seen: seen == VALUES["events"],
     "payloads": lambda seen: seen != VALUES["broken-json"] and seen != VALUES["deep-json"] and seen.startswith("["),
@@ -138,9 +150,14 @@ def statement(name, arguments):
 
 
 CASES = [
-    pytest.param(name, index, id=f"{name}-{parameter['name']}")
-    for name, function in functions().items()
-    for index, parameter in enumerate(function["parameters"])
+    pytest.param(
+        name,
+        parameters[: next(arity for arity in arities if arity > index)],
+        index,
+        id=f"{name}/{arities[-1]}-{parameter['name']}",
+    )
+    for name, parameters, arities in signatures()
+    for index, parameter in enumerate(parameters)
 ]
 
 
@@ -157,12 +174,11 @@ def shared(tmp_path_factory):
     conn.close()
 
 
-@pytest.mark.parametrize(("name", "index"), CASES)
-def test_the_parameter_takes_what_the_reference_allows_and_nothing_else(shared, name, index):
-    arity = next(arity for arity in functions()[name]["arities"] if arity > index)
-    tried = functions()[name]["parameters"][index]
+@pytest.mark.parametrize(("name", "parameters", "index"), CASES)
+def test_the_parameter_takes_what_the_reference_allows_and_nothing_else(shared, name, parameters, index):
+    tried = parameters[index]
     for label, seen in VALUES.items():
-        arguments = ordinary_arguments(name, arity)
+        arguments = ordinary_values(parameters)
         arguments[index] = seen
         with undone(shared):
             before = dump(shared)
@@ -231,7 +247,8 @@ def test_the_largest_payload_is_stored_and_handed_back(conn):
 
 @pytest.mark.parametrize("name", list(functions()))
 def test_a_wrong_number_of_arguments_is_refused_by_sqlite(shared, name):
-    for arity in set(range(12)) - set(functions()[name]["arities"]):
+    known = {arity for known, _, arities in signatures() if known == name for arity in arities}
+    for arity in set(range(12)) - known:
         with pytest.raises(sqlite3.OperationalError, match=rf"wrong number of arguments to function {name}\(\)"):
             shared.execute(f"SELECT {name}({', '.join(['1'] * arity)})")
 

@@ -41,6 +41,18 @@ impl<'a> Arguments<'a> {
         Self { values }
     }
 
+    /// The number of arguments that the call gave.
+    pub fn count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The same with NULLs at the end, `count` arguments in all.
+    pub fn padded_to(&self, count: usize) -> Self {
+        let mut values = self.values.clone();
+        values.resize(count, Value::Null);
+        Self { values }
+    }
+
     /// Puts another value in a given argument's place.
     pub fn set(&mut self, index: usize, value: Value<'a>) {
         self.values[index] = value;

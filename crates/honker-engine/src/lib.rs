@@ -10,6 +10,7 @@
 //! - [`arguments`] checks the arguments of calls.
 //! - [`scalar`] registers functions with SQLite. With `bracket`, `busy`, `carrier`, `direct` and `engine` it holds all
 //!   unsafe code of this crate.
+//! - [`testing`] registers a clock that tests set, on connections that ask for it.
 //! - `failpoints`, in builds for the crash tests alone, kills the process at a chosen statement boundary.
 //!
 //! This crate turns on neither `loadable_extension` nor `bundled`: the crate that links it decides where SQLite comes
@@ -25,6 +26,7 @@ mod engine;
 pub mod failpoints;
 mod functions;
 mod scalar;
+pub mod testing;
 
 use std::ffi::c_int;
 use std::sync::Arc;

@@ -11,12 +11,36 @@ use crate::c_api;
 /// needs no entry point.
 ///
 /// # Safety
-/// To be called by SQLite only, with what it passes to extensions.
+/// To be called by SQLite only, with the arguments that it passes to extensions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sqlite3_honkerext_init(
     db: *mut ffi::sqlite3,
     error_message: *mut *mut c_char,
     api: *mut ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { initialise(db, error_message, api, register) }
+}
+
+/// Registers honker's functions and the clock that tests set. See `honker_engine::testing`.
+///
+/// # Safety
+/// As [`sqlite3_honkerext_init`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sqlite3_honkertesting_init(
+    db: *mut ffi::sqlite3,
+    error_message: *mut *mut c_char,
+    api: *mut ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { initialise(db, error_message, api, register_testing) }
+}
+
+unsafe fn initialise(
+    db: *mut ffi::sqlite3,
+    error_message: *mut *mut c_char,
+    api: *mut ffi::sqlite3_api_routines,
+    register: fn(Connection) -> rusqlite::Result<bool>,
 ) -> c_int {
     // SAFETY: SQLite passes its own handle, a place for a message and its API table; `register` only registers.
     unsafe {
@@ -62,6 +86,15 @@ unsafe fn write_message(routines: &ffi::sqlite3_api_routines, target: *mut *mut 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is rusqlite's")]
 fn register(conn: Connection) -> rusqlite::Result<bool> {
     honker_engine::install(&conn)?;
+    c_api::mark_loaded();
+    Ok(true)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is rusqlite's")]
+fn register_testing(conn: Connection) -> rusqlite::Result<bool> {
+    // Everything, since SQLite runs no second automatic extension after one that stays loaded.
+    honker_engine::install(&conn)?;
+    honker_engine::testing::install(&conn)?;
     c_api::mark_loaded();
     Ok(true)
 }

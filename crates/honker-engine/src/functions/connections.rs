@@ -10,7 +10,7 @@ use crate::arguments::Arguments;
 use crate::{busy, carrier};
 
 /// Milliseconds: up to an hour, beyond which a lock is not busy but forgotten.
-const BUSY_TIMEOUT_MS: RangeInclusive<i64> = 0..=3_600_000;
+pub const BUSY_TIMEOUT_MS: RangeInclusive<i64> = 0..=3_600_000;
 
 pub fn busy_timeout(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let timeout_ms = arguments.integer_in(0, "timeout_ms", &BUSY_TIMEOUT_MS)?;

@@ -1,9 +1,12 @@
 //! The table of every SQL function. What each does for its callers is written down once, in `reference.yaml`.
 
 mod bulk;
+mod clock;
 mod connections;
+mod limits;
 mod locks;
 mod notifications;
+mod options;
 mod queues;
 mod results;
 mod retention;
@@ -121,6 +124,13 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
     FUNCTIONS.iter()
 }
 
+/// The functions of [`crate::testing`].
+pub fn testing() -> impl Iterator<Item = &'static Function> {
+    TESTING.iter()
+}
+
+static TESTING: &[Function] = &[row("honker_clock_set", &[1], Effect::Outside, clock::set)];
+
 const fn row(
     name: &'static str,
     arities: &'static [c_int],
@@ -138,9 +148,10 @@ static FUNCTIONS: &[Function] = {
         row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
         row("honker_carry",                &[0],       Outside,    connections::carry),
         row("honker_has_additions",        &[0],       Read,       schema::has_additions),
+        row("honker_limits",               &[0],       Read,       limits::limits),
         row("honker_malformed_rows",       &[1],       Read,       schema::malformed_rows),
 
-        row("honker_enqueue",              &[7],       Statement,  queues::enqueue),
+        row("honker_enqueue",              &[3, 7],      Statement,  queues::enqueue),
         row("honker_enqueue_many",         &[7],       Transition, bulk::enqueue_many),
         row("honker_claim_batch",          &[4, 5],    Read,       queues::claim_batch),
         row("honker_queue_next_claim_at",  &[1],       Read,       queues::next_claim_at),

@@ -2,18 +2,36 @@
 
 use honker_core::clock::Instant;
 use honker_core::limits::{
-    CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, PRIORITY, SETTLE_BATCH,
+    CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT,
+    PRIORITY, SETTLE_BATCH,
 };
 use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Output;
-use crate::arguments::Arguments;
+use super::options::Options;
+use crate::arguments::{Arguments, Value};
 use crate::bracket::{atomically_if_found, consistently};
 
+/// The options of a job, with their positions in the positional form of `honker_enqueue`.
+pub(super) const JOB_OPTIONS: [(usize, &str); 5] =
+    [(2, "run_at"), (3, "delay"), (4, "priority"), (5, "max_attempts"), (6, "expires")];
+
+/// Three arguments are the form with options as JSON.
+const OPTIONS_ARITY: usize = 3;
+
 pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::enqueue(ctx, &new_job(ctx, arguments)?).map(Output::from)
+    if arguments.count() != OPTIONS_ARITY {
+        return queue::enqueue(ctx, &new_job(ctx, arguments)?).map(Output::from);
+    }
+    let options = Options::parse(arguments, 2, "options_json")?;
+    let mut row = arguments.padded_to(JOB_OPTIONS.len() + 2);
+    row.set(2, Value::Null);
+    row.set(4, Value::Integer(0));
+    row.set(5, Value::Integer(MAX_ATTEMPTS_DEFAULT));
+    options.place(&JOB_OPTIONS, &mut row)?;
+    queue::enqueue(ctx, &new_job(ctx, &row)?).map(Output::from)
 }
 
 /// A job from the arguments of `honker_enqueue`.

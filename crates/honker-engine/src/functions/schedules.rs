@@ -2,15 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use honker_core::limits::{MAX_ATTEMPTS, PRIORITY, SPAN_MAX_S};
+use honker_core::limits::{MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, PRIORITY, SPAN_MAX_S};
 use honker_core::schedule::{self, Change, Misfire, NewSchedule};
 use honker_core::{Ctx, Error, Result};
 
 use super::Output;
 use crate::arguments::Arguments;
-
-/// The attempts of a scheduled job unless the schedule says otherwise.
-const MAX_ATTEMPTS_DEFAULT: i64 = 3;
 
 const EXPIRES_S: RangeInclusive<i64> = -SPAN_MAX_S..=SPAN_MAX_S;
 

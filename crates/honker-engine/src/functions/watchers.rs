@@ -9,7 +9,7 @@ use super::Output;
 use crate::arguments::Arguments;
 
 /// Milliseconds of the longest wait: a day. The connection is blocked meanwhile.
-const WAIT_MAX_MS: i64 = 86_400_000;
+pub const WAIT_MAX_MS: i64 = 86_400_000;
 
 pub fn open(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let path = arguments.text(0, "db_path")?;

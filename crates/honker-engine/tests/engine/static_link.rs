@@ -1,21 +1,12 @@
-//! A program that links SQLite and the engine statically, as an application written in Rust does.
+//! A program enqueues, claims and acknowledges without the loadable extension.
 
 use rusqlite::{Connection, params};
 
-fn open() -> Connection {
-    let conn = Connection::open_in_memory().expect("a database in memory");
-    honker_engine::install(&conn).expect("functions can be registered");
-    conn
-}
-
-fn one<T: rusqlite::types::FromSql>(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> T {
-    conn.query_row(sql, params, |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
-}
+use super::{enqueue, one, open};
 
 #[test]
 fn a_job_is_enqueued_claimed_and_acknowledged() {
     let conn = open();
-    let _: i64 = one(&conn, "SELECT honker_bootstrap()", []);
     let id: i64 = one(&conn, "SELECT honker_enqueue('emails', '{\"to\":1}', NULL, NULL, 0, 3, NULL)", []);
     let claimed: String = one(&conn, "SELECT honker_claim_batch('emails', 'w', 1, 60)", []);
     let jobs: Vec<serde_json::Value> = serde_json::from_str(&claimed).expect("JSON");
@@ -30,8 +21,7 @@ fn a_job_is_enqueued_claimed_and_acknowledged() {
 #[test]
 fn a_connection_closes_with_the_engine_on_it() {
     let conn = open();
-    let _: i64 = one(&conn, "SELECT honker_bootstrap()", []);
-    let _: i64 = one(&conn, "SELECT honker_enqueue('q', '1', NULL, NULL, 0, 3, NULL)", []);
+    enqueue(&conn);
     conn.close().expect("no statement is left");
 }
 
