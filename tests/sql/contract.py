@@ -69,6 +69,7 @@ ORDINARY = {
     "payloads": "[{}]",
     "path": "/nowhere/app.db",
     "backend": "polling",
+    "descriptor": "pipe",
     "subscription": 0,  # never one
 }
 

@@ -92,6 +92,7 @@ VALUES = {
     "events": '[[null, "a"], ["k", "b"]]',
     "wrong-events": '[[null, "a"], [1, "b"]]',
     "backend": "polling",
+    "descriptor": "pipe",
 }
 
 UNDECIDED = object()  # the reference leaves it to the content
