@@ -22,8 +22,11 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    pub(crate) fn buried(&mut self, queue: String, id: i64) {
-        self.buried.entry(queue).or_default().push(id);
+    pub(crate) fn buried(&mut self, queue: &str, id: i64) {
+        match self.buried.get_mut(queue) {
+            Some(ids) => ids.push(id),
+            None => drop(self.buried.insert(queue.to_owned(), vec![id])),
+        }
     }
 
     pub(crate) fn cancelled(&mut self, id: i64) {

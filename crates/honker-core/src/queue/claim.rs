@@ -229,7 +229,7 @@ fn put_back_lapsed(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     })?;
     for (id, cause) in lapsed {
         match cause {
-            Some(error) => leave(ctx, &Move::Bury { id, held: None, error: &error })?,
+            Some(error) => leave(ctx, &Move::Bury { id, queue, error: &error })?,
             None => leave(ctx, &Move::Lapse { id })?,
         };
     }
@@ -278,7 +278,7 @@ impl Batch<'_> {
                 self.jobs.push(job);
             }
             Verdict::Bury(id, error) => {
-                leave(ctx, &Move::Bury { id, held: None, error: &error })?;
+                leave(ctx, &Move::Bury { id, queue: self.claim.queue, error: &error })?;
                 self.buried += 1;
             }
         }

@@ -58,7 +58,7 @@ pub fn retry(ctx: &Ctx<'_>, held: &Held<'_>, delay: Span, error: &str) -> Result
 /// # Errors
 /// Whatever SQLite reports.
 pub fn fail(ctx: &Ctx<'_>, held: &Held<'_>, error: &str) -> Result<bool> {
-    leave(ctx, &Move::Bury { id: held.id, held: Some(*held), error })
+    leave(ctx, &Move::Fail { held: *held, error })
 }
 
 /// Makes a lease end `lease` from now. True if the claim was held: a lapsed one is not revived. One statement.

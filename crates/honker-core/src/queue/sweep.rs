@@ -16,7 +16,7 @@ pub fn sweep_expired(ctx: &Ctx<'_>, queue: &str) -> Result<i64> {
     let expired: Vec<i64> =
         ctx.rows(sql!("sweep_expired.sql"), params![queue, ctx.now(), ctx.second()], |row| row.get(0))?;
     for id in &expired {
-        leave(ctx, &Move::Bury { id: *id, held: None, error: "expired" })?;
+        leave(ctx, &Move::Bury { id: *id, queue, error: "expired" })?;
     }
     Ok(i64::try_from(expired.len()).unwrap_or(i64::MAX))
 }
