@@ -1,5 +1,5 @@
-//! Decoding of arguments and options: every reader on every value. What is accepted lies in the range that the reader
-//! promises, and what is refused is refused with the code and the name of the argument.
+//! Decoding of arguments and options: every reader on every value. Accepted values lie in the range that the reader
+//! promises; for others the error has the code and the name of the argument.
 //!
 //! Input: a sequence of values, each a tag byte and what belongs to it.
 

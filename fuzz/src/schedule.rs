@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(refused.code(), "HONKER_INVALID_ARGUMENT");
         return;
     };
-    // Every instant that fits, and one in the years that anybody uses.
+    // Every instant that fits, and one in the years in use.
     for after in [after, after.rem_euclid(4_102_444_800)] {
         check_boundary(&expression, after, text.trim_start().starts_with("@every"));
     }

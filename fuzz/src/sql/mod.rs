@@ -1,7 +1,7 @@
 //! SQL calls: a script calls the functions of the extension with anything, in every position that SQLite allows, and
-//! writes anything into the tables by hand. Whatever happens, no call crashes or hangs, each error has one of honker's
+//! writes anything into the tables by hand. No call crashes or hangs, each error has one of honker's
 //! codes, the connection is left as it was found, the database stays sound, and healthy rows go on: a job that is
-//! enqueued last is claimed, and nobody is told "now" for ever.
+//! enqueued last is claimed, and the next claim is not "now" for ever.
 //!
 //! Watchers are left out: they act on files and wait. The tests in `tests/hostile` call them.
 
@@ -19,7 +19,7 @@ const STEPS_MAX: usize = 64;
 const HEALTHY: &str = "healthy jobs";
 const QUEUES: [&str; 3] = ["q", "w", HEALTHY];
 
-/// What every script begins with, and what it can name.
+/// The database that every script begins with, and the names it can use.
 struct World {
     image: Vec<u8>,
     functions: Vec<(String, usize)>,

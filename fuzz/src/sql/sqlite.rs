@@ -108,7 +108,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A new database; `image` is what it holds.
+    /// A new database; `image` is its content.
     pub fn open(image: Option<&[u8]>) -> Self {
         let mut db = ptr::null_mut();
         // SAFETY: an entry point is registered once however often it is given; the image is copied into SQLite's memory,
@@ -176,9 +176,9 @@ impl Connection {
         unsafe { sqlite3_get_autocommit(self.db) != 0 }
     }
 
-    /// Closes the connection, which must not be refused for a statement that somebody forgot.
+    /// Closes the connection, which must not be refused for an unfinalised statement.
     pub fn close(self) {
-        // SAFETY: the connection is open, and nobody uses it any more.
+        // SAFETY: the connection is open, and not used any more.
         assert_eq!(unsafe { sqlite3_close(self.db) }, OK, "{}", self.message());
     }
 
@@ -199,7 +199,7 @@ fn honker_ext_entry_point() -> EntryPoint {
 
 fn bind(statement: *mut c_void, index: c_int, value: &Value) {
     let length = |bytes: &[u8]| c_int::try_from(bytes.len()).expect("short");
-    // SAFETY: the statement is alive, and SQLite copies what it is given. A code is not looked at: what cannot be bound
+    // SAFETY: the statement is alive, and SQLite copies the values. A code is not looked at: what cannot be bound
     // stays NULL.
     unsafe {
         match value {

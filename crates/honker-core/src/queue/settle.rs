@@ -44,7 +44,7 @@ pub fn ack_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<'a>>) 
     Ok(count)
 }
 
-/// Puts a job back to run after `delay`, or buries it after its last attempt. True if the claim was held.
+/// Makes a job wait for its next attempt after `delay`, or dead-letters it after its last one. True if the claim was held.
 ///
 /// # Errors
 /// Whatever SQLite reports.
@@ -53,7 +53,7 @@ pub fn retry(ctx: &Ctx<'_>, held: &Held<'_>, delay: Span, error: &str) -> Result
     Ok(leave(ctx, &Move::Retry { held: *held, run_at, error })? || fail(ctx, held, error)?)
 }
 
-/// Buries a job that must not run again. True if the claim was held.
+/// Dead-letters a job that must not run again. True if the claim was held.
 ///
 /// # Errors
 /// Whatever SQLite reports.

@@ -7,21 +7,21 @@
 //! retry     processing            pending     retry
 //! release   processing            pending     release
 //! lapse     processing            pending     lapse
-//! fail      processing            dead        held, bury_insert, ..   retention of dead letters
-//! bury      pending, processing   dead        bury_insert, delete     retention of dead letters
+//! fail      processing            dead        held, dead_insert, ..   retention of dead letters
+//! dead      pending, processing   dead        dead_insert, delete     retention of dead letters
 //! cancel    pending, processing   (no row)    cancel                  trace for waiters
 //! requeue   dead                  pending     requeue_insert, delete
 //! ```
 //!
 //! Invariant: after each commit a job is in one table and one state, and the effects of its move are written.
 //!
-//! - *The process dies.* A move of one statement is atomic by itself. `fail`, `bury` and `requeue` insert before they delete, in
-//!   the caller's bracket: a crash in between is rolled back. Should the bracket have no effect (a host that suspends a
+//! - *The process dies.* A move of one statement is atomic by itself. `fail`, `dead` and `requeue` insert before they delete,
+//!   in the caller's bracket: a crash in between is rolled back. Should the bracket have no effect (a host that suspends a
 //!   write statement of its own around us), the job is in two tables rather than in none, and the next claim that meets
-//!   it buries it again. Effects are written in the same bracket, so a crash before them undoes the move as well.
+//!   it makes the dead letter again. Effects are written in the same bracket, so a crash before them undoes the move as well.
 //! - *Two processes.* SQLite has one writer. Each statement tests in its WHERE that the row is in the state it leaves, and
 //!   the moves of a holder test the claim (job, worker, attempt, lease). A process that waited for the lock finds that
-//!   the row does not match, and changes nothing. `take`, `lapse` and `bury` are given rows that were read under the
+//!   the row does not match, and changes nothing. `take`, `lapse` and `dead` are given rows that were read under the
 //!   write lock, or in the snapshot in which it was taken; so is the row that `fail` tests first.
 //! - *COMMIT fails.* The bracket rolls back, and the error reaches the caller. Nothing of a move is kept in memory beyond
 //!   the call: the effects are part of its [`Ctx`].
@@ -79,7 +79,7 @@ pub(super) enum Move<'a> {
     /// Makes a dead letter of a job that is held.
     Fail { held: Held<'a>, error: &'a str },
     /// Makes a dead letter of a live job of this queue.
-    Bury { id: i64, queue: &'a str, error: &'a str },
+    DeadLetter { id: i64, queue: &'a str, error: &'a str },
     /// Removes a live job, leased or not, of a queue or of any.
     Cancel { id: i64, queue: Option<&'a str> },
     /// Makes a dead letter, of a queue or of any, wait again with all its attempts before it.
@@ -106,7 +106,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
         }
         Move::Lapse { id } => ctx.execute(sql!("lapse.sql"), params![id, slack::WAITING])?,
         Move::Fail { held, error } => return fail(ctx, held, error),
-        Move::Bury { id, queue, error } => return bury(ctx, id, Some(queue), error),
+        Move::DeadLetter { id, queue, error } => return dead_letter(ctx, id, Some(queue), error),
         Move::Cancel { id, queue } => {
             let removed = ctx.execute(sql!("cancel.sql"), params![id, queue])?;
             if removed == 1 {
@@ -123,14 +123,14 @@ fn fail(ctx: &Ctx<'_>, Held { id, worker_id, attempt }: Held<'_>, error: &str) -
     let claim = params![id, worker_id, attempt, ctx.now(), ctx.second()];
     // A queue that is no text was written by hand, and has no policy.
     let queue = ctx.row(sql!("held.sql"), claim, |row| Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned)))?;
-    queue.map_or(Ok(false), |queue| bury(ctx, id, queue.as_deref(), error))
+    queue.map_or(Ok(false), |queue| dead_letter(ctx, id, queue.as_deref(), error))
 }
 
-fn bury(ctx: &Ctx<'_>, id: i64, queue: Option<&str>, error: &str) -> Result<bool> {
-    ctx.execute(sql!("bury_insert.sql"), params![id, error, ctx.second()])?;
-    let is_removed = ctx.execute(sql!("bury_delete.sql"), [id])? == 1;
+fn dead_letter(ctx: &Ctx<'_>, id: i64, queue: Option<&str>, error: &str) -> Result<bool> {
+    ctx.execute(sql!("dead_insert.sql"), params![id, error, ctx.second()])?;
+    let is_removed = ctx.execute(sql!("dead_delete.sql"), [id])? == 1;
     if let Some(queue) = queue {
-        ctx.note(|effects| effects.buried(queue, id));
+        ctx.note(|effects| effects.dead_lettered(queue, id));
     }
     Ok(is_removed)
 }

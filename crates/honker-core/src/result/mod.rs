@@ -1,4 +1,4 @@
-//! Results of jobs, kept for those who wait for them.
+//! Results of jobs, kept for callers that wait for them.
 //!
 //! Each save deletes a few expired results: the table stays bounded by the results that are still valid, without a
 //! sweeper.
@@ -9,7 +9,7 @@ use crate::clock::Span;
 use crate::limits::CANCEL_TRACE_RETENTION;
 use crate::{Ctx, Result, sql};
 
-/// Keeps `value` as the result of a job, replacing an earlier one; for `ttl`, or for good. The job need not exist.
+/// Keeps `value` as the result of a job, replacing an earlier one; for `ttl`, or for ever. The job need not exist.
 ///
 /// Run in a write transaction: its effect also deletes expired results.
 ///
