@@ -60,7 +60,10 @@ impl<'c> Ctx<'c> {
     }
 
     fn reading(&self) -> Reading {
-        let reading = self.reading.get().unwrap_or_else(Reading::take);
+        if let Some(reading) = self.reading.get() {
+            return reading;
+        }
+        let reading = Reading::take();
         self.reading.set(Some(reading));
         reading
     }
@@ -74,7 +77,7 @@ impl<'c> Ctx<'c> {
     /// The second that the time of this call lies in.
     #[must_use]
     pub fn second(&self) -> i64 {
-        self.now().second()
+        self.reading().second()
     }
 
     /// The instant `span` from now, rounded up to the millisecond, so that it is never early.
