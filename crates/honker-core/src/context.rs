@@ -82,7 +82,7 @@ impl<'c> Ctx<'c> {
 
     /// The instant `span` from now, rounded up to the millisecond, so that it is never early.
     #[must_use]
-    pub fn from_now(&self, span: Span) -> Instant {
+    pub fn after(&self, span: Span) -> Instant {
         self.reading().ceil() + span
     }
 
@@ -98,7 +98,7 @@ impl<'c> Ctx<'c> {
     /// lease holds. That makes it up to one second longer, never shorter. Any other length is exact.
     #[must_use]
     pub fn end_of_lease(&self, length: Span) -> Instant {
-        if length.is_whole() { Instant::from_seconds(self.second()) + length } else { self.from_now(length) }
+        if length.is_whole() { Instant::from_seconds(self.second()) + length } else { self.after(length) }
     }
 
     /// A statement to run several times.

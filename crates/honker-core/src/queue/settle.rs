@@ -49,7 +49,7 @@ pub fn ack_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<'a>>) 
 /// # Errors
 /// Whatever SQLite reports.
 pub fn retry(ctx: &Ctx<'_>, held: &Held<'_>, delay: Span, error: &str) -> Result<bool> {
-    let run_at = if delay.is_positive() { ctx.from_now(delay) } else { Instant::from_seconds(ctx.second()) };
+    let run_at = if delay.is_positive() { ctx.after(delay) } else { Instant::from_seconds(ctx.second()) };
     Ok(leave(ctx, &Move::Retry { held: *held, run_at, error })? || fail(ctx, held, error)?)
 }
 
@@ -98,7 +98,7 @@ pub fn heartbeat_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<
 /// # Errors
 /// Whatever SQLite reports.
 pub fn release(ctx: &Ctx<'_>, held: &Held<'_>, delay: Option<Span>, error: Option<&str>) -> Result<bool> {
-    let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.from_now(delay));
+    let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.after(delay));
     leave(ctx, &Move::Release { held: *held, run_at, error })
 }
 
