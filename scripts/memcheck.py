@@ -24,10 +24,16 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LIBRARY: Final = "libhonker_ext.so"
 PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
-ASAN_TESTS: Final = ("tests/sql", "tests/hostile", "tests/watch/test_fork.py", "tests/watch/test_sharing.py")
+ASAN_TESTS: Final = (
+    "tests/sql",
+    "tests/hostile",
+    "tests/watch/test_watcher_fork.py",
+    "tests/watch/test_watcher_sharing.py",
+)
 # Each function of the contract, each error, every way of closing, and the watchers.
 VALGRIND_TESTS: Final = tuple(
-    f"tests/sql/test_{name}.py" for name in ("examples", "errors", "close", "work", "watchers")
+    f"tests/sql/test_{name}.py"
+    for name in ("reference_examples", "error_codes", "connection_close", "worker_round", "watcher_functions")
 )
 # Measures memory, which a sanitizer multiplies, or loads a SQLite of its own.
 NOT_UNDER_WATCH: Final = " and ".join(

@@ -1,6 +1,6 @@
 """`make bench`: that each program runs, checks itself and writes what it promises. How fast, no test asserts.
 
-`tests/watch/test_bench.py` is the same for `bench/wake.py`.
+`bench/wake.py` has its own tests, `test_wake_program.py`.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from ..sql.loading import LIBRARY, ROOT
+from tests.sql.loading import LIBRARY, ROOT
 
 BENCH = ROOT / "bench"
 MEASURES = {

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ..sql.loading import ROOT
+from tests.sql.loading import ROOT
 
 GAPS = {0.3, 50}
 SECTIONS = ("latency", "silence", "no-lost-wake")

@@ -19,8 +19,8 @@ from pathlib import Path
 import honker
 import pytest
 
-from ..support.locking import ask
-from ..support.waiting import wait_until
+from tests.support.locking import ask
+from tests.support.waiting import wait_until
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "hash_files.py"
 FILE_COUNT = 300
