@@ -2,9 +2,9 @@
 
 Usage: ``python fuzz/run.py [--seconds SECONDS] [--keep] [schedule|arguments|sql]...``. The seconds, 60 if not given,
 are divided between the targets. New inputs go to ``fuzz/found``, inputs that fail to ``fuzz/artifacts``: give such a
-file to the fuzzer in ``fuzz/target/*/release`` to repeat it, and once it is mended move it into
-``fuzz/corpus``, which ``tests/replay.rs`` runs in every ``make test``. ``--keep`` adds to the corpus what reaches new
-code.
+file to the fuzzer in ``fuzz/target/*/release`` to repeat it, and once it is mended add it to the corpus with
+``fuzz/corpus.py``; ``tests/replay.rs`` runs the corpus in every ``make test``. ``--keep`` adds the new inputs to it
+that reach new code.
 
 Stable Rust has all that is needed, but asks for the variable RUSTC_BOOTSTRAP; a C++ compiler builds libFuzzer. Exits
 with 1 if an input failed.
@@ -16,8 +16,11 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
+
+import corpus
 
 FUZZ: Final = Path(__file__).resolve().parent
 TARGETS: Final = {
@@ -52,16 +55,15 @@ def build() -> Path:
     return FUZZ / "target" / host() / "release"
 
 
-def run(binaries: Path, target: str, seconds: int) -> bool:
-    """Whether no input of the target failed."""
-    found, corpus = FUZZ / "found" / target, FUZZ / "corpus" / target
-    artifacts = FUZZ / "artifacts" / target
+def run(binaries: Path, target: str, kept: Path, seconds: int) -> bool:
+    """True if no input of the target failed. ``kept`` is the unpacked corpus."""
+    found, artifacts = FUZZ / "found" / target, FUZZ / "artifacts" / target
     for folder in (found, artifacts):
         folder.mkdir(parents=True, exist_ok=True)
     command = [
         binaries / target,
         found,
-        corpus,
+        kept / target,
         f"-max_total_time={seconds}",
         f"-artifact_prefix={artifacts}/",
         *LIMITS,
@@ -69,9 +71,9 @@ def run(binaries: Path, target: str, seconds: int) -> bool:
     return subprocess.run([*command, *TARGETS[target]], check=False).returncode == 0
 
 
-def keep(binaries: Path, target: str) -> None:
-    """Add to the corpus those of the inputs found that reach code which none of the corpus does."""
-    folders = (FUZZ / "corpus" / target, FUZZ / "found" / target)
+def keep(binaries: Path, target: str, kept: Path) -> None:
+    """Add the inputs found to the unpacked corpus that reach code which no input of the corpus reaches."""
+    folders = (kept / target, FUZZ / "found" / target)
     subprocess.run([binaries / target, "-merge=1", *LIMITS, *folders], check=True)
 
 
@@ -80,16 +82,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
-    parser.add_argument("--keep", action="store_true", help="add what reaches new code to the corpus")
+    parser.add_argument("--keep", action="store_true", help="add inputs that reach new code to the corpus")
     asked = parser.parse_args()
     targets: list[str] = asked.targets or list(TARGETS)
     if unknown := set(targets) - TARGETS.keys():
         parser.error(f"no such target: {', '.join(unknown)}")
-    binaries = build()
-    failed = [target for target in targets if not run(binaries, target, max(1, asked.seconds // len(targets)))]
-    if asked.keep:
-        for target in targets:
-            keep(binaries, target)
+    binaries, seconds = build(), max(1, asked.seconds // len(targets))
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder)
+        corpus.unpack(kept)
+        failed = [target for target in targets if not run(binaries, target, kept, seconds)]
+        if asked.keep:
+            for target in targets:
+                keep(binaries, target, kept)
+            corpus.pack(kept)
     print(f"failed: {', '.join(failed)}" if failed else "nothing failed")
     return 1 if failed else 0
 
