@@ -13,8 +13,8 @@ with honker.open("app.db") as db:
         job.ack()
 """
 
-from honker.claims import Claims
-from honker.connection import BUSY_TIMEOUT_S
+from honker.database import Database, open
+from honker.engine import Transaction
 from honker.errors import (
     ArgumentOverflowError,
     ConstraintError,
@@ -57,23 +57,28 @@ from honker.errors import (
     UnsupportedParameterError,
     WatcherError,
 )
-from honker.extension import EXTENSION_ENTRYPOINT, connect, extension_info, load_extension
-from honker.handle import Database, open
 from honker.job import Job
 from honker.lock import Lock
-from honker.outbox import Outbox
-from honker.pubsub import Listener, Notification
-from honker.queue import Queue
-from honker.retention import Retention
-from honker.schedule import CronSchedule, crontab, every_s
-from honker.scheduler import Scheduler
-from honker.stats import QueueStats
-from honker.stream import Event, Stream, StreamSubscription
-from honker.tasks import Task, TaskRegistry, TaskResult, TaskSpec, register_schedules, registry
-from honker.token_bucket import TokenBucket
-from honker.transaction import Transaction
-from honker.watcher import UpdateEvents
-from honker.worker import Worker, run_workers
+from honker.queue.claims import Claims
+from honker.queue.queue import Queue
+from honker.queue.stats import QueueStats
+from honker.rate_limit import TokenBucket
+from honker.schedule.cron import CronSchedule, crontab, every_s
+from honker.schedule.registration import register_schedules
+from honker.schedule.scheduler import Scheduler
+from honker.sqlite.connection import BUSY_TIMEOUT_S
+from honker.sqlite.extension import EXTENSION_ENTRYPOINT, connect, extension_info, load_extension
+from honker.sqlite.watcher import UpdateEvents
+from honker.stream.event import Event
+from honker.stream.notifications import Listener, Notification
+from honker.stream.retention import Retention
+from honker.stream.stream import Stream
+from honker.stream.subscription import StreamSubscription
+from honker.task.registry import TaskRegistry, TaskSpec, registry
+from honker.task.result import TaskResult
+from honker.task.task import Task
+from honker.worker.outbox import Outbox
+from honker.worker.worker import Worker, run_workers
 
 __all__ = [
     "BUSY_TIMEOUT_S",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from honker import payload as payloads
-from honker.types import Seconds, TransactionLike
+from honker import serialization
+from honker.arguments import Seconds, TransactionLike
 
 if TYPE_CHECKING:
-    from honker.queue import Queue
+    from honker.queue.queue import Queue
 
 _UNDECODED: Final = object()
 
@@ -87,7 +87,7 @@ class Job:
             json.JSONDecodeError: Somebody stored what is not JSON.
         """
         if self._payload is _UNDECODED:
-            self._payload = payloads.decode(self._text)
+            self._payload = serialization.decode(self._text)
         return self._payload
 
     def ack(self, tx: TransactionLike = None) -> bool:

@@ -148,5 +148,5 @@ def test_the_head_of_a_long_history_ends_it_quietly(stream, path):
 
 def test_text_that_is_not_json_comes_as_it_is(stream, path):
     """SQL may publish any text."""
-    stream.db.call("SELECT honker_stream_publish('t', NULL, 'plain {text')")
+    stream.db.engine.call("SELECT honker_stream_publish('t', NULL, 'plain {text')")
     assert read(path) == ["plain {text"]

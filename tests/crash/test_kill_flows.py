@@ -15,7 +15,7 @@ from collections import Counter
 
 import honker
 import pytest
-from honker.tasks import read_envelope
+from honker.task.message import read_envelope
 
 from ..support.locking import ask
 from ..support.waiting import wait_until

@@ -2,7 +2,8 @@
 
 import honker
 import pytest
-from honker import connection, turn
+from honker.sqlite import connection
+from honker.sqlite import write_lock as turn
 
 from ..support.feeds import WAYS
 from ..support.schedules import EXPIRES_S, HOUR_S
@@ -32,7 +33,7 @@ def queue(db):
 def impatient(monkeypatch):
     """Whoever waits for a lock is told soon that it did not come."""
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(turn, "TURN_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(turn, "WRITE_LOCK_TIMEOUT_S", 3.0)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import honker
 import pytest
 from honker import DatabaseBusyError
-from honker.connection import BUSY_TIMEOUT_S
+from honker.sqlite.connection import BUSY_TIMEOUT_S
 
 from ..support.executors import ThreadPoolOfOne
 from ..support.locking import write_lock_elsewhere
@@ -216,9 +216,9 @@ def test_what_an_asynchronous_transaction_does_waits_for_locks_as_ever(db):
 
     async def timeout_inside():
         async with db.transaction():
-            return db._writer._busy_timeout_s
+            return db.engine._writer._busy_timeout_s
 
-    assert asyncio.run(timeout_inside()) == honker.connection.BUSY_TIMEOUT_S
+    assert asyncio.run(timeout_inside()) == honker.sqlite.connection.BUSY_TIMEOUT_S
 
 
 def test_a_lock_is_had_soon_after_it_is_let_go(path, monkeypatch):

@@ -16,14 +16,14 @@ from ..support.waiting import wait_until
 
 # Every public method, with how to call it; a method that is added must be added here.
 DATABASE = {
-    "acall": lambda db: asyncio.run(db.acall("SELECT 1")),
+    "acall": lambda db: asyncio.run(db.engine.acall("SELECT 1")),
     "anotify": lambda db: asyncio.run(db.anotify("c", 1)),
-    "ask": lambda db: db.ask("SELECT 1"),
-    "call": lambda db: db.call("SELECT 1"),
-    "call_now": lambda db: db.call_now("SELECT 1"),
+    "ask": lambda db: db.engine.ask("SELECT 1"),
+    "call": lambda db: db.engine.call("SELECT 1"),
+    "call_now": lambda db: db.engine.call_now("SELECT 1"),
     "cancel": lambda db: db.cancel(1),
     "get_job": lambda db: db.get_job(1),
-    "handler_transaction": lambda db: db.handler_transaction().execute("SELECT 1"),
+    "handler_transaction": lambda db: db.engine.handler_transaction().execute("SELECT 1"),
     "listen": lambda db: db.listen("c"),
     "lock": lambda db: db.lock("l").__enter__(),
     "notify": lambda db: db.notify("c", 1),
@@ -211,7 +211,7 @@ def test_a_thread_that_waits_for_its_turn_when_the_database_is_closed_is_told(pa
     thread = threading.Thread(target=enter)
     with db.transaction():
         thread.start()
-        wait_until(lambda: len(db._turn._waiters) == 1)
+        wait_until(lambda: len(db.engine._write_lock._waiters) == 1)
         db.close()
     thread.join(timeout=10)
     assert len(errors) == 1

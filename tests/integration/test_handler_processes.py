@@ -9,7 +9,7 @@ from pathlib import Path
 
 import honker
 import pytest
-from honker import processes
+from honker.worker import process_pool as processes
 
 from ..support.locking import ask
 from ..support.processes import running

@@ -148,7 +148,7 @@ def test_a_standby_waits_and_takes_over_as_soon_as_the_leader_stops(db, hourly, 
 
 def test_a_standby_takes_over_when_the_lease_of_its_leader_lapses(hourly, path, monkeypatch):
     """It knows when that is: nothing wakes it, and it does not look again and again."""
-    monkeypatch.setattr("honker.scheduler._STANDBY_POLL_S", 1000)
+    monkeypatch.setattr("honker.schedule.scheduler._STANDBY_POLL_S", 1000)
     ask(
         path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'dead', unixepoch() + 2)"
     )
@@ -166,7 +166,7 @@ def test_a_standby_takes_over_when_the_lease_of_its_leader_lapses(hourly, path, 
 
 
 def test_a_standby_fires_nothing(hourly, path, monkeypatch):
-    monkeypatch.setattr("honker.scheduler._STANDBY_POLL_S", 0.01)
+    monkeypatch.setattr("honker.schedule.scheduler._STANDBY_POLL_S", 0.01)
     ask(path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'x', unixepoch() + 99)")
     before = lock_row(path)
 
@@ -185,7 +185,7 @@ def test_a_standby_fires_nothing(hourly, path, monkeypatch):
 
 
 def test_a_standby_writes_nothing_while_it_waits(hourly, path, monkeypatch):
-    monkeypatch.setattr("honker.scheduler._STANDBY_POLL_S", 0.01)
+    monkeypatch.setattr("honker.schedule.scheduler._STANDBY_POLL_S", 0.01)
     ask(path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'x', unixepoch() + 99)")
 
     async def main(conn):

@@ -146,7 +146,7 @@ def test_many_wait_for_one_result(queue):
     async def main():
         tasks = [asyncio.create_task(queue.wait_result(1)) for _ in range(50)]
         await asyncio.sleep(0)
-        await queue.db.acall("SELECT honker_result_save(1, '5', 0)")
+        await queue.db.engine.acall("SELECT honker_result_save(1, '5', 0)")
         return await asyncio.wait_for(asyncio.gather(*tasks), 10)
 
     assert asyncio.run(main()) == [5] * 50

@@ -208,7 +208,7 @@ def test_a_schedule_with_a_name_that_is_no_text_does_not_fire_again_and_again(db
     fires = [tick(db, 5000) for _ in range(3)]
     assert [fire["fire_at"] for fire in fires[0] if fire["name"] == "hourly"] == [1000, 4600]
     assert fires[1:] == [[], []]
-    assert db.ask("SELECT honker_scheduler_soonest()") > 5000
+    assert db.engine.ask("SELECT honker_scheduler_soonest()") > 5000
 
 
 def test_a_fire_that_the_database_refuses_is_reported_and_not_half_done(hourly, path):

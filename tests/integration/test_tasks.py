@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import honker
 import pytest
-from honker.tasks import TaskRegistry, read_envelope
+from honker.task.message import read_envelope
+from honker.task.registry import TaskRegistry
 
 from ..support.waiting import wait_until
 from ..support.workers import run_for

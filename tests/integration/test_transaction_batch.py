@@ -16,9 +16,10 @@ from honker import (
     InterruptedStatementError,
     InvalidArgumentError,
     TransactionNotStartedError,
-    series,
     tasks,
 )
+from honker.sqlite import batch
+from honker.sqlite.connection import Connection
 
 from ..support.locking import ask, is_locked
 
@@ -35,7 +36,7 @@ def statements(db):
         if sql.startswith(("BEGIN", "COMMIT", "SELECT honker_")):
             seen.append(sql.split("(")[0])
 
-    db._writer.raw.set_trace_callback(note)
+    db.engine._writer.raw.set_trace_callback(note)
     return seen
 
 
@@ -50,9 +51,9 @@ def jobs(path):
 def test_any_mixture_does_what_it_would_do_one_by_one(path, seed, monkeypatch):
     """Each id is that of its payload, and each statement sees all that came before it and nothing else."""
     chance = random.Random(seed)
-    monkeypatch.setattr(series, "_ALONE", chance.choice([1, 2, 4]))
-    monkeypatch.setattr(series, "_WAITING", chance.choice([1, 3, 1000]))
-    monkeypatch.setattr(series, "_WAITING_CHARACTERS", chance.choice([20, 1 << 20]))
+    monkeypatch.setattr(batch, "_ALONE", chance.choice([1, 2, 4]))
+    monkeypatch.setattr(batch, "_WAITING", chance.choice([1, 3, 1000]))
+    monkeypatch.setattr(batch, "_WAITING_CHARACTERS", chance.choice([20, 1 << 20]))
     expected = {"jobs": {}, "events": {}}
     with honker.open(path) as db:
         for commits in (True, False, True):
@@ -233,7 +234,7 @@ def test_what_waits_is_bounded(db, queue, path, statements):
     with db.transaction() as tx:
         for size in sizes:
             queue.enqueue("x" * size, tx=tx)
-            waiting = tx._series._waiting
+            waiting = tx._batch._waiting
             assert len(waiting) <= 1_000
             most = max(most, sum(map(len, waiting)))
     assert 600_000 < most <= 1 << 20
@@ -275,7 +276,7 @@ def test_a_transaction_entered_again_knows_nothing_of_the_last_one(db, queue, pa
 
 
 def limit(db, pages):
-    db._writer.scalar(f"PRAGMA max_page_count = {pages}")
+    db.engine._writer.scalar(f"PRAGMA max_page_count = {pages}")
 
 
 @pytest.fixture
@@ -283,16 +284,16 @@ def full(db):
     """A database in which few jobs of the size of `fill` have room."""
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (n)")
-    limit(db, db._writer.scalar("PRAGMA page_count") + 4)
+    limit(db, db.engine._writer.scalar("PRAGMA page_count") + 4)
     return db
 
 
 @contextlib.contextmanager
 def too_long(db):
     """A while in which SQLite refuses the texts of many jobs, without ending the transaction."""
-    longest = db._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+    longest = db.engine._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
     yield
-    db._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+    db.engine._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
 
 def fill(db, tx):
@@ -376,7 +377,7 @@ def test_a_transaction_that_lost_jobs_cannot_be_committed(db, path, then):
             fill(db, tx)
             with pytest.raises(DatabaseError, match="too big"):
                 tx.query("SELECT 1")
-        assert db._writer.raw.in_transaction
+        assert db.engine._writer.raw.in_transaction
         if then != "commit":
             with pytest.raises(DatabaseError, match="too big"):
                 after[then](tx)
@@ -386,7 +387,7 @@ def test_a_transaction_that_lost_jobs_cannot_be_committed(db, path, then):
 
 
 def test_an_interrupt_while_jobs_are_written_leaves_none_of_them_twice(db, queue, path, monkeypatch):
-    scalar = honker.connection.Connection.scalar
+    scalar = Connection.scalar
 
     def interrupted(self, sql, params=()):
         result = scalar(self, sql, params)
@@ -394,7 +395,7 @@ def test_an_interrupt_while_jobs_are_written_leaves_none_of_them_twice(db, queue
             raise KeyboardInterrupt
         return result
 
-    monkeypatch.setattr(honker.connection.Connection, "scalar", interrupted)
+    monkeypatch.setattr(Connection, "scalar", interrupted)
     with pytest.raises(InterruptedStatementError, match="KeyboardInterrupt"), db.transaction() as tx:  # noqa: PT012
         for n in range(20):
             queue.enqueue(n, tx=tx)
@@ -423,7 +424,7 @@ def test_an_abandoned_transaction_that_lost_jobs_ends_like_any_other(db, path):
 
 
 def test_a_handler_whose_lease_is_lost_is_told_by_the_next_job(db, queue, path):
-    tx = db.handler_transaction()
+    tx = db.engine.handler_transaction()
     for n in range(20):
         queue.enqueue(n, tx=tx)
     tx.revoke()
@@ -494,12 +495,12 @@ def test_where_a_trigger_refuses_jobs_it_refuses_the_one(db, queue, path, kind):
 
 def test_ids_that_are_not_as_promised_are_never_committed(db, queue, path, monkeypatch):
     """Should there be a way that nobody thought of."""
-    scalar = honker.connection.Connection.scalar
+    scalar = Connection.scalar
 
     def unaware(self, sql, params=()):
         return 0 if "honker_has_additions" in sql else scalar(self, sql, params)
 
-    monkeypatch.setattr(honker.connection.Connection, "scalar", unaware)
+    monkeypatch.setattr(Connection, "scalar", unaware)
     with db.transaction() as tx:
         tx.execute("""
             CREATE TRIGGER copy AFTER INSERT ON _honker_live WHEN NEW.payload = '13'

@@ -115,7 +115,7 @@ def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, 
 
 def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody(db, queue, path, impatient):
     """Neither the task that is before it, and uses the same transaction, nor the loop; and it is not begun again."""
-    tx = db.handler_transaction()
+    tx = db.engine.handler_transaction()
 
     async def use_and_finish():
         async with tx:
@@ -125,9 +125,9 @@ def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody
     async def main():
         async with db.transaction() as other:
             task = asyncio.create_task(use_and_finish())
-            await until(lambda: len(db._turn._waiters) == 1)
+            await until(lambda: len(db.engine._write_lock._waiters) == 1)
             thread = asyncio.ensure_future(asyncio.to_thread(queue.enqueue, "thread", tx=tx))
-            await until(lambda: len(db._turn._waiters) == 2)
+            await until(lambda: len(db.engine._write_lock._waiters) == 2)
             queue.enqueue("other", tx=other)
         await task
         with pytest.raises(TransactionNotStartedError, match="handler has ended"):
@@ -140,7 +140,7 @@ def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody
 
 def test_threads_of_a_handler_begin_its_transaction_once(db, queue, path, impatient):
     for _ in range(30):
-        tx = db.handler_transaction()
+        tx = db.engine.handler_transaction()
         with ThreadPoolExecutor(4) as threads:
             added = list(threads.map(lambda n, tx=tx: queue.enqueue(n, tx=tx), range(8)))
         tx.finish(commits=True)
@@ -149,7 +149,7 @@ def test_threads_of_a_handler_begin_its_transaction_once(db, queue, path, impati
 
 
 def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, queue, path):
-    finished, revoked = db.handler_transaction(), db.handler_transaction()
+    finished, revoked = db.engine.handler_transaction(), db.engine.handler_transaction()
     queue.enqueue(1, tx=finished)
     finished.finish(commits=True)
     revoked.revoke()
@@ -166,7 +166,7 @@ def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, q
 
 @pytest.mark.parametrize("way", ["thread", "task"])
 def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends_at_once(db, queue, path, way):
-    tx = db.handler_transaction()
+    tx = db.engine.handler_transaction()
 
     async def begin():
         if way == "thread":
@@ -178,7 +178,7 @@ def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends
     async def main():
         async with db.transaction():
             beginning = asyncio.create_task(begin())
-            await until(lambda: db._turn._waiters)
+            await until(lambda: db.engine._write_lock._waiters)
             tx.revoke()
         with pytest.raises(TransactionNotStartedError, match="lease"):
             await beginning
@@ -246,8 +246,8 @@ NEXT = {
 @pytest.mark.parametrize("name", NEXT)
 def test_what_an_interrupt_left_open_is_rolled_back_by_whoever_comes_next(db, path, name):
     """He would otherwise write into a transaction that nobody commits."""
-    db._writer.run("BEGIN IMMEDIATE")
-    db._writer.scalar("SELECT honker_enqueue('q', '\"left\"', NULL, NULL, 0, 3, NULL)")
+    db.engine._writer.run("BEGIN IMMEDIATE")
+    db.engine._writer.scalar("SELECT honker_enqueue('q', '\"left\"', NULL, NULL, 0, 3, NULL)")
     NEXT[name](db)
     assert jobs(path) == [(1, "next")]
 

@@ -11,8 +11,9 @@ from itertools import pairwise
 
 import honker
 import pytest
-from honker import call, runner, worker
-from honker.putback import PutBack, put_back
+from honker.worker import outcome as call
+from honker.worker import runner, worker
+from honker.worker.unknown_task import PutBack, put_back
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 
 import honker
 import pytest
-from honker import DatabaseBusyError, connection
-from honker.connection import BUSY_TIMEOUT_S
+from honker import DatabaseBusyError
+from honker.sqlite import connection
+from honker.sqlite.connection import BUSY_TIMEOUT_S
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.processes import running, several
@@ -277,8 +278,8 @@ def largest_wal(path, commits, checkpoint_at=None):
     largest = 0
     with honker.open(path) as db:
         if checkpoint_at is not None:
-            db._writer.scalar(f"PRAGMA wal_autocheckpoint = {checkpoint_at}")
-        unit = db._writer.scalar("PRAGMA wal_autocheckpoint") * db._writer.scalar("PRAGMA page_size")
+            db.engine._writer.scalar(f"PRAGMA wal_autocheckpoint = {checkpoint_at}")
+        unit = db.engine._writer.scalar("PRAGMA wal_autocheckpoint") * db.engine._writer.scalar("PRAGMA page_size")
         for number in range(commits):
             with db.transaction() as tx:
                 for _ in range(ROWS_A_COMMIT - 2):

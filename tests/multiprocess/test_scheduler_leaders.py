@@ -34,7 +34,7 @@ import asyncio, os, sys, uuid
 import honker
 import honker.scheduler
 uuid.uuid4 = lambda: uuid.UUID(int=os.getpid())
-honker.scheduler._STANDBY_POLL_S = 0.02
+honker.schedule.scheduler._STANDBY_POLL_S = 0.02
 db = honker.open(sys.argv[1])
 scheduler = honker.Scheduler(db)
 scheduler.lock_ttl, scheduler.heartbeat_interval = 0.4, 0.1

@@ -5,7 +5,7 @@ release runs them, with no attempt lost. A call that nobody comes to know is dea
 """
 
 import honker
-from honker.putback import PutBack
+from honker.worker.unknown_task import PutBack
 
 from ..support.locking import ask
 from ..support.processes import running, several

@@ -105,7 +105,7 @@ class ApiQueues:
 
     def settle(self, claim, how, delay, error):
         if how == "release":  # workers only
-            return bool(self._db.call("SELECT honker_release(?, ?, ?)", *claim, tx=self._tx))
+            return bool(self._db.engine.call("SELECT honker_release(?, ?, ?)", *claim, tx=self._tx))
         given = {"ack": [], "fail": [error], "retry": [seconds(delay), error]}[how]
         settler, named, options = self._settler(claim)
         return self._do(settler, how, *named, *given, **options)
@@ -133,7 +133,7 @@ class ApiQueues:
             return self.settle(claim, how, delay, "broken")
         release = {"id": claim[0], "attempt": claim[2], "do": "release", "delay_s": seconds(delay), "error": "broken"}
         given = json.dumps([release])
-        done = self._db.call("SELECT honker_work('whichever', ?, 0, 1, ?)", claim[1], given, tx=self._tx)
+        done = self._db.engine.call("SELECT honker_work('whichever', ?, 0, 1, ?)", claim[1], given, tx=self._tx)
         return bool(json.loads(done)["settled"][0])
 
     def cancel(self, job_id, queue):
@@ -152,7 +152,7 @@ class ApiQueues:
         return milliseconds(at)
 
     def outcome(self, job_id):
-        outcome = json.loads(self._db.ask("SELECT honker_job_outcome(?)", job_id, tx=self._tx))
+        outcome = json.loads(self._db.engine.ask("SELECT honker_job_outcome(?)", job_id, tx=self._tx))
         job = self._db.get_job(job_id, tx=self._tx)
         assert (outcome["state"] in {"pending", "processing"}) == (job is not None)
         return outcome["state"], outcome["error"]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import honker
 import pytest
-from honker import ExtensionNotFoundError, ExtensionUnsupportedError, extension
+from honker import ExtensionNotFoundError, ExtensionUnsupportedError
+from honker.sqlite import extension
 
 PACKAGE = Path(honker.__file__).resolve().parent
 LIBRARY, ENTRY_POINT = honker.extension_info()

@@ -4,7 +4,8 @@ import json
 import math
 
 import pytest
-from honker import HonkerError, InvalidPayloadError, payload
+from honker import HonkerError, InvalidPayloadError
+from honker import serialization as payload
 
 
 @pytest.mark.parametrize(

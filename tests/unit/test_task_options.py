@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from honker import task_options
+from honker.task import options as task_options
 
 LIMITS = Path(__file__).resolve().parents[2] / "crates" / "honker-core" / "src" / "limits.rs"
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import pytest
 from honker import HonkerError, InvalidArgumentError, UnsupportedParameterError
-from honker.types import optional_instant, optional_seconds, seconds, sql_parameters
+from honker.arguments import optional_instant, optional_seconds, seconds, sql_parameters
 
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
