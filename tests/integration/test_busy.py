@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import honker
 import pytest
 from honker import DatabaseBusyError
+from honker.sqlite import connection
 from honker.sqlite.connection import BUSY_TIMEOUT_S
 
 from ..support.executors import ThreadPoolOfOne
@@ -51,7 +52,7 @@ def test_a_write_that_gets_no_lock_in_time_says_so_and_works_again_afterwards(db
 
 @pytest.mark.parametrize("name", sorted(ASYNC_WRITES))
 def test_an_asynchronous_write_that_gets_no_lock_in_time_says_so_and_the_loop_goes_on(path, monkeypatch, name):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 0.6)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.6)
     with honker.open(path) as db:
         db.queue("q").enqueue(1)
         with write_lock_elsewhere(path):
@@ -76,7 +77,7 @@ async def refused_while_ticking(write):
 
 
 def test_a_write_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
     with write_lock_elsewhere(path) as release:
         job_ids = []
         thread = threading.Thread(target=lambda: job_ids.append(db.queue("q").enqueue(1)))
@@ -89,7 +90,7 @@ def test_a_write_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch
 
 
 def test_an_asynchronous_write_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
 
     async def main(release):
         task = asyncio.create_task(db.queue("q").aenqueue(1))
@@ -103,7 +104,7 @@ def test_an_asynchronous_write_waits_for_a_lock_that_is_released_in_time(db, pat
 
 
 def test_an_asynchronous_transaction_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
 
     async def enter():
         async with db.transaction() as tx:
@@ -223,7 +224,7 @@ def test_what_an_asynchronous_transaction_does_waits_for_locks_as_ever(db):
 
 def test_a_lock_is_had_soon_after_it_is_let_go(path, monkeypatch):
     """However long it was waited for. SQLite's own handler looks every 100 ms by then, and would take 50 on average."""
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
     with honker.open(path) as db:
         delays_s = sorted(time_to_a_lock_that_was_waited_for(db, path, 0.35 + 0.02 * turn) for turn in range(5))
     assert delays_s[2] < 0.02
@@ -241,7 +242,7 @@ def time_to_a_lock_that_was_waited_for(db, path, wait_s):
 
 def test_a_reader_of_the_application_sees_the_usual_timeout(path, monkeypatch):
     """Applications read this pragma to see what honker set."""
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 5.0)
     with honker.open(path) as db:
         assert db.query("PRAGMA busy_timeout") == [{"timeout": 5000}]
 

@@ -9,6 +9,7 @@ import honker
 import pytest
 from honker import HonkerError
 
+from ..support.asking import watch_answers
 from ..support.locking import ask, is_locked, write_lock_elsewhere
 from ..support.processes import running
 from ..support.waiting import until, wait_until
@@ -46,11 +47,11 @@ def first(request):
 
 
 @pytest.fixture
-def looks(queue, monkeypatch):
+def looks(queue):
     """How often an iterator of the queue asked how long there would be nothing: each time it waits, or is about to."""
-    asked, ask_queue = [], queue.next_claim_at
-    monkeypatch.setattr(queue, "next_claim_at", lambda: asked.append(True) or ask_queue())
-    return asked
+    answers = []
+    watch_answers(queue, "honker_queue_next_claim_at", answers.append)
+    return answers
 
 
 def test_an_iterator_hands_out_jobs_in_order_each_leased(queue):

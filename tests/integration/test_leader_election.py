@@ -203,7 +203,7 @@ def test_a_leader_that_cannot_notice_commits_gives_its_lock_back(hourly, path, m
     def fail():
         raise WatcherError("no watcher today")
 
-    monkeypatch.setattr(hourly.db, "update_events", fail)
+    monkeypatch.setattr(hourly.db.engine, "updates", fail)
     with pytest.raises(WatcherError, match="today"):
         asyncio.run(hourly.run())
     assert lock_row(path) is None

@@ -298,7 +298,7 @@ import os, sys
 import honker
 path, other = sys.argv[1:]
 honker.open(other).close()                # whatever is loaded when first used
-honker.extension.extension_info = lambda found=honker.extension_info(): found
+honker.sqlite.extension.extension_info = lambda found=honker.extension_info(): found
 os.setgid(65534)
 os.setuid(65534)
 try:

@@ -391,7 +391,10 @@ def test_listeners_that_are_forgotten_leave_no_thread_and_no_descriptor(db, way)
     db.notify("c", 0)
     db.query("SELECT 1")
     updates = db.update_events()
-    take_by_awaiting(db.listen("c"), 0)
+    listener = db.listen("c")
+    db.notify("c", 0)
+    take_by_awaiting(listener)  # opens the connection that event loops read on
+    del listener
     gc.collect()
     before = threads(), descriptors(), subscribers(updates)
     for number in range(300):

@@ -141,11 +141,10 @@ def test_a_reader_that_is_busy_is_waited_for(path):
     with honker.open(path, max_readers=1) as db:
         rows = []
         thread = threading.Thread(target=lambda: rows.extend(db.query("SELECT 1 AS a")))
-        reader = db.engine._readers.lend()
-        thread.start()
-        thread.join(timeout=0.05)
-        assert rows == []
-        db.engine._readers.take_back(reader)
+        with db.engine._readers.lend():
+            thread.start()
+            thread.join(timeout=0.05)
+            assert rows == []
         thread.join()
         assert rows == [{"a": 1}]
 
@@ -155,9 +154,8 @@ def test_no_more_readers_are_opened_than_allowed(path):
         barrier = threading.Barrier(2)
 
         def read():
-            reader = db.engine._readers.lend()
-            barrier.wait(timeout=10)
-            db.engine._readers.take_back(reader)
+            with db.engine._readers.lend():
+                barrier.wait(timeout=10)
 
         threads = [threading.Thread(target=read) for _ in range(2)]
         for thread in threads:
@@ -171,15 +169,13 @@ def test_no_more_readers_are_opened_than_allowed(path):
 
 def test_who_waits_for_a_reader_is_told_that_the_database_is_closed(path):
     db = honker.open(path, max_readers=1)
-    reader = db.engine._readers.lend()
-    with ThreadPoolExecutor(2) as threads:
+    with db.engine._readers.lend() as reader, ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(db.query, "SELECT 1") for _ in range(2)]
         wait_until(lambda: len(db.engine._readers._returned._waiters) == 2)
         db.close()
         for each in waiting:
             with pytest.raises(DatabaseClosedError):
                 each.result(timeout=10)
-    db.engine._readers.take_back(reader)
     with pytest.raises(DatabaseClosedError):
         _ = reader.raw
 

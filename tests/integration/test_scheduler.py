@@ -10,6 +10,7 @@ import honker
 import pytest
 from honker import Scheduler, crontab, every_s
 
+from ..support.asking import watch_answers
 from ..support.locking import ask
 from ..support.processes import running
 from ..support.schedules import (
@@ -112,13 +113,8 @@ def test_a_schedule_that_another_process_adds_is_noticed_within_a_second(hourly,
 
 def count_looks(scheduler):
     """The looks at what comes next, from now on; one of them is brought about here."""
-    looks, look = [], scheduler._soonest
-
-    def watched():
-        looks.append(time.monotonic())
-        return look()
-
-    scheduler._soonest = watched
+    looks = []
+    watch_answers(scheduler, "honker_scheduler_soonest", lambda _: looks.append(time.monotonic()))
     ask(scheduler.db.path, "INSERT INTO _honker_notifications (channel, payload) VALUES ('wake', '1')")
     return looks
 

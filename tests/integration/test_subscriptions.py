@@ -196,7 +196,7 @@ def test_the_event_in_the_consumers_hands_is_never_saved(stream, take):
 
 def test_the_offset_is_saved_after_so_many_seconds(stream, take, monkeypatch):
     now = SimpleNamespace(monotonic=lambda: now.s, s=1000.0)
-    monkeypatch.setattr("honker.stream.time", now)
+    monkeypatch.setattr("honker.stream.subscription.time", now)
     stream.publish_many(range(9))
     with stream.subscribe("c", save_every_n=0, save_every_s=60) as events:
         take(events, 3)

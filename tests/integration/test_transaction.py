@@ -17,6 +17,7 @@ from honker import (
     UnexpectedRowsError,
     UnsupportedParameterError,
 )
+from honker.sqlite.transaction import scalar_in
 
 from ..support.executors import ThreadPoolOfOne
 from ..support.locking import ask, is_locked, write_lock_elsewhere
@@ -223,7 +224,7 @@ def test_bootstrapping_inside_a_transaction_is_harmless(orders):
     [
         lambda tx: tx.execute("SELECT 1"),
         lambda tx: tx.query("SELECT 1"),
-        lambda tx: tx.scalar("SELECT 1"),
+        lambda tx: scalar_in(tx, "SELECT 1", ()),
         lambda tx: tx.notify("c", 1),
         lambda tx: tx.bootstrap_honker_schema(),
     ],

@@ -16,10 +16,10 @@ from honker import (
     InterruptedStatementError,
     InvalidArgumentError,
     TransactionNotStartedError,
-    tasks,
 )
 from honker.sqlite import batch
 from honker.sqlite.connection import Connection
+from honker.task.message import envelope
 
 from ..support.locking import ask, is_locked
 
@@ -175,7 +175,7 @@ def test_calls_of_a_task_wait_like_others(db, path, statements):
     task = db.task("q", name="t", priority=5, retries=7)(print)
     with db.transaction() as tx:
         ids = [task.enqueue_with(tx=tx)(n).id for n in range(1_000)]
-    assert jobs(path) == [(job_id, tasks.envelope("t", (n,))) for n, job_id in enumerate(ids)]
+    assert jobs(path) == [(job_id, envelope("t", (n,))) for n, job_id in enumerate(ids)]
     assert ask(path, "SELECT DISTINCT priority, max_attempts FROM _honker_live") == [(5, 7)]
     assert len(statements) < 20
 
@@ -424,13 +424,14 @@ def test_an_abandoned_transaction_that_lost_jobs_ends_like_any_other(db, path):
 
 
 def test_a_handler_whose_lease_is_lost_is_told_by_the_next_job(db, queue, path):
-    tx = db.engine.handler_transaction()
+    scope = db.engine.handler_transaction()
+    tx = scope.transaction
     for n in range(20):
         queue.enqueue(n, tx=tx)
-    tx.revoke()
+    scope.revoke()
     with pytest.raises(TransactionNotStartedError, match="lease"):
         queue.enqueue(20, tx=tx)
-    tx.finish(commits=True)
+    scope.finish(commits=True)
     assert jobs(path) == []
 
 
@@ -506,7 +507,7 @@ def test_ids_that_are_not_as_promised_are_never_committed(db, queue, path, monke
             CREATE TRIGGER copy AFTER INSERT ON _honker_live WHEN NEW.payload = '13'
             BEGIN INSERT INTO _honker_live (queue, payload) VALUES ('copies', NEW.payload); END
         """)
-    with pytest.raises(InternalError, match="promised"), db.transaction() as tx:  # noqa: PT012
+    with pytest.raises(InternalError, match="reserved"), db.transaction() as tx:  # noqa: PT012
         for n in range(20):
             queue.enqueue(n, tx=tx)
     assert jobs(path) == []

@@ -115,12 +115,13 @@ def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, 
 
 def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody(db, queue, path, impatient):
     """Neither the task that is before it, and uses the same transaction, nor the loop; and it is not begun again."""
-    tx = db.engine.handler_transaction()
+    scope = db.engine.handler_transaction()
+    tx = scope.transaction
 
     async def use_and_finish():
         async with tx:
             queue.enqueue("task", tx=tx)
-        tx.finish(commits=True)
+        scope.finish(commits=True)
 
     async def main():
         async with db.transaction() as other:
@@ -140,20 +141,21 @@ def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody
 
 def test_threads_of_a_handler_begin_its_transaction_once(db, queue, path, impatient):
     for _ in range(30):
-        tx = db.engine.handler_transaction()
+        scope = db.engine.handler_transaction()
+        tx = scope.transaction
         with ThreadPoolExecutor(4) as threads:
             added = list(threads.map(lambda n, tx=tx: queue.enqueue(n, tx=tx), range(8)))
-        tx.finish(commits=True)
+        scope.finish(commits=True)
         assert len(set(added)) == 8
     assert len(jobs(path)) == 240
 
 
 def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, queue, path):
     finished, revoked = db.engine.handler_transaction(), db.engine.handler_transaction()
-    queue.enqueue(1, tx=finished)
+    queue.enqueue(1, tx=finished.transaction)
     finished.finish(commits=True)
     revoked.revoke()
-    for tx in (finished, revoked):
+    for tx in (finished.transaction, revoked.transaction):
         with pytest.raises(TransactionNotStartedError, match=r"ended|lease"):
             queue.enqueue(2, tx=tx)
         with pytest.raises(TransactionNotStartedError):
@@ -166,7 +168,8 @@ def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, q
 
 @pytest.mark.parametrize("way", ["thread", "task"])
 def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends_at_once(db, queue, path, way):
-    tx = db.engine.handler_transaction()
+    scope = db.engine.handler_transaction()
+    tx = scope.transaction
 
     async def begin():
         if way == "thread":
@@ -179,7 +182,7 @@ def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends
         async with db.transaction():
             beginning = asyncio.create_task(begin())
             await until(lambda: db.engine._write_lock._waiters)
-            tx.revoke()
+            scope.revoke()
         with pytest.raises(TransactionNotStartedError, match="lease"):
             await beginning
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import honker
 import pytest
+from honker.task.message import envelope
 from honker.worker import outcome as call
 from honker.worker import runner, worker
 from honker.worker.unknown_task import PutBack, put_back
@@ -274,7 +275,7 @@ def test_what_is_no_call_is_a_dead_letter_and_the_worker_goes_on(db, queue, path
 
 
 def unknown(queue, **options):
-    return queue.enqueue(honker.tasks.envelope("unknown"), **({"max_attempts": 1} | options))
+    return queue.enqueue(envelope("unknown"), **({"max_attempts": 1} | options))
 
 
 def line(path):
@@ -536,13 +537,13 @@ def test_what_does_not_end_in_time_is_given_back_uncharged(db, queue, path, how,
 
 def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
     rounds = []
-    call_now = type(db).call_now
+    call_now = db.engine.call_now
 
-    def counted(self, sql, *params):
+    def counted(sql, *params):
         rounds.append((params[2], len(json.loads(params[4]))))
-        return call_now(self, sql, *params)
+        return call_now(sql, *params)
 
-    monkeypatch.setattr(type(db), "call_now", counted)
+    monkeypatch.setattr(db.engine, "call_now", counted)
 
     @queue.task(name="t", store_result=False)
     async def task(): ...

@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+from .asking import watch_answers
 from .waiting import wait_until
 
 #: A process that publishes each line it is given to the topic "t" and notifies the channel "c" of it.
@@ -43,15 +44,14 @@ WAYS = {"for": take_by_blocking, "async for": take_by_awaiting}
 
 def empty_looks(feed):
     """The looks of a feed that found nothing, from now on: after one, it waits or is about to."""
-    found_nothing, read = [], feed._read
+    found_nothing = []
 
-    def watched():
-        items = read()
-        if not items:
-            found_nothing.append(items)
-        return items
+    def note(answer):
+        if answer == "[]":
+            found_nothing.append(answer)
 
-    feed._read = watched
+    for function in ("honker_stream_read_since", "honker_notification_read_since"):
+        watch_answers(feed, function, note)
     return found_nothing
 
 

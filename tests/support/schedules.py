@@ -4,6 +4,8 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
+from honker.sqlite.transaction import scalar_in
+
 from .locking import ask
 from .waiting import until
 
@@ -42,7 +44,7 @@ def lock_row(path, name="honker-scheduler"):
 def tick(db, at):
     """What a leader does when something is due, without leading."""
     with db.transaction() as tx:
-        return json.loads(tx.scalar("SELECT honker_scheduler_tick(?)", (at,)))
+        return json.loads(scalar_in(tx, "SELECT honker_scheduler_tick(?)", (at,)))
 
 
 @asynccontextmanager

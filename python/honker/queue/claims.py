@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from honker import serialization
-from honker.arguments import Call
 from honker.errors import DatabaseBusyError
 from honker.job import Job
 
@@ -35,9 +34,9 @@ class Claims:
     was just being claimed is handed out by the next call.
     """
 
-    def __init__(self, queue: Queue, claim_one: Call, idle_poll_s: float | None) -> None:
+    def __init__(self, queue: Queue, worker_id: str, idle_poll_s: float | None) -> None:
         self._queue = queue
-        self._claim_one = claim_one
+        self._worker_id = worker_id
         self._idle_poll_s = idle_poll_s
         self._engine = queue.db.engine
         # Before the first look at the queue: a commit between a look and a wait must not be missed.
@@ -52,7 +51,7 @@ class Claims:
 
     def __next__(self) -> Job:
         while True:
-            job = self._claim() if self._claiming is None else self._result(self._claiming)
+            job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
             if job is not None:
                 return job
             # After an idle poll only the cheaper question is asked, which reads.
@@ -64,7 +63,7 @@ class Claims:
 
     async def __anext__(self) -> Job:
         while True:
-            job = await self._aclaim()
+            job = await self._claim()
             if job is not None:
                 return job
             while True:
@@ -86,21 +85,14 @@ class Claims:
         if self._thread is not None:
             self._thread.shutdown(wait=False)
 
-    def _claim(self) -> Job | None:
-        while True:
-            jobs = jobs_of(self._queue, self._engine.call(*self._claim_one))
-            if jobs or not self._queue.is_claimable():
-                return jobs[0] if jobs else None
-
-    async def _aclaim(self) -> Job | None:
+    async def _claim(self) -> Job | None:
         """At once if the write lock is free; else in a thread, which a cancelled wait leaves running."""
         if self._claiming is None:
             with contextlib.suppress(DatabaseBusyError):
-                jobs = jobs_of(self._queue, self._engine.call_now(*self._claim_one))
-                return jobs[0] if jobs else None
+                return self._queue.claim_now(self._worker_id)
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="honker-claim")
-            self._claiming = self._thread.submit(self._claim)
+            self._claiming = self._thread.submit(self._queue.claim_one, self._worker_id)
         claiming = self._claiming
         await asyncio.wait([asyncio.shield(asyncio.wrap_future(claiming))])
         return self._result(claiming)

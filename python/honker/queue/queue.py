@@ -251,6 +251,15 @@ class Queue:
             if jobs or not await self.ais_claimable(tx=tx):
                 return jobs
 
+    def claim_now(self, worker_id: str) -> Job | None:
+        """As `claim_one`, without waiting for the write lock; may miss work behind dead rows.
+
+        Raises:
+            DatabaseBusyError: Another thread, task or process is writing.
+        """
+        jobs = jobs_of(self, self._engine.call_now(*self._claim(worker_id, 1)))
+        return jobs[0] if jobs else None
+
     def claim(self, worker_id: str, idle_poll_s: float | None = 5.0) -> Claims:
         """The queue's jobs as they become due, for ``for`` or ``async for``; see `honker.Claims`.
 
@@ -261,7 +270,7 @@ class Queue:
         Raises:
             DatabaseClosedError: The database is closed.
         """
-        return Claims(self, self._claim(worker_id, 1), idle_poll_s)
+        return Claims(self, worker_id, idle_poll_s)
 
     def _claim(self, worker_id: str, n: int) -> Call:
         return _CLAIM, self.name, worker_id, n, self.visibility_timeout_s
@@ -277,6 +286,10 @@ class Queue:
         Source: SQL ``honker_queue_next_claim_at``.
         """
         return self._engine.ask(_NEXT_CLAIM_AT, self.name, tx=tx) or None
+
+    def _next_claim_at(self) -> float:
+        """As `next_claim_at`, with 0 for None; existing callers use it."""
+        return self.next_claim_at() or 0
 
     async def anext_claim_at(self, tx: TransactionLike = None) -> float | None:
         """As `next_claim_at`, without blocking the event loop."""
