@@ -125,7 +125,7 @@ while True:
 
 @pytest.mark.parametrize("after", [1, 30, 70])
 def test_what_waited_to_be_written_is_committed_with_the_rest_or_not_at_all(orders, after):
-    """The jobs are written by the COMMIT; see `honker.series`."""
+    """The jobs are written by the COMMIT; see `honker.sqlite.batch`."""
     with running(COMMITTING_ROWS, orders) as child:
         acknowledged = [child.line() for _ in range(after)]
         child.kill()

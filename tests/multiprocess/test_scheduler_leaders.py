@@ -32,7 +32,7 @@ FIRST_DRIVEN_BOUNDARY = 1_000_000
 SCHEDULER = """
 import asyncio, os, sys, uuid
 import honker
-import honker.scheduler
+import honker.schedule.scheduler
 uuid.uuid4 = lambda: uuid.UUID(int=os.getpid())
 honker.schedule.scheduler._STANDBY_POLL_S = 0.02
 db = honker.open(sys.argv[1])

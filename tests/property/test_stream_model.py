@@ -110,7 +110,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(topic=topics, some=st.lists(keys, min_size=5, max_size=9))
     def publish_in_a_row(self, topic, some):
-        """So many that, in a transaction, the last of them wait; see `honker.series`."""
+        """So many that, in a transaction, the last of them wait; see `honker.sqlite.batch`."""
         for key in some:
             self.publish(topic, key)
 

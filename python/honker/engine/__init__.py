@@ -158,6 +158,11 @@ class Engine(Protocol):
         """The database: an absolute path or a URI."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """The same text for every handle on this database, through a link or another spelling of its path too."""
+        ...
+
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a function that writes, as part of ``tx`` or committed by itself."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final, cast
 
 from honker import serialization
@@ -44,11 +43,11 @@ async def aregister_schedules(db: Handle, queues: set[str] | None = None) -> lis
 
 def _calls(db: Handle, queues: set[str] | None) -> dict[str, Call]:
     """The call that writes each schedule, by the schedule's name."""
-    path = os.path.abspath(db.path)
+    database = db.engine.identity
     return {
         spec.scheduler_name or spec.name: _call(spec, spec.schedule.expr, getattr(spec.schedule, "time_zone", None))
         for spec in registry().specs()
-        if spec.schedule is not None and spec.path == path and (queues is None or spec.queue_name in queues)
+        if spec.schedule is not None and spec.path == database and (queues is None or spec.queue_name in queues)
     }
 
 

@@ -118,6 +118,11 @@ class Connection:
         """
         return identity_of(self._held.path)
 
+    @property
+    def real_path(self) -> str:
+        """The path of the file, without links and without the syntax of a URI."""
+        return os.path.realpath(self._held.path)
+
     def _file(self) -> str:
         """The database file as SQLite knows it: absolute, and without the syntax of a URI."""
         rows: list[tuple[int, str, str]] = self.raw.execute("PRAGMA database_list").fetchall()

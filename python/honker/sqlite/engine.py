@@ -86,6 +86,11 @@ class SQLiteEngine:
         return self._path
 
     @property
+    def identity(self) -> str:
+        """The file's path without links: the same for every spelling of it."""
+        return self._writer.real_path
+
+    @property
     def is_writing_here(self) -> bool:
         """True while this thread, or a task suspended on it, is in a transaction."""
         return self._write_lock.is_held_here

@@ -40,7 +40,7 @@ class TaskSpec:
         executor: ``thread``, or ``process`` for a plain function that is to run in a process of its own.
         schedule: When it is enqueued by itself, if it is.
         scheduler_name: The schedule's name; None means the task's.
-        path: The database that the schedule belongs to.
+        path: The identity of the database that the schedule belongs to; see `Engine.identity`.
     """
 
     name: str

@@ -7,7 +7,6 @@ that defines it. `honker.task.registry.registry` holds the tasks that this proce
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
@@ -197,7 +196,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
             name=name or _default_name(fn),
             fn=fn,
             queue_name=queue.name,
-            path=os.path.abspath(queue.db.path),
+            path=queue.db.engine.identity,
             **options,
         )
         if spec.executor == "process":
