@@ -91,7 +91,7 @@ python-test: machine-for-tests setup build build-faults ## Test everything else,
 ifneq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(TESTS_ALONE))
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests $(addprefix --ignore=,$(TESTS_ALONE))
 	$(BIN)/python -m pytest $(TESTS_ALONE)
 endif
 
