@@ -5,8 +5,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# More arguments for pytest, e.g. `make python-test ARGS="-k claim -x"`.
+# Arguments for pytest, e.g. `make python-test ARGS="-k claim -x"`. With them the tests run one after the other.
 ARGS ?=
+# These tests start processes, kill them and measure time, so no other test runs beside them. All others run two at a
+# time, a file at a time.
+TESTS_ALONE := tests/cli tests/crash tests/hostile tests/multiprocess tests/watch bench/tests examples/tests \
+	tests/integration/test_handler_processes.py
 # The seconds that `make torture` gives its tests; what is around them takes another minute or two.
 TORTURE_S ?= 780
 # The folder that `make demo` hashes; without one it finds one that every machine has.
@@ -84,7 +88,12 @@ rust-test: machine ## Test the pure Rust modules
 
 # Cargo knows whether there is something to build, so it is always asked.
 python-test: machine-for-tests setup build build-faults ## Test everything else, through the built extension
+ifneq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests $(addprefix --ignore=,$(TESTS_ALONE))
+	$(BIN)/python -m pytest $(TESTS_ALONE)
+endif
 
 torture: machine-for-tests setup build build-faults ## Kill, starve and cut the power for a quarter of an hour; the figures go to docs/torture.json
 	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)

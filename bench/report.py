@@ -1,17 +1,17 @@
-"""All targets with what was seen, from the result files; the plots; and the README's table between its markers.
+"""All targets with what was seen, from the results; the plots; and the README's table between its markers.
 
-    python bench/report.py [--quick] [--results DIR] [--readme PATH]
+    python bench/report.py [--quick] [--results PATH] [--readme PATH]
 
 A target's figure is that of the newest result that measured it, so a long run fills in what a short one cannot tell.
 """
 
 import argparse
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from support import numbers, plots, program, targets
+from support import results as kept
 from support.numbers import number
 from support.tables import tabulate
 
@@ -40,7 +40,7 @@ SIDES = {
 
 def main():
     options = parse()
-    results = read(options.results)
+    results = sorted(kept.read(options.results).values(), key=lambda result: result["began_at"])
     if not results:
         print(f"there are no results in {options.results}: run `make bench`", file=sys.stderr)
         return 1
@@ -52,15 +52,9 @@ def main():
     for side, reason in sorted({item for result in results for item in result["left_out"].items()}):
         print(f"left out: {side}: {reason}")
     if options.mode != program.QUICK:
-        pictures = plots.draw_all(results, options.results)
+        pictures = plots.draw_all(results, options.results.parent / "plots")
         write_readme(options.readme, section(results, judged, pictures, options))
     return 0
-
-
-def read(folder):
-    """All results, the newest last."""
-    found = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
-    return sorted(found, key=lambda result: result["began_at"])
 
 
 def newest(results):
@@ -142,11 +136,11 @@ def write_readme(readme, text):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", dest="mode", action="store_const", const=program.QUICK, help="of quick runs")
-    parser.add_argument("--results", type=Path, metavar="DIR", help=f"result files (default: {program.RESULTS})")
+    parser.add_argument("--results", type=Path, metavar="PATH", help=f"default: {kept.RESULTS}")
     parser.add_argument("--readme", type=Path, default=README, metavar="PATH", help=f"default: {README}")
     options = parser.parse_args()
     if options.results is None:
-        options.results = program.RESULTS / "quick" if options.mode == program.QUICK else program.RESULTS
+        options.results = kept.file_of(options.mode)
     return options
 
 

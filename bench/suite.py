@@ -2,19 +2,18 @@
 
     python bench/suite.py [--quick | --full] [--resume] [--only PROGRAM ...] [-- ARGUMENTS FOR EACH]
 
-Each program keeps its own result file, so a run that was broken off can be taken up again: `--resume` leaves out what
+Each program keeps its own result, so a run that was broken off can be taken up again: `--resume` leaves out what
 has been measured already with the same extension and package. A program that fails does not keep the others from
 running.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from support import machine, program
+from support import machine, program, results
 
 BENCH = Path(__file__).parent
 PROGRAMS = (
@@ -53,8 +52,8 @@ def main():
 
 
 def is_measured(name, mode, build):
-    path = program.result_file(name, mode)
-    return path.exists() and json.loads(path.read_text("utf-8"))["machine"]["build"] == build
+    result = results.read(results.file_of(mode)).get(results.name_of(name, mode))
+    return result is not None and result["machine"]["build"] == build
 
 
 def parse():

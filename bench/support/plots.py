@@ -1,4 +1,4 @@
-"""The pictures, drawn from the result files alone."""
+"""The pictures, drawn from the results alone."""
 
 import statistics
 
@@ -31,6 +31,7 @@ def draw_all(results, folder):
     except ImportError:
         print(NO_PICTURES)
         return []
+    folder.mkdir(exist_ok=True)
     drawn = []
     for name, (title, draw) in PICTURES.items():
         figure = Figure(figsize=SIZE, layout="constrained")

@@ -1,4 +1,4 @@
-"""What every program of the benchmark is: its arguments, its progress, its table and its result file.
+"""What every program of the benchmark is: its arguments, its progress, its table and its result.
 
 A program measures into a `Run`. Each checks what it did, by counting; a wrong count ends it with the exit code 1. A
 target that is missed is reported as such, and is no error.
@@ -6,23 +6,21 @@ target that is missed is reported as such, and is no error.
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import machine, tables, targets
+from . import machine, results, tables, targets
 from .checks import CheckError
+from .results import FULL, QUICK, STANDARD
 
 try:
     from tqdm import tqdm
 except ImportError:
     sys.exit("the benchmark shows its progress with tqdm, which is missing: pip install 'honker[bench]'")
 
-RESULTS = Path(__file__).parents[1] / "results"
-QUICK, STANDARD, FULL = "quick", "standard", "full"
 ROUNDS = {QUICK: 1, STANDARD: 5, FULL: 9}
 
 
@@ -108,7 +106,8 @@ def main(description, measure, add_arguments=None, rounds=None):
         return 1
     print(tables.of_targets(run.targets))
     ending = {"began_at": began, "seconds": time.time() - began, "load_before": load, "load_after": machine.load()}
-    write(options.output, {**run.result(), "machine": on, **ending})
+    name = results.name_of(program, options.mode)
+    results.keep(options.output, name, {**run.result(), "machine": on, **ending})
     return 0
 
 
@@ -120,7 +119,9 @@ def parse(description, program, add_arguments, rounds):
     size.add_argument("--full", dest="mode", action="store_const", const=FULL, help="the long form")
     parser.add_argument("--rounds", type=int, help=f"how often everything is measured (default: {rounds})")
     parser.add_argument("--without-peers", dest="with_peers", action="store_false", help="measure no other queue")
-    parser.add_argument("--output", type=Path, metavar="PATH", help=f"result file (default: in {RESULTS})")
+    parser.add_argument(
+        "--output", type=Path, metavar="PATH", help=f"file of results to write to (default: {results.RESULTS})"
+    )
     parser.add_argument("--directory", metavar="DIR", help="where databases are made (default: a temporary directory)")
     if add_arguments:
         add_arguments(parser)
@@ -131,22 +132,5 @@ def parse(description, program, add_arguments, rounds):
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}; it must be at least 1")
     if options.output is None:
-        options.output = result_file(program, options.mode)
+        options.output = results.file_of(options.mode)
     return options
-
-
-def result_file(program, mode):
-    """Where a program's result is kept; a quick one apart, because it holds no figures."""
-    return {
-        QUICK: RESULTS / "quick" / f"{program}.json",
-        STANDARD: RESULTS / f"{program}.json",
-        FULL: RESULTS / f"{program}-full.json",
-    }[mode]
-
-
-def write(path, result):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(tables.rounded(result), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)  # a result is whole or not there: `--resume` relies on it
-    print(f"written to {path}")

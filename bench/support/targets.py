@@ -97,7 +97,7 @@ BY_KEY = {target.key: target for target in TARGETS}
 
 
 def judge(key, figure, *, note, is_judged):
-    """A figure with its verdict, as the result file keeps it."""
+    """A figure with its verdict, as a result keeps it."""
     target = BY_KEY[key]
     is_reached = figure <= target.bound if target.is_ceiling else figure >= target.bound
     return {"key": key, "figure": figure, "note": note, "is_reached": is_reached if is_judged else None}

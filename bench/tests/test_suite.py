@@ -30,8 +30,8 @@ MEASURES = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """A folder for the result files."""
-    return tmp_path_factory.mktemp("results")
+    """The file of results of the quick runs below."""
+    return tmp_path_factory.mktemp("bench") / "results.json"
 
 
 @pytest.fixture
@@ -49,17 +49,16 @@ def run(program, *arguments, environment=None, status=0):
     return done.stdout + done.stderr
 
 
-def read(path):
-    return json.loads(path.read_text("utf-8"))
+def read(path, program):
+    return json.loads(path.read_text("utf-8"))[program]
 
 
 @pytest.mark.parametrize("program", MEASURES)
 def test_a_quick_run_measures_and_judges_nothing(program, results, support):
     from support import targets  # noqa: PLC0415 - only here its folder is among those searched
 
-    path = results / f"{program}.json"
-    printed = run(program, "--quick", "--without-peers", "--output", path)
-    result = read(path)
+    printed = run(program, "--quick", "--without-peers", "--output", results)
+    result = read(results, program)
     assert result["mode"] == "quick"
     assert {measure["key"] for measure in result["measures"]} == MEASURES[program]
     for measure in result["measures"]:
@@ -75,12 +74,11 @@ def test_a_quick_run_measures_and_judges_nothing(program, results, support):
 
 
 def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
-    if not any(results.glob("*.json")):
+    if not results.exists():
         pytest.skip("needs the results of the other tests")
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n", "utf-8")
-    copied = tmp_path / "results"
-    shutil.copytree(results, copied)
+    copied = shutil.copy(results, tmp_path / "results.json")
     printed = run("report", "--results", copied, "--readme", readme)
     text = readme.read_text("utf-8")
     assert text.startswith("before\n<!-- bench:begin -->\n")
@@ -90,8 +88,8 @@ def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
         assert work in printed
         assert work in text
     for picture in ("throughput", "claim_latency", "growth"):
-        assert (copied / f"{picture}.png").stat().st_size > 0
-        assert f"](results/{picture}.png)" in text
+        assert (tmp_path / "plots" / f"{picture}.png").stat().st_size > 0
+        assert f"](plots/{picture}.png)" in text
 
 
 def test_the_reference_is_measured_where_its_interpreter_is_named(tmp_path):
@@ -101,8 +99,8 @@ def test_the_reference_is_measured_where_its_interpreter_is_named(tmp_path):
     reference.chmod(0o755)
     path = tmp_path / "bulk.json"
     run("bulk_enqueue", "--quick", "--output", path, environment={"HONKER_REFERENCE_PYTHON": str(reference)})
-    assert "reference" in read(path)["measures"][0]["figures"]
-    assert "reference" not in read(path)["left_out"]
+    assert "reference" in read(path, "bulk_enqueue")["measures"][0]["figures"]
+    assert "reference" not in read(path, "bulk_enqueue")["left_out"]
 
 
 def test_a_peer_that_cannot_be_started_is_named_and_the_others_go_on(tmp_path):
@@ -112,7 +110,7 @@ def test_a_peer_that_cannot_be_started_is_named_and_the_others_go_on(tmp_path):
     broken.chmod(0o755)
     printed = run("bulk_enqueue", "--quick", "--output", path, environment={"HONKER_REFERENCE_PYTHON": str(broken)})
     assert "reference is left out: reference: no such module" in printed
-    assert {"sqlite3", "honker, inside one transaction"} <= read(path)["measures"][0]["figures"].keys()
+    assert {"sqlite3", "honker, inside one transaction"} <= read(path, "bulk_enqueue")["measures"][0]["figures"].keys()
 
 
 def test_a_peer_that_fails_in_a_round_is_left_out_and_ours_ends_the_program(support, capsys):
@@ -213,14 +211,25 @@ def test_the_newest_judged_figure_counts(support):
 
 def test_what_has_been_measured_with_this_build_is_left_out_when_resuming(support, tmp_path, monkeypatch):
     import suite  # noqa: PLC0415
-    from support import program  # noqa: PLC0415
+    from support import results  # noqa: PLC0415
 
-    monkeypatch.setattr(program, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "results.json")
     assert not suite.is_measured("enqueue", "standard", "a")
-    (tmp_path / "enqueue.json").write_text('{"machine": {"build": "a"}}', "utf-8")
+    results.keep(tmp_path / "results.json", "enqueue", {"machine": {"build": "a"}})
     assert suite.is_measured("enqueue", "standard", "a")
     assert not suite.is_measured("enqueue", "standard", "b")
     assert not suite.is_measured("enqueue", "full", "a")
+
+
+def test_a_result_replaces_the_older_one_of_the_same_program_and_no_other(support, tmp_path):
+    from support import results  # noqa: PLC0415
+
+    path = tmp_path / "results.json"
+    results.keep(path, results.name_of("enqueue", "standard"), {"mode": "standard"})
+    results.keep(path, results.name_of("enqueue", "full"), {"mode": "full"})
+    results.keep(path, results.name_of("enqueue", "standard"), {"mode": "again"})
+    assert results.read(path) == {"enqueue": {"mode": "again"}, "enqueue-full": {"mode": "full"}}
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_growth_is_measured_against_the_logarithm_and_counting_from_its_limit_on(support):

@@ -12,6 +12,7 @@ import pytest
 from honker.worker import process_pool as processes
 
 from ..support.locking import ask
+from ..support.parameter_ids import stable
 from ..support.processes import running
 from ..support.waiting import until, wait_until
 from ..support.workers import dead, live, run_for, run_until, working
@@ -347,7 +348,7 @@ class Callable:
         (with_job, "'job'.*executor='thread'"),
         (with_transaction, "'tx'.*executor='thread'"),
     ],
-    ids=str,
+    ids=stable,
 )
 def test_a_function_that_another_process_cannot_call_is_refused_at_once(queue, fn, says):
     for decorate in (queue.task(executor="process"), queue.periodic_task(honker.every_s(1), executor="process")):

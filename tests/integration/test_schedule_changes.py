@@ -5,6 +5,7 @@ import time
 import pytest
 from honker import HonkerError, InvalidArgumentError, InvalidPayloadError, crontab, every_s
 
+from ..support.parameter_ids import stable
 from ..support.schedules import HOUR_S, due_from
 
 # A schedule with no property at its default.
@@ -203,7 +204,7 @@ def test_a_schedule_updated_to_one_without_a_zone_has_none(full):
 
 
 @pytest.mark.parametrize(
-    "refused", [{"schedule": Bad()}, {"misfire": "panic"}, {"expires": 1.5}, {"payload": {1}}], ids=str
+    "refused", [{"schedule": Bad()}, {"misfire": "panic"}, {"expires": 1.5}, {"payload": {1}}], ids=stable
 )
 def test_an_update_that_is_refused_changes_nothing(full, refused):
     before = full.list()
