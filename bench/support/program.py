@@ -1,7 +1,7 @@
-"""What every program of the benchmark is: its arguments, its progress, its table and its result file.
+"""The frame of every program of the benchmark: its arguments, its progress, its table and its result file.
 
-A program measures into a `Run`. Each checks what it did, by counting; a wrong count ends it with the exit code 1. A
-target that is missed is reported as such, and is no error.
+A program measures into a `Run`. It checks its own work by counting; a wrong count ends it with the exit code 1. A
+missed target is reported, and is not an error.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ROUNDS = {QUICK: 1, STANDARD: 5, FULL: 9}
 
 @dataclass
 class Run:
-    """One run of one program, and what it found."""
+    """One run of one program, with its figures."""
 
     program: str
     mode: str
@@ -43,33 +43,33 @@ class Run:
     extra: dict = field(default_factory=dict)
 
     def size(self, quick, standard, full=None):
-        """What is right for this run of two or three sizes."""
+        """The size for the mode of this run, out of two or three."""
         return {QUICK: quick, STANDARD: standard, FULL: standard if full is None else full}[self.mode]
 
     def progress(self, total, unit="step"):
         return tqdm(total=total, unit=unit, disable=None, leave=False)
 
     def leave_out(self, side, reason):
-        """A peer that could not be measured; the others go on."""
+        """Leave out a peer that cannot be measured, and go on with the others."""
         if self.left_out.get(side) == reason:
             return
         self.left_out[side] = reason
         tqdm.write(f"{self.program}: {side} is left out: {reason}")
 
     def judge(self, key, figure, note="", *, is_full_scale=True):
-        """Hold a figure against its target; a quick run judges nothing, and none what was too small for the target."""
+        """Compare a figure with its target. Quick runs are not judged, nor sizes too small for the target."""
         is_judged = is_full_scale and self.mode != QUICK
         self.targets.append(targets.judge(key, figure, note=note, is_judged=is_judged))
 
     def measure(self, key, title, figures, unit="/s", *, ours="honker"):
-        """Keep what `interleave` returned, and compare everybody with ours.
+        """Keep the figures of `interleave`, and compare all sides with honker.
 
         Args:
-            key: Names it for the plots.
-            title: Heads its table.
-            figures: By side, a number for each round; sides without any are left out.
-            unit: Of the numbers.
-            ours: The side that the others are compared with.
+            key: Name of the measure for the plots.
+            title: Heading of its table.
+            figures: By side, a number for each round; sides without figures are left out.
+            unit: Unit of the figures.
+            ours: The side to compare the others with.
         """
         figures = {side: values for side, values in figures.items() if values}
         measure = {"key": key, "title": title, "unit": unit, "ours": ours, "figures": figures}
@@ -87,13 +87,13 @@ class Run:
 
 
 def main(description, measure, add_arguments=None, rounds=None):
-    """Run one program; the name of its file is its name.
+    """Run one program, named after its file.
 
     Args:
         description: Its docstring.
         measure: Called with the `Run`.
-        add_arguments: Adds what only this program takes to the parser.
-        rounds: How often everything is measured, by mode; those of `ROUNDS` by default.
+        add_arguments: Adds the program's own arguments to the parser.
+        rounds: Number of rounds by mode; `ROUNDS` by default.
     """
     program = Path(sys.argv[0]).stem
     options = parse(description, program, add_arguments, rounds or ROUNDS)
@@ -116,12 +116,14 @@ def parse(description, program, add_arguments, rounds):
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=description, formatter_class=formatter)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", dest="mode", action="store_const", const=QUICK, help="shows that it works: no figures")
+    size.add_argument("--quick", dest="mode", action="store_const", const=QUICK, help="check that it works: no figures")
     size.add_argument("--full", dest="mode", action="store_const", const=FULL, help="the long form")
-    parser.add_argument("--rounds", type=int, help=f"how often everything is measured (default: {rounds})")
+    parser.add_argument("--rounds", type=int, help=f"number of rounds (default: {rounds})")
     parser.add_argument("--without-peers", dest="with_peers", action="store_false", help="measure no other queue")
     parser.add_argument("--output", type=Path, metavar="PATH", help=f"result file (default: in {RESULTS})")
-    parser.add_argument("--directory", metavar="DIR", help="where databases are made (default: a temporary directory)")
+    parser.add_argument(
+        "--directory", metavar="DIR", help="directory for the databases (default: a temporary directory)"
+    )
     if add_arguments:
         add_arguments(parser)
     options = parser.parse_args()
@@ -136,7 +138,7 @@ def parse(description, program, add_arguments, rounds):
 
 
 def result_file(program, mode):
-    """Where a program's result is kept; a quick one apart, because it holds no figures."""
+    """The path of a program's result. Quick results are kept apart, because they hold no figures."""
     return {
         QUICK: RESULTS / "quick" / f"{program}.json",
         STANDARD: RESULTS / f"{program}.json",
@@ -148,5 +150,5 @@ def write(path, result):
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(tables.rounded(result), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)  # a result is whole or not there: `--resume` relies on it
+    partial.replace(path)  # a result file is complete or missing: `--resume` relies on it
     print(f"written to {path}")
