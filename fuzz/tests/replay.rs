@@ -1,4 +1,4 @@
-//! The inputs that fuzzing has found worth keeping, each once, without a fuzzer: a panic names the file.
+//! Replays the corpus, each input once, without a fuzzer: a panic names the file.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
