@@ -1,4 +1,4 @@
-"""Opening a file: what can be opened, and what is told about what cannot."""
+"""Opening a file: the supported files, and the errors for all others."""
 
 import os
 import sqlite3
@@ -232,7 +232,7 @@ def filled(path, jobs=2000):
 
 
 def damaged(path):
-    """Opens and uses everything there is; what is wrong with the file must come to light."""
+    """Open a damaged file and use everything, so that the damage is found."""
     with honker.open(path) as db:
         while db.queue("q").claim_batch("w", 500):
             pass
@@ -314,7 +314,7 @@ else:
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize("file_mode", [0o444, 0o000])
 def test_a_file_that_the_user_may_not_write_is_a_typed_error(tmp_path, file_mode):
-    with tempfile.TemporaryDirectory() as folder:  # the directories of pytest are closed to others
+    with tempfile.TemporaryDirectory() as folder:  # other users cannot enter the directories of pytest
         os.chmod(folder, 0o755)
         target = Path(folder, "app.db")
         honker.open(target).close()

@@ -1,4 +1,4 @@
-"""``tx=``: an operation as part of a transaction of the application, whoever it belongs to."""
+"""``tx=``: an operation as part of a transaction of the application, for every kind of connection."""
 
 import asyncio
 import sqlite3
@@ -28,7 +28,7 @@ def orders(db):
 
 @pytest.fixture
 def open_connection(orders, path):
-    """Opens ``sqlite3`` connections with the engine in them, closed after the test."""
+    """Open ``sqlite3`` connections with the engine loaded, and close them after the test."""
     opened = []
 
     def connect(**options):
@@ -55,7 +55,7 @@ def queue(orders):
 
 
 class DjangoConnection:
-    """Shaped like ``django.db.connection``: autocommit below, transactions by hand, connected when first needed."""
+    """Like ``django.db.connection``: autocommit below, explicit transactions, connected at first use."""
 
     def __init__(self, path):
         self._path = path
@@ -147,7 +147,7 @@ OPERATIONS = {
 
 
 def prepared(queue):
-    """A leased job, a waiting one, an expired one and an expired result: something to do for each operation."""
+    """A leased job, a waiting one, an expired one and an expired result: each operation has work."""
     queue.enqueue(1)
     queue.enqueue(2)
     expired = queue.enqueue(3, expires=60)
