@@ -98,7 +98,7 @@ class Run:
         return errors
 
     def fill_up(self, rng):
-        """Runs with a disk that is full from some step on, each time for as many steps as write nothing; how often."""
+        """Run with a disk that is full from some step on, for a few attempts each. Returns the count of fillings."""
         self.workload.lay(self.path)
         self.disk.heal()
         conn = self.connect()

@@ -24,7 +24,7 @@ from ..support.waiting import wait_until
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-# ------------------------------------------------------------------------------------ connections of the host's own
+# ---------------------------------------------------------------------------------------- connections of the host's own
 
 HOST = """
 import json, os, sqlite3, sys, threading

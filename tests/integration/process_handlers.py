@@ -40,7 +40,7 @@ def say_goodbye(marker):
 
 
 def tell(marker, *more):
-    """Write the process ids at once."""
+    """Write the process ids atomically."""
     part = Path(f"{marker}.part")
     part.write_text(" ".join(map(str, [os.getpid(), *more])))
     part.rename(marker)

@@ -98,7 +98,7 @@ def test_an_iterator_takes_a_job_that_was_there_before(queue, first):
     assert first(queue.claim("w", idle_poll_s=None)).payload == 1
 
 
-# -------------------------------------------------------------------------------------------------------------- waking
+# --------------------------------------------------------------------------------------------------------------- waking
 
 
 def test_an_iterator_wakes_when_another_process_commits(queue, path, first, looks):

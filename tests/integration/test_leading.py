@@ -12,7 +12,7 @@ from ..support.locking import ask
 from ..support.schedules import due_from, fired, jobs, leading, lock_row, next_fire_at
 from ..support.waiting import until
 
-# ------------------------------------------------------------------------------------------------------- who may lead
+# ------------------------------------------------------------------------------------------------------ taking the lead
 
 
 def test_a_scheduler_without_any_schedule_does_not_run(scheduler, path):
@@ -209,7 +209,7 @@ def test_a_leader_that_cannot_notice_commits_gives_its_lock_back(hourly, path, m
     assert lock_row(path) is None
 
 
-# --------------------------------------------------------------------------------------------------- losing leadership
+# ---------------------------------------------------------------------------------------------------- losing leadership
 
 
 def steal(path):

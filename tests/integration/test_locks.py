@@ -298,7 +298,7 @@ def test_name_and_owner_must_not_be_empty(db, path):
     assert ask(path, "SELECT * FROM _honker_locks") == []
 
 
-# -------------------------------------------------------------------------------------------------------------- tokens
+# --------------------------------------------------------------------------------------------------------------- tokens
 
 
 def test_anybody_can_ask_until_when_a_lock_is_held(db, path):
@@ -344,7 +344,7 @@ def test_there_is_no_token_when_the_lock_is_not_held(db, path):
     assert row(path)[0] == "thief"
 
 
-# ----------------------------------------------------------------------------------------------------------- processes
+# ------------------------------------------------------------------------------------------------------------ processes
 
 
 def test_a_lock_holds_against_other_processes_until_it_is_released(db, path):

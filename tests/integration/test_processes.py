@@ -46,7 +46,7 @@ def pids(marker):
     return [int(each) for each in marker.read_text().split()]
 
 
-# ------------------------------------------------------------------------------------------------------------- calling
+# -------------------------------------------------------------------------------------------------------------- calling
 
 
 def test_a_handler_runs_in_another_process_and_its_result_comes_back(db, make):

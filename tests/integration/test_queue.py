@@ -14,7 +14,7 @@ from ..support.locking import ask
 from ..support.rows import dead, edit, stored
 from ..support.waiting import wait_until
 
-# ------------------------------------------------------------------------------------------------------------- handles
+# -------------------------------------------------------------------------------------------------------------- handles
 
 
 def test_a_queue_of_a_name_is_one_object(db):
@@ -243,7 +243,7 @@ def test_a_name_may_be_any_text(db, name):
     assert db.queue(name).claim_one("w").queue_name == name
 
 
-# --------------------------------------------------------------------------------------------------------- single jobs
+# ---------------------------------------------------------------------------------------------------------- single jobs
 
 
 def test_a_job_can_be_looked_at(queue):

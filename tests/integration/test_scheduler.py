@@ -40,7 +40,7 @@ with honker.open(sys.argv[1]) as db:
 """
 
 
-# ------------------------------------------------------------------------------------------------------------- firing
+# --------------------------------------------------------------------------------------------------------------- firing
 
 
 def test_a_fire_enqueues_a_job_as_the_schedule_says(db, scheduler, path):
@@ -232,7 +232,7 @@ def test_a_job_that_is_enqueued_for_a_boundary_expires_by_that_boundary(db, sche
     assert db.queue("q").claim_one("w") is None
 
 
-# ----------------------------------------------------------------------------------------------------------- misfires
+# ------------------------------------------------------------------------------------------------------------- misfires
 
 
 def run_until_caught_up(scheduler, path, name="hourly"):
@@ -288,7 +288,7 @@ def test_a_misfire_policy_decides_what_becomes_of_missed_boundaries(scheduler, p
     assert 0 < next_fire_at(path, "s") - time.time() <= HOUR_S
 
 
-# -------------------------------------------------------------------------------------------------------------- quiet
+# ---------------------------------------------------------------------------------------------------------------- quiet
 
 
 def test_a_leader_renews_its_lock_at_each_heartbeat(hourly, path):

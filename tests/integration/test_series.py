@@ -43,7 +43,7 @@ def jobs(path):
     return [(job_id, json.loads(payload)) for job_id, _, payload in ask(path, JOBS)]
 
 
-# -------------------------------------------------------------------------------------------------- as if one by one
+# -------------------------------------------------------------------------------------------- same effect as one by one
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -206,7 +206,7 @@ def test_coroutines_add_in_a_row_too(db, queue, path, statements):
     assert len(statements) < 30
 
 
-# ---------------------------------------------------------------------------------------------- how many, and how much
+# --------------------------------------------------------------------------------------------------------------- bounds
 
 
 def test_a_row_of_jobs_takes_few_statements_and_one_alone_takes_one(db, queue, path, statements):
@@ -241,7 +241,7 @@ def test_what_waits_is_bounded(db, queue, path, statements):
     assert ask(path, "SELECT length(payload) - 2 FROM _honker_live ORDER BY id") == [(size,) for size in sizes]
 
 
-# ------------------------------------------------------------------------------------------------------ where it fails
+# ------------------------------------------------------------------------------------------------------------- failures
 
 
 @pytest.mark.parametrize("what", ["payload", "key", "name"])
@@ -433,7 +433,7 @@ def test_a_handler_whose_lease_is_lost_is_told_by_the_next_job(db, queue, path):
     assert jobs(path) == []
 
 
-# ------------------------------------------------------------------------- what the application put on the tables
+# ------------------------------------------------------------------------------ triggers and indexes of the application
 
 
 def test_where_an_index_refuses_jobs_it_refuses_the_one(db, queue, path):

@@ -33,7 +33,7 @@ def age(path, offset, seconds):
     ask(path, "UPDATE _honker_stream SET created_at = unixepoch() - ? WHERE offset = ?", seconds, offset)
 
 
-# ---------------------------------------------------------------------------------------------------------- publishing
+# ----------------------------------------------------------------------------------------------------------- publishing
 
 
 def test_publish_returns_offsets_that_grow_over_all_topics(db, stream):
@@ -198,7 +198,7 @@ def test_a_topic_must_have_a_name(db, path):
     assert rows(path) == []
 
 
-# ------------------------------------------------------------------------------------------------------------- reading
+# -------------------------------------------------------------------------------------------------------------- reading
 
 
 def test_read_since_returns_the_events_of_the_topic_after_an_offset(db, stream):

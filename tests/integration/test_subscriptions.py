@@ -162,7 +162,7 @@ def test_a_subscription_that_waits_writes_nothing(db, stream):
         assert waiting.result(timeout=10).payload == 2
 
 
-# --------------------------------------------------------------------------------------------- when offsets are saved
+# ------------------------------------------------------------------------------------------------------- saving offsets
 
 
 def test_the_offset_is_saved_after_every_n_events(stream, take):
@@ -356,7 +356,7 @@ def test_a_subscription_may_be_closed_while_another_task_holds_a_transaction(db,
     assert stream.get_offset("c") == 1
 
 
-# ------------------------------------------------------------------------------------------------------------- offsets
+# -------------------------------------------------------------------------------------------------------------- offsets
 
 
 def test_an_offset_only_rises(stream):

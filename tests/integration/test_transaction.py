@@ -145,7 +145,7 @@ def test_a_transaction_that_the_application_ended_itself_leaves_nothing_behind(o
     assert customers(orders) == ["alice", "bob", "carol"]
 
 
-# ---------------------------------------------------------------------------------------------------------- statements
+# ----------------------------------------------------------------------------------------------------------- statements
 
 
 def test_execute_refuses_a_statement_that_returns_rows(orders):
@@ -246,7 +246,7 @@ def test_an_operation_of_a_queue_through_an_ended_transaction_says_so(db):
         db.queue("q").enqueue(1, tx=tx)
 
 
-# ------------------------------------------------------------------------------------------------------------- nesting
+# -------------------------------------------------------------------------------------------------------------- nesting
 
 
 def test_a_nested_transaction_of_a_thread_is_refused_and_the_outer_one_goes_on(orders):
@@ -332,7 +332,7 @@ def test_databases_of_their_own_may_hold_transactions_together(path, tmp_path):
         assert two.queue("q").claim_one("w").payload == 2
 
 
-# ------------------------------------------------------------------------------------------------- threads and tasks
+# ---------------------------------------------------------------------------------------------------- threads and tasks
 
 
 def test_threads_wait_for_each_other(orders):

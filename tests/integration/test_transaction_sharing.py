@@ -114,7 +114,7 @@ def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, 
 
 
 def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody(db, queue, path, impatient):
-    """Neither the task that is before it, and uses the same transaction, nor the loop; and it is not begun again."""
+    """Neither the earlier task in the same transaction nor the loop waits for it, and the transaction begins once."""
     tx = db.handler_transaction()
 
     async def use_and_finish():
@@ -189,7 +189,7 @@ def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends
     assert queue.enqueue(2) == 1
 
 
-# ----------------------------------------------------------------------------------------------------- interrupts
+# ----------------------------------------------------------------------------------------------------------- interrupts
 
 
 class Interrupted(BaseException):

@@ -77,7 +77,7 @@ def placed(path):
 ORDER = "INSERT INTO orders DEFAULT VALUES"
 
 
-# ---------------------------------------------------------------------------------------------- a honker.Transaction
+# ------------------------------------------------------------------------------------------------- a honker.Transaction
 
 
 def test_a_job_exists_if_the_transaction_commits(orders, queue, path):
@@ -192,7 +192,7 @@ def test_reading_through_a_transaction_sees_what_it_wrote(orders, queue):
         assert not queue.is_claimable()
 
 
-# ------------------------------------------------------------------------------------------------ a sqlite3.Connection
+# ------------------------------------------------------------------------------------------------- a sqlite3.Connection
 
 
 def test_a_connection_begins_as_an_insert_would_and_its_commit_decides(open_connection, queue, path):
@@ -384,7 +384,7 @@ def test_a_cursor_is_refused(open_connection, queue):
         queue.enqueue(1, tx=open_connection().cursor())
 
 
-# ------------------------------------------------------------------------------------------------------------- ORMs
+# ----------------------------------------------------------------------------------------------------------------- ORMs
 
 
 def test_a_connection_of_sqlalchemy_carries_an_operation(engine, queue, path):

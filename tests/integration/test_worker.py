@@ -1,5 +1,4 @@
-"""Workers: they run calls of every form, and survive errors of jobs and of the database.
-"""
+"""Workers: they run calls of every form, and survive errors of jobs and of the database."""
 
 import asyncio
 import functools

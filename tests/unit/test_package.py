@@ -1,4 +1,4 @@
-"""The surface of the package: what is exported is there, typed, and what `import honker` promises."""
+"""The surface of the package: every export exists and is typed, and `import honker` has no side effects."""
 
 import importlib.resources
 import inspect

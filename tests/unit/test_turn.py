@@ -1,4 +1,4 @@
-"""The turn to write: fair to threads and tasks alike, refused to its own holder, never lost with a waiter."""
+"""The turn to write: fair to threads and tasks, an error for its own holder, never lost with a waiter."""
 
 import asyncio
 import contextlib
@@ -22,14 +22,14 @@ def turn():
 
 @pytest.fixture
 def threads():
-    """Runs functions in threads; the turn must reach all of them before the test ends."""
+    """Run functions in threads; the turn must reach all of them before the test ends."""
     with ThreadPoolExecutor(max_workers=8) as executor:
         yield executor
 
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """A wait that would last a minute is over soon: for tests in which it must be reported, or must not happen."""
+    """Shorten a wait of a minute, for tests in which it must be reported, or must not happen."""
     monkeypatch.setattr(turns, "TURN_TIMEOUT_S", 0.2)
 
 
@@ -38,7 +38,7 @@ def waiting(turn):
 
 
 def held_elsewhere(turn, threads):
-    """Lets another thread take the turn; returns the function that makes it give it back."""
+    """Let another thread take the turn. Returns the function that makes it release the turn."""
     has_it, may_go = threading.Event(), threading.Event()
 
     def hold():
@@ -63,7 +63,7 @@ async def take_and_note(turn, order, name):
     turn.give()
 
 
-# ------------------------------------------------------------------------------------------------------ taking, giving
+# ------------------------------------------------------------------------------------------------------- taking, giving
 
 
 def test_a_free_turn_is_taken_at_once(turn):
@@ -97,7 +97,7 @@ def test_there_is_no_task_outside_an_event_loop():
     assert current_task() is None
 
 
-# ------------------------------------------------------------------------------------------------------------ fairness
+# ------------------------------------------------------------------------------------------------------------- fairness
 
 
 def test_threads_get_the_turn_in_the_order_they_came(turn, threads):
@@ -146,7 +146,7 @@ def test_who_comes_later_does_not_overtake(turn, threads):
     first = threads.submit(turn.take)
     wait_until(lambda: waiting(turn) == 1)
     turn.give()
-    assert not turn.take_now()  # passed on, not up for grabs, even before the waiter has woken up
+    assert not turn.take_now()  # passed on, and not available to others, even before the waiter has woken up
     first.result()
 
 
@@ -165,7 +165,7 @@ def test_a_waiting_task_does_not_block_the_event_loop(turn, threads):
     asyncio.run(main())
 
 
-# ------------------------------------------------------------------------------------------------------------- nesting
+# -------------------------------------------------------------------------------------------------------------- nesting
 
 
 def test_a_thread_that_holds_the_turn_is_told_so_instead_of_waiting(turn):
@@ -218,7 +218,7 @@ def test_blocking_a_thread_whose_suspended_task_holds_the_turn_is_refused(turn):
         holder = asyncio.create_task(turn.take_async())
         await holder
         with pytest.raises(NestedTransactionError):
-            turn.take()  # would block the loop that the holder needs to go on
+            turn.take()  # would block the loop that the holder needs to continue
         turn.give()
 
     asyncio.run(main())
@@ -227,12 +227,12 @@ def test_blocking_a_thread_whose_suspended_task_holds_the_turn_is_refused(turn):
 @pytest.mark.usefixtures("impatient")
 def test_a_loop_inside_a_thread_that_holds_the_turn_is_nested(turn):
     turn.take()
-    with pytest.raises(NestedTransactionError):  # the thread cannot give the turn before the loop has ended
+    with pytest.raises(NestedTransactionError):  # the thread cannot release the turn before the loop has ended
         asyncio.run(turn.take_async())
     turn.give()
 
 
-# ------------------------------------------------------------------------------------------------- waiters that go away
+# ---------------------------------------------------------------------------------------------------- cancelled waiters
 
 
 def test_a_cancelled_task_gives_up_its_place(turn, threads):
@@ -279,7 +279,7 @@ def test_a_turn_that_comes_as_its_task_is_cancelled_goes_on_to_the_next(turn, th
 
 @contextlib.contextmanager
 def orphan(turn):
-    """A task that waits for the turn and whose event loop is closed under it."""
+    """A task that waits for the turn, and whose event loop is closed meanwhile."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(turn.take_async())
     task._log_destroy_pending = False
@@ -345,7 +345,7 @@ def test_a_crowd_of_threads_and_tasks_never_holds_the_turn_twice(turn, threads):
         for _ in range(200):
             turn.take()
             enter()
-            time.sleep(0)  # lets others run
+            time.sleep(0)  # lets other threads run
             leave()
 
     async def task():
@@ -375,7 +375,7 @@ def test_a_crowd_of_threads_and_tasks_never_holds_the_turn_twice(turn, threads):
     assert turn.take_now()
 
 
-# The collector of garbage may come upon a transaction that nobody ended, and gives its turn back wherever it runs.
+# The garbage collector may find an unended transaction, and then releases its turn in any thread.
 
 
 @pytest.mark.parametrize("way", ["thread", "task"])
@@ -400,7 +400,7 @@ def test_a_turn_that_is_given_while_somebody_queues_up_is_his(turn, monkeypatch,
 
 
 def test_a_turn_that_is_given_while_somebody_leaves_the_queue_goes_on(turn, threads, monkeypatch):
-    """He leaves since he waited for too long, and gets it in that moment."""
+    """Its wait times out and it gets the turn in the same moment."""
 
     class Collecting(deque):
         def remove(self, waiter):
