@@ -101,7 +101,7 @@ class HonkerDriver(Driver):
     def count(self):
         return self._db.query("SELECT count(*) AS n FROM _honker_live WHERE queue = ?", [QUEUE])[0]["n"]
 
-    # --------------------------------------------------------------------------------------------------------- workers
+    # ---------------------------------------------------------------------------------------------------------- workers
 
     def work(self, count, concurrency, keeps_results):
         """Seconds until `count` no-op tasks have run. They already wait when the clock starts."""
@@ -161,7 +161,7 @@ class HonkerDriver(Driver):
         with contextlib.suppress(asyncio.CancelledError):
             await workers
 
-    # --------------------------------------------------------------------------------------------------------- streams
+    # ---------------------------------------------------------------------------------------------------------- streams
 
     def publish(self, count):
         self._stream.publish(PAYLOAD)
