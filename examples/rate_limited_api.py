@@ -39,10 +39,10 @@ def close_month(db, name):
         with db.lock("close the month", ttl=60) as lock:
             token = lock.token
             print(f"{name} closes the month with token {token}")
-            assert close_month(db, "somebody else") is None, "the lock has two holders"
+            assert close_month(db, "another worker") is None, "the lock has two holders"
             return token
     except honker.LockHeld:
-        print(f"{name} does not: the lock is held")
+        print(f"{name} does not close it: the lock is held")
         return None
 
 

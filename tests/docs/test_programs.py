@@ -17,7 +17,7 @@ LAST_WORDS = {
     "cron_report": "reports in",
     "orders_outbox": "3 orders packed, 3 webhooks delivered",
     "projection": "account c:",
-    "rate_limited_api": "somebody else does not: the lock is held",
+    "rate_limited_api": "another worker does not close it: the lock is held",
     "run_tasks": "honker worker: stopped cleanly",
 }
 # A handler of these fails on purpose, and the log contains the error.

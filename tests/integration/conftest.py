@@ -42,7 +42,7 @@ def scheduler(db):
 
 @pytest.fixture
 def hourly(scheduler):
-    """A scheduler with a schedule that does not come round during the test."""
+    """A scheduler with a schedule that does not fire during the test."""
     scheduler.add(name="hourly", queue="q", schedule=honker.every_s(HOUR_S), payload="hourly", expires=EXPIRES_S)
     return scheduler
 

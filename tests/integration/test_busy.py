@@ -176,7 +176,7 @@ def test_a_blocking_iterator_that_found_the_file_locked_goes_on_once_it_is_free(
 
 
 def test_a_blocking_call_beside_a_wait_in_a_thread_waits_too(db, path):
-    """The thread, not its task, holds the wait, so no transaction is nested here."""
+    """The wait runs in another thread, so the task's own thread is in no transaction, and nothing is nested here."""
 
     async def main():
         with ThreadPoolOfOne() as executor:
@@ -194,7 +194,7 @@ def test_a_blocking_call_beside_a_wait_in_a_thread_waits_too(db, path):
 
 @pytest.mark.parametrize("name", sorted(WRITES))
 def test_the_timeout_holds_again_after_a_call_that_did_not_wait(db, path, name):
-    """An immediate attempt shortens the timeout only of its own connection, and only for itself."""
+    """An immediate attempt shortens the timeout of its connection only for itself."""
     db.queue("q").enqueue(1)
     with write_lock_elsewhere(path):
         with pytest.raises(DatabaseBusyError):

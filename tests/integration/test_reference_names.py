@@ -241,7 +241,7 @@ class Spy:
 
 
 def test_notifications_are_pruned_in_the_transaction_of_the_handle(db, monkeypatch):
-    """One statement in it, which counts and deletes."""
+    """One statement in it, which checks and deletes."""
     for number in range(5):
         db.notify("c", number)
     spies, transaction = [], db.transaction

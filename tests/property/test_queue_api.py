@@ -96,7 +96,7 @@ class ApiQueues:
             self._claimed[job.id, job.worker_id, job.attempts] = job.queue_name, row
 
     def _settler(self, claim):
-        """The settling object, and the name of the claim for it: a job has its own."""
+        """The object that settles a claim, and its arguments that name the claim; a `Job` needs none."""
         if claim in self._claimed:
             queue, row = self._claimed[claim]
             return Job(self._db.queue(queue), row), (), {}

@@ -1,4 +1,4 @@
-"""An executor with a single thread, for tests that must know what runs in an event loop's threads."""
+"""An executor with a single thread, for tests that must control the threads of an event loop."""
 
 from concurrent.futures import ThreadPoolExecutor
 

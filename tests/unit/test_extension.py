@@ -272,7 +272,7 @@ def test_another_module_with_its_own_sqlite_uses_the_package(tmp_path):
 
 @pytest.fixture
 def without_enable(monkeypatch):
-    """This Python as if built without ``enable_load_extension``, if it has it."""
+    """This Python as if built without ``enable_load_extension``, or as it is if it was."""
     if CAN_LOAD:
         shape = types.ModuleType("sqlite3")
         shape.Connection = object
