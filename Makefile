@@ -13,11 +13,11 @@ TESTS_ALONE := tests/cli tests/crash tests/hostile tests/multiprocess tests/watc
 	tests/integration/test_handler_processes.py
 # The seconds that `make torture` gives its tests; what is around them takes another minute or two.
 TORTURE_S ?= 780
-# The folder that `make demo` hashes; without one it finds one that every machine has.
+# The folder that `make demo` hashes; the default exists on every machine.
 DIR ?=
 
-# Named after the interpreter's version, so that another PYTHON makes a new environment. An interpreter that is missing
-# or too old leaves the version empty or old, and the recipe says so.
+# Named after the interpreter's version, so that another PYTHON makes a new environment. The recipe reports a missing or
+# old interpreter.
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import platform; print(platform.python_version())' 2>/dev/null)
 INSTALLED := $(VENV)/installed-$(PYTHON_VERSION)
 
@@ -28,7 +28,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 ifdef CARGO_TARGET_DIR
 export HONKER_EXTENSION_PATH ?= $(abspath $(CARGO_TARGET_DIR))/release/libhonker_ext.$(if $(filter Darwin,$(shell uname)),dylib,so)
 endif
-# Apart from the library that is shipped, so that no build can take one for the other.
+# Separate from the shipped library, so that no build can confuse the two.
 FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 
 .DEFAULT_GOAL := help
@@ -98,10 +98,10 @@ endif
 torture: machine-for-tests setup build build-faults ## Kill, starve and cut the power for a quarter of an hour; the figures go to docs/torture.json
 	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)
 
-fuzz: setup ## Invent inputs for schedules, arguments and SQL calls, for a minute (needs a C++ compiler)
+fuzz: setup ## Fuzz schedules, arguments and SQL calls for a minute (needs a C++ compiler)
 	$(BIN)/python fuzz/run.py $(ARGS)
 
-demo: setup build ## Hash the files of DIR with two workers, one of which is killed
+demo: setup build ## Hash the files of DIR with two workers, and kill one of them
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
 
 # ARGS for these two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
@@ -109,13 +109,13 @@ bench: setup build ## Measure against plain SQLite and other queues (some minute
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py $(ARGS)
 
-bench-full: setup build ## The same in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
+bench-full: setup build ## Measure in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py --full $(ARGS)
 
 wheel: setup ## Build the source distribution, and the wheel from it, into dist/
 	$(BIN)/python -m build
 
-clean: ## Delete everything that was built or installed here
+clean: ## Delete all built and installed files
 	rm -rf $(VENV) target fuzz/target dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
     python bench/report.py [--quick] [--results PATH] [--readme PATH]
 
-A target's figure is that of the newest result that measured it, so a long run fills in what a short one cannot tell.
+A target's figure is that of the newest result that measured it, so a long run adds the figures that a short run lacks.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from support.tables import tabulate
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
-# Works side by side: a measure of a program, and its heading.
+# The columns of the side-by-side table: a measure of a program, and its heading.
 SIDE_BY_SIDE = {
     "enqueue": "enqueue",
     "claim": "claim + ack",
@@ -29,10 +29,10 @@ SIDES = {
     "honker": "",
     "sqlite3": "no queue: bare INSERT, UPDATE and DELETE, without attempts, leases, delays or priorities",
     "sqlite3 FULL": "the same, waiting for the disk at each commit",
-    "huey": "its defaults; a job is deleted when it is handed out, and lost in a crash",
-    "huey tuned": "as durable as honker; asks every millisecond",
-    "litequeue": "no workers, no leases: what a dead worker had must be found and retried by hand",
-    "persist-queue": "its defaults; for one process: several are handed the same job",
+    "huey": "default settings; deletes a job when handing it out, so a crash loses it",
+    "huey tuned": "as durable as honker; polls every millisecond",
+    "litequeue": "no workers or leases: jobs of a dead worker must be found and retried by hand",
+    "persist-queue": "default settings; for one process: several processes get the same job",
     "persist-queue tuned": "as durable as honker",
     "reference": "the public honker",
 }
@@ -58,7 +58,7 @@ def main():
 
 
 def newest(results):
-    """By target, the last figure; one that was judged counts for more than one that was not."""
+    """The last figure of each target. Judged figures take precedence over unjudged ones."""
     judged = {}
     for result in results:
         for each in result["targets"]:
@@ -80,7 +80,7 @@ def target_table(judged, form):
 
 
 def side_table(results):
-    """Median rates by side, where a program measured them."""
+    """Median rates by side, for the sides that were measured."""
     measures = {each["key"]: each for result in results for each in result["measures"]}
     sides = {name: each for result in results for name, each in result["sides"].items()}
     lines = []
@@ -100,7 +100,7 @@ def cell(measure, side):
 
 
 def section(results, judged, pictures, options):
-    """What stands between the markers."""
+    """The text between the markers."""
     last = results[-1]
     on, day = last["machine"], datetime.fromtimestamp(last["began_at"], UTC).date()
     where = f"{on['processor']}, {on['cores']} cores, {on['system']}, {on['file_system']}"
@@ -109,7 +109,7 @@ def section(results, judged, pictures, options):
     return "\n\n".join(
         [
             f"Written by `make bench` on {day}: {where}; {software}. "
-            "Ratios are taken within each of several interleaved rounds; shown are medians.",
+            "Ratios are taken within each of several interleaved rounds; the table shows medians.",
             target_table(judged, "github"),
             "Side by side, one process each, the same payload, medians of interleaved rounds:",
             side_table(results),

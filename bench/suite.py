@@ -1,4 +1,4 @@
-"""Run every program of the benchmark, one after the other, then print all targets and write the README's table.
+"""Run every program of the benchmark in turn, then print all targets and write the README's table.
 
     python bench/suite.py [--quick | --full] [--resume] [--only PROGRAM ...] [-- ARGUMENTS FOR EACH]
 
@@ -59,9 +59,9 @@ def is_measured(name, mode, build):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     size = parser.add_mutually_exclusive_group()
-    for mode, text in ((program.QUICK, "shows that it works: no figures"), (program.FULL, "the long form")):
+    for mode, text in ((program.QUICK, "check that everything works: no figures"), (program.FULL, "the long form")):
         size.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=text)
-    parser.add_argument("--resume", action="store_true", help="leave out what has been measured already")
+    parser.add_argument("--resume", action="store_true", help="skip the programs that are already measured")
     parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=PROGRAMS, help="only these")
     own, others = split(sys.argv[1:])
     options = parser.parse_args(own)

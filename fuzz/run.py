@@ -1,4 +1,4 @@
-"""Fuzz: build the fuzzers with coverage and AddressSanitizer, and let each invent inputs for a while.
+"""Fuzz: build the fuzzers with coverage and AddressSanitizer, and run each for a while.
 
 Usage: ``python fuzz/run.py [--seconds SECONDS] [--keep] [schedule|arguments|sql]...``. The seconds, 60 if not given,
 are divided between the targets. New inputs go to ``fuzz/found``, inputs that fail to ``fuzz/artifacts``: give such a
@@ -6,8 +6,8 @@ file to the fuzzer in ``fuzz/target/*/release`` to repeat it, and once it is men
 ``fuzz/corpus.py``; ``tests/replay.rs`` runs the corpus in every ``make test``. ``--keep`` adds the new inputs to it
 that reach new code.
 
-Stable Rust has all that is needed, but asks for the variable RUSTC_BOOTSTRAP; a C++ compiler builds libFuzzer. Exits
-with 1 if an input failed.
+Stable Rust is enough, with the variable RUSTC_BOOTSTRAP set; a C++ compiler builds libFuzzer. Exits with 1 if an input
+failed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TARGETS: Final = {
     "arguments": ("-max_len=400",),
     "sql": ("-max_len=600", "-len_control=0"),
 }
-# What `cargo fuzz` passes, too.
+# As in `cargo fuzz`.
 FLAGS: Final = (
     "-Zsanitizer=address -Cpasses=sancov-module -Ccodegen-units=1 --cfg fuzzing -Cforce-frame-pointers=yes "
     + " ".join(
@@ -36,19 +36,19 @@ FLAGS: Final = (
         for option in ("level=4", "inline-8bit-counters", "pc-table", "trace-compares")
     )
 )
-# An input that takes so long hangs; busy machines stop for seconds.
+# A longer run means a hang; busy machines stop for seconds.
 LIMITS: Final = ("-timeout=60", "-rss_limit_mb=3000", "-print_final_stats=1")
 
 
 def host() -> str:
-    """The triple of this machine. Named as the target, it keeps the flags from the build scripts."""
+    """The triple of this machine. An explicit target keeps the flags away from the build scripts."""
     told = subprocess.run(["rustc", "--version", "--verbose"], capture_output=True, text=True, check=True).stdout
     (line,) = (line for line in told.splitlines() if line.startswith("host: "))
     return line.removeprefix("host: ")
 
 
 def build() -> Path:
-    """The folder of the fuzzers."""
+    """Build the fuzzers and return their folder."""
     environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": FLAGS}
     command = ["cargo", "build", "--release", "--locked", "--features", "fuzzers", "--target", host()]
     subprocess.run(command, cwd=FUZZ, env=environment, check=True)
@@ -78,7 +78,7 @@ def keep(binaries: Path, target: str, kept: Path) -> None:
 
 
 def main() -> int:
-    """Run the targets asked for."""
+    """Run the requested targets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=int, default=60, help="for all targets together")

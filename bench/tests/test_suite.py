@@ -1,4 +1,4 @@
-"""`make bench`: that each program runs, checks itself and writes what it promises. How fast, no test asserts.
+"""`make bench`: each program runs, checks itself and writes its results. No test asserts speed.
 
 `bench/wake.py` has its own tests, `test_wake_program.py`.
 """
@@ -41,7 +41,7 @@ def support(monkeypatch):
 
 
 def run(program, *arguments, environment=None, status=0):
-    """A program of the benchmark; what it printed."""
+    """Run a program of the benchmark, and return its output."""
     command = [sys.executable, "-W", "error", BENCH / f"{program}.py", *arguments]
     environment = {**os.environ, **(environment or {})}
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env=environment)
@@ -93,7 +93,7 @@ def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
 
 
 def test_the_reference_is_measured_where_its_interpreter_is_named(tmp_path):
-    # This package stands in for it: both have the calls that are made. Where our extension is, a peer is not told.
+    # This package stands in for the reference: both have the required calls. Peers get no path to our extension.
     reference = tmp_path / "python"
     reference.write_text(f"#!/bin/sh\nHONKER_EXTENSION_PATH='{LIBRARY}' exec '{sys.executable}' \"$@\"\n", "utf-8")
     reference.chmod(0o755)
@@ -166,7 +166,7 @@ def test_a_wrong_count_ends_the_program(support, monkeypatch, tmp_path, capsys):
     from support import program  # noqa: PLC0415
 
     class LosingOne:
-        """A side that says it has enqueued ten jobs and one to warm up, and has ten."""
+        """A side that reports ten jobs and a warm-up, but has only ten."""
 
         name, is_peer = "honker", False
 

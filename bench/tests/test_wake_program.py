@@ -1,4 +1,4 @@
-"""`bench/wake.py`: that it runs and writes what it promises, and loses no wake. How fast, no test asserts."""
+"""`bench/wake.py` runs, writes its results, and loses no wake. No test asserts speed."""
 
 import json
 import subprocess

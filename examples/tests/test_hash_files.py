@@ -1,7 +1,7 @@
-"""`make demo`, as its users see it: a command, its output, its exit code and the database it leaves.
+"""`make demo` as seen by its users: a command, its output, its exit code and the resulting database.
 
-Half-way through each run a worker is killed with SIGKILL; the output tells what became of its leases. Before some runs
-the tests spoil what an earlier run has written, as a fault of honker's would: the demo has to notice.
+Half-way through each run the demo kills a worker with SIGKILL; the output reports the outcome of its leases. Before
+some runs the tests corrupt the results of an earlier run, as a bug in honker would, and the demo must notice.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def command(directory, database, *options):
 
 
 def run_demo(directory, database, *options, expect=0):
-    """Runs it to its end, which must be the expected exit code; what it printed."""
+    """Run it to its end with the expected exit code, and return its output."""
     done = subprocess.run(
         command(directory, database, *options), capture_output=True, text=True, timeout=50, check=False
     )
@@ -45,7 +45,7 @@ def run_demo(directory, database, *options, expect=0):
 
 @contextmanager
 def running_demo(directory, database):
-    # A shell that runs the tests in its background has SIGINT ignored, and what is ignored is inherited.
+    # A shell that runs the tests in its background ignores SIGINT, and children inherit that.
     earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         process = subprocess.Popen(command(directory, database), stdout=subprocess.PIPE, text=True)
@@ -60,7 +60,7 @@ def running_demo(directory, database):
 
 
 def make_files(directory, count):
-    """Files of sizes from nothing to some hundred kilobytes, some in folders, with names that are not all ASCII."""
+    """Make files of up to some hundred kilobytes, some empty, some in folders, with names that are not all ASCII."""
     chance = random.Random(4711)
     for number in range(count):
         folder = directory / ("plain", "with spaces", "größer/日本語")[number % 3]
@@ -75,7 +75,7 @@ def digests(directory):
 
 
 def done_count(database):
-    """How many files have been hashed; 0 as long as there is no database or no table."""
+    """The number of hashed files; 0 while there is no database or no table."""
     try:
         return ask(database, "SELECT count(*) FROM files WHERE done_ns IS NOT NULL")[0][0]
     except sqlite3.OperationalError:
@@ -83,7 +83,7 @@ def done_count(database):
 
 
 def spoil(database, sql, *parameters):
-    """Changes one row behind the demo's back."""
+    """Change one row without the demo."""
     with closing(sqlite3.connect(database)) as conn, conn:
         assert conn.execute(sql, parameters).rowcount == 1
 
@@ -104,7 +104,7 @@ def finished(directory, tmp_path_factory):
 
 @pytest.fixture
 def database(finished, tmp_path):
-    """The database of a finished run, for a test to spoil."""
+    """A copy of a finished run's database, for a test to corrupt."""
     return Path(shutil.copy(finished[0], tmp_path / "demo.db"))
 
 
@@ -218,7 +218,7 @@ def test_a_worker_that_lost_its_lease_leaves_nothing_behind(tmp_path, monkeypatc
         queue = store.queue(db, 60)
         walker.register(db, queue, [bytes(file)])
         job = queue.claim_one("worker")
-        queue.cancel(job.id)  # as good as lapsed: the lease is not held any more
+        queue.cancel(job.id)  # as good as expired: the lease is not held any more
         with pytest.raises(worker.LeaseLostError):
             worker.handle(db, job, worker.Renewal([job]))
         [row] = store.files(db)

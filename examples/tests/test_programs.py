@@ -1,6 +1,6 @@
-"""The programs of `examples/` run as they say: by themselves, and again with a database that is kept.
+"""The programs of `examples/` run as documented: alone, and again with a kept database.
 
-Each checks its own result and fails if it is wrong. The demo, `hash_files.py`, has tests of its own.
+Each checks its own result and fails if it is wrong. The demo, `hash_files.py`, has separate tests.
 """
 
 import os
@@ -12,22 +12,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
-# What each prints at its end.
+# The last line of each program's output.
 LAST_WORDS = {
     "cron_report": "reports in",
     "orders_outbox": "3 orders packed, 3 webhooks delivered",
     "projection": "account c:",
-    "rate_limited_api": "somebody else does not: the lock is held",
+    "rate_limited_api": "another worker does not close it: the lock is held",
     "run_tasks": "honker worker: stopped cleanly",
 }
-# A handler of theirs fails on purpose, and the log says so.
+# A handler of these fails on purpose, and the log contains the error.
 HAVE_A_FAILURE = {"orders_outbox", "run_tasks"}
-# Has tests of its own; is imported by another.
+# The first has separate tests; the second is imported by another.
 NOT_HERE = {"hash_files", "tasks_module"}
 
 
 def run_example(name, folder, *arguments):
-    """Runs one, with its temporary files in a folder; the lines it printed."""
+    """Run a program with its temporary files in a folder, and return the printed lines."""
     done = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *arguments],
         capture_output=True,

@@ -1,5 +1,5 @@
-//! What is fuzzed, as functions of bytes: the fuzzers in `fuzz_targets` call them with what they invent, and
-//! `tests/replay.rs` with what they found worth keeping.
+//! The fuzz targets, as functions of bytes: the fuzzers in `fuzz_targets` call them with generated inputs, and
+//! `tests/replay.rs` with the corpus.
 
 pub mod arguments;
 pub mod schedule;

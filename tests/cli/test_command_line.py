@@ -1,4 +1,4 @@
-"""The program as a whole: its help, its colours, and errors that every command shares."""
+"""The program as a whole: its help, its colours, and errors common to all commands."""
 
 import importlib.metadata
 import os
@@ -16,7 +16,7 @@ from ..support.locking import ask
 from ..support.program import COMMAND, environment, honker
 
 COMMANDS = ["worker", "scheduler", "enqueue", "listen", "tail"]
-# Each command that takes a database file, as it is called.
+# A call of each command that takes a database file.
 DATA_COMMANDS = {
     "enqueue": ["enqueue", "{}", "q", "1"],
     "listen": ["listen", "{}", "c"],
@@ -25,7 +25,7 @@ DATA_COMMANDS = {
 
 
 def on_a_terminal(*arguments, cwd, **variables):
-    """What a command prints on a terminal."""
+    """The output of a command on a terminal."""
     leader, follower = pty.openpty()
     try:
         subprocess.run(
@@ -112,7 +112,7 @@ def test_a_database_without_honker_is_left_as_it_is(path, command):
 
 
 def test_a_path_with_characters_of_a_uri_is_a_path(tmp_path):
-    """Whether there is honker in the file is asked through a URI."""
+    """The check for honker's tables opens the file by a URI."""
     odd = tmp_path / "a?b#c%20d é.db"
     with closing(sqlite3.connect(odd)) as conn:
         conn.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")

@@ -13,7 +13,7 @@ from ..support.program import honker
 JOB = "SELECT id, queue, payload, priority, max_attempts FROM _honker_live"
 
 
-# The program itself is run where that matters; a text that is read in one way or another is not worth a process each.
+# Only some tests run the program itself; a process for each reading of a text would be too slow.
 
 
 def test_a_job_is_added_and_its_id_printed(db, path):
@@ -68,7 +68,7 @@ def test_a_delay_and_an_expiry_count_from_now(db, path):
     [(run_at, expires_at)] = ask(path, "SELECT run_at, expires_at FROM _honker_live")
     assert before + 1000.5 <= run_at + 0.001
     assert run_at <= after + 1000.502
-    # An expiry may be kept in whole seconds.
+    # An expiry may be stored in whole seconds.
     assert before + 1999 <= expires_at <= after + 2001
 
 

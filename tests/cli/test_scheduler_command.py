@@ -1,4 +1,4 @@
-"""`honker scheduler`, run as processes of its own."""
+"""`honker scheduler`, run as separate processes."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ STOPPED = "honker scheduler: stopped cleanly"
 
 @pytest.fixture
 def run_scheduler(write, db, tmp_path):
-    """Starts a scheduler for a schedule that fires each second."""
+    """Start a scheduler for a schedule that fires each second."""
     write("shop.py", "import honker\ndb = honker.open('app.db')\n")
     honker.Scheduler(db).add(name="tick", queue="q", schedule=honker.every_s(1))
     return lambda *options: running("scheduler", "shop:db", *options, cwd=tmp_path)
@@ -30,7 +30,7 @@ def run_scheduler(write, db, tmp_path):
 
 @contextmanager
 def leading(run_scheduler):
-    """A scheduler that leads."""
+    """Start a scheduler, and wait until it leads."""
     with run_scheduler() as process:
         process.expect(STARTED)
         process.expect(LEADING)
@@ -42,7 +42,7 @@ def job_count(db):
 
 
 def change(db, sql):
-    """Changes a row from outside."""
+    """Change a row from outside."""
     with closing(sqlite3.connect(db.path)) as conn, conn:
         assert conn.execute(sql).rowcount == 1
 
@@ -113,7 +113,7 @@ def test_one_that_lost_its_leadership_stands_by_until_it_is_free_again(run_sched
 
 
 def test_one_that_found_the_database_locked_goes_on(db, monkeypatch):
-    """Such as for a long migration; a service manager would restart it for nothing."""
+    """A long migration may lock the database; a restart by a service manager would not help."""
     runs, said = [], []
 
     async def run(self, stop, *, standby, on_leading):

@@ -46,13 +46,13 @@ def test_json_has_everything_that_is_known(stream, path):
 
 
 def test_without_following_it_prints_what_is_there(stream, path):
-    stream.publish_many(range(2500))  # more than are read at once
+    stream.publish_many(range(2500))  # more than one read returns
     assert read(path) == list(range(2500))
 
 
 def test_without_following_it_ends_with_what_was_there_when_it_began(stream, path):
-    """Or somebody who publishes all the time would keep it for ever."""
-    # More than the pipe holds: while only one line has been read, it cannot have come to the end.
+    """Otherwise a constant stream of new events would keep it running for ever."""
+    # More than the pipe holds: after the first line was read, it cannot have reached the end.
     stream.publish_many(["x" * 10_000] * 100)
     with running("tail", path, "t", "--no-follow") as program:
         program.expect(r'1  .*  -  "x+"')
@@ -123,7 +123,7 @@ def test_a_signal_ends_it_quietly(stream, path, number):
 
 
 def test_a_signal_ends_it_in_the_middle_of_a_long_history(stream, path):
-    """Which is read without ever waiting for anything."""
+    """Reading a long history never waits, so the signal must be noticed without a wait."""
     for _ in range(20):
         stream.publish_many(range(10_000))
     with running("tail", path, "t", "--from-start") as program:

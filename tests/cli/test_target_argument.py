@@ -1,4 +1,4 @@
-"""`MODULE:DB`, as `honker worker` and `honker scheduler` take it."""
+"""`MODULE:DB`, the argument of `honker worker` and `honker scheduler`."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ class App:
 
 @pytest.fixture
 def modules(tmp_path, monkeypatch):
-    """The directory is the current one, and what is imported from it is forgotten afterwards."""
+    """Make the directory the current one, and remove its modules from `sys.modules` afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
     before = set(sys.modules)
@@ -77,7 +77,7 @@ def test_a_file_in_the_place_of_a_module_is_answered_with_the_module(text, meant
 
 
 def test_the_current_directory_is_searched_by_the_installed_script_too(write, tmp_path):
-    """Which has its own folder in the place where `python -m` has the current one; -P leaves both out."""
+    """The script searches its own folder where `python -m` searches the current one; -P skips both."""
     write("shop.py", SHOP)
     command = [sys.executable, "-P", "-m", "honker", "worker", "shop:db", "--list"]
     subprocess.run(command, cwd=tmp_path, timeout=50, check=True)
@@ -124,7 +124,7 @@ def test_an_error_of_the_module_is_shown_with_its_own_traceback(write, tmp_path,
     assert report[-1] == "Error: module 'shop' cannot be imported; its error is above"
     assert any(each.startswith(error) for each in report)
     files = [each.strip() for each in report if each.startswith('  File "')]
-    # Behind the cause, if the error has one.
+    # After the cause, if the error has one.
     place = next(place for place, file in enumerate(files) if file.startswith(f'File "{tmp_path}/shop.py", line 1'))
     assert files[place + 1].startswith(f'File "{tmp_path}/broken.py", line ')
     assert line in done.stderr

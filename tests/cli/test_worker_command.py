@@ -1,4 +1,4 @@
-"""`honker worker`, run as a process of its own, and stopped with signals."""
+"""`honker worker`, run as a separate process and stopped with signals."""
 
 import json
 import signal
@@ -50,18 +50,18 @@ LIVE = "SELECT state, attempts FROM _honker_live"
 
 @pytest.fixture
 def run_worker(write, db, tmp_path):
-    """Starts a worker for the tasks above; its `Program`, once it has started."""
+    """Start a worker for the tasks above, and return its `Program`."""
     write("tasks.py", TASKS)
     return lambda *options: running("worker", "tasks:db", *options, cwd=tmp_path)
 
 
 def call(db, queue, task, *args):
-    """Enqueues a call as `tasks.py` would; its id."""
+    """Enqueue a call as `tasks.py` would, and return its id."""
     return db.queue(queue).enqueue({"__honker_task__": {"task": f"tasks.{task}", "args": list(args), "kwargs": {}}})
 
 
 def result(db, queue, job_id):
-    """The result of a job, waiting for it."""
+    """Wait for the result of a job, and return it."""
     return wait_until(lambda: db.queue(queue).get_result(job_id), 30)[1]
 
 
@@ -136,7 +136,7 @@ def test_periodic_tasks_run_with_a_scheduler_beside(write, db, tmp_path):
 
 
 def test_a_scheduler_with_nothing_to_do_is_an_error(run_worker):
-    """And the workers end with it."""
+    """The workers end with the scheduler."""
     with run_worker("--with-scheduler") as worker:
         worker.expect(STARTED)
         code, output, errors = worker.end()
@@ -215,7 +215,7 @@ def test_it_goes_on_when_nobody_reads_what_it_says(run_worker, db):
 
 
 def test_a_file_that_is_replaced_is_logged(run_worker, db, tmp_path):
-    """The log of the worker reaches standard error without the application's doing."""
+    """The log of the worker reaches standard error without a setting of the application."""
     with run_worker("--queue", "adding") as worker:
         worker.expect(STARTED)
         done = call(db, "adding", "add", 1, 2)

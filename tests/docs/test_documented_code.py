@@ -1,8 +1,8 @@
-"""What the documents show is run.
+"""Run the code in the documents.
 
-Of a Markdown file the ```python blocks run in order, in one namespace, in an empty directory; the ```sql blocks are
-given to the `sqlite3` shell, those of one file together. Docstrings of the package are documents too: their ```python
-blocks run by themselves. A block that is fenced as anything else, or as ```python no-run, is text.
+The ```python blocks of a Markdown file run in order, in one namespace, in an empty directory. The ```sql blocks of a
+file go together to the `sqlite3` shell. Docstrings of the package are documents too, and each of their ```python blocks
+runs alone. Blocks with any other fence, and those with ```python no-run, are text.
 """
 
 import inspect
@@ -71,7 +71,7 @@ def test_the_python_of_every_docstring_runs():
 
 
 def shell():
-    """The `sqlite3` shell, if it is there and can load extensions."""
+    """The `sqlite3` shell, if it is installed and can load extensions."""
     path = shutil.which("sqlite3")
     if path is None:
         pytest.skip("this machine has no sqlite3 shell")
@@ -84,7 +84,7 @@ def shell():
 @pytest.mark.parametrize("file", documents_with("sql"))
 def test_the_sql_of_a_document_runs_in_the_shell(file, tmp_path):
     commands = "".join(blocks(file.read_text("utf-8"), "sql"))
-    # As built here, and with whatever ending this system has; the documents leave it to SQLite.
+    # The library as built here, with the suffix of this system; the documents leave the suffix to SQLite.
     commands = re.sub(r"\.load \S*libhonker_ext\S*", f".load {os.path.splitext(LIBRARY)[0]}", commands)
     assert ".load" in commands
     output = subprocess.run(

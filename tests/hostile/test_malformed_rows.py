@@ -1,8 +1,8 @@
-"""Rows that somebody edited by hand.
+"""Rows edited by hand.
 
-Whatever stands in whichever column, an operation passes over the row or dead-letters it; the rows beside it go on,
-nobody is told "now" for good, and the bad row can be found. Each test spoils one column of one row and then lives an
-ordinary life around it.
+For any value in any column, an operation skips the row or dead-letters it. Other rows are processed, no wait ends at
+"now" for ever, and the bad row can be listed. Each test corrupts one column of one row and then runs ordinary
+operations around it.
 """
 
 import json
@@ -38,7 +38,7 @@ LIVE += ("created_at", "expires_at", "last_error", "id")
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
-    """A database with a row of everything, as bytes: half a thousand tests begin with it."""
+    """A database with a row of everything, as bytes: hundreds of tests begin with it."""
     path = tmp_path_factory.mktemp("hostile") / "app.db"
     conn = load(path)
     call(conn, "honker_bootstrap")
@@ -66,7 +66,7 @@ def conn(image, connect):
 
 
 def spoil(conn, table, row, column, strange):
-    """Writes by hand, whatever the column promises; False if a constraint of the table refuses it."""
+    """Write by hand, against the declared type. False if a constraint of the table rejects it."""
     expression, parameters = (strange, ()) if strange == NOT_UTF8 else ("?", (strange,))
     try:
         conn.execute(f"UPDATE {table} SET {column} = {expression} WHERE rowid = {row}", parameters)
@@ -82,7 +82,7 @@ def each(*columns):
 
 
 def drain(conn, queue="q"):
-    """Claims as a worker does, which asks when to come back, until it may sleep; the ids of what it got."""
+    """Claim until a worker may sleep, with its question for the next due time. Returns the claimed ids."""
     got = []
     for _ in range(20):
         jobs = claim(conn, queue, worker="drain", n=10, timeout_s=1000)
@@ -102,7 +102,7 @@ def test_a_job_edited_by_hand_holds_up_no_other(conn, row, column, strange):
     spoil(conn, "_honker_live", row, column, strange)
     last_id = 2**63 - 1
     if column == "id" and strange == last_id:
-        with refused("HONKER_FULL"):  # AUTOINCREMENT never gives an id twice, and there is none after it
+        with refused("HONKER_FULL"):  # AUTOINCREMENT never reuses an id, and none is left
             enqueue(conn)
         conn.execute(f"DELETE FROM _honker_live WHERE id = {last_id}")
         conn.execute("UPDATE sqlite_sequence SET seq = 2")
@@ -118,7 +118,7 @@ def test_a_job_edited_by_hand_holds_up_no_other(conn, row, column, strange):
 
 @pytest.mark.parametrize(("column", "strange"), each(*LIVE))
 def test_a_job_edited_by_hand_is_dead_lettered_or_found_or_harmless(conn, column, strange):
-    """Harmless is a job that a worker gets, or one that waits for a time that people can mean."""
+    """Harmless means that a worker gets the job, or that it waits for a plausible time."""
     if not spoil(conn, "_honker_live", 2, column, strange):
         return
     at = value(conn, "SELECT iif(typeof(run_at) = 'text', NULL, run_at) FROM _honker_live WHERE id <> 1")
@@ -135,7 +135,7 @@ def test_a_job_edited_by_hand_is_dead_lettered_or_found_or_harmless(conn, column
 
 
 def test_jobs_that_claims_bury_do_not_hide_those_behind_them(conn):
-    """More of them than one claim buries, and all before the good one."""
+    """More of them than one claim dead-letters, all before the good one."""
     conn.execute("""
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
         INSERT INTO _honker_live (queue, payload, priority, run_at) SELECT 'q', x'ff', 9, -i FROM n
@@ -212,7 +212,7 @@ def test_an_offset_edited_by_hand_is_no_concern_of_another_consumer(conn, column
 @pytest.mark.parametrize("strange", ["soon", b"\xff", "12"])
 @pytest.mark.parametrize("column", ["expires_at"])
 def test_a_lock_that_would_never_end_is_free(conn, column, strange):
-    """A text sorts above every number, so a plain comparison would take the lock for held until the end of time."""
+    """A text sorts above every number, so a plain comparison would hold the lock for ever."""
     spoil(conn, "_honker_locks", 1, column, strange)
     assert call(conn, "honker_lock_acquire", "bad", "somebody else", 10) == 1
 
@@ -230,7 +230,7 @@ def test_a_lock_edited_by_hand_is_no_concern_of_another(conn, column, strange):
     f"UPDATE _honker_meta SET value = {value}" for value in ("'many'", "x'00'", "-1", "1.5", "9223372036854775807")
 )])  # fmt: skip
 def test_no_lock_is_granted_without_a_counter_for_its_token(conn, broken):
-    """It was: without the row of the counter nothing was inserted, and two owners held the same lock."""
+    """This happened: without the row of the counter nothing was inserted, and two owners held the same lock."""
     conn.execute(f"{broken} WHERE key = 'lock_token'")
     for owner in ("a", "b"):
         with refused("HONKER_MALFORMED_ROW", "lock_token"):

@@ -1,6 +1,6 @@
-"""A SQLite that is too old for the engine: refused at loading, in words that help, with everything else untouched.
+"""A SQLite that is too old for the engine: loading fails with a helpful message, and changes nothing.
 
-The other versions that are claimed run the whole suite: `scripts/test_sqlite_versions.py`.
+The supported versions run the whole suite: `scripts/test_sqlite_versions.py`.
 """
 
 import ctypes
@@ -18,12 +18,12 @@ TOO_OLD = ROOT / "target" / "sqlite" / "3.37.0"  # `scripts/test_sqlite_versions
 
 EntryPoint = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p))
 VersionNumber = ctypes.CFUNCTYPE(ctypes.c_int)
-# Entries of SQLite's API table that are certainly there: it only grows.
+# Entries of SQLite's API table that certainly exist: it only grows.
 ENTRIES = 240
 
 
 def aged(api, number):
-    """A copy of the API table in which SQLite gives another version of itself."""
+    """A copy of the API table that reports another version of SQLite."""
     address = ctypes.cast(SQLITE.sqlite3_libversion_number, ctypes.c_void_p).value
     copy = (ctypes.c_void_p * ENTRIES)(*api[:ENTRIES])
     (index,) = (index for index, entry in enumerate(copy) if entry == address)
@@ -33,7 +33,7 @@ def aged(api, number):
 
 @pytest.fixture
 def load_into_an_old_one():
-    """Opens a connection into which the engine is loaded, as far as it will, by a SQLite that calls itself 3.37."""
+    """Open a connection and try to load the engine with a SQLite that reports version 3.37."""
     initialise = EntryPoint((ENTRY_POINT, ctypes.CDLL(str(LIBRARY))))
     number = VersionNumber(lambda: OLD)
     kept = []

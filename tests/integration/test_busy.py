@@ -1,4 +1,4 @@
-"""Another process holds the write lock: wait for it within the timeout, say so after it, never block the event loop."""
+"""Another process holds the write lock: calls wait within the timeout, then fail, and never block the event loop."""
 
 import asyncio
 import threading
@@ -58,12 +58,12 @@ def test_an_asynchronous_write_that_gets_no_lock_in_time_says_so_and_the_loop_go
         with write_lock_elsewhere(path):
             waited_s, longest_stop_s = asyncio.run(refused_while_ticking(lambda: ASYNC_WRITES[name](db)))
         assert waited_s > 0.5
-        assert longest_stop_s < 0.4  # a wait that blocks the loop stops it for all of the timeout
+        assert longest_stop_s < 0.4  # a wait that blocks the loop stops it for the whole timeout
         assert db.queue("q").enqueue(2) == 2
 
 
 async def refused_while_ticking(write):
-    """How long the write waited for the lock, and for how long at most the event loop stood still meanwhile."""
+    """The duration of the write's wait for the lock, and the longest stop of the event loop meanwhile."""
     began = last = time.monotonic()
     longest_stop_s = 0.0
     writing = asyncio.ensure_future(write())
@@ -152,7 +152,7 @@ def test_claiming_now_does_not_wait(db, path):
 
 
 def test_an_iterator_that_found_the_file_locked_goes_on_once_it_is_free(db, path):
-    """The error is that of one attempt; it must not come back from the next."""
+    """The error belongs to one attempt; the next one must not raise it again."""
     db.queue("q").enqueue(1)
 
     async def main(release):
@@ -177,7 +177,7 @@ def test_a_blocking_iterator_that_found_the_file_locked_goes_on_once_it_is_free(
 
 
 def test_a_blocking_call_beside_a_wait_in_a_thread_waits_too(db, path):
-    """What a task waits for in a thread is not held by the task's thread: no transaction is nested here."""
+    """The wait runs in another thread, so the task's own thread is in no transaction, and nothing is nested here."""
 
     async def main():
         with ThreadPoolOfOne() as executor:
@@ -195,7 +195,7 @@ def test_a_blocking_call_beside_a_wait_in_a_thread_waits_too(db, path):
 
 @pytest.mark.parametrize("name", sorted(WRITES))
 def test_the_timeout_holds_again_after_a_call_that_did_not_wait(db, path, name):
-    """Trying at once shortens the timeout of the connection, for itself and for nobody else."""
+    """An immediate attempt shortens the timeout of its connection only for itself."""
     db.queue("q").enqueue(1)
     with write_lock_elsewhere(path):
         with pytest.raises(DatabaseBusyError):
@@ -213,7 +213,7 @@ def test_the_timeout_holds_again_after_a_call_that_did_not_wait(db, path, name):
 
 
 def test_what_an_asynchronous_transaction_does_waits_for_locks_as_ever(db):
-    """Only its beginning does not; of another database that is attached, say, it needs the lock later."""
+    """Only its beginning does not wait. It may need a lock later, such as that of an attached database."""
 
     async def timeout_inside():
         async with db.transaction():
@@ -231,7 +231,7 @@ def test_a_lock_is_had_soon_after_it_is_let_go(path, monkeypatch):
 
 
 def time_to_a_lock_that_was_waited_for(db, path, wait_s):
-    """Seconds from the release of the lock to the end of the write that waited for it."""
+    """Seconds from the release of the lock to the end of the waiting write."""
     with write_lock_elsewhere(path) as release, ThreadPoolExecutor(1) as executor:
         written = executor.submit(lambda: (db.queue("q").enqueue(1), time.monotonic()))
         assert not wait([written], timeout=wait_s).done
@@ -248,7 +248,7 @@ def test_a_reader_of_the_application_sees_the_usual_timeout(path, monkeypatch):
 
 
 def test_an_asynchronous_write_does_not_wait_for_a_reader(db, path):
-    """A long read of the application pins a snapshot, and writers go on."""
+    """A long read of the application pins a snapshot, and writers continue."""
     reader = honker.connect(path)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM _honker_live").fetchone()

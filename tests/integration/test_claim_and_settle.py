@@ -1,4 +1,4 @@
-"""Claiming and settling: what is handed out and in which order, what each answer means, and who is fenced off."""
+"""Claiming and settling: which jobs are claimed in which order, the meaning of each answer, and fencing."""
 
 import asyncio
 import time

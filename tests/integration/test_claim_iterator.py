@@ -1,4 +1,4 @@
-"""The iterator of a worker: it hands out jobs as they become due, wakes in time, and survives being cancelled."""
+"""The iterator of a worker: it yields jobs as they become due, wakes in time, and survives cancellation."""
 
 import asyncio
 import threading
@@ -24,13 +24,13 @@ with honker.open(sys.argv[1]) as db:
         print(time.time(), flush=True)
 """
 
-# How late a wake may be. A missed one shows as five seconds (the idle poll) or never, where that is switched off.
+# The allowed delay of a wake. A missed wake takes five seconds (the idle poll), or for ever where that is off.
 LATENESS_S = 3.0
 
 
 @pytest.fixture(params=["for", "async for"])
 def first(request):
-    """Takes the next job of an iterator within ten seconds: in a thread by blocking, or as a task by awaiting."""
+    """Take the next job of an iterator within ten seconds: in a thread by blocking, or as a task by awaiting."""
 
     def by_blocking(claims):
         with ThreadPoolExecutor(1) as executor:
@@ -38,7 +38,7 @@ def first(request):
             try:
                 return waiting.result(timeout=10)
             finally:
-                claims.close()  # ends a wait that was in vain
+                claims.close()  # ends the wait of a thread that got no job
 
     def by_awaiting(claims):
         return asyncio.run(asyncio.wait_for(anext(claims), 10))
@@ -99,7 +99,7 @@ def test_an_iterator_takes_a_job_that_was_there_before(queue, first):
     assert first(queue.claim("w", idle_poll_s=None)).payload == 1
 
 
-# -------------------------------------------------------------------------------------------------------------- waking
+# --------------------------------------------------------------------------------------------------------------- waking
 
 
 def test_an_iterator_wakes_when_another_process_commits(queue, path, first, looks):
@@ -246,7 +246,7 @@ def test_a_cancelled_wait_leaves_the_iterator_usable(queue):
 
 
 def test_a_wait_that_is_cancelled_over_and_over_loses_no_job(queue):
-    """Cancelled at every step of the way while jobs come in; each job must be handed out once, as its first attempt."""
+    """Cancelled at every point of the wait while jobs arrive; each job must be yielded once, as its first attempt."""
 
     async def produce():
         for number in range(100):
@@ -275,7 +275,7 @@ def test_a_wait_that_is_cancelled_over_and_over_loses_no_job(queue):
 
 
 def test_a_job_claimed_while_its_wait_was_cancelled_is_handed_out_next(queue, path):
-    """Another process holds the lock, so the claim goes on in a thread after the wait for it was given up."""
+    """Another process holds the lock, so the claim continues in a thread after its wait was cancelled."""
     job_id = queue.enqueue(1)
 
     async def main(release):
@@ -327,7 +327,7 @@ def test_a_job_claimed_for_a_cancelled_wait_is_handed_out_by_blocking_too(queue,
         try:
             assert waiting.result(timeout=5).id == job_id
         finally:
-            claims.close()  # ends a wait that was in vain
+            claims.close()  # ends the wait of a thread that got no job
 
 
 def test_an_iterator_may_be_used_from_two_event_loops_one_after_the_other(queue):
@@ -370,7 +370,7 @@ async def work_by_awaiting(queue, seen, worker_id):
 
 
 def test_several_iterators_share_the_work(db, queue):
-    """Blocking ones and awaiting ones; every job is handed out once."""
+    """Blocking ones and awaiting ones; every job is yielded once."""
     seen = []
 
     async def main():

@@ -1,4 +1,4 @@
-"""After close() every method says that the database is closed; nothing crashes, hangs or opens it again."""
+"""After close() every method raises "the database is closed"; nothing crashes, hangs or opens it again."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ DATABASE_WITHOUT_TWIN = {
     "update_events": lambda db: db.update_events(),
 }
 WITHOUT_SQL = {"close", "queue", "task", "periodic_task"}
-NEEDS_TASKS = {"run_workers"}  # and says so before it looks at the database
+NEEDS_TASKS = {"run_workers"}  # raises this before it checks the database
 QUEUE_WITHOUT_SQL = {"task", "periodic_task"}
 QUEUE = {
     "ack": lambda queue: queue.ack(1, "w"),
@@ -163,7 +163,7 @@ def test_an_iterator_of_a_closed_database_says_so(db, queue):
 
 
 def test_an_iterator_that_waits_is_told_of_the_closing(db, queue):
-    """Whether it waits by blocking a thread or by awaiting."""
+    """In both forms, blocking and awaiting."""
     errors, is_waiting = [], threading.Event()
 
     def collect(step):

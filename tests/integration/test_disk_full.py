@@ -1,4 +1,4 @@
-"""The disk is full, or the file has reached its limit: nothing is half applied, and it works again afterwards."""
+"""The disk is full, or the file has reached its limit: nothing is half applied, and the database works afterwards."""
 
 import honker
 import pytest
@@ -12,7 +12,7 @@ BIG = "x" * 200_000
 
 @pytest.fixture
 def full(db):
-    """A database that has a table of the application and can grow by some fifty pages."""
+    """A database with a table of the application and room for some fifty pages."""
     db.queue("q").enqueue({"n": 0})
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, text TEXT)")
@@ -71,7 +71,7 @@ def test_jobs_of_a_full_database_can_still_be_claimed_and_acknowledged(full):
     assert job.ack()
 
 
-# The limit is for files, so it hits the -wal as a full disk would. SIGXFSZ, which would end the process, is ignored.
+# The limit applies to files, so the -wal hits it as on a full disk. SIGXFSZ, which would end the process, is ignored.
 ON_A_FULL_DISK = """
 import os, resource, signal, sys
 import honker

@@ -1,4 +1,4 @@
-"""Many jobs in one call of Python: what is stored, what is refused, and whose transaction decides."""
+"""Enqueueing many jobs in one Python call: the stored rows, the rejected arguments, and the transaction."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Tasks whose handlers run in processes of their own: each can be ended alone, and none takes the worker with it."""
+"""Tasks whose handlers run in separate processes: each can be ended alone, without ending the worker."""
 
 import asyncio
 import functools
@@ -20,14 +20,14 @@ from ..support.workers import dead, live, run_for, run_until, working
 
 @pytest.fixture
 def handlers(monkeypatch):
-    """The module of handlers, which the processes can import."""
+    """The module of handlers, importable in the processes."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     return importlib.import_module("process_handlers")
 
 
 @pytest.fixture
 def make(queue, handlers):
-    """Makes a task of a handler, by its name."""
+    """Make a task of a handler, by its name."""
 
     def make(name, **options):
         return queue.task(executor="process", **options)(functools.reduce(getattr, name.split("."), handlers))
@@ -36,7 +36,7 @@ def make(queue, handlers):
 
 
 def is_gone(process_id):
-    """Whether a process has ended; one that nobody has waited for yet has, too."""
+    """True if a process has ended, including one without a wait for its exit status."""
     try:
         return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -47,7 +47,7 @@ def pids(marker):
     return [int(each) for each in marker.read_text().split()]
 
 
-# ------------------------------------------------------------------------------------------------------------- calling
+# -------------------------------------------------------------------------------------------------------------- calling
 
 
 def test_a_handler_runs_in_another_process_and_its_result_comes_back(db, make):
@@ -90,7 +90,7 @@ queue = db.queue("q")
 def double(n):
     return 2 * n
 """
-# As users write it, and without the guard that multiprocessing would need.
+# As users write it, without the guard that multiprocessing would need.
 SCRIPT = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
@@ -181,7 +181,7 @@ def test_a_process_that_is_killed_is_a_failed_attempt_and_not_a_dead_worker(db, 
             await until(marker.exists)
             os.kill(pids(marker)[0], signal.SIGKILL)
             await until(lambda: dead(path))
-            os.kill(pids(marker)[1], signal.SIGKILL)  # what it started has lost its parent
+            os.kill(pids(marker)[1], signal.SIGKILL)  # its child process has lost its parent
             return await make("add")(1, 2).aget(10)
 
     assert asyncio.run(main()) == 3
@@ -295,7 +295,7 @@ def test_the_idle_processes_of_a_worker_end_with_it_in_good_order(db, make, tmp_
 
 
 def test_a_signal_to_everybody_is_the_workers_business(db, make):
-    """Ctrl-C and `kill` of a service reach the handlers too, which are to have their grace period."""
+    """Ctrl-C and `kill` of a service reach the handlers too, which must get their grace period."""
     assert run_for(db, make("ignore_signals", retries=1)()) == "alive"
 
 
@@ -311,7 +311,7 @@ asyncio.run(db.run_workers())
 
 
 def test_a_worker_that_is_killed_leaves_no_handler_behind(path, tmp_path):
-    """Its leases lapse, and the next worker runs the jobs: the handlers must not be at work any more by then."""
+    """Its leases expire and the next worker runs the jobs: the handlers must have ended by then."""
     marker = tmp_path / "marker"
     with running(WORKER, path, Path(__file__).parent, marker) as worker:
         wait_until(marker.exists)

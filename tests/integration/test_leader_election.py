@@ -1,4 +1,4 @@
-"""Who leads: one scheduler at a time, and what becomes of the others, of the lock and of those who lose it."""
+"""Leadership: one scheduler leads, others stand by, and a leader that loses the lock stops."""
 
 import asyncio
 import sqlite3
@@ -12,7 +12,7 @@ from ..support.locking import ask
 from ..support.schedules import due_from, fired, jobs, leading, lock_row, next_fire_at
 from ..support.waiting import until
 
-# ------------------------------------------------------------------------------------------------------- who may lead
+# ------------------------------------------------------------------------------------------------------ taking the lead
 
 
 def test_a_scheduler_without_any_schedule_does_not_run(scheduler, path):
@@ -67,7 +67,7 @@ def test_a_scheduler_without_a_stop_event_runs_until_it_is_cancelled(hourly, pat
 
 
 def test_a_stop_event_that_is_set_for_a_moment_stops_the_scheduler(hourly):
-    """Set and cleared again before the loop comes round: the wait for it has ended all the same."""
+    """It is set and cleared before the loop runs again, and still ends the wait."""
 
     async def main():
         stop = asyncio.Event()
@@ -209,17 +209,17 @@ def test_a_leader_that_cannot_notice_commits_gives_its_lock_back(hourly, path, m
     assert lock_row(path) is None
 
 
-# --------------------------------------------------------------------------------------------------- losing leadership
+# ---------------------------------------------------------------------------------------------------- losing leadership
 
 
 def steal(path):
-    """Another scheduler takes the lock, as after a lapse; its lease is long."""
+    """Take the lock as another scheduler would after it expired, with a long lease."""
     ask(path, "UPDATE _honker_locks SET owner = 'thief', expires_at = unixepoch() + 1000")
     return lock_row(path)
 
 
 async def expect_loss(scheduler, bring_about, **options):
-    """Runs a scheduler that loses its lock; the stop event must stay as it is."""
+    """Run a scheduler that loses its lock; the stop event must not change."""
     stop = asyncio.Event()
     running = asyncio.create_task(scheduler.run(stop, **options))
     await until(lambda: running.done() or lock_row(scheduler.db.path))
@@ -239,7 +239,7 @@ def test_a_leader_whose_lock_was_stolen_notices_when_it_renews(hourly, path, sta
 
 
 def test_a_leader_whose_lock_was_stolen_fires_nothing_any_more(hourly, path):
-    """The heartbeat is far away: what is due makes it look."""
+    """The heartbeat is far away: the due schedule makes the leader check."""
 
     def steal_and_make_due():
         conn = sqlite3.connect(path, isolation_level=None)

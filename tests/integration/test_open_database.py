@@ -1,4 +1,4 @@
-"""Opening a file: what can be opened, and what is told about what cannot."""
+"""Opening a file: the supported files, and the errors for all others."""
 
 import os
 import sqlite3
@@ -25,7 +25,7 @@ def open_files():
     return sorted(os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.islink(entry.path))
 
 
-# ------------------------------------------------------------------------------------------------------- what is opened
+# --------------------------------------------------------------------------------------------- files that can be opened
 
 
 @pytest.mark.parametrize(("options", "level"), [({}, 1), ({"synchronous": "FULL"}, 2), ({"synchronous": "EXTRA"}, 3)])
@@ -128,7 +128,7 @@ def test_the_watcher_may_be_chosen(path, backend, interval_ms):
         assert next(db.queue("q").claim("w")).payload == 1
 
 
-# ------------------------------------------------------------------------------------------------- arguments in error
+# --------------------------------------------------------------------------------------------------- arguments in error
 
 
 def test_an_unknown_keyword_is_a_type_error(path):
@@ -188,7 +188,7 @@ def test_an_interval_less_than_nothing_is_an_overflow_error(path):
     assert not path.exists()
 
 
-# ----------------------------------------------------------------------------------------- files that cannot be opened
+# ------------------------------------------------------------------------------------------ files that cannot be opened
 
 
 def test_a_path_in_a_missing_directory_says_so(tmp_path):
@@ -232,7 +232,7 @@ def filled(path, jobs=2000):
 
 
 def damaged(path):
-    """Opens and uses everything there is; what is wrong with the file must come to light."""
+    """Open a damaged file and use everything, so that the damage is found."""
     with honker.open(path) as db:
         while db.queue("q").claim_batch("w", 500):
             pass
@@ -264,7 +264,7 @@ def test_a_file_of_a_newer_honker_is_refused_and_stays_as_it_is(path):
     assert path.read_bytes() == before
 
 
-# ------------------------------------------------------------------------------------------------- files to read only
+# --------------------------------------------------------------------------------------------------- files to read only
 
 
 def test_a_current_file_opened_read_only_can_be_read(path):
@@ -314,7 +314,7 @@ else:
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can become somebody else")
 @pytest.mark.parametrize("file_mode", [0o444, 0o000])
 def test_a_file_that_the_user_may_not_write_is_a_typed_error(tmp_path, file_mode):
-    with tempfile.TemporaryDirectory() as folder:  # the directories of pytest are closed to others
+    with tempfile.TemporaryDirectory() as folder:  # other users cannot enter the directories of pytest
         os.chmod(folder, 0o755)
         target = Path(folder, "app.db")
         honker.open(target).close()

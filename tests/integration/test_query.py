@@ -1,4 +1,4 @@
-"""Reading: rows as dicts, of what was committed, on connections that cannot write."""
+"""Reading: committed rows as dicts, on connections that cannot write."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -116,13 +116,13 @@ def test_a_transaction_begun_by_a_query_is_not_left_in_the_pool(path):
     with honker.open(path, max_readers=1) as db:
         db.query("BEGIN")
         assert db.query("SELECT count(*) AS n FROM _honker_live") == [{"n": 0}]
-        db.queue("q").enqueue(1)  # an open transaction would not see this
+        db.queue("q").enqueue(1)  # invisible inside an older open transaction
         assert db.query("SELECT count(*) AS n FROM _honker_live") == [{"n": 1}]
         assert not is_locked(path)
 
 
 def test_readers_are_shared_and_waited_for(path):
-    """One reader and eight threads: all are served, one after the other."""
+    """One reader and eight threads: all get their rows in turn."""
     with honker.open(path, max_readers=1) as db:
         results = []
         threads = [

@@ -1,4 +1,4 @@
-"""Rate limits: so many uses of a name in a window of time."""
+"""Rate limits: a number of uses of a name in a window of time."""
 
 import time
 from datetime import timedelta
@@ -118,11 +118,11 @@ def test_processes_share_a_window(db, path):
     assert windows(path) == [("api", 50)]
 
 
-# ------------------------------------------------------------------------------------------------------------ sweeping
+# ------------------------------------------------------------------------------------------------------------- sweeping
 
 
 def begin(path, name, seconds_ago):
-    """A window as an older file may have it: without an end."""
+    """Insert a window without an end, as older files may have it."""
     ask(
         path,
         "INSERT INTO _honker_rate_limits (name, window_start, count) VALUES (?, unixepoch() - ?, 1)",

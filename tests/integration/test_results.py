@@ -1,4 +1,4 @@
-"""Results of jobs: kept, replaced, waited for, and gone when their time is over."""
+"""Results of jobs: stored, replaced, waited for, and deleted after their expiry."""
 
 import asyncio
 import threading
@@ -97,7 +97,7 @@ def test_waiting_for_a_result_wakes_when_another_process_saves_it(queue, path):
         task = asyncio.create_task(queue.wait_result(1))
         await asyncio.wait([task], timeout=0.05)
         child.say()
-        return await asyncio.wait_for(task, 10)  # the safety look comes after 15 s only
+        return await asyncio.wait_for(task, 10)  # the safety check comes only after 15 s
 
     with running(SAVER, path) as child:
         child.expect("ready")

@@ -1,4 +1,4 @@
-"""Schedules: what is stored of them, what is refused, and what an update changes."""
+"""Schedules: the stored values, the rejected values, and the effects of an update."""
 
 import time
 
@@ -8,7 +8,7 @@ from honker import HonkerError, InvalidArgumentError, InvalidPayloadError, cront
 from ..support.parameter_ids import stable
 from ..support.schedules import HOUR_S, due_from
 
-# A schedule with no property at its default.
+# A schedule with every property different from its default.
 FULL = {
     "name": "s",
     "queue": "q",
@@ -146,7 +146,7 @@ def test_every_change_may_be_part_of_a_transaction(db, hourly):
 
 @pytest.fixture
 def full(scheduler, path):
-    """A schedule with no property at its default, and its next boundary in the past."""
+    """A schedule with every property different from its default, and its next boundary in the past."""
     scheduler.add(**FULL)
     due_from(path, 1000, "s")
     return scheduler

@@ -1,4 +1,4 @@
-"""Schedules: what `crontab`, `every_s` and `CronSchedule` accept, and when they come round."""
+"""Schedules: the inputs of `crontab`, `every_s` and `CronSchedule`, and the resulting times."""
 
 import os
 import subprocess
@@ -134,7 +134,7 @@ def test_next_after_a_naive_moment_is_naive_local_time(local_zone, expr, after, 
 @pytest.mark.parametrize(("expr", "after", "expected"), NEXT)
 @pytest.mark.parametrize("zone", [UTC, BERLIN, timezone(timedelta(hours=2))], ids=str)
 def test_next_after_an_aware_moment_is_in_its_zone(expr, after, expected, zone):
-    """The fields of the expression are read in the zone of the schedule, the answer is given in that of the moment."""
+    """The fields of the expression are read in the zone of the schedule; the answer is in the zone of the argument."""
     in_zone = {UTC: "UTC", BERLIN: "Europe/Berlin"}.get(zone, "Etc/GMT-2")
     found = CronSchedule(expr, in_zone).next_after(datetime.fromisoformat(after).replace(tzinfo=zone))
     assert found == datetime.fromisoformat(expected).replace(tzinfo=zone)
@@ -211,7 +211,7 @@ print(os.waitpid(child, 0)[1], schedule.next_after(after).minute)
 
 
 def test_computing_schedules_leaves_nothing_that_python_complains_of():
-    """From Python 3.13 on a connection that nobody closed is complained of when its thread or the process ends."""
+    """From Python 3.13 on, an unclosed connection causes a warning when its thread or the process ends."""
     script = """
 import threading
 import honker

@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, one at a time, and never left behind."""
+"""Transactions: all or nothing, one at a time, and never left open."""
 
 import asyncio
 import gc
@@ -146,7 +146,7 @@ def test_a_transaction_that_the_application_ended_itself_leaves_nothing_behind(o
     assert customers(orders) == ["alice", "bob", "carol"]
 
 
-# ---------------------------------------------------------------------------------------------------------- statements
+# ----------------------------------------------------------------------------------------------------------- statements
 
 
 def test_execute_refuses_a_statement_that_returns_rows(orders):
@@ -247,7 +247,7 @@ def test_an_operation_of_a_queue_through_an_ended_transaction_says_so(db):
         db.queue("q").enqueue(1, tx=tx)
 
 
-# ------------------------------------------------------------------------------------------------------------- nesting
+# -------------------------------------------------------------------------------------------------------------- nesting
 
 
 def test_a_nested_transaction_of_a_thread_is_refused_and_the_outer_one_goes_on(orders):
@@ -299,7 +299,7 @@ def test_a_nested_transaction_of_a_task_is_refused_and_the_outer_one_goes_on(ord
 
 
 def test_blocking_calls_of_other_tasks_are_refused_while_a_task_holds_a_transaction(orders):
-    """They would block the loop that the holder needs to go on; they must use the asynchronous forms."""
+    """They would block the loop that the holder needs to continue; they must use the asynchronous forms."""
 
     async def other():
         with pytest.raises(NestedTransactionError):
@@ -333,7 +333,7 @@ def test_databases_of_their_own_may_hold_transactions_together(path, tmp_path):
         assert two.queue("q").claim_one("w").payload == 2
 
 
-# ------------------------------------------------------------------------------------------------- threads and tasks
+# ---------------------------------------------------------------------------------------------------- threads and tasks
 
 
 def test_threads_wait_for_each_other(orders):
@@ -402,7 +402,7 @@ def test_tasks_and_threads_share_one_database(orders):
 
 
 def usable_again(db, path):
-    """No transaction is left open, and nobody holds the turn."""
+    """Check that no transaction is open and that the write lock of the process is free."""
     wait_until(lambda: not is_locked(path))
     with db.transaction() as tx:
         tx.execute("CREATE TABLE IF NOT EXISTS proof (n)")
@@ -428,7 +428,7 @@ def test_a_task_cancelled_while_it_waits_for_another_task_leaves_the_turn(db, pa
 
 
 def entering(db):
-    """A task that waits in a thread for the write lock of another process."""
+    """Start a task that waits in a thread for the write lock of another process."""
 
     async def enter():
         async with db.transaction():
@@ -439,7 +439,7 @@ def entering(db):
 
 @pytest.mark.usefixtures("impatient")
 def test_a_task_cancelled_while_it_waits_for_another_process_leaves_nothing_open(db, path):
-    """The thread that waits for the lock gets it after all, and must let go of it."""
+    """The waiting thread still gets the lock, and must release it."""
 
     async def main(release):
         with ThreadPoolOfOne() as executor:
@@ -468,14 +468,14 @@ def test_a_task_cancelled_before_another_process_times_it_out_leaves_nothing_ope
                 await task
 
     with write_lock_elsewhere(path):
-        asyncio.run(main())  # ends after the thread has given up
+        asyncio.run(main())  # ends after the thread has stopped waiting
     assert usable_again(db, path)
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("gets_the_lock", [True, False])
 def test_a_task_cancelled_in_the_moment_its_wait_ends_leaves_nothing_open(db, path, gets_the_lock):
-    """The thread has ended, with the transaction or with an error, and the task has not heard of it yet."""
+    """The thread has ended, with the transaction or with an error, but the task has not run since."""
 
     async def main(release):
         with ThreadPoolOfOne() as executor:
@@ -496,7 +496,7 @@ def test_a_task_cancelled_in_the_moment_its_wait_ends_leaves_nothing_open(db, pa
 
 @pytest.mark.usefixtures("impatient")
 def test_a_call_cancelled_before_its_thread_began_leaves_the_turn(db, path):
-    """Every thread is busy with something else, so the wait for another process has not even begun."""
+    """Every thread is busy, so the wait for another process has not even begun."""
     may_go = threading.Event()
 
     async def main(release):

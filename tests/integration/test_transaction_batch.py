@@ -1,4 +1,4 @@
-"""What a transaction adds in a row is written together, and nobody can tell but by the time it takes."""
+"""A transaction writes its consecutive adds together, with no visible difference but the time."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ EVENTS = "SELECT offset, topic, key, payload FROM _honker_stream ORDER BY offset
 
 @pytest.fixture
 def statements(db):
-    """The functions and the BEGINs and COMMITs that the writing connection has run since the test began."""
+    """The functions, BEGINs and COMMITs that the writing connection has run since the test began."""
     seen = []
 
     def note(sql):
@@ -44,12 +44,12 @@ def jobs(path):
     return [(job_id, json.loads(payload)) for job_id, _, payload in ask(path, JOBS)]
 
 
-# -------------------------------------------------------------------------------------------------- as if one by one
+# -------------------------------------------------------------------------------------------- same effect as one by one
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_any_mixture_does_what_it_would_do_one_by_one(path, seed, monkeypatch):
-    """Each id is that of its payload, and each statement sees all that came before it and nothing else."""
+    """Each id belongs to its payload, and each statement sees exactly the earlier work."""
     chance = random.Random(seed)
     monkeypatch.setattr(batch, "_ALONE", chance.choice([1, 2, 4]))
     monkeypatch.setattr(batch, "_WAITING", chance.choice([1, 3, 1000]))
@@ -148,7 +148,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_options_are_those_of_each_job(db, queue, path, options):
-    """Also where they follow other ones."""
+    """Also after jobs with other options."""
     with db.transaction() as tx:
         for _ in range(10):
             queue.enqueue(0, tx=tx)
@@ -207,7 +207,7 @@ def test_coroutines_add_in_a_row_too(db, queue, path, statements):
     assert len(statements) < 30
 
 
-# ---------------------------------------------------------------------------------------------- how many, and how much
+# --------------------------------------------------------------------------------------------------------------- bounds
 
 
 def test_a_row_of_jobs_takes_few_statements_and_one_alone_takes_one(db, queue, path, statements):
@@ -227,7 +227,7 @@ def test_a_row_of_jobs_takes_few_statements_and_one_alone_takes_one(db, queue, p
 
 
 def test_what_waits_is_bounded(db, queue, path, statements):
-    """Both in number and in size: a payload beyond the bound does not wait at all."""
+    """Both in number and in size: a payload beyond the bound is written at once."""
     sizes = [10] * 2_500 + [300_000] * 10 + [2_000_000] * 3 + [10] * 1_000
     statements.clear()
     most = 0
@@ -242,7 +242,7 @@ def test_what_waits_is_bounded(db, queue, path, statements):
     assert ask(path, "SELECT length(payload) - 2 FROM _honker_live ORDER BY id") == [(size,) for size in sizes]
 
 
-# ------------------------------------------------------------------------------------------------------ where it fails
+# ------------------------------------------------------------------------------------------------------------- failures
 
 
 @pytest.mark.parametrize("what", ["payload", "key", "name"])
@@ -281,7 +281,7 @@ def limit(db, pages):
 
 @pytest.fixture
 def full(db):
-    """A database in which few jobs of the size of `fill` have room."""
+    """A database with room for few jobs of the size of `fill`."""
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (n)")
     limit(db, db.engine._writer.scalar("PRAGMA page_count") + 4)
@@ -313,7 +313,7 @@ def test_a_full_disk_is_told_by_the_commit_and_nothing_is_left(full, path):
 
 
 def test_a_job_that_ends_the_transaction_is_not_followed_by_others(full, path):
-    """A full disk makes SQLite roll back, and what follows would be committed alone."""
+    """A full disk makes SQLite roll back, and later jobs would be committed alone."""
     with pytest.raises(DatabaseError, match="no transaction is active"), full.transaction() as tx:  # noqa: PT012
         tx.execute("INSERT INTO orders VALUES (1)")
         for n in range(10):
@@ -364,7 +364,7 @@ def test_jobs_that_are_rolled_back_before_they_were_written_never_are(db, queue,
 
 @pytest.mark.parametrize("then", ["commit", "add", "add to another", "execute", "query"])
 def test_a_transaction_that_lost_jobs_cannot_be_committed(db, path, then):
-    """Also not by who catches the error and goes on where it would no longer occur: ids were promised."""
+    """Even if the error is caught and its cause is gone: the ids were already returned."""
     after = {
         "commit": lambda tx: None,
         "add": lambda tx: db.queue("q").enqueue(1, tx=tx),
@@ -406,7 +406,7 @@ def test_an_interrupt_while_jobs_are_written_leaves_none_of_them_twice(db, queue
 
 
 def test_an_abandoned_transaction_that_lost_jobs_ends_like_any_other(db, path):
-    """Its error does not keep it alive."""
+    """Its error keeps no reference to it."""
     gc.collect()
     gc.disable()
     try:
@@ -435,7 +435,7 @@ def test_a_handler_whose_lease_is_lost_is_told_by_the_next_job(db, queue, path):
     assert jobs(path) == []
 
 
-# ------------------------------------------------------------------------- what the application put on the tables
+# ------------------------------------------------------------------------------ triggers and indexes of the application
 
 
 def test_where_an_index_refuses_jobs_it_refuses_the_one(db, queue, path):

@@ -1,4 +1,4 @@
-"""One transaction and several who use it: threads, tasks, signal handlers, a forked child."""
+"""One transaction shared by several users: threads, tasks, signal handlers, a forked child."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def test_threads_that_share_a_transaction_get_the_ids_of_their_jobs(db, queue, p
 
 
 def test_a_thread_that_adds_while_the_block_ends_is_told_the_truth(db, queue, path):
-    """What has an id is there, and what came too late is refused."""
+    """Every row with a returned id is stored, and a late add raises."""
     added, is_over = [], threading.Event()
 
     def add(tx):
@@ -84,7 +84,7 @@ def test_a_signal_handler_that_uses_the_transaction_it_interrupted_is_refused(db
 
 
 def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, path):
-    """It must not run in autocommit, nor in the transaction of whoever comes next."""
+    """It must run neither in autocommit nor in the next transaction."""
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (n)")
     before = sys.getswitchinterval()
@@ -192,16 +192,16 @@ def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends
     assert queue.enqueue(2) == 1
 
 
-# ----------------------------------------------------------------------------------------------------- interrupts
+# ----------------------------------------------------------------------------------------------------------- interrupts
 
 
 class Interrupted(BaseException):
-    """As Ctrl-C raises it."""
+    """The exception that Ctrl-C raises here."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_an_interrupt_while_a_transaction_begins_leaves_none_open(db, queue, path):
-    """SQLite goes on waiting for the lock, and gets it; only then does Python raise."""
+    """SQLite keeps waiting for the lock, and gets it; only then does Python raise."""
 
     def interrupt(*_):
         raise Interrupted

@@ -1,4 +1,4 @@
-"""``tx=``: an operation as part of a transaction of the application, whoever it belongs to."""
+"""``tx=``: an operation as part of a transaction of the application, for every kind of connection."""
 
 import asyncio
 import sqlite3
@@ -28,7 +28,7 @@ def orders(db):
 
 @pytest.fixture
 def open_connection(orders, path):
-    """Opens ``sqlite3`` connections with the engine in them, closed after the test."""
+    """Open ``sqlite3`` connections with the engine loaded, and close them after the test."""
     opened = []
 
     def connect(**options):
@@ -55,7 +55,7 @@ def queue(orders):
 
 
 class DjangoConnection:
-    """Shaped like ``django.db.connection``: autocommit below, transactions by hand, connected when first needed."""
+    """Like ``django.db.connection``: autocommit below, explicit transactions, connected at first use."""
 
     def __init__(self, path):
         self._path = path
@@ -77,7 +77,7 @@ def placed(path):
 ORDER = "INSERT INTO orders DEFAULT VALUES"
 
 
-# ---------------------------------------------------------------------------------------------- a honker.Transaction
+# ------------------------------------------------------------------------------------------------- a honker.Transaction
 
 
 def test_a_job_exists_if_the_transaction_commits(orders, queue, path):
@@ -147,7 +147,7 @@ OPERATIONS = {
 
 
 def prepared(queue):
-    """A leased job, a waiting one, an expired one and an expired result: something to do for each operation."""
+    """A leased job, a waiting one, an expired one and an expired result: each operation has work."""
     queue.enqueue(1)
     queue.enqueue(2)
     expired = queue.enqueue(3, expires=60)
@@ -192,7 +192,7 @@ def test_reading_through_a_transaction_sees_what_it_wrote(orders, queue):
         assert not queue.is_claimable()
 
 
-# ------------------------------------------------------------------------------------------------ a sqlite3.Connection
+# ------------------------------------------------------------------------------------------------- a sqlite3.Connection
 
 
 def test_a_connection_begins_as_an_insert_would_and_its_commit_decides(open_connection, queue, path):
@@ -384,7 +384,7 @@ def test_a_cursor_is_refused(open_connection, queue):
         queue.enqueue(1, tx=open_connection().cursor())
 
 
-# ------------------------------------------------------------------------------------------------------------- ORMs
+# ----------------------------------------------------------------------------------------------------------------- ORMs
 
 
 def test_a_connection_of_sqlalchemy_carries_an_operation(engine, queue, path):

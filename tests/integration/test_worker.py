@@ -1,6 +1,4 @@
-"""Workers: they run what was called, in whatever form it is written, and nothing that a job or the database does ends
-them.
-"""
+"""Workers: they run calls of every form, and survive errors of jobs and of the database."""
 
 import asyncio
 import functools
@@ -24,7 +22,7 @@ from ..support.workers import dead, live, run_for, run_until, working
 
 
 def handlers():
-    """Every kind of callable, each adding its arguments."""
+    """Every kind of callable; each adds its arguments."""
 
     def function(a, b):
         return a + b
@@ -279,7 +277,7 @@ def unknown(queue, **options):
 
 
 def line(path):
-    """What is remembered of a job that was put back."""
+    """The recorded facts of a job that was put back."""
     return PutBack.read(live(path)[0][2])
 
 

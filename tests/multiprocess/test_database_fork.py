@@ -1,9 +1,9 @@
 """A database that is open when its process forks.
 
-SQLite keeps locks and shared memory per process and cannot know of the fork: a child that uses or even closes an
+SQLite keeps locks and shared memory per process and does not notice the fork. A child that uses or even closes an
 inherited connection acts on the parent's files (https://sqlite.org/howtocorrupt.html, "Carrying an open database
-connection across a fork()"). So whatever a child inherits must refuse, and nothing of it may be closed there, not by
-the garbage collector and not by the end of the interpreter.
+connection across a fork()"). So every inherited object must raise in the child. It must not be closed there either,
+neither by the garbage collector nor at the end of the interpreter.
 """
 
 import fcntl
@@ -119,7 +119,7 @@ def child_uses(path, *, prelude=""):
 
 
 def lock_holder(file, lock):
-    """The process that holds a lock on some bytes of a file, or None. Asks as a process that holds none itself."""
+    """The process that holds a lock on some bytes of a file, or None. Queried from a process without locks."""
     start, length = lock
     with open(file, "r+b") as handle:
         question = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
@@ -127,7 +127,7 @@ def lock_holder(file, lock):
     return None if kind == fcntl.F_UNLCK else pid
 
 
-# --------------------------------------------------------------------------------------------- use of what is inherited
+# --------------------------------------------------------------------------------------------- use of inherited objects
 
 
 def test_every_use_of_an_inherited_handle_is_a_fork_error(path):
@@ -287,7 +287,7 @@ print("committed")
 
 
 def test_a_transaction_that_outgrew_its_cache_survives_a_child(path):
-    """Then the WAL index has pages of it, in memory that the two processes share."""
+    """The WAL index then has pages of it, in memory shared by the two processes."""
     script = (
         FORKING
         + """
@@ -306,7 +306,7 @@ with db.transaction() as tx:
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-# --------------------------------------------------------------------------------------------------- opening it again
+# ----------------------------------------------------------------------------------------------------- opening it again
 
 OPEN_AGAIN = (
     FORKING
@@ -333,7 +333,7 @@ print(next(claims).payload, next(claims).payload)
 
 
 def test_a_child_may_open_the_database_again_at_whatever_moment_it_was_forked(path):
-    """Right after a commit the watcher is at work in a thread of its own, which the child does not inherit."""
+    """Right after a commit the watcher works in a separate thread, which the child does not inherit."""
     script = (
         FORKING
         + """
@@ -374,14 +374,14 @@ os.wait()
 
 
 def test_a_child_that_opened_the_database_again_loses_nothing_when_the_parent_closes(path):
-    """The parent must see the locks of the child, or it takes itself for the last and deletes the -wal."""
+    """The parent must see the locks of the child; otherwise it closes as the last connection and deletes the -wal."""
     assert run(OUTLIVED_BY_ITS_CHILD, path) == ["acknowledged"]
     assert ask(path, "SELECT payload FROM _honker_live WHERE id > 4") == [('"first"',), ('"second"',), ('"third"',)]
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_child_may_not_open_a_database_again_that_the_parent_was_writing_at_the_fork(path):
-    """SQLite's memory in the child says for good that somebody writes; nothing here can make that true or untrue."""
+    """SQLite's memory in the child permanently records a writer, and the child cannot correct it."""
     script = (
         FORKING
         + """

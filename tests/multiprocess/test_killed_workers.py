@@ -1,11 +1,10 @@
-"""Workers in three processes, which are killed again and again while they run jobs of every sort.
+"""Workers in three processes, which are killed repeatedly while they run jobs of every kind.
 
-A killed worker leaves claims behind, handlers that had done half of their work, and transactions that had not been
-committed. Their leases lapse, and the next worker takes the jobs over. Whatever happens, each job ends once: those that
-succeed are acknowledged, those that cannot are dead letters, and what a handler wrote in its own transaction is there
-exactly once.
+A killed worker leaves claims, half-done handlers and uncommitted transactions behind. Its leases expire, and the next
+worker takes the jobs over. Each job ends once: successful jobs are acknowledged, hopeless ones are dead letters, and
+the writes of a handler in its own transaction exist exactly once.
 
-HONKER_SOAK=100000 runs so many jobs instead of a few hundred; give pytest a longer --timeout with it.
+HONKER_SOAK=100000 runs that many jobs instead of a few hundred; give pytest a longer --timeout with it.
 """
 
 import os
@@ -82,7 +81,7 @@ def create(path):
 
 
 def enqueue_all(path):
-    """Jobs of every kind in turn; the ids of each kind."""
+    """Enqueue jobs of every kind in turn. Returns the ids of each kind."""
     ids = {kind: set() for kind in KINDS}
     with honker.open(path) as db, db.transaction() as tx:
         for number in range(JOBS):
@@ -125,7 +124,7 @@ def test_jobs_of_every_sort_end_once_however_often_workers_are_killed(path):
     written = Counter(job_id for (job_id,) in ask(path, "SELECT job_id FROM ledger"))
     assert set(acked.values()) == {1}
     assert count(path, "_honker_live") + len(dead) + len(acked) == JOBS
-    # One that was killed in its last attempt has none left, and is a dead letter all the same.
+    # A job killed in its last attempt has none left, and is a dead letter too.
     assert dead == set.union(*(ids[kind] for kind in DEADLY))
     assert set(acked) == set.union(*(ids[kind] for kind in KINDS if kind not in DEADLY))
     assert written == Counter(ids["transaction"])

@@ -1,7 +1,7 @@
-"""A new release is rolled out: workers of the old one come across calls of a task that only the new one has.
+"""A rollout: workers of the old release claim calls of a task that only the new release has.
 
-They put them back, whoever of them claims one, and however often they are restarted meanwhile; a worker of the new
-release runs them, with no attempt lost. A call that nobody comes to know is dead in the end, and says why.
+Any of them puts such a call back, even across restarts. A worker of the new release runs it, with no attempt lost. A
+call that stays unknown is dead in the end, with the reason.
 """
 
 import honker
@@ -27,7 +27,7 @@ NEW = OLD.replace(
 
 
 def remembered(path):
-    """What the job's row says, and its attempts."""
+    """The record in the job's row, and its attempts."""
     rows = ask(path, "SELECT last_error, attempts FROM _honker_live WHERE state = 'pending'")
     return (PutBack.read(rows[0][0]), rows[0][1]) if rows else (None, 0)
 

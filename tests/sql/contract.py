@@ -1,4 +1,4 @@
-"""`reference.yaml` as data, and the running of its examples."""
+"""Load `reference.yaml`, and run its examples."""
 
 import functools
 import json
@@ -34,11 +34,11 @@ def examples():
 
 
 def kind_of(parameter):
-    """The kind of a parameter, with what the parameter narrows of it."""
+    """The kind of a parameter, with the parameter's own restrictions."""
     return reference()["kinds"][parameter["kind"]] | parameter
 
 
-# An ordinary value of each kind, for calls that are about something else.
+# An ordinary value of each kind, for calls that test something else.
 ORDINARY = {
     "name": "n",
     "text": "{}",
@@ -60,12 +60,12 @@ ORDINARY = {
     "payloads": "[{}]",
     "path": "/nowhere/app.db",
     "backend": "polling",
-    "subscription": 0,  # never one
+    "subscription": 0,  # never a valid one
 }
 
 
 def ordinary_arguments(name, arity=None):
-    """Arguments that the function accepts, for one of its arities; the smallest unless told otherwise."""
+    """Arguments that the function accepts, for one of its arities, by default the smallest."""
     function = functions()[name]
     parameters = function["parameters"][: function["arities"][0] if arity is None else arity]
     return [ORDINARY[parameter["kind"]] for parameter in parameters]
@@ -76,7 +76,7 @@ def code_of(error):
 
 
 def run_example(conn, steps):
-    """Runs the steps; the first that does not do as it says raises AssertionError."""
+    """Run the steps. The first one with an unexpected result raises AssertionError."""
     for step in steps:
         run_step(conn, step)
 
@@ -103,7 +103,7 @@ def outcome(conn, sql):
 
 
 def matches(seen, expected):
-    """Whether two JSON values are equal, where the text `<instant>` stands for any point in time."""
+    """True if two JSON values are equal, where the text `<instant>` stands for any point in time."""
     if expected == INSTANT:
         return isinstance(seen, int | float) and not isinstance(seen, bool)
     if isinstance(expected, dict):

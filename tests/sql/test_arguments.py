@@ -1,8 +1,7 @@
-"""What each parameter accepts, generated from the reference: every function, every parameter, every sort of bad value.
+"""The range of each parameter, generated from the reference: every function, every parameter, every kind of bad value.
 
-A value that the reference allows is never refused for itself; one that it does not allow is refused with
-HONKER_INVALID_ARGUMENT and the parameter's name, and then nothing has changed. Nothing crashes, and after all of it the
-database is whole.
+A value that the reference allows is never rejected for itself. A value outside the range gives HONKER_INVALID_ARGUMENT
+with the parameter's name, and nothing has changed. Nothing crashes, and the database stays sound.
 """
 
 import json
@@ -26,7 +25,7 @@ class Sql:
 
     def __init__(self, expression, seen=None):
         self.expression = expression
-        self.seen = seen  # what it is in Python, where the oracle needs to know
+        self.seen = seen  # its value in Python, where the oracle needs it
 
 
 NOT_UTF8 = Sql("CAST(x'ff' AS TEXT)")
@@ -87,14 +86,14 @@ UNDECIDED = object()  # the reference leaves it to the content
 
 
 def allows(parameter, seen):
-    """Whether the reference allows the value: True, False or UNDECIDED."""
+    """Decide if the reference allows the value: True, False or UNDECIDED."""
     kind = kind_of(parameter)
     if isinstance(seen, Sql):
-        seen = b"" if seen.seen is None else seen.seen  # the others are no text at all, or too much of it
+        seen = b"" if seen.seen is None else seen.seen  # the others are not text, or too long
     if seen is None or (isinstance(seen, float) and math.isnan(seen)):
         return parameter.get("nullable", False)
     if kind.get("each") and isinstance(seen, str):
-        return seen == VALUES["one-number"]  # there is one payload
+        return seen == VALUES["one-number"]  # the only payload
     if kind["type"] == "TEXT":
         return isinstance(seen, str) and allows_text(parameter["kind"], kind, seen)
     is_number = isinstance(seen, int) or (isinstance(seen, float) and kind["type"] == "INTEGER or REAL")
@@ -115,12 +114,12 @@ def allows_text(name, kind, seen):
     return is_short and CONTENT.get(name, lambda _: True)(seen)
 
 
-# What else the kinds of text ask for.
+# Further rules of the kinds of text.
 CONTENT = {
     "name": lambda seen: "\0" not in seen,
     "integers": lambda seen: (
         seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED
-    ),  # how many there must be is another argument's matter
+    ),  # another argument determines the number
     "claims": lambda seen: seen == VALUES["claims"],
     "settlements": lambda seen: seen == VALUES["settlements"],
     "events": lambda seen: seen == VALUES["events"],
@@ -146,7 +145,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """One database for all: what the accepted calls leave behind makes the others meet rows."""
+    """One database for all, so that later calls meet the rows of accepted ones."""
     conn = connect(tmp_path_factory.mktemp("arguments") / "app.db")
     conn.execute("PRAGMA journal_mode = WAL").fetchone()
     conn.execute("PRAGMA synchronous = OFF")
@@ -196,7 +195,7 @@ def check(parameter, label, seen, error):
         assert allowed in {True, UNDECIDED}, f"{label} was accepted"
         return
     assert code_of(error) in error_codes(), f"{label}: {error}"
-    if code_of(error) == "HONKER_WATCHER":  # the file is not there; that was found after the arguments were checked
+    if code_of(error) == "HONKER_WATCHER":  # the file is missing, which is found after the arguments were checked
         assert allowed in {True, UNDECIDED}, f"{label}: {error}"
         return
     assert allowed is not True, f"{label} was refused: {error}"

@@ -1,4 +1,4 @@
-"""Claiming: what a claim hands out and in which order, what it buries, and when there is something to claim."""
+"""Claiming: the claimed jobs and their order, the jobs that a claim dead-letters, and the next claimable instant."""
 
 import json
 import time
@@ -107,7 +107,7 @@ def test_a_claim_of_nothing_takes_nothing(conn):
 
 
 def test_a_claim_that_finds_nothing_needs_no_write_lock(conn, connect):
-    """Each commit wakes every idle worker; they must not queue up behind the one that works."""
+    """Each commit wakes every idle worker; they must not queue behind the busy one."""
     enqueue(conn, delay=60)
     enqueue(conn, "paused")
     call(conn, "honker_queue_pause", "paused")
@@ -165,7 +165,7 @@ def test_large_payloads_are_claimed_over_several_claims(conn):
     assert sizes == [(4,), (1,)]
 
 
-# -------------------------------------------------------------------------------------------------------- jobs that die
+# --------------------------------------------------------------------------------------------------------- dead letters
 
 
 @pytest.mark.parametrize("n", [1, 10])
@@ -188,7 +188,7 @@ def test_the_last_attempt_of_a_dead_worker_is_dead_lettered(conn):
     ("more", "error"), [({"max_attempts": 1}, "max attempts exceeded"), ({"expires": 30}, "expired")]
 )
 def test_a_lapsed_lease_is_dead_lettered_also_when_there_is_other_work(conn, more, error):
-    """A busy queue must not put off telling that a job is lost."""
+    """A busy queue must not delay the report of a lost job."""
     lost = enqueue(conn, priority=0, **more)
     claim(conn)
     advance(conn, 62)
@@ -291,7 +291,7 @@ def test_a_row_that_no_claim_can_meet_holds_up_nothing(conn, columns):
 
 
 def test_a_lease_without_an_end_has_lapsed(conn):
-    """Nobody can hold it: every settling call compares the end with now."""
+    """No worker can hold it: every settling call compares the end with now."""
     put(conn, state="processing", worker_id="w", attempts=1)
     assert call(conn, "honker_queue_next_claim_at", "q") > 0
     (job,) = claim(conn, n=10)
@@ -313,14 +313,14 @@ def test_a_row_that_no_claim_can_meet_is_reported_when_asked_for(conn, columns):
 
 @pytest.mark.parametrize("columns", STRANDED.values(), ids=list(STRANDED))
 def test_a_row_that_no_claim_can_meet_is_not_waited_for(conn, columns):
-    """A worker that is told "now" and finds nothing would ask again at once, for good."""
+    """A worker that gets "now" and finds nothing would ask again at once, for ever."""
     put(conn, **columns)
     assert claim(conn) == []
     assert call(conn, "honker_queue_next_claim_at", "q") == 0
 
 
 def test_a_dead_letter_of_the_same_id_does_not_block_the_queue(conn):
-    """After a restore or a merge of files, a live id may be among the dead already."""
+    """After a restore or a merge of files, a live id may also be a dead one."""
     conn.execute("INSERT INTO _honker_dead (id, queue, payload, last_error) VALUES (1, 'q', 'old', 'old')")
     put(conn, id=1, payload="new", attempts=3)
     good = enqueue(conn)
@@ -429,7 +429,7 @@ def test_next_claim_at_of_a_lease_that_ends_in_this_second_is_the_next_one(conn)
 
 
 def test_next_claim_at_is_that_of_the_lease_that_lapses_first_not_of_the_one_that_ends_first(conn):
-    """A lease that ends at a whole second holds through all of it: one that ends within that second lapses before."""
+    """A lease that ends at a whole second lasts through all of it: one that ends within that second expires before."""
     second = int(time.time()) + 60
     lease_ending(conn, second)
     lease_ending(conn, second + 0.5)

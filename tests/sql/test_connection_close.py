@@ -1,8 +1,8 @@
 """Closing: kept statements must not keep a connection open.
 
-The engine prepares each statement once per connection and keeps it. `sqlite3_close` refuses to close a connection that
-has statements left, so the engine must have let go of them by then. Python itself closes with `sqlite3_close_v2`, which
-refuses nothing and would leak in silence; hence the C interface.
+The engine prepares each statement once per connection and keeps it. `sqlite3_close` fails on a connection with
+remaining statements, so the engine must have finalised them by then. Python itself closes with `sqlite3_close_v2`,
+which never fails and would leak silently; hence the C interface.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ class Database:
     def __init__(self, path):
         self.handle = ctypes.c_void_p()
         assert SQLITE.sqlite3_open_v2(str(path).encode(), ctypes.byref(self.handle), READ_WRITE_CREATE, None) == OK
-        SQLITE.sqlite3_busy_timeout(self.handle, 5000)  # a watcher reads at times, and not in WAL mode that is a lock
+        SQLITE.sqlite3_busy_timeout(self.handle, 5000)  # a watcher reads at times, which takes a lock outside WAL mode
         self.load()
 
     def load(self):
@@ -41,7 +41,7 @@ class Database:
         return statement
 
     def run(self, sql):
-        """Steps once and finalises; the first column as text, or None after an error."""
+        """Step once and finalise. Returns the first column as text, or None after an error."""
         statement = self.prepare(sql)
         code = SQLITE.sqlite3_step(statement)
         result = SQLITE.sqlite3_column_text(statement, 0) if code == ROW else None
@@ -53,7 +53,7 @@ class Database:
 
 
 def use_everything(database):
-    """Runs the statements of all examples, those that fail included."""
+    """Run the statements of all examples, including those that fail."""
     database.run("SELECT honker_bootstrap()")
     used = set()
     for name, _, steps in examples():
@@ -75,7 +75,7 @@ def test_a_connection_that_never_used_honker_closes(database):
 
 
 def test_a_connection_closes_after_calls_from_triggers_and_writes(database):
-    """They are carried by a statement that calls a function of the engine itself."""
+    """They run inside a statement that calls a function of the engine."""
     database.run("SELECT honker_bootstrap()")
     database.run("CREATE TABLE app (x)")
     database.run("CREATE TRIGGER tell AFTER INSERT ON app BEGIN SELECT notify('c', 'x'); END")
@@ -99,7 +99,7 @@ def test_a_connection_without_tables_closes_after_errors(database):
 
 
 def test_a_refused_close_leaves_a_connection_that_works(database):
-    """SQLite lets the statements' owner go before it finds that a statement of the host is left."""
+    """SQLite releases the owner of the statements before it finds a remaining statement of the host."""
     database.run("SELECT honker_bootstrap()")
     database.run("SELECT honker_enqueue('q', 'a', NULL, NULL, 0, 3, NULL)")
     left = database.prepare("SELECT 1")

@@ -1,4 +1,4 @@
-"""Many jobs in one call: each is the job that a call of its own would have made."""
+"""Many jobs in one call: each equals the job of a separate call."""
 
 import json
 import sqlite3

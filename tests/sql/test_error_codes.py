@@ -1,4 +1,4 @@
-"""The catalogue of errors, walked through: each code is brought about, and what it promises holds."""
+"""The catalogue of errors: each code is provoked, and its documented properties are checked."""
 
 import os
 import sqlite3
@@ -47,7 +47,7 @@ def full(conn, _connect):
 
 
 def corrupt(conn, connect):
-    """Tears the first page of the jobs: of the table, or of an index, whichever is read first."""
+    """Corrupt the first page of the jobs: of the table or of an index, depending on which is read first."""
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     page_size = value(conn, "PRAGMA page_size")
     roots = [root for (root,) in rows(conn, "SELECT rootpage FROM sqlite_master WHERE tbl_name = '_honker_live'")]
@@ -103,9 +103,9 @@ CAUSES = {
     "HONKER_SQLITE": denied,
     "HONKER_WATCHER": watcher,
 }
-# Brought about in tests of their own, in processes of their own: below, and by the disk that fails in tests/crash.
+# Provoked in separate tests and processes: below, and by the failing disk in tests/crash.
 ELSEWHERE = {"HONKER_IO", "HONKER_CANTOPEN"}
-# What no host here can bring about: a defect of ours, and a SQLite that this Python does not have.
+# Codes that no host here can provoke: a bug of ours, and a SQLite that this Python does not have.
 UNREACHABLE = {"HONKER_INTERNAL", "HONKER_SQLITE_TOO_OLD"}
 
 
@@ -155,7 +155,7 @@ print(conn.in_transaction, conn.execute("SELECT honker_enqueue('q', '{}', NULL, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no resource limits here")
 def test_a_failing_disk_is_an_io_error_and_leaves_no_job(path):
-    """The commit itself fails: an answer from the function before that would have been a lie."""
+    """The commit itself fails: an earlier answer of the function would have been wrong."""
     done = subprocess.run(
         [sys.executable, "-c", IO_FAILURE, str(path)],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30, check=True,

@@ -1,4 +1,4 @@
-"""Locks: one holder at a time, for as long as it asked, with a token that tells later holders from earlier ones."""
+"""Locks: one holder at a time, for the requested time, with a token that orders the holders."""
 
 import time
 

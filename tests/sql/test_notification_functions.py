@@ -1,4 +1,4 @@
-"""Notifications: rows on a channel, kept for a day and no longer than that."""
+"""Notifications: rows on a channel, kept for exactly a day."""
 
 import time
 
@@ -107,7 +107,7 @@ def test_other_functions_notify_nobody(conn):
     assert count(conn) == 0
 
 
-# --------------------------------------------------------------------------------------------------------- listening
+# ------------------------------------------------------------------------------------------------------------ listening
 
 
 def read(conn, channel="c", after=0, limit=100):
@@ -151,7 +151,7 @@ def test_a_listener_that_starts_after_the_last_id_misses_nothing_and_repeats_not
     assert (last_id(conn), last_id(conn, "d"), last_id(conn, "e")) == (3, 2, 0)
 
 
-# ------------------------------------------------------------------------------------------------------------ pruning
+# -------------------------------------------------------------------------------------------------------------- pruning
 
 
 def prune(conn, older_than_s=None, max_keep=None):

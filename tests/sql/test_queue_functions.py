@@ -1,4 +1,4 @@
-"""Queues: how jobs get in, are looked at, taken out unclaimed, and held back."""
+"""Queues: jobs are enqueued, read, removed unclaimed, and paused."""
 
 import sqlite3
 import time
@@ -117,7 +117,7 @@ def test_a_bare_insert_is_claimable(conn):
     assert live(conn, "max_attempts", 1) == 3
 
 
-# ---------------------------------------------------------------------------------------- cancelling, looking, sweeping
+# ---------------------------------------------------------------------------------------- cancelling, reading, sweeping
 
 
 @pytest.mark.parametrize("is_claimed", [False, True])

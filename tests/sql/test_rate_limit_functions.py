@@ -1,4 +1,4 @@
-"""Rate limits: so many uses of a name per window, and windows that do not pile up."""
+"""Rate limits: a number of uses of a name per window, and windows that do not accumulate."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Results: kept for those who wait, as long as they may be wanted."""
+"""Results: kept for waiters until their expiry."""
 
 import time
 

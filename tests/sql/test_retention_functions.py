@@ -1,4 +1,4 @@
-"""Retention of dead letters and events: what is kept, what goes in passing, and how much one write deletes."""
+"""Retention of dead letters and events: the kept rows, pruning by other calls, and the bound on one write's deletes."""
 
 import json
 
@@ -9,8 +9,8 @@ from .database import call, call_json, claimed_ids, dump, enqueue, refused, rows
 from .jobs import count, live
 
 DAY = 86_400
-EVERY = 64  # one of so many events, on average, is the turn to prune
-TURN_MAX = 128  # what such a turn deletes at most
+EVERY = 64  # one of so many events, on average, triggers pruning
+TURN_MAX = 128  # the most rows that such a turn deletes
 
 
 def retain(conn, kind, name, max_age_s=None, max_keep=None):
@@ -18,7 +18,7 @@ def retain(conn, kind, name, max_age_s=None, max_keep=None):
 
 
 def publish(conn, number, topic="t"):
-    """Events one call each, in one transaction for speed."""
+    """Publish events, one call each, in one transaction for speed."""
     conn.execute("BEGIN")
     offsets = [call(conn, "honker_stream_publish", topic, None, "{}") for _ in range(number)]
     conn.execute("COMMIT")
@@ -34,7 +34,7 @@ def offsets(conn, topic="t"):
 
 
 def bury(conn, number, queue="q"):
-    """Dead letters, one call each; their ids."""
+    """Make dead letters, one call each, and return their ids."""
     ids = []
     conn.execute("BEGIN")
     for _ in range(number):
@@ -133,7 +133,7 @@ def test_one_publish_deletes_a_bounded_number(conn):
 
 
 def test_topics_whose_events_take_turns_are_all_pruned(conn):
-    """Every 64th offset would always be of the same topic."""
+    """Every 64th offset would always belong to the same topic."""
     for topic in ("a", "b"):
         retain(conn, "stream", topic, max_keep=10)
     for _ in range(2_000):
@@ -170,7 +170,7 @@ def test_a_publish_succeeds_where_pruning_is_refused(conn):
     conn.execute("CREATE TRIGGER kept BEFORE DELETE ON _honker_stream BEGIN SELECT RAISE(ABORT, 'kept'); END")
     assert len(publish(conn, 300)) == len(offsets(conn)) == 300
     for _ in range(100):
-        call(conn, "honker_stream_publish", "t", None, "{}")  # each in a transaction of its own
+        call(conn, "honker_stream_publish", "t", None, "{}")  # each in a separate transaction
     assert len(publish_together(conn, 200)) == 200
     conn.execute("BEGIN")
     assert len(publish_together(conn, 200)) == 200
@@ -331,7 +331,7 @@ def test_a_live_job_of_the_same_id_is_not_overwritten(conn):
 
 
 def test_a_dead_letter_of_the_reference_can_be_requeued(conn):
-    """It left out what it does not know, and counts no attempts."""
+    """The reference omits columns that it does not use, and counts no attempts."""
     conn.execute("INSERT INTO _honker_dead (id, queue, payload, max_attempts) VALUES (77, 'q', '1', 0)")
     assert call(conn, "honker_requeue", 77) == 1
     assert claimed_ids(conn) == [77]

@@ -1,4 +1,4 @@
-"""Schedules: when an expression fires, what a tick enqueues, and what becomes of boundaries that were missed."""
+"""Schedules: the firing times of expressions, the jobs enqueued by a tick, and missed boundaries."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def schedule(conn, name="s"):
 
 
 def due_from(conn, instant, name="s"):
-    """Sets a schedule's next boundary, as an operator may."""
+    """Set a schedule's next boundary, as an operator may."""
     conn.execute("UPDATE _honker_scheduler_tasks SET next_fire_at = ? WHERE name = ?", (instant, name))
 
 
@@ -140,7 +140,7 @@ def test_a_time_that_the_clocks_repeat_fires_once(conn):
 @pytest.mark.parametrize("expr", ["* * * * *", "*/20 * * * *", "30 1 * * *", "0 */2 * * *", "@hourly"])
 @pytest.mark.parametrize("start", ["2026-10-31T23:00:00", "2026-03-07T23:00:00"])
 def test_boundaries_grow_whatever_the_clocks_do(conn, expr, start):
-    """Every quarter of an hour around a change of the clocks, and each answer is later than its question."""
+    """Every quarter of an hour around a clock change: each answer is later than its argument."""
     begin = datetime.fromisoformat(start).replace(tzinfo=UTC)
     instants = [int((begin + timedelta(minutes=15 * n)).timestamp()) for n in range(48)]
     boundaries = [next_after(conn, expr, instant, "America/New_York") for instant in instants]
@@ -192,7 +192,7 @@ def test_attempts_are_brought_into_their_range(conn, given, kept):
 
 
 def test_registering_again_keeps_the_next_boundary(conn):
-    """Applications register at every start: what was due while they were down must still fire."""
+    """Applications register at every start: boundaries missed while they were down must still fire."""
     register(conn)
     due_from(conn, 1000)
     register(conn, "s", "other", "@every 60s", "[]", 5, 10, 9, None, "once")
@@ -321,7 +321,7 @@ def test_misfire_skip_drops_what_is_more_than_a_minute_late(conn, late_s, fires)
 
 
 def test_a_long_downtime_of_a_frequent_schedule_costs_no_more_than_a_short_one(conn):
-    """Policies that fire once do not walk every boundary that was missed."""
+    """Policies that fire once do not visit every missed boundary."""
     for policy in ("once", "skip"):
         register(conn, policy, "q", "* * * * * *", "{}", 0, None, 3, "UTC", policy)
         due_from(conn, 1, policy)
@@ -330,7 +330,7 @@ def test_a_long_downtime_of_a_frequent_schedule_costs_no_more_than_a_short_one(c
 
 
 def test_an_expiry_counts_from_the_boundary(conn):
-    """So that catching up after a downtime drops what nobody wants any more."""
+    """So that catching up after a downtime drops outdated jobs."""
     register(conn, expires_s=90)
     now = int(time.time())
     due_from(conn, now - 180)
@@ -476,7 +476,7 @@ def update(conn, *arguments):
 
 @pytest.fixture
 def kept(conn):
-    """A schedule with every property away from its default."""
+    """A schedule with every property different from its default."""
     register(conn, "s", "q", "@every 60s", "{}", 7, 90, 5, "UTC", "once")
     due_from(conn, FAR)
     return schedule(conn)

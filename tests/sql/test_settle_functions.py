@@ -1,4 +1,4 @@
-"""Settling: who may end or extend a claim, how long, and what becomes of the job."""
+"""Settling: the right to end or extend a claim, its duration, and the effect on the job."""
 
 import time
 
@@ -46,7 +46,7 @@ def test_a_lease_with_a_fraction_ends_exactly_there(conn, function, more):
 def test_a_lease_with_a_fraction_lapses_within_its_second(conn):
     early_in_a_second()
     ended = time.time() - 0.002
-    if ended % 1 < 0.001:  # a whole second would be stored as INTEGER, and mean all of it
+    if ended % 1 < 0.001:  # a whole second would be stored as INTEGER, and last through all of it
         ended -= 0.001
     job_id = lease_ending(conn, round(ended, 3))
     assert claimed_ids(conn, worker="other") == [job_id]

@@ -1,4 +1,4 @@
-"""Statistics of queues: what is counted, how far, and what it costs."""
+"""Statistics of queues: the counts, their limits, and their cost."""
 
 import json
 import time
@@ -103,7 +103,7 @@ def test_a_paused_queue_says_since_when(conn):
     assert stats(conn)["paused_at"] is None
 
 
-# ------------------------------------------------------------------------------------------------------ how far it goes
+# --------------------------------------------------------------------------------------------------------------- limits
 
 
 @pytest.mark.parametrize(("limit", "seen", "is_exact"), [(4, 4, False), (5, 5, True), (6, 5, True), (1, 1, False)])
@@ -167,7 +167,7 @@ def steps(conn, sql):
 
 
 def grow(conn, number):
-    """A queue with so many jobs of each state, by plain SQL."""
+    """Fill a queue with jobs of each state, by plain SQL."""
     conn.execute("DELETE FROM _honker_live")
     conn.execute("DELETE FROM _honker_dead")
     numbers = f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})"
@@ -193,7 +193,7 @@ def test_nothing_is_written(conn, connect):
     before = dump(conn)
     reader = connect()
     reader.execute("PRAGMA query_only = ON")
-    conn.execute("BEGIN IMMEDIATE")  # and no lock is waited for
+    conn.execute("BEGIN IMMEDIATE")  # no wait for a lock
     assert counts(reader) == {"ready": 3}
     assert len(call_json(reader, "honker_queue_list", None, 9)) == 1
     assert not reader.in_transaction
@@ -269,7 +269,7 @@ def test_a_list_comes_in_pages(conn):
 
 
 def test_a_list_passes_over_the_jobs_of_a_queue_without_counting_them(conn):
-    """From name to name by one seek: the cost grows with the queues, not with the jobs."""
+    """It seeks from name to name: the cost grows with the queues, not with the jobs."""
     grow(conn, 20_000)
     enqueue(conn, "r")
     assert names(conn, None, 9, 1) == ["q", "r"]

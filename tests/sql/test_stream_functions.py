@@ -1,4 +1,4 @@
-"""Streams: a log per topic, read from an offset on, and how far each consumer has come."""
+"""Streams: a log per topic, read from an offset on, and the saved offset of each consumer."""
 
 import json
 import time
@@ -138,7 +138,7 @@ def test_offsets_belong_to_consumer_and_topic_in_this_order(conn):
 
 
 def test_an_error_is_no_offset_zero(conn):
-    """A consumer that takes a failure for "nothing saved" reads its topic all over again."""
+    """A consumer that takes a failure for "nothing saved" would read its topic again from the start."""
     save_offset(conn, 5)
     conn.execute("UPDATE _honker_stream_consumers SET offset = 'far'")
     with refused("HONKER_MALFORMED_ROW", "offset"):
@@ -154,7 +154,7 @@ def test_ten_thousand_events_are_read_at_once(conn):
     assert value(conn, "SELECT count(*) FROM _honker_stream") == 10_000
 
 
-# ------------------------------------------------------------------------------------------- many events, and from when
+# -------------------------------------------------------------------------------------- many events, and start instants
 
 
 def publish_many(conn, events, topic="t"):
@@ -192,7 +192,7 @@ def offset_at(conn, instant):
 
 
 def test_the_offset_of_an_instant_is_that_before_the_first_event_since(conn):
-    """Events 1 to 60 were published a minute apart, some of them have been deleted since."""
+    """Events 1 to 60 were published a minute apart; some of them have been deleted since."""
     now = int(time.time())
     for _ in range(60):
         advance(conn, 60)

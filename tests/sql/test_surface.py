@@ -1,4 +1,4 @@
-"""What loading the extension does to a connection and to a file: functions appear, and nothing else happens."""
+"""Loading the extension into a connection: functions appear, and neither connection nor file changes otherwise."""
 
 import ctypes
 import os
@@ -80,7 +80,7 @@ def test_loading_works_on_a_read_only_file(connect, path):
 
 
 def test_the_entry_point_asks_sqlite_to_keep_the_library_in_memory():
-    """Functions of other connections point into the library, which SQLite would unload with the first of them."""
+    """Functions of other connections point into the library, and SQLite would unload it with the first connection."""
     init = ctypes.CDLL(str(LIBRARY))[ENTRY_POINT]
     results = []
 
@@ -114,7 +114,7 @@ def test_the_library_outlives_the_connection_that_loaded_it():
     subprocess.run([sys.executable, "-c", SURVIVES_CLOSE, str(LIBRARY)], check=True, timeout=30)
 
 
-# ---------------------------------------------------------------------------------------------- the reference in itself
+# ----------------------------------------------------------------------------------------- consistency of the reference
 
 
 @pytest.mark.parametrize("name", list(functions()))

@@ -1,4 +1,4 @@
-"""Token buckets: bursts up to the capacity, an even rate over time, and a clock that may go wrong."""
+"""Token buckets: bursts up to the capacity, an even rate over time, and a clock that may be wrong."""
 
 import time
 
@@ -8,7 +8,7 @@ from ..support.waiting import wait_until
 from .clock import advance
 from .database import call, dump, refused, rows, value
 
-SLOW = 1e-6  # tokens per second: none comes back during a test
+SLOW = 1e-6  # tokens per second: no token returns during a test
 
 
 def take(conn, tokens=1, *, capacity=3, refill_per_s=SLOW, name="api"):
@@ -16,7 +16,7 @@ def take(conn, tokens=1, *, capacity=3, refill_per_s=SLOW, name="api"):
 
 
 def take_all(conn, **options):
-    """How many single tokens the bucket gives."""
+    """The number of single tokens that the bucket gives."""
     count = 0
     while take(conn, **options) == 0:
         count += 1
@@ -24,7 +24,7 @@ def take_all(conn, **options):
 
 
 def set_clock(conn, seconds):
-    """As if the clock had been set ahead, or back where `seconds` is negative, since the bucket was counted."""
+    """Simulate a clock set ahead, or back if `seconds` is negative, since the bucket was counted."""
     advance(conn, seconds)
 
 
@@ -54,7 +54,7 @@ def test_the_wait_is_until_there_are_enough_tokens(conn, tokens, wait_s):
 
 
 def test_the_wait_suffices_to_the_millisecond(conn):
-    """At the instant that the refusal names, and not one try later."""
+    """At exactly the instant named by the refusal, not one try later."""
     assert take(conn, 1, capacity=1, refill_per_s=30) == 0
     wait_s = take(conn, 1, capacity=1, refill_per_s=30)
     if wait_s:
@@ -76,7 +76,7 @@ def test_a_rate_below_one_holds_over_time(conn):
     for _ in range(100):
         taken += take_all(conn, capacity=2, refill_per_s=0.25)
         advance(conn, 2)
-    assert 50 <= taken <= 53  # what 198 seconds bring, the two of the beginning, and what the test took itself
+    assert 50 <= taken <= 53  # the tokens of 198 seconds, the initial two, and those that return during the test
 
 
 def test_names_have_buckets_of_their_own(conn):
@@ -98,7 +98,7 @@ def test_a_clock_set_back_mints_no_tokens(conn):
 
 
 def test_a_clock_set_back_withholds_no_tokens(conn):
-    """Refilling goes on from the new time, once somebody has asked; it does not wait until the clock has caught up."""
+    """Refilling continues from the new time after the next call; it does not wait until the clock has caught up."""
     take(conn, 3, refill_per_s=0.1)
     set_clock(conn, -3600)
     assert 0 < take(conn, 1, refill_per_s=0.1) <= 10
@@ -120,7 +120,7 @@ def test_a_clock_that_jumps_to_and_fro_mints_at_most_a_bucket(conn):
     assert take(conn) > 0
 
 
-# ---------------------------------------------------------------------------------------------------------------- rows
+# ----------------------------------------------------------------------------------------------------------------- rows
 
 
 def buckets(conn):

@@ -1,4 +1,4 @@
-"""Watchers as SQL sees them: a commit of anybody wakes, a rollback does not, and nobody can start one from a schema."""
+"""Watchers in SQL: any commit wakes, a rollback does not, and a schema cannot start a watcher."""
 
 import select
 import sqlite3
@@ -10,7 +10,7 @@ from .database import call, call_json, enqueue, refused
 
 @pytest.fixture
 def watch(conn, path):
-    """Opens subscriptions to the test's database, closed after the test."""
+    """Open subscriptions to the test's database, and close them after the test."""
     opened = []
 
     def open_watcher(*more):
@@ -100,7 +100,7 @@ FUNCTIONS = {
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=list(FUNCTIONS))
 def test_a_watcher_cannot_be_reached_from_triggers_and_views(conn, function):
-    """Whoever hands an application a database must not be able to start threads in it."""
+    """A foreign database file must not be able to start threads in an application."""
     conn.execute(f"CREATE VIEW trap AS SELECT {function}")
     with pytest.raises(sqlite3.OperationalError, match="unsafe use of honker_update_watcher"):
         conn.execute("SELECT * FROM trap")

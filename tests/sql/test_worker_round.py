@@ -1,4 +1,4 @@
-"""The round of a worker: settling and claiming in one transaction, and what waiters see of a job."""
+"""The round of a worker: settling and claiming in one transaction, and the outcome of a job for waiters."""
 
 import json
 import sqlite3

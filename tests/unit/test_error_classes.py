@@ -1,4 +1,4 @@
-"""The catalogue of errors, walked from both sides: every code the engine can say, every class Python can raise."""
+"""The catalogue of errors from both sides: every code of the engine, every class of the package."""
 
 import inspect
 import re
@@ -38,7 +38,7 @@ def sqlite_error(message, code=None):
     return error
 
 
-# ------------------------------------------------------------------------------------------------------- the catalogue
+# -------------------------------------------------------------------------------------------------------- the catalogue
 
 
 def test_every_code_of_the_engine_has_a_class():
@@ -80,7 +80,7 @@ def test_no_two_database_errors_share_a_code():
     assert len(codes) == len(set(codes))
 
 
-# ----------------------------------------------------------------- what existing handlers catch before they know honker
+# -------------------------------------------------------------------------------- handlers written for other exceptions
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_failure_of_the_database_is_a_runtime_error(kind):
     assert issubclass(kind, RuntimeError)
 
 
-# --------------------------------------------------------------------------------------------- errors of SQLite itself
+# ---------------------------------------------------------------------------------------------- errors of SQLite itself
 
 
 @pytest.mark.parametrize(

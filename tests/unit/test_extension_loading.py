@@ -1,4 +1,4 @@
-"""Finding the engine's library and loading it, in each of the ways in which a Python may allow that."""
+"""Finding the engine's library and loading it, in each of the ways that a Python may allow."""
 
 import ctypes
 import os
@@ -34,7 +34,7 @@ print("used", module.__name__)
 
 
 class Recorder:
-    """A connection of the shape that loads extensions, which writes down what is called on it."""
+    """A connection that can load extensions and records the calls on it."""
 
     def __init__(self, calls=None):
         self.calls = [] if calls is None else calls
@@ -53,7 +53,7 @@ class Recorder:
 
 
 class OldRecorder(Recorder):
-    """As in Python 3.11, where load_extension knows no entry point."""
+    """As in Python 3.11, where load_extension has no entry point parameter."""
 
     def load_extension(self, path):
         raise AssertionError("the entry point was left out")
@@ -73,7 +73,7 @@ def enabled(*calls):
     return [("enable_load_extension", True), *calls, ("enable_load_extension", False)]
 
 
-# ------------------------------------------------------------------------------------------------- where the library is
+# --------------------------------------------------------------------------------------------- the place of the library
 
 
 def test_the_library_and_its_entry_point_are_found():
@@ -121,7 +121,7 @@ def test_a_library_that_is_nowhere_is_an_error_that_says_what_to_do(monkeypatch,
 
 
 def copied_package(monkeypatch, tmp_path):
-    """Makes the package believe that it lies in an empty checkout."""
+    """Make the package's location look like an empty checkout."""
     package = tmp_path / "python" / "honker"
     package.mkdir(parents=True)
     monkeypatch.setattr(extension, "__file__", str(package / "extension.py"))
@@ -273,7 +273,7 @@ def test_another_module_with_its_own_sqlite_uses_the_package(tmp_path):
 
 @pytest.fixture
 def without_enable(monkeypatch):
-    """This Python as one that was built without ``enable_load_extension``; what it is already, or made believe."""
+    """This Python as if built without ``enable_load_extension``, or as it is if it was."""
     if CAN_LOAD:
         shape = types.ModuleType("sqlite3")
         shape.Connection = object
@@ -307,7 +307,7 @@ def test_a_file_that_cannot_be_opened_leaves_no_automatic_extension_behind(witho
     conn.close()
 
 
-# ------------------------------------------------------------------------------------- the third way: saying what to do
+# ---------------------------------------------------------------------------------- the third way: an error with advice
 
 
 def test_a_module_that_hides_its_sqlite_is_an_error_that_says_what_to_do(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""The check that keeps SQL in the core must itself be able to fail: each kind of slip is shown to it once."""
+"""The check that keeps SQL in the core must itself be able to fail: each kind of slip is tested once."""
 
 import importlib.util
 from pathlib import Path

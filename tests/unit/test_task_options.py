@@ -1,4 +1,4 @@
-"""The ranges that decorators check are those of the engine, which has the last word."""
+"""The ranges that decorators check are those of the engine."""
 
 import re
 from pathlib import Path

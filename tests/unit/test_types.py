@@ -1,4 +1,4 @@
-"""What may be passed as SQL parameters, as a span and as a point in time."""
+"""The accepted SQL parameters, durations and points in time."""
 
 import math
 from collections import OrderedDict, UserDict, deque
@@ -18,7 +18,7 @@ class Level(IntEnum):
     HIGH = 9
 
 
-# ------------------------------------------------------------------------------------------------------ SQL parameters
+# ------------------------------------------------------------------------------------------------------- SQL parameters
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_integer_beyond_64_bits_is_refused_instead_of_rounded(value):
         sql_parameters([value])
 
 
-# --------------------------------------------------------------------------------------------------------------- spans
+# ---------------------------------------------------------------------------------------------------------------- spans
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_no_span_and_no_instant_stay_none():
     assert optional_seconds(5, "delay") == 5
 
 
-# ------------------------------------------------------------------------------------------------------------ instants
+# ------------------------------------------------------------------------------------------------------------- instants
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A worker that is woken by what is none of its business reads, and leaves the write lock to others."""
+"""A worker woken by commits of other queues only reads, and does not take the write lock."""
 
 import honker
 import pytest
@@ -40,7 +40,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("script", [SYNC, ASYNC], ids=["for", "async for"])
 def test_a_worker_woken_by_other_queues_takes_no_write_lock(path, tmp_path, script):
-    """Its system calls say so: fifty wakes for nothing, and the write lock is asked for as often as it was needed."""
+    """In fifty needless wakes, its system calls request the write lock only as often as its own jobs need."""
     with honker.open(path) as db, traced(tmp_path / "strace.log", script, path) as worker:
         assert worker.line() == "waiting"
         wakes = handle(db, worker, "first")
@@ -48,20 +48,20 @@ def test_a_worker_woken_by_other_queues_takes_no_write_lock(path, tmp_path, scri
         for number in range(FOREIGN):
             db.queue("other").enqueue(number)
             assert ours.wait(10)
-            # Until it has looked: a read takes a shared lock and gives it back.
+            # Until it has checked: a read takes a shared lock and releases it.
             seen = worker.lock_call_count()
             wait_until(lambda seen=seen: worker.lock_call_count() > seen)
         wakes_after = handle(db, worker, "last")
         assert worker.process.wait(10) == 0
     assert wakes_after - wakes >= FOREIGN / 2, "it was not woken, and this test shows nothing"
-    # One to claim and one to ack each of its two jobs. Two of SQLite's own come on top, rarely: a try beside the
-    # committing process is refused and made again, and a reader that finds the WAL index's header half-written takes
-    # the lock to read it once more (walIndexReadHdr of wal.c).
+    # One to claim and one to ack each of its two jobs. Rarely, SQLite makes two more: a try next to the committing
+    # process fails and is repeated, and a reader that finds the WAL index's header half-written takes the lock to read
+    # it again (walIndexReadHdr of wal.c).
     assert 4 <= worker.write_lock_count() < 4 + FOREIGN // 5
 
 
 def handle(db, worker, payload):
-    """Gives it one job; how often its watcher had been woken."""
+    """Give it one job. Returns the number of wakes of its watcher."""
     db.queue("mine").enqueue(payload)
     seen, wakes = worker.line().split()
     assert seen == payload
@@ -70,7 +70,7 @@ def handle(db, worker, payload):
 
 @pytest.mark.parametrize("backend", [None, "polling", "kernel", "shm"])
 def test_a_claim_waits_without_polling_the_queue(path, backend):
-    """With no idle poll, only the wake can bring the job."""
+    """Without the idle poll, only the wake can bring the job."""
     with honker.open(path, watcher_backend=backend) as db, honker.open(path) as other:
         jobs = db.queue("q").claim("w", idle_poll_s=None)
         for number in range(20):
@@ -81,7 +81,7 @@ def test_a_claim_waits_without_polling_the_queue(path, backend):
 
 
 def test_a_claim_subscribes_when_it_is_made(path):
-    """So that a job enqueued between the claim and the first wait is not missed."""
+    """So that no job enqueued between the claim and the first wait is missed."""
     with honker.open(path) as db:
         kept = db.update_events()
         jobs = db.queue("q").claim("w")

@@ -1,4 +1,4 @@
-"""A file that is replaced under the watcher: everybody is told, nobody waits for good."""
+"""A file replaced under the watcher: every waiter gets an error, and none waits for ever."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from .host import watcher_threads
 
 
 def replace(path):
-    """Puts a copy in its place, as a restore from a backup does."""
+    """Put a copy in its place, as a restore from a backup does."""
     copy = path.with_name("copy.db")
     conn = sqlite3.connect(path, isolation_level=None)
     conn.execute("VACUUM INTO ?", (str(copy),))

@@ -1,4 +1,4 @@
-"""A scheduler that stands by is woken by every commit of a busy database, and leaves the write lock to others."""
+"""A scheduler on standby wakes at every commit of a busy database, and does not take the write lock."""
 
 import honker
 from honker import Scheduler, every_s
@@ -31,11 +31,11 @@ def test_a_standby_beside_a_busy_writer_takes_no_write_lock(path, tmp_path):
             for number in range(COMMITS):
                 db.queue("other").enqueue(number)
                 assert ours.wait(10)
-                # Until it has looked: a read takes a shared lock and gives it back.
+                # Until it has checked: a read takes a shared lock and releases it.
                 seen = standby.lock_call_count()
                 wait_until(lambda seen=seen: standby.lock_call_count() > seen)
-            # A reader that finds the WAL index's header half-written takes the lock to read it once more, which is
-            # SQLite's doing (walIndexReadHdr of wal.c) and rare. Trying the leader's lock would take it fifty times.
+            # A reader that finds the WAL index's header half-written takes the lock to read it again, rarely
+            # (walIndexReadHdr of wal.c). Trying the leader's lock would take it fifty times.
             assert standby.write_lock_count() < COMMITS // 5
             leader.release()
             wait_until(lambda: leader.held_until() is not None)

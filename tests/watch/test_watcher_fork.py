@@ -1,4 +1,4 @@
-"""A fork copies handles and no threads: the child is told so, and the parent does not notice."""
+"""A fork copies handles but no threads: the child gets an error, and the parent is unaffected."""
 
 import pytest
 
@@ -123,7 +123,7 @@ else:
 
 
 def test_a_c_handle_takes_no_wake_of_the_parent(path):
-    """The descriptor is shared with the parent: what the child took, the parent would never get."""
+    """The descriptor is shared with the parent: the parent would never get a wake taken by the child."""
     assert run(C, path, LIBRARY, "wait") == ["child 0", "parent 1"]
 
 

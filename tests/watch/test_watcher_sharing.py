@@ -1,4 +1,4 @@
-"""One watcher for each file and process, and nothing left of it when the last subscriber has gone."""
+"""One watcher for each file and process, which ends with the last subscriber."""
 
 import gc
 import threading
@@ -29,7 +29,7 @@ def test_all_connections_and_subscribers_of_a_file_share_a_watcher(opened, path,
 
 
 def test_a_backend_of_another_name_has_its_own_watcher(sql_watch, path, writer):
-    """What was asked for by name is not taken over by what somebody else has chosen."""
+    """A request by name does not share a watcher that was chosen otherwise."""
     conn = writer()
     before = watcher_threads()
     watches = [sql_watch(path, backend) for backend in (None, "", "polling", "poll", "kernel", "shm")]
@@ -57,7 +57,7 @@ def test_the_last_subscriber_stops_the_watcher(watch, path, writer):
     assert second.wait() == WAKE
     second.close()
     assert watcher_threads() == threads
-    assert descriptors() <= files + 2 * 2  # a duplicate of each descriptor goes with its Python object
+    assert descriptors() <= files + 2 * 2  # a duplicate of each descriptor ends with its Python object
 
 
 def test_a_slow_subscriber_holds_up_nobody(sql_watch, path, writer):
@@ -110,7 +110,7 @@ def test_churn_returns_descriptors_threads_and_memory(path, writer, face):
             assert one.wait() == WAKE
             one.close()
 
-    churn(1_000)  # what is allocated once and kept
+    churn(1_000)  # warm up: some memory is allocated once and kept
     gc.collect()
     before = watcher_threads(), descriptors(), resident_kib()
     churn(1_000)
@@ -121,7 +121,7 @@ def test_churn_returns_descriptors_threads_and_memory(path, writer, face):
 
 
 def test_subscribing_and_ending_from_many_threads(path, writer):
-    """Whoever subscribes while the watcher is being stopped gets a living one."""
+    """A subscription made while the watcher stops gets a live watcher."""
     conn = writer()
     problems = []
 
@@ -166,7 +166,7 @@ def test_closing_tells_whoever_waits_in_another_thread(path, writer):
 
 
 def sleeping(thread):
-    """Whether it is in a system call that waits; it has nothing else to wait for than the wake."""
+    """True if it is in a system call that waits, which can only be for the wake."""
     try:
         with open(f"/proc/self/task/{thread.native_id}/wchan") as file:
             name = file.read()
