@@ -1,8 +1,8 @@
 """What each parameter accepts, generated from the reference: every function, every parameter, every sort of bad value.
 
-A value that the reference allows is never refused for itself; one that it does not allow is refused with
-HONKER_INVALID_ARGUMENT and the parameter's name, and then nothing has changed. Nothing crashes, and after all of it the
-database is whole.
+A value that the reference allows is accepted. Any other value fails with HONKER_INVALID_ARGUMENT and the parameter's
+name, and changes nothing. The values are a fixed list, the ends of the declared range and, for JSON, documents made from
+the declared schema. Nothing crashes, and the database is intact at the end.
 """
 
 import json
@@ -13,9 +13,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from .contract import ORDINARY, code_of, error_codes, functions, kind_of, ordinary_arguments
+from .contract import ORDINARY, code_of, error_codes, functions, ordinary_arguments, types
 from .database import dump, enqueue, refused, rows, value
 from .loading import connect
+from .reference_documents import UNDECIDED, documents
+from .reference_types import is_in_range, is_text_allowed
 
 SPAN_MAX = 3_155_760_000
 TEXT_MAX = 104_857_600
@@ -47,6 +49,7 @@ VALUES = {
     "largest": 2**63 - 1,
     "half": 0.5,
     "minus-half": -0.5,
+    "thousandth": 0.001,
     "tiny": 1e-5,
     "huge": 1e300,
     "infinity": math.inf,
@@ -83,52 +86,60 @@ VALUES = {
     "backend": "polling",
 }
 
-UNDECIDED = object()  # the reference leaves it to the content
-
 
 def allows(parameter, seen):
-    """Whether the reference allows the value: True, False or UNDECIDED."""
-    kind = kind_of(parameter)
+    """Tell if the reference allows the value: True, False or UNDECIDED."""
     if isinstance(seen, Sql):
         seen = b"" if seen.seen is None else seen.seen  # the others are no text at all, or too much of it
     if seen is None or (isinstance(seen, float) and math.isnan(seen)):
         return parameter.get("nullable", False)
-    if kind.get("each") and isinstance(seen, str):
+    if parameter.get("each") and isinstance(seen, str):
         return seen == VALUES["one-number"]  # there is one payload
-    if kind["type"] == "TEXT":
-        return isinstance(seen, str) and allows_text(parameter["kind"], kind, seen)
-    is_number = isinstance(seen, int) or (isinstance(seen, float) and kind["type"] == "INTEGER or REAL")
-    if not is_number:
-        return False
-    low, high = kind["range"]
-    if parameter["kind"] == "tokens" and seen > ORDINARY["amount"]:
-        return False
-    return low <= seen <= high and not (parameter["kind"] in {"positive_span", "amount", "tokens"} and seen <= 0)
+    base = types().base_of(parameter["type"])
+    if base == "boolean":
+        return type(seen) is int
+    if base not in {"integer", "number"}:
+        return isinstance(seen, str) and allows_text(parameter, seen)
+    limits = types().narrowed(parameter)
+    if isinstance(limits.get("max"), str):  # another argument, which has its ordinary value
+        limits = limits | {"max": ORDINARY[parameter["type"]]}
+    is_number = type(seen) is int or (type(seen) is float and base == "number")
+    return is_number and is_in_range(seen, limits)
 
 
-def allows_text(name, kind, seen):
-    if "one_of" in kind:
-        return seen in kind["one_of"]
-    if "bytes" not in kind:
-        return CONTENT[name](seen)
-    is_short = kind["bytes"][0] <= len(seen.encode()) <= kind["bytes"][1]
-    return is_short and CONTENT.get(name, lambda _: True)(seen)
+def allows_text(parameter, seen):
+    return is_text_allowed(seen, types().narrowed(parameter)) and CONTENT.get(parameter["type"], lambda _: True)(seen)
 
 
-# What else the kinds of text ask for.
+# What else the types of text ask for.
 CONTENT = {
     "name": lambda seen: "\0" not in seen,
-    "integers": lambda seen: (
-        seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED
-    ),  # how many there must be is another argument's matter
-    "claims": lambda seen: seen == VALUES["claims"],
-    "settlements": lambda seen: seen == VALUES["settlements"],
-    "events": lambda seen: seen == VALUES["events"],
-    "payloads": lambda seen: seen != VALUES["broken-json"] and seen != VALUES["deep-json"] and seen.startswith("["),
+    # How many elements there must be is another argument's matter.
+    "array<job_id>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
+    "array<integer or null>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
+    "array<claim>": lambda seen: seen == VALUES["claims"],
+    "array<settlement>": lambda seen: seen == VALUES["settlements"],
+    "array<new_event>": lambda seen: seen == VALUES["events"],
+    "array<any>": lambda seen: seen not in {VALUES["broken-json"], VALUES["deep-json"]} and seen.startswith("["),
     "expression": lambda seen: seen == VALUES["interval"],
     "time_zone": lambda seen: seen in {"", VALUES["zone"]},
     "path": lambda _: UNDECIDED,  # it depends on the directory
 }
+
+
+def edges(parameter):
+    """The ends of the declared range, and the values just outside it, by label."""
+    limits = types().narrowed(parameter)
+    step = 0.001 if types().base_of(parameter["type"]) == "number" else 1
+    values = {}
+    if "one_of" in limits:
+        values |= {f"one of: {each}": each for each in limits["one_of"]} | {"none of them": "telepathy"}
+    if "above" in limits:
+        values |= {"the bound itself": limits["above"], "above the bound": limits["above"] + step}
+    for end, outwards in (("min", -step), ("max", step)):
+        if isinstance(limits.get(end), int):
+            values |= {end: limits[end], f"beyond {end}": limits[end] + outwards}
+    return {label: value for label, value in values.items() if isinstance(value, float | str) or abs(value) < 2**63}
 
 
 def statement(name, arguments):
@@ -159,16 +170,32 @@ def shared(tmp_path_factory):
 
 @pytest.mark.parametrize(("name", "index"), CASES)
 def test_the_parameter_takes_what_the_reference_allows_and_nothing_else(shared, name, index):
-    arity = next(arity for arity in functions()[name]["arities"] if arity > index)
     tried = functions()[name]["parameters"][index]
-    for label, seen in VALUES.items():
-        arguments = ordinary_arguments(name, arity)
-        arguments[index] = seen
-        with undone(shared):
-            before = dump(shared)
-            error = error_of(shared, *statement(name, arguments))
-            check(tried, label, seen, error)
-            assert error is None or dump(shared) == before, f"{label} was refused, and yet something changed"
+    for label, seen in (VALUES | edges(tried)).items():
+        try_argument(shared, name, index, label, seen, allows(tried, seen))
+
+
+JSON_CASES = [
+    case for case in CASES if types().is_json(functions()[case.values[0]]["parameters"][case.values[1]]["type"])
+]
+
+
+@pytest.mark.parametrize(("name", "index"), JSON_CASES)
+def test_the_parameter_takes_the_documents_of_its_schema_and_no_others(shared, name, index):
+    tried = functions()[name]["parameters"][index]
+    for label, document, is_allowed in documents(types(), tried):
+        try_argument(shared, name, index, label, document, is_allowed)
+
+
+def try_argument(shared, name, index, label, seen, allowed):
+    arity = next(arity for arity in functions()[name]["arities"] if arity > index)
+    arguments = ordinary_arguments(name, arity)
+    arguments[index] = seen
+    with undone(shared):
+        before = dump(shared)
+        error = error_of(shared, *statement(name, arguments))
+        check(functions()[name]["parameters"][index], label, allowed, error)
+        assert error is None or dump(shared) == before, f"{label} was refused, and yet something changed"
 
 
 @contextmanager
@@ -190,8 +217,7 @@ def error_of(conn, sql, bound):
     return None
 
 
-def check(parameter, label, seen, error):
-    allowed = allows(parameter, seen)
+def check(parameter, label, allowed, error):
     if error is None:
         assert allowed in {True, UNDECIDED}, f"{label} was accepted"
         return
