@@ -1,4 +1,4 @@
-"""JSON arguments made from the types of `reference.yaml`: documents that a type allows, and one for each way to break it.
+"""JSON arguments made from the types of `reference.yaml`: documents that a type allows, and documents that break it.
 
 `documents` yields (label, JSON text, True or False or UNDECIDED). Only the form is known here; a document that may be
 refused for another reason, such as a number of elements, is UNDECIDED.
@@ -92,22 +92,30 @@ def broken_objects(types, entry):
 def allowed_values(types, entry):
     """Every way to vary a value of an entry's type that the type allows, with a label."""
     base = types.base_of(entry["type"])
-    whole = plain(types, entry)
+    limits = types.narrowed(entry)
     if entry.get("nullable", False):
         yield "null", None
     if base in {"integer", "number"}:
-        limits = types.narrowed(entry)
         yield from ((end, limits[end]) for end in ("min", "max") if end in limits)
-    for each in types.narrowed(entry).get("one_of", ()):
-        yield each, each
+    yield from ((each, each) for each in limits.get("one_of", ()))
     if base == "any":
         yield from (("null", None), ("text", "x"), ("an array", [1]), ("a number", 0.5))
     if base == "tuple":
-        for index, item in enumerate(types.types[entry["type"]]["items"]):
-            for label, value in allowed_values(types, item):
-                yield f"{item['name']}: {label}", [*whole[:index], value, *whole[index + 1 :]]
+        yield from allowed_tuples(types, entry)
     if base == "object":
-        for name, field in types.types[entry["type"]]["fields"].items():
-            yield name, whole | {name: plain(types, field)}
-            for label, value in allowed_values(types, field):
-                yield f"{name}: {label}", whole | {name: value}
+        yield from allowed_objects(types, entry)
+
+
+def allowed_tuples(types, entry):
+    whole = plain(types, entry)
+    for index, item in enumerate(types.types[entry["type"]]["items"]):
+        for label, value in allowed_values(types, item):
+            yield f"{item['name']}: {label}", [*whole[:index], value, *whole[index + 1 :]]
+
+
+def allowed_objects(types, entry):
+    whole = plain(types, entry)
+    for name, field in types.types[entry["type"]]["fields"].items():
+        yield name, whole | {name: plain(types, field)}
+        for label, value in allowed_values(types, field):
+            yield f"{name}: {label}", whole | {name: value}

@@ -154,12 +154,7 @@ class Shape:
             yield f"{where} is since {function['since']}; a version such as 0.1.0 is required"
         if function["engines"] not in ENGINES:
             yield f"{where} has the engines {function['engines']}; allowed are {' and '.join(map(str, ENGINES))}"
-        if function["effect"] not in WRITE_LOCKS:
-            yield f"{where} has the effect {function['effect']}; allowed are {', '.join(WRITE_LOCKS)}"
-        elif function["write_lock"] not in WRITE_LOCKS[function["effect"]]:
-            yield f"{where} has the effect {function['effect']} and the write_lock {function['write_lock']}"
-        if function["effect"] == "outside" and function["engines"] != ["sqlite"]:
-            yield f"{where} acts outside the database, which only the engine sqlite can"
+        yield from self.effect_problems(where, function)
         for key in ("summary", "cost", "about"):
             if not isinstance(function.get(key, "."), str):
                 yield f"{where}.{key} is no text"
@@ -169,6 +164,14 @@ class Shape:
         for code in function["errors"]:
             if code not in known:
                 yield f"{where} has the error {code}; it is neither in `errors` nor in `error_sets`"
+
+    def effect_problems(self, where, function):
+        if function["effect"] not in WRITE_LOCKS:
+            yield f"{where} has the effect {function['effect']}; allowed are {', '.join(WRITE_LOCKS)}"
+        elif function["write_lock"] not in WRITE_LOCKS[function["effect"]]:
+            yield f"{where} has the effect {function['effect']} and the write_lock {function['write_lock']}"
+        if function["effect"] == "outside" and function["engines"] != ["sqlite"]:
+            yield f"{where} acts outside the database, which only the engine sqlite can"
 
     def parameters_problems(self, where, function):
         parameters, arities = function["parameters"], function["arities"]

@@ -1,8 +1,8 @@
-"""What each parameter accepts, generated from the reference: every function, every parameter, every sort of bad value.
+"""The values that each parameter accepts, generated from the reference.
 
 A value that the reference allows is accepted. Any other value fails with HONKER_INVALID_ARGUMENT and the parameter's
-name, and changes nothing. The values are a fixed list, the ends of the declared range and, for JSON, documents made from
-the declared schema. Nothing crashes, and the database is intact at the end.
+name, and changes nothing. The values are a fixed list, the ends of the declared range and, for JSON, documents made
+from the declared schema. Nothing crashes, and the database is intact at the end.
 """
 
 import json
