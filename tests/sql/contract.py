@@ -8,8 +8,8 @@ import sqlite3
 import yaml
 
 from .clock import advance
+from .contract_types import Types
 from .loading import ROOT
-from .reference_types import Types
 
 REFERENCE = ROOT / "reference.yaml"
 INSTANT = "<instant>"
@@ -26,6 +26,12 @@ def functions():
 
 def error_codes():
     return reference()["errors"]
+
+
+def declared_errors(name):
+    """The codes with which a function may fail, its error sets resolved."""
+    sets = reference()["error_sets"]
+    return {code for each in functions()[name]["errors"] for code in sets.get(each, [each])}
 
 
 def examples():
@@ -119,10 +125,11 @@ def run_step(conn, step):
         return None
     row, problem = outcome(conn, step["sql"])
     assert problem == step.get("fails"), f"{step['sql']} failed with {problem}, and not with {step.get('fails')}"
+    name = selected_function(step["sql"])
     if problem is not None:
+        assert name is None or problem in declared_errors(name), f"{step['sql']} failed with the undeclared {problem}"
         return None
     check_row(row, step)
-    name = selected_function(step["sql"])
     if name is None:
         return None
     mismatches = list(types().mismatches_of_result(row[0], functions()[name]["result"]))

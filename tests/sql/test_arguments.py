@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from .contract import ORDINARY, code_of, error_codes, functions, ordinary_arguments, types
+from .contract import ORDINARY, code_of, declared_errors, functions, ordinary_arguments, types
+from .contract_documents import UNDECIDED, documents
+from .contract_types import is_in_range, is_text_allowed
 from .database import dump, enqueue, refused, rows, value
 from .loading import connect
-from .reference_documents import UNDECIDED, documents
-from .reference_types import is_in_range, is_text_allowed
 
 SPAN_MAX = 3_155_760_000
 TEXT_MAX = 104_857_600
@@ -193,9 +193,13 @@ def try_argument(shared, name, index, label, seen, allowed):
     arguments[index] = seen
     with undone(shared):
         before = dump(shared)
-        error = error_of(shared, *statement(name, arguments))
-        check(functions()[name]["parameters"][index], label, allowed, error)
-        assert error is None or dump(shared) == before, f"{label} was refused, and yet something changed"
+        result, error = outcome_of(shared, *statement(name, arguments))
+        if error is None:
+            assert allowed in {True, UNDECIDED}, f"{label} was accepted"
+            assert list(types().mismatches_of_result(result, functions()[name]["result"])) == [], label
+            return
+        check_refusal(name, functions()[name]["parameters"][index], label, allowed, error)
+        assert dump(shared) == before, f"{label} was refused, and yet something changed"
 
 
 @contextmanager
@@ -207,21 +211,19 @@ def undone(conn):
         conn.execute("ROLLBACK")
 
 
-def error_of(conn, sql, bound):
+def outcome_of(conn, sql, bound):
+    """The result and None, or None and the error."""
     try:
-        result = conn.execute(sql, bound).fetchone()
+        (result,) = conn.execute(sql, bound).fetchone()
         if "watcher_open(" in sql:  # subscriptions belong to the process and would stay
-            conn.execute("SELECT honker_update_watcher_close(?)", result).fetchone()
+            conn.execute("SELECT honker_update_watcher_close(?)", (result,)).fetchone()
     except sqlite3.Error as error:
-        return error
-    return None
+        return None, error
+    return result, None
 
 
-def check(parameter, label, allowed, error):
-    if error is None:
-        assert allowed in {True, UNDECIDED}, f"{label} was accepted"
-        return
-    assert code_of(error) in error_codes(), f"{label}: {error}"
+def check_refusal(name, parameter, label, allowed, error):
+    assert code_of(error) in declared_errors(name), f"{label}: {error}"
     if code_of(error) == "HONKER_WATCHER":  # the file is not there; that was found after the arguments were checked
         assert allowed in {True, UNDECIDED}, f"{label}: {error}"
         return
@@ -244,7 +246,7 @@ def test_the_database_is_whole_after_all_of_it(shared):
 def test_a_text_above_the_largest_is_refused_unread(conn, name, index, arity):
     arguments = ordinary_arguments(name, arity)
     arguments[index] = TOO_LONG
-    error = error_of(conn, *statement(name, arguments))
+    _, error = outcome_of(conn, *statement(name, arguments))
     assert code_of(error) == "HONKER_INVALID_ARGUMENT"
     assert functions()[name]["parameters"][index]["name"] in str(error)
 

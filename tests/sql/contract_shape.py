@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from .reference_types import Types
+from .contract_types import Types
 
 ROOT_KEYS = {"format", "conventions", "types", "receivers", "errors", "error_sets", "functions"}
 LIMITS = {
@@ -108,6 +108,12 @@ class Shape:
                 if own == "fields":
                     yield from self.entry_problems(f"{where}.{field}", entry, {"default"})
 
+    def fields_within_reach(self, receiver):
+        """The fields of a receiver, and as `maker.field` those of the receiver that made it."""
+        maker = self.reference["receivers"][receiver].get("made_by", "").partition(".")[0]
+        of_maker = self.fields_of(maker) if maker else {}
+        return self.fields_of(receiver) | {f"{maker}.{field}": entry for field, entry in of_maker.items()}
+
     def fields_of(self, receiver):
         described = self.reference["receivers"][receiver]
         return self.reference["types"][described["type"]]["fields"] if "type" in described else described["fields"]
@@ -195,7 +201,9 @@ class Shape:
             if entry["max"] not in names:
                 yield f"{where} has the maximum {entry['max']}, which is no parameter"
             del entry["max"]
-        yield from self.entry_problems(where, entry, {"default", "optional", "each"})
+        yield from self.entry_problems(where, entry, {"default", "optional", "each", "as"})
+        if not SNAKE_CASE.fullmatch(str(entry.get("as", "as"))):
+            yield f"{where} is {entry['as']} in bindings, which is no name in snake_case"
         if entry.get("optional", False) and "default" not in entry:
             yield f"{where} is optional and has no `default`"
 
@@ -217,7 +225,7 @@ class Shape:
             yield from self.method_problems(label, method, parameters)
 
     def method_problems(self, label, method, parameters):
-        fields = self.fields_of(method["receiver"])
+        fields = self.fields_within_reach(method["receiver"])
         for parameter, field in [*method.get("binds", {}).items(), *method.get("defaults", {}).items()]:
             if parameter not in parameters:
                 yield f"{label} binds {parameter}, which is no parameter"

@@ -11,8 +11,8 @@ import tomllib
 import pytest
 
 from .contract import reference
+from .contract_shape import problems
 from .loading import ROOT
-from .reference_shape import problems
 
 
 def test_the_reference_has_its_form():
