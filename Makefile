@@ -61,16 +61,16 @@ lint: setup ## Check format, lints, types, layers and the place of SQL
 	cargo fmt --all --check
 	cargo fmt --all --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets --all-features --locked -- -D warnings
+	cargo clippy -p honker-extension -p honker-faults --all-features --locked -- -D warnings
 
 format: setup ## Format all code and apply the safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cargo fmt --all
 
-# Only the crates whose tests open no database: with `loadable_extension` a connection needs a host.
-rust-test: ## Test the pure Rust modules
-	cargo test -p honker-core --locked
-	cargo test -p honker-watch --locked
+# Without the cdylibs, which need a host's SQLite; these tests link one statically.
+rust-test: ## Test the Rust crates
+	cargo test --locked
 	cargo test --manifest-path fuzz/Cargo.toml --locked
 
 # Cargo knows whether there is something to build, so it is always asked.

@@ -25,6 +25,10 @@ struct sqlite3_api_routines;
  * from SQLite's allocator in *error_message. */
 int sqlite3_honkerext_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);
 
+/* The same with a clock for tests: registers honker_clock_set(unix_s) as well, which stops honker's clock in this process,
+ * and with NULL lets it run again. */
+int sqlite3_honkertesting_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);
+
 /* Begins to notice commits to the database at db_path (a path or a file: URI), by any connection of any process. One
  * watcher thread serves all handles of a file.
  *

@@ -23,7 +23,7 @@ PYTHON = {
 }
 # Methods that the package keeps to itself or does not have: it opens files, iterates and runs workers instead.
 ABSENT = {
-    "database.bootstrap", "database.get_result", "database.has_additions", "database.save_result",
+    "database.bootstrap", "database.get_result", "database.has_additions", "database.limits", "database.save_result",
     "database.set_busy_timeout", "database.sweep_results", "job.release", "listener.last_id", "listener.read_since",
     "queue.heartbeat_batch", "queue.job_outcome", "queue.release", "queue.work", "scheduler.soonest", "scheduler.tick",
 }  # fmt: skip

@@ -28,6 +28,14 @@ def error_codes():
     return reference()["errors"]
 
 
+def signatures():
+    """Every form of every function: its name, its parameters, and the numbers of arguments it is called with."""
+    for name, function in functions().items():
+        yield name, function["parameters"], function["arities"]
+        for parameters in function.get("overloads", []):
+            yield name, parameters, [len(parameters)]
+
+
 def declared_errors(name):
     """The codes with which a function may fail, its error sets resolved."""
     sets = reference()["error_sets"]
@@ -72,6 +80,7 @@ ORDINARY = {
     "array<job_id>": "[1]",
     "array<integer or null>": "[1]",
     "array<claim>": "[[1, 1]]",
+    "job_options": '{"priority": 1, "delay": 2.5}',
     "array<settlement>": '[{"id": 1, "attempt": 1, "do": "ack"}]',
     "array<new_event>": '[[null, "{}"]]',
     "array<any>": "[{}]",

@@ -13,14 +13,24 @@ OF_ANOTHER_TYPE = {"integer": "1", "number": "1", "boolean": "yes", "text": 1, "
 
 
 def documents(types, parameter):
-    """Documents for a parameter of an array type, which is the only JSON that functions take."""
+    """Documents for a JSON parameter."""
+    yield "no JSON", "[1,", False
+    yield "text after it", json.dumps(plain(types, parameter)) + " x", False
+    yield "null as JSON", "null", types.element_of(parameter["type"]) is None and UNDECIDED
+    if types.element_of(parameter["type"]):
+        yield from arrays(types, parameter)
+        return
+    for label, broken in broken_values(types, parameter | {"nullable": True}):
+        yield label, json.dumps(broken), False
+    for label, varied in allowed_values(types, parameter | {"nullable": False}):
+        yield label, json.dumps(varied), True
+
+
+def arrays(types, parameter):
     element = types.element(parameter["type"])
     yield "no array", "{}", False
-    yield "no JSON", "[1,", False
-    yield "text after it", "[] x", False
     yield "an empty array", "[]", UNDECIDED
     yield "one element", json.dumps([plain(types, element)]), True
-    yield "null for the array", "null", False
     for label, broken in broken_values(types, element):
         yield label, json.dumps([broken]), False
     for label, varied in allowed_values(types, element):
@@ -33,6 +43,8 @@ def documents(types, parameter):
 
 def plain(types, entry):
     """An ordinary value of an entry's type, with every field that must be there."""
+    if types.element_of(entry["type"]):
+        return []
     base = types.base_of(entry["type"])
     if base == "tuple":
         return [plain(types, item) for item in types.types[entry["type"]]["items"]]

@@ -7,9 +7,9 @@ from .contract_types import Types
 
 ROOT_KEYS = {"format", "conventions", "types", "receivers", "errors", "error_sets", "functions"}
 LIMITS = {
-    "integer": {"min", "max", "above", "unit"},
-    "number": {"min", "max", "above", "unit"},
-    "text": {"min_bytes", "max_bytes", "one_of"},
+    "integer": {"min", "max", "above", "unit", "limit"},
+    "number": {"min", "max", "above", "unit", "limit"},
+    "text": {"min_bytes", "max_bytes", "one_of", "limit"},
     "boolean": set(),
     "any": set(),
     "array": {"max_items", "max_bytes"},
@@ -144,7 +144,7 @@ class Shape:
     # ------------------------------------------------------------------------------------------------------ functions
 
     def function_problems(self, where, name, function):
-        found = list(key_problems(where, function, FUNCTION_KEYS, {"about"}))
+        found = list(key_problems(where, function, FUNCTION_KEYS, {"about", "overloads"}))
         found = found or list(self.parameters_problems(where, function))
         if found:  # the rest refers to these
             return found
@@ -186,6 +186,13 @@ class Shape:
             yield f"{where} has a required parameter after an optional one"
         if arities != sorted(set(arities)) or (arities[0], arities[-1]) != (flags.count(False), len(parameters)):
             yield f"{where} has the arities {arities}; its parameters need {flags.count(False)} to {len(parameters)}"
+        yield from self.names_problems(where, parameters)
+        for overload in function.get("overloads", []):
+            yield from self.names_problems(f"{where}.overloads", overload)
+            if len(overload) in arities:
+                yield f"{where} has an overload with {len(overload)} arguments, as in `arities`"
+
+    def names_problems(self, where, parameters):
         names = [parameter.get("name") for parameter in parameters]
         if len(set(names)) < len(names):
             yield f"{where} has two parameters with one name"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .contract import ORDINARY, code_of, declared_errors, functions, ordinary_arguments, types
+from .contract import ORDINARY, code_of, declared_errors, functions, ordinary, ordinary_arguments, signatures, types
 from .contract_documents import UNDECIDED, documents
 from .contract_types import is_in_range, is_text_allowed
 from .database import dump, enqueue, refused, rows, value
@@ -79,6 +79,8 @@ VALUES = {
     "policy": "once",
     "retention": "dead",
     "claims": "[[1, 1], [2, 1]]",
+    "options": '{"run_at": 5, "delay": 2.5, "priority": 1, "max_attempts": 2, "expires": null}',
+    "wrong-options": '{"colour": 1}',
     "settlements": '[{"id": 1, "attempt": 1, "do": "ack"}]',
     "wrong-settlements": '[{"id": 1, "attempt": 1, "do": "forget"}]',
     "events": '[[null, "a"], ["k", "b"]]',
@@ -117,6 +119,7 @@ CONTENT = {
     # How many elements there must be is another argument's matter.
     "array<job_id>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
     "array<integer or null>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
+    "job_options": lambda seen: seen == VALUES["options"],
     "array<claim>": lambda seen: seen == VALUES["claims"],
     "array<settlement>": lambda seen: seen == VALUES["settlements"],
     "array<new_event>": lambda seen: seen == VALUES["events"],
@@ -149,9 +152,14 @@ def statement(name, arguments):
 
 
 CASES = [
-    pytest.param(name, index, id=f"{name}-{parameter['name']}")
-    for name, function in functions().items()
-    for index, parameter in enumerate(function["parameters"])
+    pytest.param(
+        name,
+        parameters[: next(arity for arity in arities if arity > index)],
+        index,
+        id=f"{name}/{arities[-1]}-{parameter['name']}",
+    )
+    for name, parameters, arities in signatures()
+    for index, parameter in enumerate(parameters)
 ]
 
 
@@ -168,28 +176,25 @@ def shared(tmp_path_factory):
     conn.close()
 
 
-@pytest.mark.parametrize(("name", "index"), CASES)
-def test_the_parameter_takes_what_the_reference_allows_and_nothing_else(shared, name, index):
-    tried = functions()[name]["parameters"][index]
+@pytest.mark.parametrize(("name", "parameters", "index"), CASES)
+def test_the_parameter_takes_what_the_reference_allows_and_nothing_else(shared, name, parameters, index):
+    tried = parameters[index]
     for label, seen in (VALUES | edges(tried)).items():
-        try_argument(shared, name, index, label, seen, allows(tried, seen))
+        try_argument(shared, name, parameters, index, (label, seen, allows(tried, seen)))
 
 
-JSON_CASES = [
-    case for case in CASES if types().is_json(functions()[case.values[0]]["parameters"][case.values[1]]["type"])
-]
+JSON_CASES = [case for case in CASES if types().is_json(case.values[1][case.values[2]]["type"])]
 
 
-@pytest.mark.parametrize(("name", "index"), JSON_CASES)
-def test_the_parameter_takes_the_documents_of_its_schema_and_no_others(shared, name, index):
-    tried = functions()[name]["parameters"][index]
-    for label, document, is_allowed in documents(types(), tried):
-        try_argument(shared, name, index, label, document, is_allowed)
+@pytest.mark.parametrize(("name", "parameters", "index"), JSON_CASES)
+def test_the_parameter_takes_the_documents_of_its_schema_and_no_others(shared, name, parameters, index):
+    for document in documents(types(), parameters[index]):
+        try_argument(shared, name, parameters, index, document)
 
 
-def try_argument(shared, name, index, label, seen, allowed):
-    arity = next(arity for arity in functions()[name]["arities"] if arity > index)
-    arguments = ordinary_arguments(name, arity)
+def try_argument(shared, name, parameters, index, trial):
+    label, seen, allowed = trial
+    arguments = [ordinary(parameter) for parameter in parameters]
     arguments[index] = seen
     with undone(shared):
         before = dump(shared)
@@ -198,7 +203,7 @@ def try_argument(shared, name, index, label, seen, allowed):
             assert allowed in {True, UNDECIDED}, f"{label} was accepted"
             assert list(types().mismatches_of_result(result, functions()[name]["result"])) == [], label
             return
-        check_refusal(name, functions()[name]["parameters"][index], label, allowed, error)
+        check_refusal(name, parameters[index], label, allowed, error)
         assert dump(shared) == before, f"{label} was refused, and yet something changed"
 
 
@@ -229,7 +234,8 @@ def check_refusal(name, parameter, label, allowed, error):
         return
     assert allowed is not True, f"{label} was refused: {error}"
     assert code_of(error) == "HONKER_INVALID_ARGUMENT", f"{label}: {error}"
-    assert re.search(rf"\b{parameter['name']}\b", str(error)), f"{label}: {error}"
+    named = {parameter["name"]} | types().narrowed(parameter).get("fields", {}).keys()  # an option names itself
+    assert any(re.search(rf"\b{name}\b", str(error)) for name in named), f"{label}: {error}"
 
 
 def test_the_database_is_whole_after_all_of_it(shared):
@@ -259,7 +265,8 @@ def test_the_largest_payload_is_stored_and_handed_back(conn):
 
 @pytest.mark.parametrize("name", list(functions()))
 def test_a_wrong_number_of_arguments_is_refused_by_sqlite(shared, name):
-    for arity in set(range(12)) - set(functions()[name]["arities"]):
+    known = {arity for known, _, arities in signatures() if known == name for arity in arities}
+    for arity in set(range(12)) - known:
         with pytest.raises(sqlite3.OperationalError, match=rf"wrong number of arguments to function {name}\(\)"):
             shared.execute(f"SELECT {name}({', '.join(['1'] * arity)})")
 

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from .contract import examples, functions, reference, run_example, types
-from .database import call
+from .contract import examples, functions, reference, run_example, signatures, types
+from .database import call, call_json
 from .loading import connect
 
 # Fields that no example can fill, with the reason.
@@ -114,8 +114,8 @@ def test_an_example_shows_the_field(fields_seen, name, field):
 
 def test_every_type_is_used():
     used = set()
-    for function in functions().values():
-        for entry in [*function["parameters"], function["result"]]:
+    for name, parameters, _ in signatures():
+        for entry in [*parameters, functions()[name]["result"]]:
             used |= types_within(entry["type"])
     for receiver in reference()["receivers"].values():
         for entry in receiver.get("fields", {}).values():
@@ -128,3 +128,14 @@ def types_within(name):
     described = reference()["types"][name]
     fields = [*described.get("fields", {}).values(), *described.get("items", ())]
     return {name}.union(*(types_within(field["type"]) for field in fields))
+
+
+@pytest.mark.parametrize("name", [name for name, each in reference()["types"].items() if "limit" in each])
+def test_the_range_of_a_type_is_that_of_the_engine(conn, name):
+    limits = call_json(conn, "honker_limits")
+    described = reference()["types"][name]
+    stated = limits[described["limit"]]
+    if isinstance(stated, list):
+        assert [described["min"], described["max"]] == stated
+    else:
+        assert described["max_bytes" if described["base"] == "text" else "max"] == stated

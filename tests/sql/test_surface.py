@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from .contract import functions
+from .contract import signatures
 from .database import refused, rows, value
 from .loading import ENTRY_POINT, LIBRARY, SQLITE
 
@@ -29,7 +29,7 @@ def plain():
 
 def test_loading_registers_exactly_the_functions_of_the_reference(connect, plain):
     added = registered_functions(connect(":memory:")) - registered_functions(plain)
-    promised = Counter((name, arity) for name, function in functions().items() for arity in function["arities"])
+    promised = Counter((name, arity) for name, _, arities in signatures() for arity in arities)
     assert added == promised
 
 
