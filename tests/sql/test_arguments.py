@@ -192,6 +192,25 @@ def test_the_parameter_takes_the_documents_of_its_schema_and_no_others(shared, n
         try_argument(shared, name, parameters, index, document)
 
 
+OBJECTS = [
+    (name, parameters, index, object_type)
+    for name, parameters, index in (case.values for case in CASES)
+    for object_type in [types().element_of(parameters[index]["type"]) or parameters[index]["type"]]
+    if types().base_of(object_type) == "object"
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "index", "object_type"), OBJECTS)
+def test_the_refusal_of_an_unknown_field_names_every_field_of_the_schema(shared, name, parameters, index, object_type):
+    arguments = [ordinary(parameter) for parameter in parameters]
+    is_array = types().element_of(parameters[index]["type"]) is not None
+    arguments[index] = json.dumps([{"unknown": 1}] if is_array else {"unknown": 1})
+    _, error = outcome_of(shared, *statement(name, arguments))
+    known = str(error).partition('"unknown"' if '"unknown"' in str(error) else "`unknown`")[2].partition(" at line ")[0]
+    words = set(re.findall(r"\w+", known)) - {"expected", "one", "of", "the", "options", "are"}
+    assert words == types().types[object_type]["fields"].keys()
+
+
 def try_argument(shared, name, parameters, index, trial):
     label, seen, allowed = trial
     arguments = [ordinary(parameter) for parameter in parameters]
