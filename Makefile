@@ -87,11 +87,11 @@ demo: setup build ## Hash the files of DIR with two workers, one of which is kil
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
 
 # ARGS for these two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
-bench: setup build ## Measure against plain SQLite and other queues (some minutes); writes the README's table
+bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes the README's table
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py $(ARGS)
 
-bench-full: setup build ## The same in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
+bench-full: setup build build-faults ## The same in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py --full $(ARGS)
 

@@ -6,10 +6,10 @@ from ..sql import loading
 from . import faults
 
 # Names that the failpoints cannot do without, and that of the disk that fails.
-TRACES = (b"HONKER_FAILPOINT", b"honker_failpoints_passed", b"honker_faults")
+TRACES = (b"HONKER_FAILPOINT", b"honker_failpoints_passed", b"HONKER_TEST_LOSE_EVENTS", b"honker_faults")
 
 
-@pytest.mark.parametrize("trace", TRACES[:2])
+@pytest.mark.parametrize("trace", TRACES[:3])
 def test_the_names_are_those_of_the_failpoints(trace):
     assert trace in faults.require(faults.FAILPOINTS).read_bytes()
 

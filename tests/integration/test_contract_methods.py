@@ -30,6 +30,7 @@ ABSENT = {
 # Parameters that have another name in Python, or none.
 OTHER_NAMES = {
     "cron_schedule.next_after": {"after": "dt"},
+    "database.update_events": {"descriptor": None},
     "database.stats": {"after": None, "n": None},
     "lock.renew": {"ttl_s": "ttl"},
     "queue.ack_batch": {"attempts": None},

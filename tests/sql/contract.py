@@ -90,6 +90,7 @@ ORDINARY = {
     "misfire": "skip",
     "path": "/nowhere/app.db",
     "watcher_backend": "polling",
+    "descriptor_kind": "pipe",
     "watcher_id": 0,  # never one
 }
 

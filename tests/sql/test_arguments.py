@@ -86,6 +86,7 @@ VALUES = {
     "events": '[[null, "a"], ["k", "b"]]',
     "wrong-events": '[[null, "a"], [1, "b"]]',
     "backend": "polling",
+    "descriptor": "pipe",
 }
 
 

@@ -213,7 +213,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_scheduler_update",     &[6, 8, 10], Transition, schedules::update),
         row("honker_cron_next_after",      &[2, 3],    Read,       schedules::next_after),
 
-        row("honker_update_watcher_open",  &[2, 3],    Outside,    watchers::open),
+        row("honker_update_watcher_open",  &[2, 3, 4], Outside,    watchers::open),
         row("honker_update_watcher_wait",  &[2],       Outside,    watchers::wait),
         row("honker_update_watcher_fd",    &[1],       Outside,    watchers::descriptor),
         row("honker_update_watcher_stats", &[1],       Outside,    watchers::stats),

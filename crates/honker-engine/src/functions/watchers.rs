@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use honker_core::{Ctx, Error, Result};
-use honker_watch::{Backend, Options, Wake};
+use honker_watch::{Backend, Descriptor, Options, Wake};
 
 use super::Output;
 use crate::arguments::Arguments;
@@ -19,7 +19,9 @@ pub fn open(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         options =
             options.with_poll_interval_ms(interval).map_err(|problem| Error::invalid("poll_interval_ms:", problem))?;
     }
-    honker_watch::open(path, options).map(Output::from).map_err(Error::Watcher)
+    let descriptor = Descriptor::from_name(arguments.optional_text(3, "descriptor")?);
+    let descriptor = descriptor.map_err(|problem| Error::invalid("descriptor:", problem))?;
+    honker_watch::open(path, options, descriptor).map(Output::from).map_err(Error::Watcher)
 }
 
 pub fn wait(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
