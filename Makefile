@@ -74,16 +74,16 @@ lint: machine-for-tests setup ## Check format, lints, types, layers and the plac
 	cargo fmt --all --check
 	cargo fmt --all --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets --all-features --locked -- -D warnings
+	cargo clippy -p honker-extension -p honker-faults --all-features --locked -- -D warnings
 
 format: machine-for-tests setup ## Format all code and apply the safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cargo fmt --all
 
-# Only the crates whose tests open no database: with `loadable_extension` a connection needs a host.
-rust-test: machine ## Test the pure Rust modules
-	cargo test -p honker-core --locked
-	cargo test -p honker-watch --locked
+# Without the cdylibs, which need a host's SQLite; these tests link one statically.
+rust-test: machine ## Test the Rust crates
+	cargo test --locked
 	cargo test --manifest-path fuzz/Cargo.toml --locked
 
 # Cargo knows whether there is something to build, so it is always asked.
@@ -105,11 +105,11 @@ demo: setup build ## Hash the files of DIR with two workers, and kill one of the
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
 
 # ARGS for these two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
-bench: setup build ## Measure against plain SQLite and other queues (some minutes); writes the README's table
+bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes the README's table
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py $(ARGS)
 
-bench-full: setup build ## Measure in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
+bench-full: setup build build-faults ## Measure in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py --full $(ARGS)
 

@@ -25,6 +25,10 @@ struct sqlite3_api_routines;
  * with a message from SQLite's allocator in *error_message. */
 int sqlite3_honkerext_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);
 
+/* The same with a clock for tests: also registers honker_clock_set(unix_s), which stops honker's clock in this process;
+ * NULL starts it again. */
+int sqlite3_honkertesting_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);
+
 /* Begins to watch commits to the database at db_path (a path or a file: URI), by any connection of any process. One
  * watcher thread serves all handles of a file.
  *
@@ -36,13 +40,19 @@ void *honker_watcher_open(const char *db_path, const char *backend, char *err_bu
 void *honker_watcher_open_v2(const char *db_path, const char *backend, uint64_t poll_interval_ms, char *err_buf,
                              uintptr_t err_len);
 
+/* The same with flags. poll_interval_ms may be 0 for the default. HONKER_WATCHER_PIPE makes the descriptor a pipe on every
+ * system, for runtimes that can read only a stream: any bytes are a wake, and its end means that the watcher is dead. */
+#define HONKER_WATCHER_PIPE 1u
+void *honker_watcher_open_v3(const char *db_path, const char *backend, uint64_t poll_interval_ms, uint32_t flags,
+                             char *err_buf, uintptr_t err_len);
+
 /* Waits. Returns 1 after a commit since the last call, 0 after timeout_ms, -1 if the watcher is dead (the file was
  * replaced) or the handle is NULL, -2 after a bug in honker. */
 int honker_watcher_wait(void *handle, uint64_t timeout_ms);
 
 /* Returns a descriptor for poll, epoll or any event loop, readable when honker_watcher_wait would not wait; -1 if the
  * system has none. It belongs to the handle: do not close it. To take a wake, call honker_watcher_wait with timeout 0,
- * or read the descriptor: native 64-bit numbers, 1 for each wake, 4294967296 or more if the watcher is dead. */
+ * or read the descriptor: native 64-bit numbers, 1 for each wake, 4294967296 or more if the watcher is dead. A pipe then ends, too. */
 int honker_watcher_fd(void *handle);
 
 /* Writes the watcher's state and counts as JSON (mode, path, events, wakes, missed, safety_ticks, subscribers, death),

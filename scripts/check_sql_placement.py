@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PYTHON_SOURCES = ("python/honker",)
-RUST_SOURCES = ("crates/honker-extension/src", "crates/honker-watch/src")
+RUST_SOURCES = ("crates/honker-engine/src", "crates/honker-extension/src", "crates/honker-watch/src")
 
 HOLE = "{}"
 """Stands for the part of a string that only the running program knows, as in ``f"SELECT {name}(?)"``."""

@@ -28,6 +28,7 @@ ROLLBACK_EVERY = 10
 CHECKPOINT_EVERY = 500
 VACUUM_EVERY = 5_000
 
+ROOT = Path(__file__).resolve().parents[2]
 QUEUED_EVENTS = Path("/proc/sys/fs/inotify/max_queued_events")
 
 
@@ -241,8 +242,19 @@ class Consumer:
         }
 
 
+def faults_build():
+    """The library that can lose events; the one that is shipped cannot."""
+    name = Path(honker.extension_info()[0]).name
+    library = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target") / "faults" / "debug" / name
+    if not library.exists():
+        raise FileNotFoundError(f"{library} is missing; run `make build-faults` first")
+    return library
+
+
 def consume(form, path, *, phase, stamps, senders, report, started):
-    os.environ["HONKER_TEST_LOSE_EVENTS"] = str(phase.lost_percent)
+    if phase.lost_percent:
+        os.environ["HONKER_TEST_LOSE_EVENTS"] = str(phase.lost_percent)
+        os.environ["HONKER_EXTENSION_PATH"] = str(faults_build())
     with honker.open(path) as db:
         updates = db.update_events()
         consumer = Consumer(path, phase, stamps, senders)

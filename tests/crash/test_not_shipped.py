@@ -6,10 +6,10 @@ from ..sql import loading
 from . import faults
 
 # Names that the failpoints need, and the name of the failing disk.
-TRACES = (b"HONKER_FAILPOINT", b"honker_failpoints_passed", b"honker_faults")
+TRACES = (b"HONKER_FAILPOINT", b"honker_failpoints_passed", b"HONKER_TEST_LOSE_EVENTS", b"honker_faults")
 
 
-@pytest.mark.parametrize("trace", TRACES[:2])
+@pytest.mark.parametrize("trace", TRACES[:3])
 def test_the_names_are_those_of_the_failpoints(trace):
     assert trace in faults.require(faults.FAILPOINTS).read_bytes()
 
@@ -20,6 +20,7 @@ def test_the_library_that_is_shipped_has_no_failpoints(trace):
 
 
 def test_no_build_of_the_extension_has_failpoints_unasked():
-    manifest = (loading.ROOT / "crates" / "honker-extension" / "Cargo.toml").read_text()
-    assert "failpoints = []" in manifest
-    assert "default = " not in manifest
+    for crate in ("honker-engine", "honker-extension", "honker-watch"):
+        manifest = (loading.ROOT / "crates" / crate / "Cargo.toml").read_text()
+        assert "failpoints = [" in manifest
+        assert "default = " not in manifest

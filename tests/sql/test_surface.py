@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from .contract import error_codes, functions, reference
+from .contract import signatures
 from .database import refused, rows, value
 from .loading import ENTRY_POINT, LIBRARY, SQLITE
 
@@ -29,7 +29,7 @@ def plain():
 
 def test_loading_registers_exactly_the_functions_of_the_reference(connect, plain):
     added = registered_functions(connect(":memory:")) - registered_functions(plain)
-    promised = Counter((name, arity) for name, function in functions().items() for arity in function["arities"])
+    promised = Counter((name, arity) for name, _, arities in signatures() for arity in arities)
     assert added == promised
 
 
@@ -112,40 +112,3 @@ ctypes.CDLL(sys.argv[1], mode=os.RTLD_NOLOAD)
 @pytest.mark.skipif(not hasattr(os, "RTLD_NOLOAD"), reason="this system cannot tell whether a library is loaded")
 def test_the_library_outlives_the_connection_that_loaded_it():
     subprocess.run([sys.executable, "-c", SURVIVES_CLOSE, str(LIBRARY)], check=True, timeout=30)
-
-
-# ----------------------------------------------------------------------------------------- consistency of the reference
-
-
-@pytest.mark.parametrize("name", list(functions()))
-def test_an_entry_of_the_reference_is_complete(name):
-    function = functions()[name]
-    assert function.keys() == {
-        "summary", "arities", "parameters", "result", "errors", "effect", "cost", "examples",
-    }  # fmt: skip
-    assert function["effect"] in {"read", "statement", "transition", "outside"}
-    assert set(function["errors"]) <= error_codes().keys() | reference()["error_sets"].keys()
-    assert any(f"{name}(" in step.get("sql", "") for steps in function["examples"] for step in steps)
-
-
-@pytest.mark.parametrize("name", list(functions()))
-def test_the_parameters_of_an_entry_fit_its_arities(name):
-    parameters = functions()[name]["parameters"]
-    required = sum(not parameter.get("optional", False) for parameter in parameters)
-    assert functions()[name]["arities"][0] == required
-    assert functions()[name]["arities"][-1] == len(parameters)
-    assert [parameter.get("optional", False) for parameter in parameters] == sorted(
-        parameter.get("optional", False) for parameter in parameters
-    )
-    for parameter in parameters:
-        assert parameter.keys() <= {"name", "kind", "range", "nullable", "optional", "each", "about"}
-        assert parameter["kind"] in reference()["kinds"]
-
-
-@pytest.mark.parametrize("code", list(error_codes()))
-def test_an_error_of_the_reference_is_complete(code):
-    assert error_codes()[code].keys() == {"meaning", "action", "retryable", "sqlite_code"}
-
-
-def test_error_sets_name_known_errors():
-    assert {code for codes in reference()["error_sets"].values() for code in codes} <= error_codes().keys()

@@ -1,10 +1,16 @@
 """Watchers in SQL: any commit wakes, a rollback does not, and a schema cannot start a watcher."""
 
+import fcntl
+import os
 import select
 import sqlite3
+import stat
+import sys
+import termios
 
 import pytest
 
+from ..support.waiting import wait_until
 from .database import call, call_json, enqueue, refused
 
 
@@ -74,6 +80,59 @@ def test_a_descriptor_is_readable_when_there_is_something_to_take(conn, watch):
     enqueue(conn)
     assert select.select([descriptor], [], [], 10)[0] == [descriptor]
     assert wait(conn, number, 0) == 1
+
+
+@pytest.fixture
+def pipe(conn, watch):
+    """A subscription whose descriptor is a pipe, and the descriptor."""
+    number = watch(None, None, "pipe")
+    descriptor = call(conn, "honker_update_watcher_fd", number)
+    if descriptor is None:
+        pytest.skip("watchers have no descriptor on this system")
+    return number, descriptor
+
+
+def test_a_pipe_is_one_on_every_system(pipe):
+    assert stat.S_ISFIFO(os.fstat(pipe[1]).st_mode)
+
+
+def test_a_pipe_is_readable_after_a_commit_and_empty_after_the_wake_was_taken(conn, pipe):
+    number, descriptor = pipe
+    assert select.select([descriptor], [], [], 0)[0] == []
+    enqueue(conn)
+    assert select.select([descriptor], [], [], 10)[0] == [descriptor]
+    assert wait(conn, number) == 1
+    while wait(conn, number, 200) == 1:
+        pass
+    assert select.select([descriptor], [], [], 0)[0] == []
+
+
+def test_a_pipe_ends_when_the_watcher_dies_however_full_it_is(conn, path, pipe):
+    number, descriptor = pipe
+    while select.select([descriptor], [], [], 0)[0] == []:
+        enqueue(conn)
+    fill(conn, descriptor)
+    replacement = path.with_name("copy.db")
+    conn.execute("VACUUM INTO ?", (str(replacement),))
+    os.replace(replacement, path)
+    poller = select.poll()
+    poller.register(descriptor, select.POLLHUP)
+    assert poller.poll(10_000) == [(descriptor, select.POLLHUP)]
+    while os.read(descriptor, 65_536):
+        pass
+    assert wait(conn, number) == -1
+
+
+def fill(conn, descriptor):
+    """Commits until the pipe takes no more; its capacity is made small first where the system allows it."""
+    capacity = fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 4096) if hasattr(fcntl, "F_SETPIPE_SZ") else 65_536
+
+    def is_full():
+        enqueue(conn)
+        unread = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4)
+        return int.from_bytes(unread, sys.byteorder) >= capacity
+
+    wait_until(is_full, timeout_s=20)
 
 
 @pytest.mark.parametrize("timeout_ms", [0, -1, -(2**63)])

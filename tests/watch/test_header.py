@@ -19,6 +19,7 @@ PROGRAM = r"""
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void run(sqlite3 *db, const char *sql) {
     char *message = NULL;
@@ -27,7 +28,7 @@ static void run(sqlite3 *db, const char *sql) {
 
 int main(int argc, char **argv) {
     char text[200];
-    void *first, *second;
+    void *first, *second, *third;
     struct pollfd ready;
     sqlite3 *db;
     if (argc != 3) return 2;
@@ -41,16 +42,22 @@ int main(int argc, char **argv) {
     printf("unknown: %s\n", honker_watcher_open(argv[1], "bogus", text, 24) ? "a handle" : text);
     first = honker_watcher_open(argv[1], NULL, text, sizeof text);
     second = honker_watcher_open_v2(argv[1], "polling", 5, text, sizeof text);
-    if (!first || !second) return 3;
+    third = honker_watcher_open_v3(argv[1], NULL, 0, HONKER_WATCHER_PIPE, text, sizeof text);
+    if (!first || !second || !third) return 3;
     printf("nothing: %d %d\n", honker_watcher_wait(first, 0), honker_watcher_wait(second, 1));
     run(db, "INSERT INTO t VALUES (1)");
     ready.fd = honker_watcher_fd(first);
     ready.events = POLLIN;
     printf("readable: %d\n", poll(&ready, 1, 10000));
     printf("commit: %d %d\n", honker_watcher_wait(first, 10000), honker_watcher_wait(second, 10000));
+    ready.fd = honker_watcher_fd(third);
+    printf("pipe: %d\n", poll(&ready, 1, 10000));
+    printf("bytes: %d\n", read(honker_watcher_fd(third), text, 8) == 8);
+    printf("flags: %s\n", honker_watcher_open_v3(argv[1], NULL, 0, 2, text, 24) ? "a handle" : text);
     printf("stats: %d\n", honker_watcher_stats(first, text, sizeof text) > 0 && strstr(text, "\"mode\"") != NULL);
     honker_watcher_close(first);
     honker_watcher_close(second);
+    honker_watcher_close(third);
     honker_watcher_close(NULL);
     printf("null: %d %d %d\n", honker_watcher_wait(NULL, 0), honker_watcher_fd(NULL),
            (int)honker_watcher_stats(NULL, NULL, 0));
@@ -66,6 +73,9 @@ unknown: unknown watcher backend
 nothing: 0 0
 readable: 1
 commit: 1 1
+pipe: 1
+bytes: 1
+flags: the flags 2 are unknown
 stats: 1
 null: -1 -1 0
 close: 0

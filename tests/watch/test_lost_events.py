@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ..crash import faults
 from ..support.processes import Child
 from .conftest import commit
 
@@ -40,13 +41,19 @@ print(json.dumps(updates.stats()), flush=True)
 """
 
 
+def environment(percent):
+    """Events are lost in the faults build alone."""
+    library = str(faults.require(faults.FAILPOINTS))
+    return {"HONKER_TEST_LOSE_EVENTS": str(percent), "HONKER_EXTENSION_PATH": library}
+
+
 @pytest.fixture
 def listener(path):
     """Start a process that listens with broken events; its standard error is kept."""
     children = []
 
     def start(percent, count, backend=""):
-        child = Child(LISTENER, path, backend, count, environment={"HONKER_TEST_LOSE_EVENTS": str(percent)})
+        child = Child(LISTENER, path, backend, count, environment=environment(percent))
         children.append(child)
         child.expect("ready")
         return child

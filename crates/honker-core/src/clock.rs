@@ -2,7 +2,10 @@
 //!
 //! An instant that is a whole number of seconds is stored as INTEGER, anything else as REAL. Other engines that
 //! share the file read INTEGER only, so the whole-second form is kept wherever it loses nothing.
+//!
+//! The clock is read by [`Reading::take`] and nowhere else. Tests may stop it with [`stop`].
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::ToSql;
@@ -27,10 +30,10 @@ impl Span {
         Self(seconds.saturating_mul(SECOND_MS))
     }
 
-    /// A span of `seconds`, rounded up to the millisecond so that nothing that waits for it is early, and that what is
-    /// longer than nothing stays so.
+    /// A span of `seconds`, rounded up to the millisecond, so that a wait is never too short and a positive span stays
+    /// positive.
     ///
-    /// The thousandth of a millisecond that is taken off first is the error of decimal fractions in binary:
+    /// The thousandth of a millisecond that is subtracted first is the error of decimal fractions in binary:
     /// without it, 0.07 s would become 71 ms.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and callers check the range first")]
@@ -39,7 +42,7 @@ impl Span {
         Self(if seconds > 0.0 { rounded.max(1) } else { rounded })
     }
 
-    /// Whether the span is longer than nothing.
+    /// True if the span is longer than 0.
     #[must_use]
     pub const fn is_positive(self) -> bool {
         self.0 > 0
@@ -51,24 +54,12 @@ impl Span {
         self.0
     }
 
-    const fn is_whole(self) -> bool {
+    pub(crate) const fn is_whole(self) -> bool {
         self.0 % SECOND_MS == 0
     }
 }
 
 impl Instant {
-    /// The wall clock, rounded down to the millisecond.
-    #[must_use]
-    pub fn now() -> Self {
-        Self(wall_clock_ns().div_euclid(1_000_000))
-    }
-
-    /// The instant `span` from now, rounded up to the millisecond, so that it is never early.
-    #[must_use]
-    pub fn from_now(span: Span) -> Self {
-        Self(-(-wall_clock_ns()).div_euclid(1_000_000)) + span
-    }
-
     /// An instant at a whole second.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
@@ -88,7 +79,7 @@ impl Instant {
         Self((seconds * 1e3).round() as i64)
     }
 
-    /// A stored instant; `None` for NULL and for what is no number.
+    /// A stored instant; `None` for NULL and for a value that is no number.
     #[must_use]
     pub fn from_stored(value: ValueRef<'_>) -> Option<Self> {
         match value {
@@ -96,6 +87,11 @@ impl Instant {
             ValueRef::Real(seconds) => Some(Self::from_fractional_seconds(seconds)),
             _ => None,
         }
+    }
+
+    /// True for a whole second, which is stored as INTEGER.
+    pub(crate) const fn is_whole(self) -> bool {
+        self.0 % SECOND_MS == 0
     }
 
     /// The second this instant lies in.
@@ -114,22 +110,13 @@ impl Instant {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "instants stay below 2^53 ms, see `limits`")]
     pub fn to_value(self) -> Value {
-        if self.0 % SECOND_MS == 0 { Value::Integer(self.0 / SECOND_MS) } else { Value::Real(self.0 as f64 / 1e3) }
-    }
-
-    /// The last instant of a lease of `length` that starts now, as `claim_expires_at` stores it.
-    ///
-    /// A lease asked in whole seconds is written in the form the reference writes and reads: the last second in
-    /// which the lease holds, which makes it up to one second longer, never shorter. Any other length is exact.
-    #[must_use]
-    pub fn end_of_lease(length: Span) -> Self {
-        if length.is_whole() { Self::from_seconds(Self::now().second()) + length } else { Self::from_now(length) }
+        if self.is_whole() { Value::Integer(self.0 / SECOND_MS) } else { Value::Real(self.0 as f64 / 1e3) }
     }
 
     /// The first instant at which a lease that is stored as ending here has lapsed.
     #[must_use]
     pub const fn after_lease(self) -> Self {
-        if self.0 % SECOND_MS == 0 { Self(self.0.saturating_add(SECOND_MS)) } else { Self(self.0.saturating_add(1)) }
+        if self.is_whole() { Self(self.0.saturating_add(SECOND_MS)) } else { Self(self.0.saturating_add(1)) }
     }
 }
 
@@ -168,6 +155,46 @@ impl Serialize for Span {
     /// Seconds, whole or not, in the form that instants have.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Instant(self.0).serialize(serializer)
+    }
+}
+
+/// One look at the clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    ns: i64,
+}
+
+/// Milliseconds at which the clock of this process stands still, or [`RUNNING`].
+static STOPPED_AT_MS: AtomicI64 = AtomicI64::new(RUNNING);
+const RUNNING: i64 = i64::MIN;
+
+/// Stops the clock of this process at an instant, for tests; `None` lets it run again.
+///
+/// Every connection of the process is affected, and no other process. Only `honker_engine::testing` calls this.
+pub fn stop(at: Option<Instant>) {
+    STOPPED_AT_MS.store(at.map_or(RUNNING, Instant::as_ms), Ordering::SeqCst);
+}
+
+impl Reading {
+    /// The time now: the wall clock's, unless a test has stopped the clock.
+    #[must_use]
+    pub fn take() -> Self {
+        match STOPPED_AT_MS.load(Ordering::Relaxed) {
+            RUNNING => Self { ns: wall_clock_ns() },
+            ms => Self { ns: ms.saturating_mul(1_000_000) },
+        }
+    }
+
+    /// Rounded down to the millisecond.
+    #[must_use]
+    pub const fn floor(self) -> Instant {
+        Instant(self.ns.div_euclid(1_000_000))
+    }
+
+    /// Rounded up to the millisecond.
+    #[must_use]
+    pub const fn ceil(self) -> Instant {
+        Instant(-(-self.ns).div_euclid(1_000_000))
     }
 }
 

@@ -4,17 +4,18 @@ use std::fmt;
 
 use rusqlite::ffi;
 
-/// What a function of the domain returns.
+/// The result of an operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why an operation failed. No operation that fails leaves anything behind.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Error {
     /// An argument has the wrong type, is outside its range, or is refused for its content.
     InvalidArgument {
         /// The parameter's name in `reference.yaml`.
         argument: &'static str,
-        /// What was seen, what is allowed and what to do.
+        /// The value seen, the values allowed and the next step.
         problem: String,
     },
     /// The file was written by a newer honker.

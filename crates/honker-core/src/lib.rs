@@ -1,11 +1,13 @@
 //! The domain of honker: job queues, streams, notifications, locks, rate limits, results and schedules, as
 //! operations on one SQLite connection.
 //!
-//! An operation that writes more than once must run inside a transaction or savepoint that the caller rolls back
-//! when it fails; `honker-extension` brackets each such function. Nothing here begins or ends a transaction,
-//! registers a function, or knows who calls it.
+//! Each call has a [`Ctx`]. An operation that writes more than once must run inside a transaction or savepoint that the
+//! caller rolls back when it fails, and that ends with [`Ctx::flush`]; `honker-engine` brackets each such function.
+//! Nothing here begins or ends a transaction or registers a function.
 
 pub mod clock;
+mod context;
+mod effects;
 pub mod error;
 pub mod limits;
 pub mod lock;
@@ -17,8 +19,10 @@ pub mod result;
 pub mod retention;
 pub mod schedule;
 pub mod schema;
+pub mod statements;
 mod stored;
 pub mod stream;
 pub mod token_bucket;
 
+pub use context::Ctx;
 pub use error::{Error, Result};

@@ -52,6 +52,9 @@ pub const ENQUEUE_BATCH: usize = 100_000;
 /// Attempts a job may have.
 pub const MAX_ATTEMPTS: RangeInclusive<i64> = 1..=1_000_000;
 
+/// Attempts of a job whose caller names none.
+pub const MAX_ATTEMPTS_DEFAULT: i64 = 3;
+
 /// Priorities: the integers that every language reads from JSON without loss.
 pub const PRIORITY: RangeInclusive<i64> = -9_007_199_254_740_991..=9_007_199_254_740_991;
 

@@ -1,8 +1,8 @@
-//! Reading columns that somebody may have edited by hand, where one bad row must not hold up the rows behind it.
+//! Reading columns that may have been edited by hand, where one bad row must not stop a reader.
 
 use rusqlite::types::ValueRef;
 
-/// The text of a column, or what is wrong with it, as a phrase that names the column.
+/// The text of a column, or the reason why it is none, as a phrase that names the column.
 pub(crate) fn text(column: &str, value: ValueRef<'_>) -> Result<String, String> {
     match value {
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {

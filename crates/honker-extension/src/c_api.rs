@@ -7,15 +7,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use honker_watch::{Backend, Options, Subscription, Wake};
+use honker_watch::{Backend, Descriptor, Options, Subscription, Wake};
 
-/// What `honker_watcher_wait` says of a bug in honker.
+/// The value of `honker_watcher_wait` after a bug in honker.
 const BUG: c_int = -2;
 
-/// Whether SQLite's API table has come to us. Without it there is no SQLite to open a connection through.
+/// `HONKER_WATCHER_PIPE` of `include/honker.h`.
+const FLAG_PIPE: u32 = 1;
+
+/// Set once SQLite's API table has come to us. Without it there is no SQLite to open a connection through.
 static IS_LOADED: AtomicBool = AtomicBool::new(false);
 
-/// To be called once the extension is loaded into a connection.
+/// Notes that the extension is loaded into a connection.
 pub fn mark_loaded() {
     IS_LOADED.store(true, Ordering::Release);
 }
@@ -32,7 +35,7 @@ pub unsafe extern "C" fn honker_watcher_open(
     length: usize,
 ) -> *mut c_void {
     // SAFETY: the caller vouches for the pointers.
-    unsafe { open(path, backend, None, message, length) }
+    unsafe { open(path, backend, |options| Ok((options, Descriptor::Fastest)), message, length) }
 }
 
 /// Opens a watcher handle; see `include/honker.h`.
@@ -47,20 +50,54 @@ pub unsafe extern "C" fn honker_watcher_open_v2(
     message: *mut c_char,
     length: usize,
 ) -> *mut c_void {
+    let refine =
+        |options: Options| Ok((options.with_poll_interval_ms(interval(poll_interval_ms))?, Descriptor::Fastest));
     // SAFETY: the caller vouches for the pointers.
-    unsafe { open(path, backend, Some(poll_interval_ms), message, length) }
+    unsafe { open(path, backend, refine, message, length) }
+}
+
+/// Opens a watcher handle with flags; see `include/honker.h`.
+///
+/// # Safety
+/// As [`honker_watcher_open`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn honker_watcher_open_v3(
+    path: *const c_char,
+    backend: *const c_char,
+    poll_interval_ms: u64,
+    flags: u32,
+    message: *mut c_char,
+    length: usize,
+) -> *mut c_void {
+    let refine = |options: Options| {
+        let options = match poll_interval_ms {
+            0 => options,
+            given => options.with_poll_interval_ms(interval(given))?,
+        };
+        match flags {
+            0 => Ok((options, Descriptor::Fastest)),
+            FLAG_PIPE => Ok((options, Descriptor::Pipe)),
+            unknown => Err(format!("the flags {unknown} are unknown; 0 and HONKER_WATCHER_PIPE are allowed")),
+        }
+    };
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { open(path, backend, refine, message, length) }
+}
+
+fn interval(poll_interval_ms: u64) -> i64 {
+    i64::try_from(poll_interval_ms).unwrap_or(i64::MAX)
 }
 
 unsafe fn open(
     path: *const c_char,
     backend: *const c_char,
-    poll_interval_ms: Option<u64>,
+    refine: impl FnOnce(Options) -> Result<(Options, Descriptor), String>,
     message: *mut c_char,
     length: usize,
 ) -> *mut c_void {
     // SAFETY: the caller vouches for the pointers.
     let (path, backend) = unsafe { (text(path), text(backend)) };
-    let opened = catch_unwind(AssertUnwindSafe(|| subscribe(path?, backend?, poll_interval_ms)));
+    let opened = catch_unwind(AssertUnwindSafe(|| subscribe(path?, backend?, refine)));
     match opened.unwrap_or_else(|_| Err("a bug in honker".to_owned())) {
         Ok(subscription) => Box::into_raw(Box::new(subscription)).cast::<c_void>(),
         Err(problem) => {
@@ -71,15 +108,16 @@ unsafe fn open(
     }
 }
 
-fn subscribe(path: Option<&str>, backend: Option<&str>, interval: Option<u64>) -> Result<Subscription, String> {
+fn subscribe(
+    path: Option<&str>,
+    backend: Option<&str>,
+    refine: impl FnOnce(Options) -> Result<(Options, Descriptor), String>,
+) -> Result<Subscription, String> {
     if !IS_LOADED.load(Ordering::Acquire) {
         return Err("load the extension into a connection of this process first".to_owned());
     }
-    let mut options = Options::new(Backend::from_name(backend)?);
-    if let Some(interval) = interval {
-        options = options.with_poll_interval_ms(i64::try_from(interval).unwrap_or(i64::MAX))?;
-    }
-    honker_watch::subscribe(path.ok_or("the path is NULL")?, options)
+    let (options, descriptor) = refine(Options::new(Backend::from_name(backend)?))?;
+    honker_watch::subscribe(path.ok_or("the path is NULL")?, options, descriptor)
 }
 
 /// Waits for a commit; see `include/honker.h`.
@@ -109,7 +147,7 @@ pub unsafe extern "C" fn honker_watcher_fd(handle: *mut c_void) -> c_int {
     subscription.and_then(Subscription::descriptor).unwrap_or(-1)
 }
 
-/// What the handle's watcher does and has seen, as JSON; see `include/honker.h`.
+/// The state and the counters of the handle's watcher, as JSON; see `include/honker.h`.
 ///
 /// # Safety
 /// `handle` is null or an open handle, `buffer` null or `length` writable bytes.
@@ -139,7 +177,7 @@ pub extern "C" fn honker_watcher_resume(is_child: c_int) {
 /// Closes a handle; see `include/honker.h`.
 ///
 /// # Safety
-/// `handle` is null or an open handle, which nobody uses any more.
+/// `handle` is null or an open handle, which no thread uses any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn honker_watcher_close(handle: *mut c_void) {
     if !handle.is_null() {

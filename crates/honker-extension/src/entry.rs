@@ -1,26 +1,46 @@
 //! The entry point that SQLite calls when it loads the library.
 
 use std::ffi::{c_char, c_int};
-use std::sync::Arc;
 
+use honker_engine::SQLITE_MINIMUM;
 use rusqlite::{Connection, ffi};
 
-use crate::engine::Engine;
-use crate::{c_api, functions, scalar};
-
-/// The oldest SQLite on which everything works: `unixepoch()` in defaults needs 3.38.
-const SQLITE_MINIMUM: c_int = 3_038_000;
+use crate::c_api;
 
 /// Registers honker's functions on `db`. SQLite derives the name from the library's, so `.load ./libhonker_ext`
 /// needs no entry point.
 ///
 /// # Safety
-/// To be called by SQLite only, with what it passes to extensions.
+/// To be called by SQLite only, with the arguments that it passes to extensions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sqlite3_honkerext_init(
     db: *mut ffi::sqlite3,
     error_message: *mut *mut c_char,
     api: *mut ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { initialise(db, error_message, api, register) }
+}
+
+/// Registers honker's functions and the clock that tests set. See `honker_engine::testing`.
+///
+/// # Safety
+/// As [`sqlite3_honkerext_init`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sqlite3_honkertesting_init(
+    db: *mut ffi::sqlite3,
+    error_message: *mut *mut c_char,
+    api: *mut ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { initialise(db, error_message, api, register_testing) }
+}
+
+unsafe fn initialise(
+    db: *mut ffi::sqlite3,
+    error_message: *mut *mut c_char,
+    api: *mut ffi::sqlite3_api_routines,
+    register: fn(Connection) -> rusqlite::Result<bool>,
 ) -> c_int {
     // SAFETY: SQLite passes its own handle, a place for a message and its API table; `register` only registers.
     unsafe {
@@ -33,18 +53,15 @@ pub unsafe extern "C" fn sqlite3_honkerext_init(
     }
 }
 
-/// Why this SQLite cannot carry honker, if so. Asked of the API table itself: rusqlite, once initialised on a table
-/// that is older than its bindings, panics.
+/// The message for a SQLite that is too old, or `None`. Asks the API table itself: rusqlite panics when it is
+/// initialised with a table that is older than its bindings.
 ///
 /// # Safety
 /// `routines` must be SQLite's.
 unsafe fn too_old(routines: &ffi::sqlite3_api_routines) -> Option<String> {
     // SAFETY: the caller vouches for the table.
     let version = routines.libversion_number.map_or(0, |number| unsafe { number() });
-    (version < SQLITE_MINIMUM).then(|| {
-        let (major, minor) = (version / 1_000_000, version / 1_000 % 1_000);
-        format!("HONKER_SQLITE_TOO_OLD: honker needs SQLite 3.38 or newer, and this process has {major}.{minor}")
-    })
+    (version < SQLITE_MINIMUM).then(|| honker_engine::too_old(version))
 }
 
 /// Hands a message to SQLite in memory of its own allocator, as it will free it.
@@ -65,20 +82,19 @@ unsafe fn write_message(routines: &ffi::sqlite3_api_routines, target: *mut *mut 
     }
 }
 
-/// Answers that the library must stay loaded: functions of other connections point into it.
+/// Returns true, so that the library stays loaded: functions of other connections point into it.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is rusqlite's")]
 fn register(conn: Connection) -> rusqlite::Result<bool> {
-    // SAFETY: the handle is the one SQLite is loading us into; functions that use the engine die with it.
-    let engine = Arc::new(unsafe { Engine::new(conn.handle())? });
-    Engine::register_owner(&engine, &conn)?;
-    for function in functions::all() {
-        for arity in function.arities {
-            // SAFETY: as above.
-            unsafe { scalar::register(conn.handle(), function, *arity, Arc::clone(&engine))? };
-        }
-    }
-    #[cfg(feature = "failpoints")]
-    crate::failpoints::install(&conn);
+    honker_engine::install(&conn)?;
+    c_api::mark_loaded();
+    Ok(true)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is rusqlite's")]
+fn register_testing(conn: Connection) -> rusqlite::Result<bool> {
+    // Everything, since SQLite runs no second automatic extension after one that stays loaded.
+    honker_engine::install(&conn)?;
+    honker_engine::testing::install(&conn)?;
     c_api::mark_loaded();
     Ok(true)
 }

@@ -15,9 +15,9 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use crate::location::beside;
 
-/// What changes the contents of a file, or takes it away.
+/// The events that change the contents of a file, or take it away.
 const FILE_EVENTS: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::MOVE_SELF).union(WatchFlags::ATTRIB);
-/// What makes a file of that name appear or disappear. Nothing here fires for reading or opening.
+/// The events that make a file of that name appear or disappear. None of them fires for reading or opening.
 const DIRECTORY_EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVED_TO)
     .union(WatchFlags::MOVED_FROM)
@@ -28,7 +28,8 @@ const DIRECTORY_EVENTS: WatchFlags = WatchFlags::CREATE
 pub struct Events {
     inotify: OwnedFd,
     files: [PathBuf; 3],
-    loss: Loss,
+    #[cfg(feature = "failpoints")]
+    loss: crate::loss::Loss,
 }
 
 impl Events {
@@ -41,12 +42,17 @@ impl Events {
         let directory = database.parent().unwrap_or(Path::new("/"));
         inotify::add_watch(&inotify, directory, DIRECTORY_EVENTS)?;
         let files = [database.to_owned(), beside(database, "-wal"), beside(database, "-journal")];
-        let events = Self { inotify, files, loss: Loss::from_environment() };
+        let events = Self {
+            inotify,
+            files,
+            #[cfg(feature = "failpoints")]
+            loss: crate::loss::Loss::from_environment(),
+        };
         events.watch_files()?;
         Ok(events)
     }
 
-    /// Watches the files that are there. Watching again what is watched already changes nothing.
+    /// Watches the files that are there. Watching a file again changes nothing.
     fn watch_files(&self) -> io::Result<()> {
         for file in &self.files {
             match inotify::add_watch(&self.inotify, file, FILE_EVENTS) {
@@ -57,7 +63,7 @@ impl Events {
         Ok(())
     }
 
-    /// Takes the events that have come; how many concern the database.
+    /// Takes the events that have come. Returns the number of those that concern the database.
     ///
     /// # Errors
     /// Whatever the system reports when a file cannot be watched any more.
@@ -69,7 +75,9 @@ impl Events {
         while let Ok(event) = reader.next() {
             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
             let is_ours = name.is_none_or(|name| self.files.iter().any(|file| file.file_name() == Some(name)));
-            if is_ours && !self.loss.swallows() {
+            #[cfg(feature = "failpoints")]
+            let is_ours = is_ours && !self.loss.swallows();
+            if is_ours {
                 count += 1;
                 // Events were lost, or a file came, went or was given another name: the watches may be on old files.
                 files_may_be_new |= name.is_some() || !event.events().difference(ReadFlags::MODIFY).is_empty();
@@ -85,28 +93,5 @@ impl Events {
 impl AsFd for Events {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.inotify.as_fd()
-    }
-}
-
-/// A test's way to see that nothing depends on events: swallows some of them.
-struct Loss {
-    percent: u64,
-    seen: u64,
-}
-
-impl Loss {
-    /// `HONKER_TEST_LOSE_EVENTS` says how many of a hundred.
-    fn from_environment() -> Self {
-        let percent = std::env::var("HONKER_TEST_LOSE_EVENTS").ok().and_then(|text| text.parse().ok());
-        Self { percent: percent.unwrap_or(0), seen: 0 }
-    }
-
-    fn swallows(&mut self) -> bool {
-        if self.percent == 0 {
-            return false;
-        }
-        // Spread evenly, the same in every run.
-        self.seen = self.seen.wrapping_add(1);
-        self.seen.wrapping_mul(37) % 100 < self.percent
     }
 }

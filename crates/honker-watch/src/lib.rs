@@ -21,7 +21,10 @@ mod database;
 mod events;
 mod location;
 mod lookout;
+#[cfg(all(feature = "failpoints", target_os = "linux"))]
+mod loss;
 mod registry;
+mod shared;
 mod signal;
 mod stats;
 mod watcher;
@@ -29,6 +32,6 @@ mod watcher;
 pub use backend::{Backend, Options};
 pub use database::{pause, resume};
 pub use registry::{close, get, open, subscribe};
-pub use signal::Wake;
+pub use signal::{Descriptor, Wake};
 pub use stats::Report;
 pub use watcher::Subscription;

@@ -12,7 +12,8 @@
 //! it, and when that happens again, or nothing but silence has come from the file system, it polls from then on.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+#[cfg(target_os = "linux")]
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 use crate::backend::{Backend, Options};
 use crate::database::{Database, Look};
 use crate::location::Identity;
-use crate::watcher::Shared;
+use crate::shared::Shared;
 
 /// The longest time that a commit goes unnoticed, whatever happens to events.
 const SAFETY_TICK: Duration = Duration::from_millis(100);
@@ -158,7 +159,9 @@ impl Lookout {
         }
         let interval = self.options.poll_interval.as_millis();
         if ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.shared.path.clone()) {
-            eprintln!("honker: {reason} for {path}; looking every {interval} ms instead");
+            // Not `eprintln!`, which panics when standard error is a broken pipe.
+            let _broken =
+                writeln!(std::io::stderr(), "honker: {reason} for {path}; looking every {interval} ms instead");
         }
         self.events = None;
         self.shared.set_mode("polling");
@@ -363,9 +366,8 @@ impl Lookout {
         let found = Identity::of(&self.shared.path);
         match (self.identity, found) {
             (Some(known), Some(found)) if known != found => {
-                let mut cause = String::from("update watcher died: database file replaced: ");
-                let _infallible = write!(cause, "{}; open the database again", self.shared.path.display());
-                Err(cause)
+                let path = self.shared.path.display();
+                Err(format!("update watcher died: database file replaced: {path}; open the database again"))
             }
             (None, Some(found)) => {
                 self.identity = Some(found);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::backend::Options;
 use crate::location::{self, Identity};
+use crate::signal::Descriptor;
 use crate::watcher::{Subscription, Watcher};
 
 type Watchers = HashMap<(PathBuf, Options), Weak<Watcher>>;
@@ -23,13 +24,13 @@ struct Registry {
 /// held at the moment of the fork.
 static REGISTRY: AtomicPtr<Registry> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Begins to notice commits to the database that `path` names for SQLite, from this moment on.
+/// Begins to notice commits to the database that `path` names for SQLite, from now on.
 ///
 /// The first subscriber starts a watcher, later ones share it, and the last to go stops it.
 ///
 /// # Errors
 /// A sentence: the file's directory is not there, or the backend asked for cannot work here.
-pub fn subscribe(path: &str, options: Options) -> Result<Subscription, String> {
+pub fn subscribe(path: &str, options: Options, descriptor: Descriptor) -> Result<Subscription, String> {
     let file = location::resolve(path).map_err(|error| format!("cannot watch {path:?}: {error}"))?;
     let registry = current();
     let mut watchers = registry.watchers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,22 +38,22 @@ pub fn subscribe(path: &str, options: Options) -> Result<Subscription, String> {
     if let Some(watcher) = watchers.get(&key).and_then(Weak::upgrade)
         // A file that was replaced a moment ago has a watcher that does not know it yet.
         && watcher.identity() == Identity::of(&key.0)
-        && let Some(subscription) = Watcher::subscribe(&watcher)?
+        && let Some(subscription) = Watcher::subscribe(&watcher, descriptor)?
     {
         return Ok(subscription);
     }
     let watcher = Watcher::start(key.0.clone(), options)?;
     watchers.retain(|_, watcher| watcher.strong_count() > 0);
     watchers.insert(key, Arc::downgrade(&watcher));
-    Watcher::subscribe(&watcher)?.ok_or_else(|| format!("the watcher of {path:?} ended at once"))
+    Watcher::subscribe(&watcher, descriptor)?.ok_or_else(|| format!("the watcher of {path:?} ended at once"))
 }
 
 /// As [`subscribe`], for hosts that hold no pointers; the subscription's number, from 1 on.
 ///
 /// # Errors
 /// As [`subscribe`].
-pub fn open(path: &str, options: Options) -> Result<i64, String> {
-    let subscription = Arc::new(subscribe(path, options)?);
+pub fn open(path: &str, options: Options, descriptor: Descriptor) -> Result<i64, String> {
+    let subscription = Arc::new(subscribe(path, options, descriptor)?);
     let registry = current();
     let number = registry.next_number.fetch_add(1, Ordering::Relaxed);
     registry.numbered().insert(number, subscription);
@@ -65,7 +66,7 @@ pub fn get(number: i64) -> Option<Arc<Subscription>> {
     current().numbered().get(&number).cloned()
 }
 
-/// Ends the subscription of that number; whoever waits for it in another thread is told that it is dead. Idempotent.
+/// Ends the subscription of that number; a waiter in another thread learns that it is dead. Idempotent.
 pub fn close(number: i64) {
     let subscription = current().numbered().remove(&number);
     // Outside the lock: the last one joins the watcher's thread.
@@ -96,7 +97,7 @@ fn current() -> &'static Registry {
         }
         let fresh = Box::into_raw(Box::new(Registry::new(process)));
         if REGISTRY.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            // SAFETY: nobody else has seen it.
+            // SAFETY: no other thread has seen it.
             drop(unsafe { Box::from_raw(fresh) });
         }
     }

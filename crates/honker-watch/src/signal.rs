@@ -1,19 +1,47 @@
 //! Waking one subscriber: a descriptor that becomes readable, so that any event loop can wait for it.
 //!
-//! Each write adds 1 for an update, or 2^32 for the watcher's death; what has not been read adds up. So an eventfd
-//! coalesces by nature and never blocks the watcher, and the reader sees at once which of the two it was.
+//! Each write adds 1 for an update, or 2^32 for the watcher's death. On Linux the descriptor is an eventfd, which adds up
+//! unread numbers: it coalesces by nature and never blocks the watcher. Elsewhere, and for subscribers whose runtime can
+//! read only a stream (Node, Java), it is a pipe. An eventfd takes one descriptor instead of two, and a wake through it is
+//! 0.3 microseconds of 1.7 cheaper (write, poll and read, measured from Python); so it is the default where there is one.
+//!
+//! A pipe holds a bounded number of unread wakes; further ones are dropped, since it is readable already. The watcher's
+//! death is never dropped: the pipe ends with it.
 
 use std::time::Duration;
 
-/// What a subscriber learns.
+/// The outcome of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wake {
     /// Something was committed since the last time.
     Update,
     /// Nothing within the time given.
     Timeout,
-    /// The watcher has ended; it will never wake anybody again.
+    /// The watcher has ended; no further wake comes.
     Dead,
+}
+
+/// The kind of descriptor that a subscription has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Descriptor {
+    /// The fastest that the system has.
+    Fastest,
+    /// A pipe. Any bytes mean a wake, and its end that the watcher is dead.
+    Pipe,
+}
+
+impl Descriptor {
+    /// The descriptor of that name; none or an empty one means the default.
+    ///
+    /// # Errors
+    /// A sentence, for a name that is unknown.
+    pub fn from_name(name: Option<&str>) -> Result<Self, String> {
+        match name {
+            None | Some("") => Ok(Self::Fastest),
+            Some("pipe") => Ok(Self::Pipe),
+            Some(other) => Err(format!("unknown descriptor {other:?}; leave it out, or choose pipe")),
+        }
+    }
 }
 
 const UPDATE: u64 = 1;
@@ -28,44 +56,40 @@ pub use flag::Signal;
 mod descriptor {
     use std::io;
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+    use std::sync::{Mutex, PoisonError};
     use std::time::{Duration, Instant};
 
     use rustix::event::{PollFd, PollFlags, poll};
 
-    use super::{DEATH, UPDATE, Wake, timespec};
+    use super::{DEATH, Descriptor, UPDATE, Wake, pipe, timespec};
 
-    /// A pollable signal: an eventfd, or a pipe where there is none.
+    /// A pollable signal.
     #[derive(Debug)]
     pub struct Signal {
         reader: OwnedFd,
-        #[cfg(not(target_os = "linux"))]
-        writer: OwnedFd,
+        /// The writing end of a pipe until it is dead; none for an eventfd.
+        writer: Mutex<Option<OwnedFd>>,
+        #[cfg(target_os = "linux")]
+        is_eventfd: bool,
     }
 
     impl Signal {
-        #[cfg(target_os = "linux")]
-        pub fn new() -> io::Result<Self> {
-            use rustix::event::{EventfdFlags, eventfd};
-            Ok(Self { reader: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)? })
-        }
-
-        #[cfg(not(target_os = "linux"))]
-        pub fn new() -> io::Result<Self> {
-            use rustix::fs::{OFlags, fcntl_setfl};
-            use rustix::io::{FdFlags, fcntl_setfd};
-            let (reader, writer) = rustix::pipe::pipe()?;
-            for end in [&reader, &writer] {
-                fcntl_setfl(end, OFlags::NONBLOCK)?;
-                fcntl_setfd(end, FdFlags::CLOEXEC)?;
-            }
-            Ok(Self { reader, writer })
-        }
-
-        fn writer(&self) -> BorrowedFd<'_> {
+        pub fn new(descriptor: Descriptor) -> io::Result<Self> {
             #[cfg(target_os = "linux")]
-            return self.reader.as_fd();
+            if descriptor == Descriptor::Fastest {
+                use rustix::event::{EventfdFlags, eventfd};
+                let reader = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+                return Ok(Self { reader, writer: Mutex::default(), is_eventfd: true });
+            }
             #[cfg(not(target_os = "linux"))]
-            return self.writer.as_fd();
+            let _both_are_pipes = descriptor;
+            let (reader, writer) = pipe()?;
+            Ok(Self {
+                reader,
+                writer: Mutex::new(Some(writer)),
+                #[cfg(target_os = "linux")]
+                is_eventfd: false,
+            })
         }
 
         pub fn update(&self) {
@@ -74,23 +98,38 @@ mod descriptor {
 
         pub fn die(&self) {
             self.write(DEATH);
+            // The end of a pipe; also where it was too full for the number.
+            self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
 
         fn write(&self, value: u64) {
-            // A full pipe is readable already, which is all that is wanted.
-            let _full = rustix::io::write(self.writer(), &value.to_ne_bytes());
+            let bytes = value.to_ne_bytes();
+            #[cfg(target_os = "linux")]
+            if self.is_eventfd {
+                let _overflow = rustix::io::write(&self.reader, &bytes);
+                return;
+            }
+            if let Some(writer) = &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
+                // A full pipe is readable already.
+                let _full = rustix::io::write(writer, &bytes);
+            }
         }
 
         /// Takes what was signalled, without waiting.
         pub fn take(&self) -> Wake {
             let mut wake = Wake::Timeout;
             let mut buffer = [0; 512];
-            while let Ok(length @ 1..) = rustix::io::read(&self.reader, &mut buffer) {
-                let (records, _) = buffer[..length].as_chunks::<8>();
-                let is_dead = records.iter().any(|record| u64::from_ne_bytes(*record) >= DEATH);
-                wake = if is_dead || wake == Wake::Dead { Wake::Dead } else { Wake::Update };
+            loop {
+                match rustix::io::read(&self.reader, &mut buffer) {
+                    Ok(0) => return Wake::Dead,
+                    Ok(length) => {
+                        let (records, _) = buffer[..length].as_chunks::<8>();
+                        let is_dead = records.iter().any(|record| u64::from_ne_bytes(*record) >= DEATH);
+                        wake = if is_dead || wake == Wake::Dead { Wake::Dead } else { Wake::Update };
+                    }
+                    Err(_) => return wake,
+                }
             }
-            wake
         }
 
         /// Waits for a signal and takes it.
@@ -107,7 +146,7 @@ mod descriptor {
             }
         }
 
-        /// The descriptor to wait for. Owned by the signal: not to be closed by anybody else.
+        /// The descriptor to wait for. It belongs to the signal: do not close it.
         #[expect(clippy::unnecessary_wraps, reason = "elsewhere there is none")]
         pub fn descriptor(&self) -> Option<i32> {
             Some(self.reader.as_raw_fd())
@@ -119,6 +158,25 @@ mod descriptor {
             self.reader.as_fd()
         }
     }
+}
+
+/// A pipe that neither end waits for, closed in programs that are executed.
+#[cfg(target_os = "linux")]
+fn pipe() -> std::io::Result<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    Ok(pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn pipe() -> std::io::Result<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    use rustix::io::{FdFlags, fcntl_setfd};
+    let (reader, writer) = rustix::pipe::pipe()?;
+    for end in [&reader, &writer] {
+        fcntl_setfl(end, OFlags::NONBLOCK)?;
+        fcntl_setfd(end, FdFlags::CLOEXEC)?;
+    }
+    Ok((reader, writer))
 }
 
 /// A duration as the system takes it.
@@ -135,7 +193,7 @@ mod flag {
     use std::sync::{Condvar, Mutex, PoisonError};
     use std::time::Duration;
 
-    use super::{DEATH, UPDATE, Wake};
+    use super::{DEATH, Descriptor, UPDATE, Wake};
 
     /// A signal without a descriptor, for systems that cannot poll one.
     #[derive(Debug, Default)]
@@ -145,7 +203,7 @@ mod flag {
     }
 
     impl Signal {
-        pub fn new() -> std::io::Result<Self> {
+        pub fn new(_descriptor: Descriptor) -> std::io::Result<Self> {
             Ok(Self::default())
         }
 

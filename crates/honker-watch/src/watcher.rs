@@ -1,69 +1,21 @@
 //! The watcher: one thread that notices commits to one file, and its subscribers.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::backend::Options;
 use crate::location::Identity;
 use crate::lookout::Lookout;
-use crate::signal::{Signal, Wake};
-use crate::stats::{Report, Stats};
-
-/// What the thread, the watcher and its subscriptions share.
-pub struct Shared {
-    pub path: PathBuf,
-    /// Which file it was at the start.
-    pub identity: Option<Identity>,
-    pub stats: Stats,
-    /// Interrupts the thread's wait.
-    pub stop: Signal,
-    pub is_stopping: AtomicBool,
-    pub mode: Mutex<&'static str>,
-    subscribers: Mutex<Subscribers>,
-}
-
-#[derive(Default)]
-struct Subscribers {
-    signals: HashMap<u64, Arc<Signal>>,
-    /// Set once, when the thread ends other than by being stopped. Read and set under the same lock as the signals, so
-    /// that nobody can subscribe to a dead watcher and wait for good.
-    death: Option<String>,
-}
-
-impl Shared {
-    fn subscribers(&self) -> MutexGuard<'_, Subscribers> {
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn set_mode(&self, mode: &'static str) {
-        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = mode;
-    }
-
-    /// Wakes every subscriber.
-    pub fn wake(&self) {
-        self.stats.wakes.add(1);
-        for signal in self.subscribers().signals.values() {
-            signal.update();
-        }
-    }
-
-    /// Ends the watcher for every subscriber, present and future.
-    pub fn die(&self, cause: String) {
-        let mut subscribers = self.subscribers();
-        subscribers.death = Some(cause);
-        for signal in subscribers.signals.values() {
-            signal.die();
-        }
-    }
-}
+use crate::shared::Shared;
+use crate::signal::{Descriptor, Signal, Wake};
+use crate::stats::Report;
 
 /// A running watcher; stops and joins its thread when the last subscription is gone.
 pub struct Watcher {
-    /// In a forked child the thread is not there, and locks may be held by nobody: nothing is touched then.
+    /// In a forked child the thread is not there, and locks may be held for ever: nothing is touched then.
     process: u32,
     shared: Arc<Shared>,
     next_id: AtomicU64,
@@ -71,17 +23,10 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Starts a thread and waits until it has its baseline: what is committed from then on is noticed.
+    /// Starts a thread and waits until it has its baseline: commits from then on are noticed.
     pub fn start(path: PathBuf, options: Options) -> Result<Arc<Self>, String> {
-        let shared = Arc::new(Shared {
-            identity: Identity::of(&path),
-            path,
-            stats: Stats::default(),
-            stop: Signal::new().map_err(|error| format!("cannot start a watcher: {error}"))?,
-            is_stopping: AtomicBool::new(false),
-            mode: Mutex::new("starting"),
-            subscribers: Mutex::default(),
-        });
+        let stop = Signal::new(Descriptor::Fastest).map_err(|error| format!("cannot start a watcher: {error}"))?;
+        let shared = Arc::new(Shared::new(path, stop));
         let (ready, started) = mpsc::channel();
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
@@ -93,7 +38,7 @@ impl Watcher {
         Ok(Arc::new(Self { process, shared, next_id: AtomicU64::new(1), thread: Mutex::new(Some(thread)) }))
     }
 
-    /// Which file it watches; `None` if there was none at the start.
+    /// The identity of the file; `None` if there was none at the start.
     pub fn identity(&self) -> Option<Identity> {
         self.shared.identity
     }
@@ -103,15 +48,12 @@ impl Watcher {
     }
 
     /// A new subscription; `None` if the watcher is dead.
-    pub fn subscribe(watcher: &Arc<Self>) -> Result<Option<Subscription>, String> {
-        let signal = Arc::new(Signal::new().map_err(|error| format!("cannot subscribe: {error}"))?);
-        let mut subscribers = watcher.shared.subscribers();
-        if subscribers.death.is_some() {
+    pub fn subscribe(watcher: &Arc<Self>, descriptor: Descriptor) -> Result<Option<Subscription>, String> {
+        let signal = Arc::new(Signal::new(descriptor).map_err(|error| format!("cannot subscribe: {error}"))?);
+        let id = watcher.next_id.fetch_add(1, Ordering::Relaxed);
+        if !watcher.shared.add(id, &signal) {
             return Ok(None);
         }
-        let id = watcher.next_id.fetch_add(1, Ordering::Relaxed);
-        subscribers.signals.insert(id, Arc::clone(&signal));
-        drop(subscribers);
         Ok(Some(Subscription { id, signal, watcher: Arc::clone(watcher), is_over: AtomicBool::new(false) }))
     }
 }
@@ -135,14 +77,14 @@ fn run(shared: &Arc<Shared>, options: Options, ready: &mpsc::Sender<Result<(), S
     let guard = DeathOnPanic(shared);
     match Lookout::new(shared, options) {
         Ok(lookout) => {
-            let _nobody_waits = ready.send(Ok(()));
+            let _receiver_is_gone = ready.send(Ok(()));
             if let Err(cause) = lookout.keep() {
                 shared.set_mode("dead");
                 shared.die(cause);
             }
         }
         Err(problem) => {
-            let _nobody_waits = ready.send(Err(problem));
+            let _receiver_is_gone = ready.send(Err(problem));
         }
     }
     std::mem::forget(guard);
@@ -156,12 +98,12 @@ impl Drop for DeathOnPanic<'_> {
     }
 }
 
-/// One subscriber. Wakes that it has not taken coalesce; it holds up nobody.
+/// One subscriber. Wakes that it has not taken coalesce; it never blocks the watcher.
 pub struct Subscription {
     id: u64,
     signal: Arc<Signal>,
     watcher: Arc<Watcher>,
-    /// Whether a waiter has been told that it is dead: the signal tells only once.
+    /// Set once a waiter has learned that it is dead: the signal tells only once.
     is_over: AtomicBool,
 }
 
@@ -180,9 +122,9 @@ impl Subscription {
         wake
     }
 
-    /// A descriptor that is readable when there is something to take; `None` on systems without. It stays the
+    /// A descriptor that is readable when there is a wake to take; `None` on systems without. It stays the
     /// subscription's: poll it, read it, do not close it. Each native 64-bit number read is 1 for each wake, or 2^32
-    /// and more if the watcher is dead.
+    /// and more if the watcher is dead. A pipe also ends when the watcher is dead.
     #[must_use]
     pub fn descriptor(&self) -> Option<i32> {
         self.signal.descriptor()
@@ -191,34 +133,21 @@ impl Subscription {
     /// Why the watcher is dead, if it is.
     #[must_use]
     pub fn death(&self) -> Option<String> {
-        self.watcher.shared.subscribers().death.clone()
+        self.watcher.shared.death()
     }
 
-    /// What the watcher does and has seen.
+    /// The state and the counters of the watcher.
     #[must_use]
     pub fn report(&self) -> Report {
-        let shared = &self.watcher.shared;
-        let subscribers = shared.subscribers();
-        Report {
-            mode: *shared.mode.lock().unwrap_or_else(PoisonError::into_inner),
-            path: shared.path.display().to_string(),
-            events: shared.stats.events.get(),
-            wakes: shared.stats.wakes.get(),
-            missed: shared.stats.missed.get(),
-            safety_ticks: shared.stats.safety_ticks.get(),
-            subscribers: subscribers.signals.len(),
-            death: subscribers.death.clone(),
-        }
+        self.watcher.shared.report()
     }
-}
 
-impl Subscription {
-    /// Stops being woken. Whoever waits in another thread is told that it is dead, instead of waiting on.
+    /// Stops being woken. A waiter in another thread learns that it is dead, instead of waiting on.
     pub fn end(&self) {
         if self.watcher.is_inherited() {
             return;
         }
-        self.watcher.shared.subscribers().signals.remove(&self.id);
+        self.watcher.shared.remove(self.id);
         self.signal.die();
     }
 }

@@ -1,13 +1,13 @@
-//! Rows that somebody edited into what cannot be understood.
+//! Rows that were edited by hand and cannot be understood.
 //!
-//! No operation is held up by such a row: a claim buries what it meets, a tick notes the reason on the schedule, a reader
-//! marks the event. Some nobody ever meets, such as a waiting job whose `run_at` is a text. They are found here, by whoever
-//! wants to know, because looking for them costs a pass over the tables that no operation should pay.
+//! No operation stops at such a row: a claim buries it, a tick notes the reason on the schedule, a reader marks the event.
+//! Some rows are never met, such as a waiting job whose `run_at` is a text. They are found here only, because looking for
+//! them takes a pass over the tables.
 
-use rusqlite::{Connection, Row};
+use rusqlite::Row;
 use serde::Serialize;
 
-use crate::{Result, stored};
+use crate::{Ctx, Result, sql, stored};
 
 /// A row that cannot be understood.
 #[derive(Debug, Serialize)]
@@ -16,7 +16,7 @@ pub struct MalformedRow {
     pub table: String,
     /// Its rowid there.
     pub row: i64,
-    /// What is wrong with it.
+    /// Why it cannot be understood.
     pub problem: String,
 }
 
@@ -24,14 +24,12 @@ pub struct MalformedRow {
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn rows(conn: &Connection, limit: i64) -> Result<Vec<MalformedRow>> {
-    let mut statement = conn.prepare_cached(include_str!("rows.sql"))?;
-    let rows = statement.query_map([limit], read)?.collect::<rusqlite::Result<_>>()?;
-    Ok(rows)
+pub fn rows(ctx: &Ctx<'_>, limit: i64) -> Result<Vec<MalformedRow>> {
+    ctx.rows(sql!("rows.sql"), [limit], read)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<MalformedRow> {
-    // A schedule's own last_error may be anything, too.
+    // The last_error of a schedule may be malformed, too.
     let problem = stored::text("last_error", row.get_ref(2)?).unwrap_or_else(|problem| problem);
     Ok(MalformedRow { table: row.get(0)?, row: row.get(1)?, problem })
 }

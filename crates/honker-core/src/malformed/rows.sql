@@ -69,4 +69,4 @@ SELECT table_name, row, problem FROM (
   FROM _honker_results
 )
 WHERE problem IS NOT NULL
-LIMIT ?1
+LIMIT +?1

@@ -3,5 +3,5 @@
 -- Only the first rows are looked at: ids grow with time, and a search for old rows further on would read the table.
 -- Index: the primary key, its head only. Lock: write.
 DELETE FROM _honker_notifications WHERE id IN (
-  SELECT id FROM (SELECT id, created_at FROM _honker_notifications ORDER BY id LIMIT ?2) WHERE created_at < ?1
+  SELECT id FROM (SELECT id, created_at FROM _honker_notifications ORDER BY id LIMIT +?2) WHERE created_at < ?1
 )

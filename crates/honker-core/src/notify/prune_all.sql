@@ -4,4 +4,4 @@
 -- Reads the whole table by the primary key: created_at has no index, and this is for maintenance. Lock: write.
 DELETE FROM _honker_notifications
 WHERE (?1 IS NOT NULL AND created_at < ?1)
-   OR (?2 IS NOT NULL AND id <= (SELECT id FROM _honker_notifications ORDER BY id DESC LIMIT 1 OFFSET ?2))
+   OR (?2 IS NOT NULL AND id <= (SELECT id FROM _honker_notifications ORDER BY id DESC LIMIT 1 OFFSET +?2))

@@ -6,4 +6,4 @@ SELECT id, channel, payload, created_at
 FROM _honker_notifications INDEXED BY _honker_notifications_recent
 WHERE channel = ?1 AND id > ?2
 ORDER BY id
-LIMIT ?3
+LIMIT +?3

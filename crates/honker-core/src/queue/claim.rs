@@ -2,40 +2,43 @@
 //!
 //! The cost does not depend on the backlog. Waiting jobs are visited one priority level at a time, one seek each:
 //! delayed jobs of a high level neither hide due jobs of a lower one nor are stepped over. Lapsed leases are taken
-//! from the head of their own index and first become waiting jobs again, so one index decides the order of all.
-//! Exhausted, expired and malformed rows are buried where the claim meets them, a bounded number per call, so they
-//! can pile up in front of nobody.
+//! from the head of their index and first become waiting jobs again, so one index decides the order of all.
+//! Exhausted, expired and malformed rows are buried where the claim meets them, a bounded number per call.
 //!
 //! Invariant: at most one live claim per job. `claim` runs in one write transaction (the caller's bracket), and
 //! SQLite has one writer: two workers cannot both see a row as waiting. If the process dies at any statement the
-//! bracket is rolled back and every row is as it was; after COMMIT the row carries worker, attempt and lease, and
-//! whoever comes after the lease has lapsed takes it over under the next attempt number. If the clock jumps ahead,
+//! bracket is rolled back and every row is as it was. After COMMIT the row carries worker, attempt and lease, and the
+//! first claim after the lease has lapsed takes the job over under the next attempt number. If the clock jumps ahead,
 //! leases lapse early and the attempt number keeps the late holder from settling; if it jumps back, they last longer.
+//!
+//! A claim reads the minimum writer version of the file in its first look, so a process that ran on while a newer honker
+//! upgraded the file claims nothing by outdated rules.
 
+use rusqlite::params;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use serde::Serialize;
 
-use super::dead::bury;
+use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
-use crate::Result;
+use super::transition::{Move, leave};
 use crate::clock::{Instant, Span};
 use crate::limits::{BURIED_PER_CLAIM, CLAIM_MAX_BYTES, LAPSED_PER_CLAIM};
+use crate::{Ctx, Result, schema, sql};
 
-/// What to claim, and for whom.
+/// The terms of a claim.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     /// The queue's name.
     pub queue: &'a str,
-    /// Who claims.
+    /// The worker that claims.
     pub worker_id: &'a str,
     /// The most jobs to lease.
     pub n: usize,
-    /// How long the lease holds.
+    /// The length of the lease.
     pub lease: Span,
 }
 
-/// A job as its worker gets it.
+/// A claimed job.
 #[derive(Debug, Serialize)]
 pub struct ClaimedJob {
     /// The job's id.
@@ -60,48 +63,48 @@ pub struct ClaimedJob {
     pub last_error: Option<String>,
 }
 
-/// What a claim finds to take.
+/// The jobs that a claim would find.
 ///
-/// A worker that is woken by somebody else's commit asks for it first, which only reads, and goes on to the claim, which
-/// takes the write lock, only if there is something. It holds for the snapshot in which it was read: the claim must run
-/// in the same transaction.
+/// A worker that is woken by another process's commit asks for it first, which only reads. It goes on to the claim, which
+/// takes the write lock, only if there is a prospect. A prospect holds for the snapshot in which it was read: the claim
+/// must run in the same transaction.
 pub struct Prospect {
     /// The first level with a due job, if any.
     due: Option<Priority>,
     has_lapsed: bool,
 }
 
-/// What a claim could take now, if anything. Reads only.
+/// The prospect of a claim now; `None` if it would return nothing. Reads only.
 ///
 /// # Errors
-/// Whatever SQLite reports.
-pub fn prospect(conn: &Connection, queue: &str) -> Result<Option<Prospect>> {
-    let outlook = Outlook::of(conn, queue)?;
+/// [`crate::Error::SchemaTooNew`] if the file demands a newer writer, or whatever SQLite reports.
+pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
+    let outlook = Outlook::of(ctx, queue)?;
+    schema::check_writer(outlook.min_writer)?;
     if outlook.is_paused {
         return Ok(None);
     }
-    let now = Instant::now();
-    let has_lapsed = outlook.has_lapsed(conn, queue, now)?;
-    let walk = walk_levels(conn, queue, outlook.highest, now)?;
+    let has_lapsed = outlook.has_lapsed(ctx, queue)?;
+    let walk = walk_levels(ctx, queue, outlook.highest)?;
     Ok((has_lapsed || walk.due.is_some()).then_some(Prospect { due: walk.due, has_lapsed }))
 }
 
-/// The earliest instant at which a claim could return something: "now" for work that is due or overdue, `None` when
+/// The earliest instant at which a claim could return a job: "now" for jobs that are due or overdue, `None` when
 /// nothing waits or the queue is paused. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn next_claim_at(conn: &Connection, queue: &str) -> Result<Option<Instant>> {
-    let outlook = Outlook::of(conn, queue)?;
+pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
+    let outlook = Outlook::of(ctx, queue)?;
     if outlook.is_paused {
         return Ok(None);
     }
-    let now = Instant::now();
-    let first_lapse = outlook.first_lapse(conn, queue)?;
+    let now = ctx.now();
+    let first_lapse = outlook.first_lapse(ctx, queue)?;
     if first_lapse.is_some_and(|at| at <= now) {
         return Ok(Some(now));
     }
-    let walk = walk_levels(conn, queue, outlook.highest, now)?;
+    let walk = walk_levels(ctx, queue, outlook.highest)?;
     Ok([first_lapse, walk.first_due].into_iter().flatten().min().map(|at| at.max(now)))
 }
 
@@ -112,27 +115,28 @@ pub fn next_claim_at(conn: &Connection, queue: &str) -> Result<Option<Instant>> 
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn claim(conn: &Connection, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
-    let now = Instant::now();
+pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
     let mut due = prospect.due;
     if prospect.has_lapsed {
-        requeue_lapsed(conn, claim.queue, now)?;
-        // What has come back may be due anywhere.
-        due = walk_levels(conn, claim.queue, Outlook::of(conn, claim.queue)?.highest, now)?.due;
+        put_back_lapsed(ctx, claim.queue)?;
+        // A job that has come back may be due at any level.
+        due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
     }
-    let lease_end = Instant::end_of_lease(claim.lease);
-    let mut batch = Batch { claim, now, lease_end, jobs: Vec::new(), bytes: 0, buried: 0 };
+    let policy = Policy { now: ctx.now(), lease_end: ctx.end_of_lease(claim.lease) };
+    let mut batch = Batch { claim, policy, jobs: Vec::new(), bytes: 0, buried: 0 };
     while let Some(level) = due
-        && let Some(undue) = batch.take(conn, &level)?
+        && let Some(undue) = batch.take(ctx, &level)?
     {
-        let below = Level::below(conn, claim.queue, &undue)?;
-        due = walk_levels(conn, claim.queue, below, now)?.due;
+        let below = Level::below(ctx, claim.queue, &undue)?;
+        due = walk_levels(ctx, claim.queue, below)?.due;
     }
     Ok(batch.jobs)
 }
 
-/// What a claim would meet first.
+/// The first look of a claim at a queue.
 pub(super) struct Outlook {
+    /// The minimum writer version of the file, as it is stored.
+    min_writer: Option<i64>,
     is_paused: bool,
     /// Where the first lease ends, as it is stored.
     first_end: Option<Instant>,
@@ -140,39 +144,38 @@ pub(super) struct Outlook {
 }
 
 impl Outlook {
-    pub(super) fn of(conn: &Connection, queue: &str) -> Result<Self> {
-        let mut statement = conn.prepare_cached(include_str!("claim_outlook.sql"))?;
-        let outlook = statement.query_row([queue], |row| {
+    pub(super) fn of(ctx: &Ctx<'_>, queue: &str) -> Result<Self> {
+        let outlook = ctx.row(sql!("claim_outlook.sql"), [queue], |row| {
             let first_due = Instant::from_stored(row.get_ref(3)?);
             let highest = row.get::<_, Option<Priority>>(2)?.map(|priority| Level { priority, first_due });
             Ok(Self {
                 is_paused: row.get_ref(0)? != ValueRef::Null,
                 first_end: Instant::from_stored(row.get_ref(1)?),
                 highest,
+                min_writer: row.get_ref(4)?.as_i64().ok(),
             })
-        });
-        Ok(outlook?)
+        })?;
+        // A SELECT without FROM has one row.
+        Ok(outlook.unwrap_or(Self { min_writer: None, is_paused: false, first_end: None, highest: None }))
     }
 
-    /// When the first lease lapses.
+    /// The instant at which the first lease lapses.
     ///
     /// Leases do not lapse in the order of their ends: one that is stored as a whole second holds through all of it,
     /// and one that ends at a fraction of that second lapses before. That one's is then the very next end.
-    fn first_lapse(&self, conn: &Connection, queue: &str) -> Result<Option<Instant>> {
+    fn first_lapse(&self, ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
         let Some(first_end) = self.first_end else { return Ok(None) };
-        let mut statement = conn.prepare_cached(include_str!("claim_next_end.sql"))?;
-        let next_end = statement
-            .query_row(params![queue, first_end], |row| Ok(Instant::from_stored(row.get_ref(0)?)))
-            .optional()?
-            .flatten();
-        Ok([Some(first_end), next_end].into_iter().flatten().map(Instant::after_lease).min())
+        let next_end = ctx.row(sql!("claim_next_end.sql"), params![queue, first_end], |row| {
+            Ok(Instant::from_stored(row.get_ref(0)?))
+        })?;
+        Ok([Some(first_end), next_end.flatten()].into_iter().flatten().map(Instant::after_lease).min())
     }
 
-    /// Whether any lease has lapsed. Looks at a second end only within the last second of the first.
-    fn has_lapsed(&self, conn: &Connection, queue: &str, now: Instant) -> Result<bool> {
+    /// True if any lease has lapsed. Looks at a second end only within the last second of the first.
+    fn has_lapsed(&self, ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
         match self.first_end {
-            Some(end) if end.after_lease() <= now => Ok(true),
-            Some(end) if end <= now => Ok(self.first_lapse(conn, queue)?.is_some_and(|at| at <= now)),
+            Some(end) if end.after_lease() <= ctx.now() => Ok(true),
+            Some(end) if end <= ctx.now() => Ok(self.first_lapse(ctx, queue)?.is_some_and(|at| at <= ctx.now())),
             _ => Ok(false),
         }
     }
@@ -190,16 +193,10 @@ impl Level {
     }
 
     /// The next one down.
-    pub(super) fn below(conn: &Connection, queue: &str, priority: &Priority) -> Result<Option<Self>> {
-        let mut statement = conn.prepare_cached(include_str!("claim_level.sql"))?;
-        Self::query(&mut statement, queue, priority)
-    }
-
-    fn query(statement: &mut Statement<'_>, queue: &str, below: &Priority) -> Result<Option<Self>> {
-        let level = statement.query_row(params![queue, below], |row| {
+    pub(super) fn below(ctx: &Ctx<'_>, queue: &str, priority: &Priority) -> Result<Option<Self>> {
+        ctx.row(sql!("claim_level.sql"), params![queue, priority], |row| {
             Ok(Self { priority: row.get(0)?, first_due: Instant::from_stored(row.get_ref(1)?) })
-        });
-        Ok(level.optional()?)
+        })
     }
 }
 
@@ -210,66 +207,39 @@ struct Walk {
 }
 
 /// Walks down from a level to the first with a due job: one seek for each on the way, and no row is read.
-fn walk_levels(conn: &Connection, queue: &str, start: Option<Level>, now: Instant) -> Result<Walk> {
+fn walk_levels(ctx: &Ctx<'_>, queue: &str, start: Option<Level>) -> Result<Walk> {
     let mut walk = Walk { due: None, first_due: None };
     let mut level = start;
-    let mut statement = None;
     while let Some(here) = level {
         walk.first_due = [walk.first_due, here.first_due].into_iter().flatten().min();
-        if here.is_due(now) {
+        if here.is_due(ctx.now()) {
             walk.due = Some(here.priority);
             break;
         }
-        if statement.is_none() {
-            statement = Some(conn.prepare_cached(include_str!("claim_level.sql"))?);
-        }
-        level = match &mut statement {
-            Some(statement) => Level::query(statement, queue, &here.priority)?,
-            None => None,
-        };
+        level = Level::below(ctx, queue, &here.priority)?;
     }
     Ok(walk)
 }
 
 /// Makes jobs whose lease has lapsed wait again, or buries those that have no attempt or no time left.
-fn requeue_lapsed(conn: &Connection, queue: &str, now: Instant) -> Result<()> {
-    let lapsed = conn
-        .prepare_cached(include_str!("claim_lapsed.sql"))?
-        .query_map(params![queue, now, now.second(), LAPSED_PER_CLAIM], |row| {
-            Ok((row.get::<_, i64>(0)?, end_of_life(row, 1, now)?))
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+fn put_back_lapsed(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
+    let now = ctx.now();
+    let lapsed = ctx.rows(sql!("claim_lapsed.sql"), params![queue, now, now.second(), LAPSED_PER_CLAIM], |row| {
+        Ok((row.get::<_, i64>(0)?, end_of_life(row, 1, now)?))
+    })?;
     for (id, cause) in lapsed {
         match cause {
-            Some(cause) => bury(conn, id, &cause)?,
-            None => {
-                conn.prepare_cached(include_str!("claim_requeue.sql"))?.execute([id])?;
-            }
-        }
+            Some(error) => leave(ctx, &Move::Bury { id, held: None, error: &error })?,
+            None => leave(ctx, &Move::Lapse { id })?,
+        };
     }
     Ok(())
-}
-
-/// Why a row must not be claimed, from `attempts`, `max_attempts` and `expires_at`, which start at `column`.
-fn end_of_life(row: &Row<'_>, column: usize, now: Instant) -> rusqlite::Result<Option<String>> {
-    let expires_at = row.get_ref(column + 2)?;
-    if Instant::from_stored(expires_at).is_some_and(|at| at <= now) {
-        return Ok(Some("expired".to_owned()));
-    }
-    Ok(match (row.get_ref(column)?, row.get_ref(column + 1)?) {
-        (ValueRef::Integer(attempts), ValueRef::Integer(max)) if attempts < max => None,
-        (ValueRef::Integer(_), ValueRef::Integer(_)) => Some("max attempts exceeded".to_owned()),
-        (attempts, max) => {
-            Some(format!("malformed row: attempts is {}, max_attempts is {}", attempts.data_type(), max.data_type()))
-        }
-    })
 }
 
 /// A claim under way.
 struct Batch<'a> {
     claim: &'a Claim<'a>,
-    now: Instant,
-    lease_end: Instant,
+    policy: Policy,
     jobs: Vec<ClaimedJob>,
     bytes: usize,
     buried: usize,
@@ -280,18 +250,18 @@ impl Batch<'_> {
         self.jobs.len() < self.claim.n && self.bytes < CLAIM_MAX_BYTES && self.buried < BURIED_PER_CLAIM
     }
 
-    /// Takes or buries due jobs from a level on downwards, and as many as there is room for; the level of the first job
-    /// that is not due, if it came to one.
+    /// Carries out the policy's verdicts on due jobs, from a level on downwards, as many as there is room for. Returns the
+    /// level of the first job that is not due, if it came to one.
     ///
-    /// The rows are read to the end before any is changed: changing a row moves it in the index being walked. What was
-    /// taken or buried is gone from the index, so the same walk then goes on where it stopped.
-    fn take(&mut self, conn: &Connection, level: &Priority) -> Result<Option<Priority>> {
+    /// The rows are read to the end before any is changed: changing a row moves it in the index being walked. Rows that
+    /// were taken or buried are gone from the index, so the same walk then goes on where it stopped.
+    fn take(&mut self, ctx: &Ctx<'_>, level: &Priority) -> Result<Option<Priority>> {
         while self.has_room() {
             let wanted = self.claim.n - self.jobs.len();
-            let (due, undue) = self.read_due(conn, level, wanted)?;
-            let is_full = due.len() == wanted;
-            for row in due {
-                self.take_one(conn, row)?;
+            let (verdicts, undue) = self.read_due(ctx, level, wanted)?;
+            let is_full = verdicts.len() == wanted;
+            for verdict in verdicts {
+                self.carry_out(ctx, verdict)?;
             }
             if undue.is_some() || !is_full {
                 return Ok(undue);
@@ -300,74 +270,40 @@ impl Batch<'_> {
         Ok(None)
     }
 
-    fn take_one(&mut self, conn: &Connection, row: Due) -> Result<()> {
-        match row {
-            Due::Job(job) => {
-                let mut statement = conn.prepare_cached(include_str!("claim_take.sql"))?;
-                statement.execute(params![job.id, self.claim.worker_id, self.lease_end])?;
+    fn carry_out(&mut self, ctx: &Ctx<'_>, verdict: Verdict) -> Result<()> {
+        match verdict {
+            Verdict::Take(job) => {
+                let (worker_id, lease_end) = (self.claim.worker_id, self.policy.lease_end);
+                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end })?;
                 self.jobs.push(job);
             }
-            Due::Dead(id, cause) => {
-                bury(conn, id, &cause)?;
+            Verdict::Bury(id, error) => {
+                leave(ctx, &Move::Bury { id, held: None, error: &error })?;
                 self.buried += 1;
             }
         }
         Ok(())
     }
 
-    /// Due rows in claim order, and the level of the first row that is not due, beyond which nothing was read.
-    fn read_due(&mut self, conn: &Connection, level: &Priority, wanted: usize) -> Result<(Vec<Due>, Option<Priority>)> {
+    /// Verdicts on due rows in claim order, and the level of the first row that is not due, beyond which nothing was
+    /// read.
+    fn read_due(&mut self, ctx: &Ctx<'_>, level: &Priority, wanted: usize) -> Result<(Vec<Verdict>, Option<Priority>)> {
         let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
-        let mut statement = conn.prepare_cached(include_str!("claim_waiting.sql"))?;
-        let mut rows = statement.query(params![self.claim.queue, level, limit])?;
-        let mut due = Vec::new();
+        let mut statement = ctx.prepare(sql!("claim_waiting.sql"))?;
+        let mut rows = statement.cursor(params![self.claim.queue, level, limit])?;
+        let mut verdicts = Vec::new();
         while self.bytes < CLAIM_MAX_BYTES
             && let Some(row) = rows.next()?
         {
-            if Instant::from_stored(row.get_ref(3)?).is_none_or(|at| at > self.now) {
-                return Ok((due, Some(row.get(2)?)));
+            if !self.policy.is_due(row)? {
+                return Ok((verdicts, Some(row.get(2)?)));
             }
-            let found = Due::read(row, self.now, self.lease_end)?;
-            if let Due::Job(job) = &found {
+            let verdict = self.policy.judge(row)?;
+            if let Verdict::Take(job) = &verdict {
                 self.bytes += job.payload.len();
             }
-            due.push(found);
+            verdicts.push(verdict);
         }
-        Ok((due, None))
+        Ok((verdicts, None))
     }
-}
-
-/// A due row: a job to hand out, or one to bury and why.
-enum Due {
-    Job(ClaimedJob),
-    Dead(i64, String),
-}
-
-impl Due {
-    fn read(row: &Row<'_>, now: Instant, lease_end: Instant) -> rusqlite::Result<Self> {
-        let id = row.get(0)?;
-        if let Some(cause) = end_of_life(row, 4, now)?.or_else(|| malformed(row)) {
-            return Ok(Self::Dead(id, cause));
-        }
-        Ok(Self::Job(ClaimedJob {
-            id,
-            payload: row.get(1)?,
-            priority: row.get(2)?,
-            run_at: Instant::from_stored(row.get_ref(3)?),
-            attempts: row.get::<_, i64>(4)? + 1,
-            max_attempts: row.get(5)?,
-            created_at: Instant::from_stored(row.get_ref(7)?),
-            expires_at: Instant::from_stored(row.get_ref(6)?),
-            last_error: row.get_ref(8)?.as_str().ok().map(str::to_owned),
-            claim_expires_at: lease_end,
-        }))
-    }
-}
-
-/// What makes a row unreadable as a job, if anything: rows may have been edited by hand.
-fn malformed(row: &Row<'_>) -> Option<String> {
-    if let Err(error) = row.get::<_, String>(1) {
-        return Some(format!("malformed row: payload: {error}"));
-    }
-    row.get::<_, i64>(2).err().map(|error| format!("malformed row: priority: {error}"))
 }

@@ -15,4 +15,4 @@ UNION ALL
 SELECT id, attempts, max_attempts, expires_at
 FROM _honker_live INDEXED BY _honker_live_processing_deadline
 WHERE queue = ?1 AND state = 'processing' AND claim_expires_at > ?3 AND claim_expires_at < ?2
-LIMIT ?4
+LIMIT +?4

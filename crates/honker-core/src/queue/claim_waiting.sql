@@ -6,4 +6,4 @@ SELECT id, payload, priority, run_at, attempts, max_attempts, expires_at, create
 FROM _honker_live INDEXED BY _honker_live_ready
 WHERE queue = ?1 AND state = 'pending' AND priority <= ?2
 ORDER BY priority DESC, run_at, id
-LIMIT ?3
+LIMIT +?3

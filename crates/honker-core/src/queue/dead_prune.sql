@@ -9,7 +9,7 @@ DELETE FROM _honker_dead WHERE id IN (
     FROM _honker_dead INDEXED BY _honker_dead_age
     WHERE queue = ?1
     ORDER BY died_at, id
-    LIMIT ?5
+    LIMIT +?5
   )
   WHERE (died_at, id) <= (?2, ?3) OR died_at < ?4
 )

@@ -5,4 +5,4 @@
 SELECT died_at, id FROM _honker_dead INDEXED BY _honker_dead_age
 WHERE queue = ?1
 ORDER BY died_at DESC, id DESC
-LIMIT 1 OFFSET ?2
+LIMIT 1 OFFSET +?2

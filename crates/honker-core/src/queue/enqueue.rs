@@ -1,16 +1,13 @@
 //! Adding jobs.
 
-use rusqlite::{Connection, Statement, params};
+use rusqlite::params;
 
-use crate::Result;
+use super::slack;
 use crate::clock::Instant;
+use crate::statements::{Prepared, Sql};
+use crate::{Ctx, Result};
 
-/// What a row with a large payload ends in; the longest blob whose length SQLite writes in one byte. See the migration
-/// `0006_slack.sql`.
-const SLACK: &[u8] = &[0; 57];
-
-/// Bytes of a payload whose row surely fits into one page of 4 KiB, where there is nothing to save.
-const SMALL_PAYLOAD_BYTES: usize = 3_000;
+static ENQUEUE: Sql = Sql::new(include_str!("enqueue.sql"));
 
 /// A job to add.
 #[derive(Debug, Clone, Copy)]
@@ -36,40 +33,32 @@ pub struct NewJob<'a> {
 ///
 /// # Errors
 /// Whatever SQLite reports, a failing COMMIT included: `execute` steps to the end, where autocommit commits.
-pub fn enqueue(conn: &Connection, job: &NewJob<'_>) -> Result<i64> {
-    let mut statement = conn.prepare_cached(include_str!("enqueue.sql"))?;
-    insert(&mut statement, job, Instant::now().second())?;
-    Ok(conn.last_insert_rowid())
+pub fn enqueue(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
+    insert(ctx, &mut ctx.prepare(&ENQUEUE)?, job)
 }
 
 /// Adds several jobs in order and returns their ids. Stops at the first that is an error.
 ///
-/// All carry the same creation time, and those without a `run_at` are due at it. The statement is taken out of the
-/// cache once, not once per job, which is a good part of what an insert costs.
+/// All carry the same creation time, and those without a `run_at` are due at it.
 ///
 /// # Errors
 /// That of a job, or whatever SQLite reports; run in the caller's bracket, so that then none is added.
-pub fn enqueue_many<'a>(conn: &Connection, jobs: impl Iterator<Item = Result<NewJob<'a>>>) -> Result<Vec<i64>> {
-    let second = Instant::now().second();
-    let mut statement = conn.prepare_cached(include_str!("enqueue.sql"))?;
-    jobs.map(|job| {
-        insert(&mut statement, &job?, second)?;
-        Ok(conn.last_insert_rowid())
-    })
-    .collect()
+pub fn enqueue_many<'a>(ctx: &Ctx<'_>, jobs: impl Iterator<Item = Result<NewJob<'a>>>) -> Result<Vec<i64>> {
+    let mut statement = ctx.prepare(&ENQUEUE)?;
+    jobs.map(|job| insert(ctx, &mut statement, &job?)).collect()
 }
 
-fn insert(statement: &mut Statement<'_>, job: &NewJob<'_>, second: i64) -> Result<()> {
-    let run_at = job.run_at.unwrap_or(Instant::from_seconds(second));
+fn insert(ctx: &Ctx<'_>, statement: &mut Prepared<'_>, job: &NewJob<'_>) -> Result<i64> {
+    let second = ctx.second();
     statement.execute(params![
         job.queue,
         job.payload,
         job.priority,
-        run_at,
+        job.run_at.unwrap_or(Instant::from_seconds(second)),
         job.max_attempts,
         job.expires_at,
         second,
-        (job.payload.len() > SMALL_PAYLOAD_BYTES).then_some(SLACK)
+        slack::of_new(job.payload),
     ])?;
-    Ok(())
+    Ok(ctx.conn().last_insert_rowid())
 }

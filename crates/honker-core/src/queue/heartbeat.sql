@@ -1,12 +1,9 @@
 -- Sets the end of a lease that is still held; a lapsed one is not revived.
 -- ?1 id, ?2 worker_id, ?3 attempt or NULL for any, ?4 now (instant), ?5 the second that now lies in,
--- ?6 claim_expires_at (instant).
--- Slack makes up for a lease that becomes longer or shorter in bytes.
+-- ?6 claim_expires_at (instant), ?7 bytes of slack apart from those of the attempts.
 -- Index: the primary key. Lock: write.
 UPDATE _honker_live
 SET claim_expires_at = ?6,
-    slack = iif(slack IS NULL, NULL,
-                zeroblob(length(slack) + iif(typeof(claim_expires_at) = 'real', 8, 4)
-                         - iif(typeof(?6) = 'real', 8, 4)))
+    slack = iif(slack IS NULL, NULL, zeroblob(?7 - (attempts > 1) - (attempts > 127)))
 WHERE id = ?1 AND worker_id = ?2 AND (?3 IS NULL OR attempts = ?3)
   AND (claim_expires_at >= ?4 OR claim_expires_at = ?5) AND state = 'processing'

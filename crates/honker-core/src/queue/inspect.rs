@@ -1,10 +1,10 @@
-//! Looking at a queue without touching it.
+//! Looking at single jobs. Reads only.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
-use crate::Result;
 use crate::clock::Instant;
+use crate::{Ctx, Result, sql};
 
 /// A job that is waiting or leased.
 #[derive(Debug, Serialize)]
@@ -21,7 +21,7 @@ pub struct LiveJob {
     pub priority: i64,
     /// The earliest claim.
     pub run_at: Option<Instant>,
-    /// Who holds the lease.
+    /// The worker that holds the lease.
     pub worker_id: Option<String>,
     /// The last instant of the lease.
     pub claim_expires_at: Option<Instant>,
@@ -39,9 +39,8 @@ pub struct LiveJob {
 ///
 /// # Errors
 /// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
-pub fn get_job(conn: &Connection, id: i64, queue: Option<&str>) -> Result<Option<LiveJob>> {
-    let mut statement = conn.prepare_cached(include_str!("get_job.sql"))?;
-    let found = statement.query_row(params![id, queue], |row| {
+pub fn get_job(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<Option<LiveJob>> {
+    ctx.row(sql!("get_job.sql"), params![id, queue], |row| {
         Ok(LiveJob {
             id: row.get(0)?,
             queue: row.get(1)?,
@@ -56,27 +55,24 @@ pub fn get_job(conn: &Connection, id: i64, queue: Option<&str>) -> Result<Option
             created_at: Instant::from_stored(row.get_ref(10)?),
             expires_at: Instant::from_stored(row.get_ref(11)?),
         })
-    });
-    Ok(found.optional()?)
+    })
 }
 
-/// What has become of a job, for those who wait for its result.
+/// The state of a job, for those who wait for its result.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     /// `pending`, `processing`, `dead`, `cancelled`, or `gone` for a job that was acknowledged or never existed.
     pub state: String,
-    /// Why the last attempt that ended without success did, if it is known.
+    /// The error of the last attempt that failed, if it is known.
     pub error: Option<String>,
 }
 
-/// What has become of a job. Reads only.
+/// The state of a job, live or not. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn outcome(conn: &Connection, id: i64) -> Result<Outcome> {
-    let mut statement = conn.prepare_cached(include_str!("outcome.sql"))?;
-    let found = statement
-        .query_row(params![id, Instant::now()], |row| Ok(Outcome { state: row.get(0)?, error: row.get(1)? }))
-        .optional()?;
+pub fn outcome(ctx: &Ctx<'_>, id: i64) -> Result<Outcome> {
+    let read = |row: &rusqlite::Row<'_>| Ok(Outcome { state: row.get(0)?, error: row.get(1)? });
+    let found = ctx.row(sql!("outcome.sql"), params![id, ctx.now()], read)?;
     Ok(found.unwrap_or_else(|| Outcome { state: "gone".to_owned(), error: None }))
 }

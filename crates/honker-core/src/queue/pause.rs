@@ -1,23 +1,21 @@
-//! Holding a queue back: while it is paused nothing of it is claimed; enqueueing and settling go on.
+//! Pausing a queue: nothing of it is claimed; enqueueing and settling go on.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use crate::Result;
-use crate::clock::Instant;
+use crate::{Ctx, Result, sql};
 
-/// Pauses the queue. Whether it ran before.
+/// Pauses the queue. False if it was paused already.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn pause(conn: &Connection, queue: &str) -> Result<bool> {
-    let changed = conn.prepare_cached(include_str!("pause.sql"))?.execute(params![queue, Instant::now().second()])?;
-    Ok(changed == 1)
+pub fn pause(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
+    Ok(ctx.execute(sql!("pause.sql"), params![queue, ctx.second()])? == 1)
 }
 
-/// Resumes the queue. Whether it was paused before.
+/// Resumes the queue. True if it was paused before.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn resume(conn: &Connection, queue: &str) -> Result<bool> {
-    Ok(conn.prepare_cached(include_str!("resume.sql"))?.execute([queue])? == 1)
+pub fn resume(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
+    Ok(ctx.execute(sql!("resume.sql"), [queue])? == 1)
 }

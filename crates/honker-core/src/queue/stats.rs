@@ -1,18 +1,19 @@
-//! How much there is in a queue, without counting all of it.
+//! Bounded counts of the jobs of a queue.
 //!
 //! SQLite counts rows by visiting them, and a counter kept beside them would cost each enqueue, claim and ack a second
-//! write. So a count goes up to a limit that the caller chooses and says whether it came to the end: what a queue's
-//! statistics cost does not depend on how much it holds.
+//! write. So a count stops at a limit that the caller chooses and is marked as exact or not: the cost of statistics does
+//! not depend on the size of the queue.
 
 use rusqlite::types::{FromSql, Value};
-use rusqlite::{Connection, OptionalExtension, Params, params};
+use rusqlite::{Params, params};
 use serde::Serialize;
 
 use super::claim::{Level, Outlook};
-use crate::Result;
 use crate::clock::{Instant, Span};
+use crate::statements::Sql;
+use crate::{Ctx, Result, sql};
 
-/// What there is in a queue.
+/// The statistics of a queue.
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "one beside each count, as callers see them")]
 pub struct Stats {
@@ -20,7 +21,7 @@ pub struct Stats {
     pub queue: String,
     /// Jobs that are due and wait for a worker.
     pub ready: i64,
-    /// Whether there are exactly so many, and not more; so for the other counts.
+    /// False if there may be more; so for the other counts.
     pub ready_is_exact: bool,
     /// Jobs that wait for their time.
     pub delayed: i64,
@@ -38,11 +39,11 @@ pub struct Stats {
     pub dead: i64,
     /// See `ready_is_exact`.
     pub dead_is_exact: bool,
-    /// For how long the ready job that has waited longest has been due.
+    /// The time since the ready job that has waited longest became due.
     pub oldest_ready_age_s: Option<Span>,
     /// When the first delayed job becomes due.
     pub next_due_at: Option<Instant>,
-    /// Since when the queue is paused.
+    /// When the queue was paused, if it is.
     pub paused_at: Option<Instant>,
 }
 
@@ -50,18 +51,15 @@ pub struct Stats {
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn stats(conn: &Connection, queue: &str, limit: i64) -> Result<Stats> {
-    let now = Instant::now();
-    let waiting = Waiting::of(conn, queue, now, limit)?;
+pub fn stats(ctx: &Ctx<'_>, queue: &str, limit: i64) -> Result<Stats> {
+    let now = ctx.now();
+    let waiting = Waiting::of(ctx, queue, limit)?;
     let probe = limit + 1;
-    let processing = Count::of(limit, number(conn, include_str!("stats_processing.sql"), params![queue, probe])?);
+    let processing = Count::of(limit, number(ctx, sql!("stats_processing.sql"), params![queue, probe])?);
     let lapsed = params![queue, now, now.second(), probe];
-    let lapsed = Count::of(limit, number(conn, include_str!("stats_lapsed.sql"), lapsed)?);
-    let dead = Count::of(limit, number(conn, include_str!("stats_dead.sql"), params![queue, probe])?);
-    let paused_at = conn
-        .prepare_cached(include_str!("paused_at.sql"))?
-        .query_row([queue], |row| Ok(Instant::from_stored(row.get_ref(0)?)))
-        .optional()?;
+    let lapsed = Count::of(limit, number(ctx, sql!("stats_lapsed.sql"), lapsed)?);
+    let dead = Count::of(limit, number(ctx, sql!("stats_dead.sql"), params![queue, probe])?);
+    let paused_at = ctx.row(sql!("paused_at.sql"), [queue], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?;
     Ok(Stats {
         queue: queue.to_owned(),
         ready: waiting.ready.number,
@@ -85,21 +83,20 @@ pub fn stats(conn: &Connection, queue: &str, limit: i64) -> Result<Stats> {
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn list(conn: &Connection, after: &str, n: usize, limit: i64) -> Result<Vec<Stats>> {
+pub fn list(ctx: &Ctx<'_>, after: &str, n: usize, limit: i64) -> Result<Vec<Stats>> {
     let mut all = Vec::new();
     let mut name = after.to_owned();
     while all.len() < n {
-        let mut statement = conn.prepare_cached(include_str!("next_name.sql"))?;
         // A name that is no text was written by hand, and sorts after every text.
-        let Value::Text(next) = statement.query_row([&name], |row| row.get(0))? else { break };
-        all.push(stats(conn, &next, limit)?);
+        let Some(Value::Text(next)) = ctx.row(sql!("next_name.sql"), [&name], |row| row.get(0))? else { break };
+        all.push(stats(ctx, &next, limit)?);
         name = next;
     }
     Ok(all)
 }
 
-fn number<T: FromSql>(conn: &Connection, sql: &str, params: impl Params) -> Result<T> {
-    Ok(conn.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+fn number<T: FromSql + Default>(ctx: &Ctx<'_>, sql: &'static Sql, params: impl Params) -> Result<T> {
+    Ok(ctx.row(sql, params, |row| row.get(0))?.unwrap_or_default())
 }
 
 #[derive(Clone, Copy)]
@@ -109,7 +106,7 @@ struct Count {
 }
 
 impl Count {
-    /// What was found by looking for one more than `limit`.
+    /// The count that a search for one more than `limit` found.
     fn of(limit: i64, found: i64) -> Self {
         Self { number: found.min(limit), is_exact: found <= limit }
     }
@@ -124,27 +121,28 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// At each priority at least one job waits, so that it takes no more seeks than jobs are to be counted; where all
-    /// have priorities of their own, that is what stops the walk.
-    fn of(conn: &Connection, queue: &str, now: Instant, limit: i64) -> Result<Self> {
+    /// At least one job waits at each priority, so the walk takes no more seeks than there are jobs to count. Where every
+    /// job has its own priority, the limit stops the walk.
+    fn of(ctx: &Ctx<'_>, queue: &str, limit: i64) -> Result<Self> {
+        let now = ctx.now();
         let (mut ready, mut delayed) = (0, 0);
         let (mut oldest_ready, mut next_due) = (None, None);
-        let mut level = Outlook::of(conn, queue)?.highest;
+        let mut level = Outlook::of(ctx, queue)?.highest;
         let mut levels_left = limit;
         while let Some(Level { priority, first_due }) = level.as_ref().filter(|_| levels_left > 0) {
             levels_left -= 1;
             oldest_ready = earliest(oldest_ready, first_due.filter(|at| *at <= now));
             let due = params![queue, priority, now, limit + 1 - ready];
-            ready += number::<i64>(conn, include_str!("stats_due.sql"), due)?;
-            let mut statement = conn.prepare_cached(include_str!("stats_delayed.sql"))?;
+            ready += number::<i64>(ctx, sql!("stats_due.sql"), due)?;
             // One at least, for the time of the first.
-            let (count, first): (i64, Option<Instant>) = statement
-                .query_row(params![queue, priority, now, (limit + 1 - delayed).max(1)], |row| {
-                    Ok((row.get(0)?, Instant::from_stored(row.get_ref(1)?)))
-                })?;
+            let rest = params![queue, priority, now, (limit + 1 - delayed).max(1)];
+            let counted = ctx.row(sql!("stats_delayed.sql"), rest, |row| {
+                Ok((row.get::<_, i64>(0)?, Instant::from_stored(row.get_ref(1)?)))
+            })?;
+            let (count, first) = counted.unwrap_or_default();
             delayed += count;
             next_due = earliest(next_due, first);
-            level = Level::below(conn, queue, priority)?;
+            level = Level::below(ctx, queue, priority)?;
         }
         let is_whole = level.is_none();
         let exact = |count: Count| Count { is_exact: count.is_exact && is_whole, ..count };

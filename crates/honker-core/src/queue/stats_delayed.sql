@@ -8,5 +8,5 @@ FROM (
   FROM _honker_live INDEXED BY _honker_live_ready
   WHERE queue = ?1 AND state = 'pending' AND priority = ?2 AND run_at > ?3
   ORDER BY run_at
-  LIMIT ?4
+  LIMIT +?4
 )

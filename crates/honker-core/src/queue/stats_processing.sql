@@ -7,5 +7,5 @@ FROM (
   SELECT 1
   FROM _honker_live INDEXED BY _honker_live_processing_deadline
   WHERE queue = ?1 AND state = 'processing'
-  LIMIT ?2
+  LIMIT +?2
 )

@@ -1,25 +1,22 @@
-//! Sweeping: burying what expired without a claim coming by.
+//! Sweeping: burying expired jobs that no claim has met.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use super::dead::bury;
-use crate::Result;
-use crate::clock::Instant;
+use super::transition::{Move, leave};
+use crate::{Ctx, Result, schema, sql};
 
-/// Buries every expired job of the queue that nobody is at work on; how many.
+/// Buries every expired job of the queue that no worker holds. Returns the number buried.
 ///
 /// A job that expired while it was leased is left to its holder, who may still ack it, until the lease lapses.
 ///
 /// # Errors
-/// Whatever SQLite reports.
-pub fn sweep_expired(conn: &Connection, queue: &str) -> Result<i64> {
-    let now = Instant::now();
-    let expired = conn
-        .prepare_cached(include_str!("sweep_expired.sql"))?
-        .query_map(params![queue, now, now.second()], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<i64>>>()?;
+/// [`crate::Error::SchemaTooNew`] if the file demands a newer writer, or whatever SQLite reports.
+pub fn sweep_expired(ctx: &Ctx<'_>, queue: &str) -> Result<i64> {
+    schema::require_writer(ctx)?;
+    let expired: Vec<i64> =
+        ctx.rows(sql!("sweep_expired.sql"), params![queue, ctx.now(), ctx.second()], |row| row.get(0))?;
     for id in &expired {
-        bury(conn, *id, "expired")?;
+        leave(ctx, &Move::Bury { id: *id, held: None, error: "expired" })?;
     }
     Ok(i64::try_from(expired.len()).unwrap_or(i64::MAX))
 }

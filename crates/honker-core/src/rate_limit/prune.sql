@@ -5,5 +5,5 @@ DELETE FROM _honker_rate_limits WHERE rowid IN (
   SELECT rowid FROM _honker_rate_limits INDEXED BY _honker_rate_limits_expiry
   WHERE expires_at IS NOT NULL AND expires_at <= ?1
   ORDER BY expires_at
-  LIMIT ?2
+  LIMIT +?2
 )

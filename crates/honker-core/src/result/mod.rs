@@ -1,59 +1,56 @@
 //! Results of jobs, kept for those who wait for them.
 //!
-//! A result whose time is over is of no use, so each save deletes a few of them: the table stays bounded by what is
-//! still wanted, without a sweeper.
+//! Each save deletes a few expired results: the table stays bounded by the results that are still valid, without a
+//! sweeper.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 
-use crate::Result;
-use crate::clock::{Instant, Span};
-use crate::limits::EXPIRED_ROWS_PER_WRITE;
+use crate::clock::Span;
+use crate::limits::CANCEL_TRACE_RETENTION;
+use crate::{Ctx, Result, sql};
 
 /// Keeps `value` as the result of a job, replacing an earlier one; for `ttl`, or for good. The job need not exist.
 ///
-/// Run in a write transaction: it also deletes expired results.
+/// Run in a write transaction: its effect also deletes expired results.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn save(conn: &Connection, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
-    insert(conn, job_id, value, ttl)?;
-    prune(conn, EXPIRED_ROWS_PER_WRITE)
-}
-
-/// As [`save`], for who saves many and then calls [`prune`] once. One statement.
-///
-/// # Errors
-/// Whatever SQLite reports.
-pub fn insert(conn: &Connection, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
-    let expires_at = ttl.map(Instant::from_now);
-    let created_at = Instant::now().second();
-    conn.prepare_cached(include_str!("save.sql"))?.execute(params![job_id, value, expires_at, created_at])?;
+pub fn save(ctx: &Ctx<'_>, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
+    let expires_at = ttl.map(|ttl| ctx.from_now(ttl));
+    ctx.execute(sql!("save.sql"), params![job_id, value, expires_at, ctx.second()])?;
+    ctx.note(super::effects::Effects::saved_result);
     Ok(())
 }
 
-/// Deletes up to `limit` expired results. One statement.
+/// Remembers that a job was cancelled, so that a waiter sees that no result will come.
 ///
-/// # Errors
-/// Whatever SQLite reports.
-pub fn prune(conn: &Connection, limit: i64) -> Result<()> {
-    conn.prepare_cached(include_str!("prune.sql"))?.execute(params![Instant::now(), limit])?;
+/// The trace is a row among the results, with a NULL value and an end. Every reader, the reference included, takes a NULL
+/// value for "no result", and pruning or sweeping results removes the trace too; so it needs no table or column. Only
+/// [`crate::queue::outcome`] looks at it.
+pub(crate) fn trace_cancelled(ctx: &Ctx<'_>, job_id: i64) -> Result<()> {
+    let expires_at = ctx.from_now(CANCEL_TRACE_RETENTION);
+    ctx.execute(sql!("trace_cancelled.sql"), params![job_id, expires_at, ctx.second(), ctx.now()])?;
     Ok(())
 }
 
-/// The result of a job, if there is one whose time is not over. Reads only.
+/// Deletes up to `limit` expired results. Returns the number deleted. One statement.
+pub(crate) fn prune(ctx: &Ctx<'_>, limit: i64) -> Result<usize> {
+    ctx.execute(sql!("prune.sql"), params![ctx.now(), limit])
+}
+
+/// The result of a job, if there is one that has not expired. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn get(conn: &Connection, job_id: i64) -> Result<Option<String>> {
-    let mut statement = conn.prepare_cached(include_str!("get.sql"))?;
-    let found = statement.query_row(params![job_id, Instant::now()], |row| row.get(0)).optional()?;
+pub fn get(ctx: &Ctx<'_>, job_id: i64) -> Result<Option<String>> {
+    let found: Option<Option<String>> = ctx.row(sql!("get.sql"), params![job_id, ctx.now()], |row| row.get(0))?;
     Ok(found.flatten())
 }
 
-/// Deletes every expired result; how many. One statement.
+/// Deletes every expired result. Returns the number deleted. One statement.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn sweep(conn: &Connection) -> Result<usize> {
-    Ok(conn.prepare_cached(include_str!("prune.sql"))?.execute(params![Instant::now(), i64::MAX])?)
+pub fn sweep(ctx: &Ctx<'_>) -> Result<usize> {
+    prune(ctx, i64::MAX)
 }

@@ -5,5 +5,5 @@ DELETE FROM _honker_results WHERE job_id IN (
   SELECT job_id FROM _honker_results INDEXED BY _honker_results_expiry
   WHERE expires_at IS NOT NULL AND expires_at <= ?1
   ORDER BY expires_at
-  LIMIT ?2
+  LIMIT +?2
 )

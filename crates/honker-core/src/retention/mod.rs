@@ -1,16 +1,16 @@
-//! What is kept, of dead letters and of events, and for how long: a policy for each queue or topic that has one.
+//! Retention policies: how many dead letters of a queue, or events of a topic, are kept, and for how long.
 //!
-//! There is no sweeper. Whoever writes deletes a little of what the policy of that name gives up: a burial of a job, and
-//! a publish at some of the offsets. So a table stays near what its policies say as long as it is written to, and no
-//! write becomes a long one. A name that nobody writes to any more keeps its last rows until somebody prunes them.
+//! There is no sweeper. Writers delete a few of the rows that the policy of that name gives up: each burial of a job, and
+//! each publish at some of the offsets. So a table stays near its policies as long as it is written to, and no write
+//! becomes a long one. A name without further writes keeps its last rows until it is pruned.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
-use crate::Result;
 use crate::clock::{Instant, Span};
+use crate::{Ctx, Result, sql};
 
-/// What a policy is about.
+/// The kind of rows that a policy keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The dead letters of a queue.
@@ -30,29 +30,29 @@ impl Kind {
     }
 }
 
-/// What is kept; what is neither too old nor too much.
+/// The bounds of a policy. Rows that are neither too old nor too many are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How old a row may become.
+    /// The greatest age of a row.
     pub max_age: Option<Span>,
-    /// How many of the newest rows stay.
+    /// The number of newest rows that stay.
     pub max_keep: Option<i64>,
 }
 
 impl Limits {
-    /// Whether everything is kept.
+    /// True if everything is kept.
     #[must_use]
     pub const fn keep_all(&self) -> bool {
         self.max_age.is_none() && self.max_keep.is_none()
     }
 
     /// The second before which a row is surely too old: times are stored as the second that had begun.
-    pub(crate) fn old_before(&self) -> Option<i64> {
-        self.max_age.map(|age| Instant::from_ms(Instant::now().as_ms().saturating_sub(age.as_ms())).second())
+    pub(crate) fn old_before(&self, ctx: &Ctx<'_>) -> Option<i64> {
+        self.max_age.map(|age| ctx.ago(age).second())
     }
 }
 
-/// A policy, and what is known of the rows that it gives up.
+/// A policy, and the last search for surplus rows.
 pub(crate) struct Policy {
     pub(crate) limits: Limits,
     pub(crate) surplus_to: Option<i64>,
@@ -60,26 +60,24 @@ pub(crate) struct Policy {
 }
 
 /// The policy of a name, if it has one.
-pub(crate) fn policy(conn: &Connection, kind: Kind, name: &str) -> Result<Option<Policy>> {
-    let mut statement = conn.prepare_cached(include_str!("policy.sql"))?;
-    let found = statement.query_row([kind.as_str(), name], |row| {
+pub(crate) fn policy(ctx: &Ctx<'_>, kind: Kind, name: &str) -> Result<Option<Policy>> {
+    ctx.row(sql!("policy.sql"), [kind.as_str(), name], |row| {
         let max_age = Instant::from_stored(row.get_ref(0)?).map(|at| at - Instant::from_ms(0));
         Ok(Policy {
             limits: Limits { max_age, max_keep: row.get(1)? },
             surplus_to: row.get(2)?,
             judged_at: row.get(3)?,
         })
-    });
-    Ok(found.optional()?)
+    })
 }
 
-/// Notes up to where the events of a topic are too many, as found out at an offset.
-pub(crate) fn judge(conn: &Connection, topic: &str, surplus_to: Option<i64>, judged_at: i64) -> Result<()> {
-    conn.prepare_cached(include_str!("judge.sql"))?.execute(params![topic, surplus_to, judged_at])?;
+/// Notes the last offset of a topic's surplus events, as found at the offset `judged_at`.
+pub(crate) fn judge(ctx: &Ctx<'_>, topic: &str, surplus_to: Option<i64>, judged_at: i64) -> Result<()> {
+    ctx.execute(sql!("judge.sql"), params![topic, surplus_to, judged_at])?;
     Ok(())
 }
 
-/// Whether a row is one of those, one in [`crate::limits::PRUNE_EVERY`], at which a policy is looked at.
+/// True for one row in [`crate::limits::PRUNE_EVERY`], at which a policy is looked at.
 ///
 /// Scattered over the ids: with each 64th, a topic whose events always fall in between, because several writers take
 /// turns, would never be pruned.
@@ -89,16 +87,16 @@ pub(crate) fn is_turn(id: i64) -> bool {
     id.cast_unsigned().wrapping_mul(SCATTER) >> (u64::BITS - BITS) == 0
 }
 
-/// Sets what is kept under a name; no limits remove the policy. Whether that changed or set anything. One statement.
+/// Sets the policy of a name; no limits remove it. True if a policy was set or removed. One statement.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn set(conn: &Connection, kind: Kind, name: &str, limits: Limits) -> Result<bool> {
+pub fn set(ctx: &Ctx<'_>, kind: Kind, name: &str, limits: Limits) -> Result<bool> {
     if limits.keep_all() {
-        return Ok(conn.prepare_cached(include_str!("unset.sql"))?.execute([kind.as_str(), name])? == 1);
+        return Ok(ctx.execute(sql!("unset.sql"), [kind.as_str(), name])? == 1);
     }
     let max_age_s = limits.max_age.map(|age| Instant::from_ms(age.as_ms()));
-    conn.prepare_cached(include_str!("set.sql"))?.execute(params![kind.as_str(), name, max_age_s, limits.max_keep])?;
+    ctx.execute(sql!("set.sql"), params![kind.as_str(), name, max_age_s, limits.max_keep])?;
     Ok(true)
 }
 
@@ -119,15 +117,13 @@ pub struct Listed {
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn list(conn: &Connection) -> Result<Vec<Listed>> {
-    let mut statement = conn.prepare_cached(include_str!("list.sql"))?;
-    let policies = statement.query_map([], |row| {
+pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Listed>> {
+    ctx.rows(sql!("list.sql"), [], |row| {
         Ok(Listed {
             kind: row.get(0)?,
             name: row.get(1)?,
             max_age_s: Instant::from_stored(row.get_ref(2)?),
             max_keep: row.get(3)?,
         })
-    })?;
-    Ok(policies.collect::<rusqlite::Result<_>>()?)
+    })
 }

@@ -1,5 +1,5 @@
-//! Schedules: rows that say when to enqueue what. `expression` is pure and computes boundaries, `register` keeps the
-//! rows, `tick` enqueues what is due.
+//! Schedules: rows that hold a payload and the times at which to enqueue it. `expression` is pure and computes boundaries,
+//! `register` keeps the rows, `tick` enqueues the due jobs.
 
 mod cron;
 mod cron_field;
@@ -19,7 +19,7 @@ use std::fmt;
 use crate::clock::Instant;
 use crate::{Error, Result};
 
-/// What to do about boundaries that passed while nobody ticked.
+/// The policy for boundaries that passed without a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misfire {
     /// Fire each of them, up to [`crate::limits::CATCH_UP_FIRES`].

@@ -1,11 +1,11 @@
 //! Keeping schedules.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 use serde::Serialize;
 
 use super::{Misfire, boundary_after, parse};
 use crate::clock::Instant;
-use crate::{Result, stored};
+use crate::{Ctx, Result, sql, stored};
 
 /// A schedule to keep.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +24,9 @@ pub struct NewSchedule<'a> {
     pub expires_s: Option<i64>,
     /// The attempts of its jobs.
     pub max_attempts: i64,
-    /// An IANA time zone; `None` for the zone of whichever process ticks.
+    /// An IANA time zone; `None` for the zone of the process that ticks.
     pub time_zone: Option<&'a str>,
-    /// What to do about boundaries that passed while nobody ticked.
+    /// The policy for boundaries that passed without a tick.
     pub misfire: Misfire,
 }
 
@@ -47,15 +47,15 @@ pub struct Schedule {
     pub expires_s: Option<i64>,
     /// The next boundary.
     pub next_fire_at: Option<Instant>,
-    /// Whether it fires.
+    /// False while it is paused.
     pub enabled: bool,
     /// The attempts of its jobs.
     pub max_attempts: i64,
-    /// An IANA time zone; `None` for the zone of whichever process ticks.
+    /// An IANA time zone; `None` for the zone of the process that ticks.
     pub time_zone: Option<String>,
     /// The misfire policy's name.
     pub misfire: String,
-    /// Why the last tick had to pass it over.
+    /// Why the last tick passed it over.
     pub last_error: Option<String>,
 }
 
@@ -92,15 +92,14 @@ impl Change<'_> {
 
 /// Keeps a schedule, replacing one of that name. One statement.
 ///
-/// The next boundary is kept while expression and time zone stay the same: applications register at every start,
-/// and starting again to count from there would forget what was due while they were down. A paused schedule stays
-/// paused.
+/// The next boundary is kept while expression and time zone stay the same: applications register at every start, and a
+/// new boundary would drop those that passed while the application was down. A paused schedule stays paused.
 ///
 /// # Errors
 /// `HONKER_INVALID_ARGUMENT` for an expression or time zone that cannot be understood; nothing is written then.
-pub fn register(conn: &Connection, schedule: &NewSchedule<'_>) -> Result<()> {
-    let next_fire_at = boundary_after(&parse(schedule.expression, schedule.time_zone)?, Instant::now())?;
-    conn.prepare_cached(include_str!("register.sql"))?.execute(params![
+pub fn register(ctx: &Ctx<'_>, schedule: &NewSchedule<'_>) -> Result<()> {
+    let next_fire_at = boundary_after(&parse(schedule.expression, schedule.time_zone)?, ctx.now())?;
+    let params = params![
         schedule.name,
         schedule.queue,
         schedule.expression,
@@ -111,49 +110,48 @@ pub fn register(conn: &Connection, schedule: &NewSchedule<'_>) -> Result<()> {
         schedule.time_zone,
         schedule.misfire.name(),
         next_fire_at,
-    ])?;
+    ];
+    ctx.execute(sql!("register.sql"), params)?;
     Ok(())
 }
 
-/// Forgets a schedule. Whether there was one. One statement.
+/// Removes a schedule. True if there was one. One statement.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn unregister(conn: &Connection, name: &str) -> Result<bool> {
-    Ok(conn.prepare_cached(include_str!("unregister.sql"))?.execute([name])? == 1)
+pub fn unregister(ctx: &Ctx<'_>, name: &str) -> Result<bool> {
+    Ok(ctx.execute(sql!("unregister.sql"), [name])? == 1)
 }
 
-/// Stops a schedule from firing. Whether it did fire before. One statement.
+/// Stops a schedule from firing. False if it was paused already. One statement.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn pause(conn: &Connection, name: &str) -> Result<bool> {
-    set_enabled(conn, name, false)
+pub fn pause(ctx: &Ctx<'_>, name: &str) -> Result<bool> {
+    set_enabled(ctx, name, false)
 }
 
-/// Lets a paused schedule fire again, from the boundary it had come to. Whether it was paused. One statement.
+/// Lets a paused schedule fire again, from the boundary it had come to. True if it was paused. One statement.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn resume(conn: &Connection, name: &str) -> Result<bool> {
-    set_enabled(conn, name, true)
+pub fn resume(ctx: &Ctx<'_>, name: &str) -> Result<bool> {
+    set_enabled(ctx, name, true)
 }
 
-fn set_enabled(conn: &Connection, name: &str, enabled: bool) -> Result<bool> {
-    Ok(conn.prepare_cached(include_str!("set_enabled.sql"))?.execute(params![name, enabled])? == 1)
+fn set_enabled(ctx: &Ctx<'_>, name: &str, enabled: bool) -> Result<bool> {
+    Ok(ctx.execute(sql!("set_enabled.sql"), params![name, enabled])? == 1)
 }
 
 /// Every schedule, by name. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn list(conn: &Connection) -> Result<Vec<Schedule>> {
-    let mut statement = conn.prepare_cached(include_str!("list.sql"))?;
-    let schedules = statement.query_map([], listed)?.collect::<rusqlite::Result<_>>()?;
-    Ok(schedules)
+pub fn list(ctx: &Ctx<'_>) -> Result<Vec<Schedule>> {
+    ctx.rows(sql!("list.sql"), [], listed)
 }
 
-/// A row as it is, or, if somebody edited it into the wrong types, what of it can be shown, with the reason in `last_error`.
+/// A row as it is. If it was edited into the wrong types, the columns that can be read, with the reason in `last_error`.
 fn listed(row: &Row<'_>) -> rusqlite::Result<Schedule> {
     let text = |index, column| Ok::<_, rusqlite::Error>(stored::text(column, row.get_ref(index)?));
     let optional_text = |index, column| Ok::<_, rusqlite::Error>(stored::optional_text(column, row.get_ref(index)?));
@@ -182,24 +180,24 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Schedule> {
     })
 }
 
-/// Changes properties of a schedule. Whether there is such a schedule and anything to change.
+/// Changes properties of a schedule. True if there is such a schedule and anything to change.
 ///
 /// Run in a write transaction: it looks and then writes.
 ///
 /// # Errors
 /// `HONKER_INVALID_ARGUMENT` for an expression or time zone that cannot be understood; nothing is changed then.
-pub fn update(conn: &Connection, name: &str, change: &Change<'_>) -> Result<bool> {
-    let mut statement = conn.prepare_cached(include_str!("timing.sql"))?;
-    let timing = statement.query_row([name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
-    let Some((old_expression, old_zone)) = timing.optional()? else { return Ok(false) };
+pub fn update(ctx: &Ctx<'_>, name: &str, change: &Change<'_>) -> Result<bool> {
+    let timing =
+        ctx.row(sql!("timing.sql"), [name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)))?;
+    let Some((old_expression, old_zone)) = timing else { return Ok(false) };
     if change.is_empty() {
         return Ok(false);
     }
     let expression = change.expression.unwrap_or(&old_expression);
     let time_zone = change.time_zone.unwrap_or(old_zone.as_deref());
     let moves = change.expression.is_some() || change.time_zone.is_some();
-    let next_fire_at = if moves { Some(boundary_after(&parse(expression, time_zone)?, Instant::now())?) } else { None };
-    conn.prepare_cached(include_str!("update.sql"))?.execute(params![
+    let next_fire_at = if moves { Some(boundary_after(&parse(expression, time_zone)?, ctx.now())?) } else { None };
+    let params = params![
         name,
         expression,
         time_zone,
@@ -210,6 +208,7 @@ pub fn update(conn: &Connection, name: &str, change: &Change<'_>) -> Result<bool
         change.expires_s.flatten(),
         change.max_attempts,
         change.misfire.map(Misfire::name),
-    ])?;
+    ];
+    ctx.execute(sql!("update.sql"), params)?;
     Ok(true)
 }

@@ -4,14 +4,14 @@
 //! jobs and the schedule's next boundary commit together, and of two tickers the second sees the boundary gone. If
 //! the process dies before COMMIT, nothing fired and the next ticker fires it.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Row, params};
 use serde::Serialize;
 
 use super::{Expression, Misfire, boundary_after, parse};
 use crate::clock::{Instant, Span};
 use crate::limits::{CATCH_UP_FIRES, MISFIRE_GRACE};
 use crate::queue::{NewJob, enqueue};
-use crate::{Error, Result};
+use crate::{Ctx, Error, Result, sql};
 
 /// A boundary that fired.
 #[derive(Debug, Serialize)]
@@ -28,21 +28,17 @@ pub struct Fire {
 
 /// Enqueues a job for every boundary at or before `until`, as each schedule's misfire policy says.
 ///
-/// A schedule that cannot be understood is passed over and says so in its `last_error`; it holds up no other.
+/// A schedule that cannot be understood is passed over, and the reason is stored in its `last_error`.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn tick(conn: &Connection, until: Instant) -> Result<Vec<Fire>> {
-    let due = conn
-        .prepare_cached(include_str!("due.sql"))?
-        .query_map(params![until], |row| Ok((row.get::<_, i64>(0)?, Due::read(row))))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
+pub fn tick(ctx: &Ctx<'_>, until: Instant) -> Result<Vec<Fire>> {
+    let due = ctx.rows(sql!("due.sql"), params![until], |row| Ok((row.get::<_, i64>(0)?, Due::read(row))))?;
     let mut fires = Vec::new();
-    for schedule in due {
-        let (rowid, schedule) = schedule;
+    for (rowid, schedule) in due {
         match schedule.and_then(|schedule| Ok((schedule.plan(until)?, schedule))) {
-            Ok((plan, schedule)) => schedule.fire(conn, rowid, &plan, &mut fires)?,
-            Err(problem) => report(conn, rowid, &problem)?,
+            Ok((plan, schedule)) => schedule.fire(ctx, rowid, &plan, &mut fires)?,
+            Err(problem) => report(ctx, rowid, &problem)?,
         }
     }
     Ok(fires)
@@ -52,13 +48,12 @@ pub fn tick(conn: &Connection, until: Instant) -> Result<Vec<Fire>> {
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn soonest(conn: &Connection) -> Result<Option<Instant>> {
-    let mut statement = conn.prepare_cached(include_str!("soonest.sql"))?;
-    Ok(statement.query_row([], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?)
+pub fn soonest(ctx: &Ctx<'_>) -> Result<Option<Instant>> {
+    Ok(ctx.row(sql!("soonest.sql"), [], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?.flatten())
 }
 
-fn report(conn: &Connection, rowid: i64, problem: &Error) -> Result<()> {
-    conn.prepare_cached(include_str!("report.sql"))?.execute(params![rowid, problem.to_string()])?;
+fn report(ctx: &Ctx<'_>, rowid: i64, problem: &Error) -> Result<()> {
+    ctx.execute(sql!("report.sql"), params![rowid, problem.to_string()])?;
     Ok(())
 }
 
@@ -76,7 +71,7 @@ struct Due {
     misfire: Misfire,
 }
 
-/// What a tick does about one schedule: the boundaries to fire, and the one to wait for next.
+/// The boundaries of one schedule to fire, and the next one to wait for.
 struct Plan {
     fire_at: Vec<Instant>,
     next_fire_at: Instant,
@@ -133,10 +128,10 @@ impl Due {
     }
 
     /// Enqueues the planned jobs. Their expiry counts from the boundary, so that it drops late ones.
-    fn fire(self, conn: &Connection, rowid: i64, plan: &Plan, fires: &mut Vec<Fire>) -> Result<()> {
+    fn fire(self, ctx: &Ctx<'_>, rowid: i64, plan: &Plan, fires: &mut Vec<Fire>) -> Result<()> {
         for fire_at in &plan.fire_at {
             let job_id = enqueue(
-                conn,
+                ctx,
                 &NewJob {
                     queue: &self.queue,
                     payload: &self.payload,
@@ -148,7 +143,7 @@ impl Due {
             )?;
             fires.push(Fire { name: self.name.clone(), queue: self.queue.clone(), fire_at: *fire_at, job_id });
         }
-        conn.prepare_cached(include_str!("advance.sql"))?.execute(params![rowid, plan.next_fire_at])?;
+        ctx.execute(sql!("advance.sql"), params![rowid, plan.next_fire_at])?;
         Ok(())
     }
 }

@@ -10,20 +10,22 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Error, Result};
+use crate::statements::Sql;
+use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 6] = [
+const MIGRATIONS: [(i64, &str); 7] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
     (4, include_str!("0004_token_buckets.sql")),
     (5, include_str!("0005_retention.sql")),
     (6, include_str!("0006_slack.sql")),
+    (7, include_str!("0007_min_writer.sql")),
 ];
 
-/// What brings a journal to a transition that is called inside a statement of the host that writes.
-pub const CARRIER: &str = include_str!("carrier.sql");
+/// The statement that gives a journal to a transition which is called inside a statement of the host that writes.
+pub static CARRIER: Sql = Sql::new(include_str!("carrier.sql"));
 
 /// The schema version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
@@ -36,7 +38,7 @@ const LATER_REFERENCE_COLUMNS: [(&str, &str, &str); 2] = [
     ("_honker_scheduler_tasks", "max_attempts", "INTEGER NOT NULL DEFAULT 3"),
 ];
 
-/// Whether the file needs no upgrade. Reads only.
+/// True if the file needs no upgrade. Reads only.
 ///
 /// # Errors
 /// [`Error::SchemaTooNew`] for a file of a newer honker.
@@ -71,13 +73,32 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Whether somebody has put a trigger or a unique index on one of honker's tables, which have none of their own. Reads
+/// True if an application has put a trigger or a unique index on one of honker's tables, which have none themselves. Reads
 /// only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn has_additions(conn: &Connection) -> Result<bool> {
-    Ok(conn.prepare_cached(include_str!("has_additions.sql"))?.query_row([], |row| row.get(0))?)
+pub fn has_additions(ctx: &Ctx<'_>) -> Result<bool> {
+    Ok(ctx.row(sql!("has_additions.sql"), [], |row| row.get(0))?.unwrap_or(false))
+}
+
+/// Refuses a write that might break the rules of a newer honker. Claims read the same number with their first look.
+///
+/// # Errors
+/// [`Error::SchemaTooNew`] if the file demands a newer writer.
+pub(crate) fn require_writer(ctx: &Ctx<'_>) -> Result<()> {
+    check_writer(ctx.row(sql!("min_writer.sql"), [], |row| Ok(row.get_ref(0)?.as_i64().ok()))?.flatten())
+}
+
+/// As [`require_writer`], with the number that the file holds. One that was edited into no integer demands nothing.
+///
+/// # Errors
+/// [`Error::SchemaTooNew`] if it is larger than [`VERSION`].
+pub(crate) fn check_writer(demanded: Option<i64>) -> Result<()> {
+    match demanded {
+        Some(found) if found > VERSION => Err(Error::SchemaTooNew { found, supported: VERSION }),
+        _ => Ok(()),
+    }
 }
 
 fn version(conn: &Connection) -> Result<i64> {
@@ -92,7 +113,7 @@ fn version(conn: &Connection) -> Result<i64> {
     let stored = conn
         .query_row("SELECT value FROM _honker_meta WHERE key = 'schema_version'", [], |row| row.get(0))
         .optional()?;
-    // The table and its row are made together, so without the row nobody knows what to upgrade from.
+    // The table and its row are made together, so without the row the version to upgrade from is unknown.
     stored.filter(|version| *version > 0).ok_or_else(|| Error::MalformedRow(NO_VERSION.to_owned()))
 }
 

@@ -11,7 +11,7 @@ DELETE FROM _honker_stream WHERE offset IN (
     FROM _honker_stream INDEXED BY _honker_stream_topic
     WHERE topic = ?1
     ORDER BY offset
-    LIMIT ?4
+    LIMIT +?4
   )
   WHERE offset <= ?2 OR created_at < ?3
 )

@@ -6,4 +6,4 @@ SELECT offset, topic, key, payload, created_at
 FROM _honker_stream INDEXED BY _honker_stream_topic
 WHERE topic = ?1 AND offset > ?2
 ORDER BY offset
-LIMIT ?3
+LIMIT +?3

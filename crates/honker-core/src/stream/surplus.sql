@@ -5,4 +5,4 @@
 SELECT offset FROM _honker_stream INDEXED BY _honker_stream_topic
 WHERE topic = ?1
 ORDER BY offset DESC
-LIMIT 1 OFFSET ?2
+LIMIT 1 OFFSET +?2

@@ -5,5 +5,5 @@ DELETE FROM _honker_token_buckets WHERE name IN (
   SELECT name FROM _honker_token_buckets INDEXED BY _honker_token_buckets_full
   WHERE full_at <= ?1
   ORDER BY full_at
-  LIMIT ?2
+  LIMIT +?2
 )

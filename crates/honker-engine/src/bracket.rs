@@ -1,0 +1,136 @@
+//! Making several writes one, in every position a function can be called from.
+//!
+//! SQLite commits each inner statement of a function by itself when no transaction is open; a crash between two of
+//! them would lose a job that was deleted here and not yet inserted there. Three positions, three brackets:
+//!
+//! - in autocommit (`SELECT honker_retry(...)`): BEGIN IMMEDIATE ... COMMIT. Immediate, so that the write lock is
+//!   waited for, by the host's busy handler, before anything is read; a deferred begin fails at once when another
+//!   process wrote since. A COMMIT that fails is rolled back and its error reaches the caller.
+//! - in a transaction of the caller: SAVEPOINT ... RELEASE.
+//! - inside a statement that writes (a trigger, `INSERT ... SELECT honker_enqueue(...)`): SQLite refuses savepoints there,
+//!   and BEGIN would leave the connection in a transaction that is never ended. A statement of ours carries the work and
+//!   brings its journal; see [`crate::carrier`].
+
+use honker_core::statements::Sql;
+use honker_core::{Ctx, Result};
+use rusqlite::{Connection, ffi};
+
+use crate::carrier::carried;
+use crate::engine::with_extended_code;
+
+/// Runs `work` and writes its effects: all of that is there afterwards, or, if anything fails, nothing.
+pub fn atomically<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if is_inside_write_statement(ctx.conn()) {
+        return carried(ctx, || whole(ctx, work));
+    }
+    bracketed(ctx, if ctx.conn().is_autocommit() { Bracket::TRANSACTION } else { Bracket::NESTED }, work)
+}
+
+/// Runs `work`, which only reads, on one state of the database: none of the commits of other connections meanwhile is
+/// seen in part.
+pub fn consistently<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !ctx.conn().is_autocommit() || is_inside_write_statement(ctx.conn()) {
+        return work();
+    }
+    bracketed(ctx, Bracket::READ_FIRST, work)
+}
+
+/// The work and its effects. The time is read after the lock was waited for.
+fn whole<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    ctx.begin();
+    let done = work()?;
+    ctx.flush()?;
+    Ok(done)
+}
+
+fn bracketed<T>(ctx: &Ctx<'_>, bracket: Bracket, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    ctx.execute(bracket.open, [])?;
+    let guard = Guard { ctx, bracket };
+    // Asked for before the guard's rollback, which replaces the code.
+    let done = whole(ctx, work).map_err(|error| with_extended_code(ctx.conn(), error))?;
+    ctx.execute(bracket.close, []).map_err(|error| with_extended_code(ctx.conn(), error))?;
+    std::mem::forget(guard);
+    Ok(done)
+}
+
+/// Runs `look`, which only reads, and, if it found something, `work` on it, in one snapshot and with one outcome.
+///
+/// In autocommit it begins as a reader and takes the write lock at the first write. So finding nothing costs no lock, and
+/// finding something no second look. If another connection is writing, or has written since the look, SQLite fails that
+/// first write at once, without the busy handler, because waiting would not freshen the snapshot. Then all is rolled back
+/// and begun anew behind the write lock.
+pub fn atomically_if_found<P, T>(
+    ctx: &Ctx<'_>,
+    look: impl Fn() -> Result<Option<P>>,
+    work: impl Fn(P) -> Result<T>,
+) -> Result<Option<T>> {
+    let both = || look()?.map(&work).transpose();
+    if !ctx.conn().is_autocommit() || is_inside_write_statement(ctx.conn()) {
+        return match look()? {
+            Some(found) => atomically(ctx, || work(found)).map(Some),
+            None => Ok(None),
+        };
+    }
+    match bracketed(ctx, Bracket::READ_FIRST, both) {
+        Err(error) if error.sqlite_code() & 0xff == ffi::SQLITE_BUSY => bracketed(ctx, Bracket::TRANSACTION, both),
+        outcome => outcome,
+    }
+}
+
+static BEGIN: Sql = Sql::new("BEGIN");
+static BEGIN_IMMEDIATE: Sql = Sql::new("BEGIN IMMEDIATE");
+static COMMIT: Sql = Sql::new("COMMIT");
+static ROLLBACK: Sql = Sql::new("ROLLBACK");
+static SAVEPOINT: Sql = Sql::new("SAVEPOINT honker");
+static RELEASE: Sql = Sql::new("RELEASE honker");
+static ROLLBACK_TO: Sql = Sql::new("ROLLBACK TO honker");
+
+#[derive(Clone, Copy)]
+struct Bracket {
+    open: &'static Sql,
+    close: &'static Sql,
+    undo: &'static [&'static Sql],
+}
+
+impl Bracket {
+    const TRANSACTION: Self = Self { open: &BEGIN_IMMEDIATE, close: &COMMIT, undo: &[&ROLLBACK] };
+    const READ_FIRST: Self = Self { open: &BEGIN, ..Self::TRANSACTION };
+    const NESTED: Self = Self { open: &SAVEPOINT, close: &RELEASE, undo: &[&ROLLBACK_TO, &RELEASE] };
+}
+
+/// Undoes the bracket when dropped: on an error, a failed COMMIT and a panic alike.
+struct Guard<'a> {
+    ctx: &'a Ctx<'a>,
+    bracket: Bracket,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        // The effects of work that is undone must not be written by a later flush.
+        self.ctx.begin();
+        // A full disk or an I/O error rolls the whole transaction back by itself; then there is nothing to undo, and
+        // the error that the caller gets is the one that counts.
+        for statement in self.bracket.undo {
+            if !self.ctx.conn().is_autocommit() {
+                let _already_failing = self.ctx.execute(statement, []);
+            }
+        }
+    }
+}
+
+/// True if a statement that writes is being stepped on this connection. If it is not the one that called us but one that
+/// the host has suspended, we cannot tell the two apart, and SQLite would refuse a savepoint just the same.
+fn is_inside_write_statement(conn: &Connection) -> bool {
+    // SAFETY: the handle is open while one of its functions runs, and the statements it lists are alive.
+    unsafe {
+        let db = conn.handle();
+        let mut statement = ffi::sqlite3_next_stmt(db, std::ptr::null_mut());
+        while !statement.is_null() {
+            if ffi::sqlite3_stmt_busy(statement) != 0 && ffi::sqlite3_stmt_readonly(statement) == 0 {
+                return true;
+            }
+            statement = ffi::sqlite3_next_stmt(db, statement);
+        }
+    }
+    false
+}

@@ -1,0 +1,29 @@
+//! Notification functions.
+
+use honker_core::{Ctx, Error, Result, notify};
+
+use super::Output;
+use crate::arguments::Arguments;
+
+pub fn notify(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    notify::notify(ctx, arguments.name(0, "channel")?, arguments.text(1, "payload")?).map(Output::from)
+}
+
+pub fn read_since(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let channel = arguments.name(0, "channel")?;
+    let id = arguments.integer(1, "id")?;
+    Ok(Output::json(&notify::read_since(ctx, channel, id, arguments.integer(2, "limit")?)?))
+}
+
+pub fn last_id(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    notify::last_id(ctx, arguments.name(0, "channel")?).map(Output::from)
+}
+
+pub fn prune(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let age = arguments.optional_span(0, "older_than_s")?;
+    let keep = arguments.optional_integer(1, "max_keep")?;
+    if keep.is_some_and(|keep| keep < 0) {
+        return Err(Error::invalid("max_keep", "must not be negative"));
+    }
+    notify::prune(ctx, age, keep).map(Output::from)
+}

@@ -1,0 +1,218 @@
+//! Queue functions.
+
+use honker_core::clock::Instant;
+use honker_core::limits::{
+    CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT,
+    PRIORITY, SETTLE_BATCH,
+};
+use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
+use honker_core::{Ctx, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Output;
+use super::options::Options;
+use crate::arguments::{Arguments, Value};
+use crate::bracket::{atomically_if_found, consistently};
+
+/// The options of a job, with their positions in the positional form of `honker_enqueue`.
+pub(super) const JOB_OPTIONS: [(usize, &str); 5] =
+    [(2, "run_at"), (3, "delay"), (4, "priority"), (5, "max_attempts"), (6, "expires")];
+
+/// Three arguments are the form with options as JSON.
+const OPTIONS_ARITY: usize = 3;
+
+pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    if arguments.count() != OPTIONS_ARITY {
+        return queue::enqueue(ctx, &new_job(ctx, arguments)?).map(Output::from);
+    }
+    let options = Options::parse(arguments, 2, "options_json")?;
+    let mut row = arguments.padded_to(JOB_OPTIONS.len() + 2);
+    row.set(2, Value::Null);
+    row.set(4, Value::Integer(0));
+    row.set(5, Value::Integer(MAX_ATTEMPTS_DEFAULT));
+    options.place(&JOB_OPTIONS, &mut row)?;
+    queue::enqueue(ctx, &new_job(ctx, &row)?).map(Output::from)
+}
+
+/// A job from the arguments of `honker_enqueue`.
+pub(super) fn new_job<'a>(ctx: &Ctx<'_>, arguments: &Arguments<'a>) -> Result<NewJob<'a>> {
+    let run_at = arguments.optional_instant(2, "run_at")?;
+    let delay = arguments.optional_span(3, "delay")?;
+    Ok(NewJob {
+        queue: arguments.name(0, "queue")?,
+        payload: arguments.text(1, "payload")?,
+        // A delay wins over run_at; a delay of nothing means now.
+        run_at: match delay {
+            Some(delay) if delay.as_ms() == 0 => None,
+            Some(delay) => Some(ctx.from_now(delay)),
+            None => run_at,
+        },
+        priority: arguments.integer_in(4, "priority", &PRIORITY)?,
+        max_attempts: arguments.integer_in(5, "max_attempts", &MAX_ATTEMPTS)?,
+        // Counted from the millisecond that has begun: what expires at once is never claimable.
+        expires_at: arguments.optional_span(6, "expires")?.map(|expires| ctx.now() + expires),
+    })
+}
+
+/// A claimed job in the shape that every caller knows.
+#[derive(Serialize)]
+struct PlainJob<'a> {
+    id: i64,
+    queue: &'a str,
+    payload: &'a str,
+    worker_id: &'a str,
+    attempts: i64,
+    claim_expires_at: Instant,
+}
+
+/// A claimed job with everything its row says.
+#[derive(Serialize)]
+pub(super) struct DetailedJob<'a> {
+    #[serde(flatten)]
+    job: &'a ClaimedJob,
+    queue: &'a str,
+    worker_id: &'a str,
+}
+
+pub(super) fn detailed<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'a str) -> Vec<DetailedJob<'a>> {
+    jobs.iter().map(|job| DetailedJob { job, queue, worker_id }).collect()
+}
+
+/// Takes the write lock only if there is something to claim: each commit wakes every idle worker.
+pub fn claim_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.name(0, "queue")?;
+    let worker_id = arguments.name(1, "worker_id")?;
+    let claim = Claim {
+        queue,
+        worker_id,
+        n: usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0),
+        lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
+    };
+    let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
+    let jobs = claim_if_any(ctx, &claim)?;
+    if is_detailed {
+        return Ok(Output::json(&detailed(&jobs, queue, worker_id)));
+    }
+    let plain = jobs.iter().map(|job| PlainJob {
+        id: job.id,
+        queue,
+        payload: &job.payload,
+        worker_id,
+        attempts: job.attempts,
+        claim_expires_at: job.claim_expires_at,
+    });
+    Ok(Output::json(&plain.collect::<Vec<_>>()))
+}
+
+/// The claim, without the write lock if there is nothing to claim.
+pub(super) fn claim_if_any(ctx: &Ctx<'_>, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
+    if claim.n == 0 {
+        return Ok(Vec::new());
+    }
+    let look = || queue::prospect(ctx, claim.queue);
+    Ok(atomically_if_found(ctx, look, |prospect| queue::claim(ctx, claim, prospect))?.unwrap_or_default())
+}
+
+pub fn next_claim_at(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::next_claim_at(ctx, arguments.name(0, "queue")?).map(Output::instant_or_zero)
+}
+
+pub fn stats(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.name(0, "queue")?;
+    let limit = count_limit(arguments, 1)?;
+    Ok(Output::json(&consistently(ctx, || queue::stats(ctx, queue, limit))?))
+}
+
+pub fn list(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let after = arguments.optional_name(0, "after")?.unwrap_or("");
+    let n = usize::try_from(arguments.integer_in(1, "n", &LIST_BATCH)?).unwrap_or(0);
+    let limit = count_limit(arguments, 2)?;
+    Ok(Output::json(&consistently(ctx, || queue::list(ctx, after, n, limit))?))
+}
+
+fn count_limit(arguments: &Arguments<'_>, index: usize) -> Result<i64> {
+    let limit = arguments.optional_integer_in(index, "count_limit", &COUNT_LIMIT)?;
+    Ok(limit.unwrap_or(COUNT_LIMIT_DEFAULT))
+}
+
+pub fn pause(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::pause(ctx, arguments.name(0, "queue")?).map(Output::from)
+}
+
+pub fn resume(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::resume(ctx, arguments.name(0, "queue")?).map(Output::from)
+}
+
+/// The claim that a settling call names: id and worker first, the attempt at `attempt_index`, if given.
+pub(super) fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Result<Held<'a>> {
+    Ok(Held {
+        id: arguments.integer(0, "job_id")?,
+        worker_id: arguments.name(1, "worker_id")?,
+        attempt: arguments.optional_integer(attempt_index, "attempt")?,
+    })
+}
+
+pub fn ack(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::ack(ctx, &held(arguments, 2)?).map(Output::from)
+}
+
+pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let ids: Vec<i64> = json_array(arguments.text(0, "ids_json")?, "ids_json", "integers")?;
+    let worker_id = arguments.name(1, "worker_id")?;
+    let attempts: Vec<Option<i64>> = match arguments.optional_text(2, "attempts_json")? {
+        Some(json) => json_array(json, "attempts_json", "integers and nulls")?,
+        None => vec![None; ids.len()],
+    };
+    if attempts.len() != ids.len() {
+        let (attempts, ids) = (attempts.len(), ids.len());
+        return Err(Error::invalid("attempts_json", format!("has {attempts} elements for {ids} ids; give one each")));
+    }
+    let claims = ids.into_iter().zip(attempts).map(|(id, attempt)| Held { id, worker_id, attempt });
+    queue::ack_batch(ctx, claims).map(Output::from)
+}
+
+pub(super) fn json_array<'a, T: Deserialize<'a>>(json: &'a str, argument: &'static str, of: &str) -> Result<Vec<T>> {
+    let values: Vec<T> = serde_json::from_str(json)
+        .map_err(|error| Error::invalid(argument, format!("is not a JSON array of {of}: {error}")))?;
+    if values.len() > SETTLE_BATCH {
+        let seen = values.len();
+        return Err(Error::invalid(argument, format!("has {seen} elements; at most {SETTLE_BATCH} are allowed")));
+    }
+    Ok(values)
+}
+
+pub fn retry(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let delay = arguments.span_from_zero(2, "delay_s")?;
+    let error = arguments.optional_text(3, "error")?.unwrap_or("");
+    queue::retry(ctx, &held(arguments, 4)?, delay, error).map(Output::from)
+}
+
+pub fn fail(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let error = arguments.optional_text(2, "error")?.unwrap_or("");
+    queue::fail(ctx, &held(arguments, 3)?, error).map(Output::from)
+}
+
+pub fn heartbeat(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
+    queue::heartbeat(ctx, &held(arguments, 3)?, lease).map(Output::from)
+}
+
+pub fn cancel(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.optional_name(1, "queue")?;
+    queue::cancel(ctx, arguments.integer(0, "job_id")?, queue).map(Output::from)
+}
+
+pub fn requeue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.optional_name(1, "queue")?;
+    queue::requeue(ctx, arguments.integer(0, "job_id")?, queue).map(Output::from)
+}
+
+pub fn get_job(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.optional_name(1, "queue")?;
+    let job = queue::get_job(ctx, arguments.integer(0, "job_id")?, queue)?;
+    Ok(job.map_or_else(|| Output::Text(String::new()), |job| Output::json(&job)))
+}
+
+pub fn sweep_expired(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::sweep_expired(ctx, arguments.name(0, "queue")?).map(Output::from)
+}

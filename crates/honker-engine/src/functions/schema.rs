@@ -1,0 +1,23 @@
+//! Setup, and what somebody did to the tables since.
+
+use honker_core::{Ctx, Result, malformed, schema};
+
+use super::Output;
+use crate::arguments::Arguments;
+use crate::bracket::atomically;
+
+/// A file that is current is only read, so that opening it needs no write lock.
+pub fn bootstrap(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    if !schema::is_current(ctx.conn())? {
+        atomically(ctx, || schema::upgrade(ctx.conn()))?;
+    }
+    Ok(true.into())
+}
+
+pub fn malformed_rows(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&malformed::rows(ctx, arguments.integer(0, "limit")?)?))
+}
+
+pub fn has_additions(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(schema::has_additions(ctx)?.into())
+}

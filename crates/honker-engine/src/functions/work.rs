@@ -1,0 +1,118 @@
+//! The functions that workers and those who wait for them call.
+
+use std::borrow::Cow;
+
+use honker_core::clock::Span;
+use honker_core::limits::{CLAIM_BATCH, LEASE_MAX_S, SPAN_MAX_S};
+use honker_core::queue::{self, Claim, Ending, Held, Kept, Settlement};
+use honker_core::{Ctx, Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::Output;
+use super::queues::{DetailedJob, claim_if_any, detailed, held, json_array};
+use crate::arguments::Arguments;
+use crate::bracket::atomically;
+
+const SETTLEMENTS: &str = "settlements_json";
+
+pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    queue::release(ctx, &held(arguments, 2)?, None, None).map(Output::from)
+}
+
+pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let claims: Vec<(i64, i64)> =
+        json_array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
+    let worker_id = arguments.name(1, "worker_id")?;
+    let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
+    let claims = claims.into_iter().map(|(id, attempt)| Held { id, worker_id, attempt: Some(attempt) });
+    Ok(Output::json(&queue::heartbeat_batch(ctx, claims, lease)?))
+}
+
+pub fn job_outcome(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&queue::outcome(ctx, arguments.integer(0, "job_id")?)?))
+}
+
+/// A settlement as `settlements_json` holds it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finished<'a> {
+    id: i64,
+    attempt: i64,
+    #[serde(rename = "do")]
+    verb: Verb,
+    delay_s: Option<f64>,
+    #[serde(borrow)]
+    error: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    result: Option<Cow<'a, str>>,
+    result_ttl_s: Option<f64>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Verb {
+    Ack,
+    Retry,
+    Fail,
+    Release,
+}
+
+impl Finished<'_> {
+    fn settlement<'a>(&'a self, worker_id: &'a str) -> Result<Settlement<'a>> {
+        let delay = self.delay_s.map(|delay_s| span("delay_s", delay_s, 0)).transpose()?;
+        let error = self.error.as_deref().unwrap_or("");
+        let ttl = self.result_ttl_s.map(|ttl_s| span("result_ttl_s", ttl_s, -SPAN_MAX_S)).transpose()?;
+        Ok(Settlement {
+            held: Held { id: self.id, worker_id, attempt: Some(self.attempt) },
+            ending: match self.verb {
+                Verb::Ack => Ending::Ack,
+                Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
+                Verb::Fail => Ending::Fail { error },
+                Verb::Release => Ending::Release { delay, error: self.error.as_deref() },
+            },
+            // Nothing or less means for good, as for `honker_result_save`.
+            result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
+        })
+    }
+}
+
+/// A span within a settlement, checked as the arguments of functions are.
+#[expect(clippy::cast_precision_loss, reason = "the ends of the ranges are far below 2^53")]
+fn span(field: &str, seconds: f64, least: i64) -> Result<Span> {
+    if seconds >= least as f64 && seconds <= SPAN_MAX_S as f64 {
+        return Ok(Span::from_fractional_seconds(seconds));
+    }
+    let problem = format!("has a {field} of {seconds} seconds; {least} to {SPAN_MAX_S} are allowed");
+    Err(Error::invalid(SETTLEMENTS, problem))
+}
+
+#[derive(Serialize)]
+struct Round<'a> {
+    settled: Vec<u8>,
+    jobs: Vec<DetailedJob<'a>>,
+}
+
+/// Takes the write lock only if there is something to settle or to claim.
+pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.name(0, "queue")?;
+    let worker_id = arguments.name(1, "worker_id")?;
+    let n = usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0);
+    let claim = Claim { queue, worker_id, n, lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)? };
+    let finished: Vec<Finished<'_>> = json_array(arguments.text(4, SETTLEMENTS)?, SETTLEMENTS, "settlements")?;
+    let settlements: Vec<_> = finished.iter().map(|each| each.settlement(worker_id)).collect::<Result<_>>()?;
+
+    let (settled, jobs) = if settlements.is_empty() {
+        (Vec::new(), claim_if_any(ctx, &claim)?)
+    } else {
+        atomically(ctx, || {
+            let settled = queue::settle(ctx, &settlements)?;
+            // The claim below must see the effects of settling, and the jobs that were put back to run at once.
+            ctx.flush()?;
+            let prospect = if n == 0 { None } else { queue::prospect(ctx, queue)? };
+            let jobs = prospect.map_or_else(|| Ok(Vec::new()), |prospect| queue::claim(ctx, &claim, prospect))?;
+            Ok((settled, jobs))
+        })?
+    };
+    let settled = settled.into_iter().map(u8::from).collect();
+    Ok(Output::json(&Round { settled, jobs: detailed(&jobs, queue, worker_id) }))
+}
