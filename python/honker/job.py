@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from honker import serialization
 from honker.arguments import Seconds, TransactionLike
+from honker.records import Record
 
 if TYPE_CHECKING:
     from honker.queue.queue import Queue
 
 _UNDECODED: Final = object()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JobInfo(Record):
+    """A waiting or leased job, as it was at one moment; its fields are also read by name, as in ``info["state"]``.
+
+    Attributes:
+        id: The job's id.
+        queue: The queue's name.
+        payload: JSON text.
+        state: ``"pending"`` or ``"processing"``.
+        priority: Larger runs sooner.
+        run_at: Unix seconds before which it is not claimed.
+        worker_id: The worker that holds it, or None.
+        claim_expires_at: Unix seconds of the last instant of the lease, or None.
+        attempts: Claims so far.
+        max_attempts: Claims before it is dead-lettered.
+        created_at: Unix seconds at which it was enqueued.
+        expires_at: Unix seconds from which it is not claimed any more, or None.
+    """
+
+    id: int
+    queue: str
+    payload: str
+    state: str
+    priority: int
+    run_at: float
+    worker_id: str | None
+    claim_expires_at: float | None
+    attempts: int
+    max_attempts: int
+    created_at: float
+    expires_at: float | None
+
+
+def job_info(text: str) -> JobInfo | None:
+    """The job in an answer of ``honker_get_job``; None if it is empty."""
+    return JobInfo.of(serialization.read(text)) if text else None
 
 
 class Job:

@@ -10,8 +10,7 @@ from itertools import pairwise
 import honker
 import pytest
 from honker.task.message import envelope
-from honker.worker import outcome as call
-from honker.worker import runner, worker
+from honker.worker import outcome as call, runner, worker
 from honker.worker.unknown_task import PutBack, put_back
 
 from ..support.locking import ask, write_lock_elsewhere
