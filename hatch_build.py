@@ -30,7 +30,7 @@ MACOS_FLOORS = {"arm64": "11.0", "x86_64": "10.12"}
 
 
 class BuildError(Exception):
-    """The build cannot go on; the message is one sentence for the person who runs it."""
+    """The build cannot continue; the message is one sentence for the user."""
 
 
 class ExtensionBuildHook(BuildHookInterface):
@@ -45,7 +45,7 @@ class ExtensionBuildHook(BuildHookInterface):
             require_rust(Path(self.root))
             library = build_extension(Path(self.root), target)
         except BuildError as error:
-            # Prints the sentence and exits: the person sees no traceback of the build backend.
+            # Prints the sentence and exits, without a traceback of the build backend.
             self.app.abort(f"honker: {error}")
         if version == "editable":
             return
@@ -55,7 +55,7 @@ class ExtensionBuildHook(BuildHookInterface):
 
 
 def require_rust(root: Path) -> None:
-    """Check the tools before cargo does: an old cargo fails on the edition with a message that helps nobody."""
+    """Check the tools before cargo does: an old cargo fails on the edition with a message that does not help."""
     oldest = tomllib.loads((root / "Cargo.toml").read_text("utf-8"))["workspace"]["package"]["rust-version"]
     for tool in ("cargo", "rustc"):
         found = tool_version(tool, root, oldest)
@@ -66,7 +66,7 @@ def require_rust(root: Path) -> None:
 
 
 def tool_version(tool: str, root: Path, oldest: str) -> str:
-    """Return what ``tool --version`` says, such as ``1.95.0``."""
+    """Return the version printed by ``tool --version``, such as ``1.95.0``."""
     try:
         # In the root, where rustup would look for a toolchain file.
         said = subprocess.run([tool, "--version"], cwd=root, capture_output=True, text=True, check=True).stdout
@@ -124,7 +124,7 @@ def macos_architecture() -> str:
     architectures = set(named) or {platform.machine()}
     if len(architectures) > 1 or not architectures <= MACOS_TARGETS.keys():
         raise BuildError(
-            f"ARCHFLAGS={' '.join(flags)!r} is not supported: build one wheel for each of arm64 and x86_64."
+            f"ARCHFLAGS={' '.join(flags)!r} is not supported: build a separate wheel for each of arm64 and x86_64."
         )
     return architectures.pop()
 
@@ -136,7 +136,7 @@ def macos_cargo_target() -> str | None:
 
 
 def macos_tag(architecture: str, deployment_target: str | None) -> str:
-    """Return the macOS tag for what rustc does with MACOSX_DEPLOYMENT_TARGET, which it raises to its own floor.
+    """Return the macOS tag for MACOSX_DEPLOYMENT_TARGET, which rustc raises to its own floor.
 
     >>> macos_tag("arm64", None), macos_tag("x86_64", None), macos_tag("x86_64", "13.4"), macos_tag("arm64", "10.9")
     ('macosx_11_0_arm64', 'macosx_10_12_x86_64', 'macosx_13_0_x86_64', 'macosx_11_0_arm64')
@@ -144,6 +144,6 @@ def macos_tag(architecture: str, deployment_target: str | None) -> str:
     floor = as_numbers(MACOS_FLOORS[architecture])
     wanted = as_numbers(deployment_target) if deployment_target else floor
     major, minor = (*max(wanted, floor), 0)[:2]
-    if major > 10:  # noqa: PLR2004 - from macOS 11 on only the major version counts: installers know no macosx_13_4
+    if major > 10:  # noqa: PLR2004 - from macOS 11 on only the major version counts: installers reject macosx_13_4
         minor = 0
     return f"macosx_{major}_{minor}_{architecture}"

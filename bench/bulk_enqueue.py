@@ -2,7 +2,7 @@
 
     python bench/bulk_enqueue.py [--quick | --full]
 
-Of the peers only litequeue offers a transaction; the others commit each job, and are in the table of `enqueue.py`.
+Of the peers only litequeue offers a transaction. The others commit each job; `enqueue.py` measures them.
 """
 
 import sys
@@ -13,7 +13,7 @@ from support.sides import OURS, PLAIN, Unsupported, start
 
 ONE_CALL = f"{OURS}, one call"
 IN_TRANSACTION = f"{OURS}, inside one transaction"
-#: The most that can be had with a call for each job.
+#: The upper bound with a call for each job.
 EACH = f"{PLAIN}, a call for each row"
 
 

@@ -2,8 +2,8 @@
 
     python bench/claim_ack.py [--quick | --full]
 
-One at a time: from a queue in which 100 jobs wait, and from one with 1,000,000 waiting, 1,000,000 delayed of ten higher
-priorities and 100,000 in flight. Against the backlog: from 100 to 1,000,000 jobs that wait, for all sides.
+One at a time: from a queue with 100 waiting jobs, and from one with 1,000,000 waiting, 1,000,000 delayed of ten higher
+priorities and 100,000 in flight. Against the backlog: with 100 to 1,000,000 waiting jobs, for all sides.
 
 Huey deletes a job when it hands it out and has nothing to acknowledge; plain `sqlite3` has neither attempts nor leases.
 """
@@ -34,7 +34,7 @@ def measure(run):
 
 
 def claim_few(run, sides):
-    """Fewer and fewer of 100 jobs, filled again and again."""
+    """Empty a queue of 100 jobs, and refill it, repeatedly."""
     limits = run.size((100, 0.2), (3_000, 1.0))
     figures = rounds.interleave(run, {name: few(run, side, *limits) for name, side in sides.items()})
     run.measure("claim", f"claim and ack one at a time, {FEW} waiting: jobs/s", figures)
@@ -58,7 +58,7 @@ def few(run, side, count, limit_s):
 
 
 def claim_from_backlog(run, side):
-    """In the same rounds as a queue of 100."""
+    """Measure in the same rounds as a queue of 100."""
     waiting = run.size(1_000, 1_000_000)
     backlog = {
         "waiting": waiting,
@@ -92,7 +92,7 @@ def large(side, count):
 
 
 def claim_in_batches(run, sides):
-    """The peers claim one at a time only; the reference is ours in this."""
+    """Compare only with the reference: the peers claim one at a time."""
     count = run.size(3, 100) * BATCH
     ways = {OURS: batches(run, sides[OURS], count)}
     if "reference" in sides:
@@ -119,7 +119,7 @@ def batches(run, side, count):
 
 
 def against_backlog(run, sides):
-    """Milliseconds for one claim and its ack, by how many jobs wait; what becomes too slow to wait for is cut short."""
+    """Milliseconds for one claim and its ack, by the number of waiting jobs. Sizes that are too slow are cut short."""
     sizes = run.size((100, 1_000), (100, 1_000, 10_000, 100_000, 1_000_000))
     limits = run.size((20, 0.1), (90, 0.3))
     curves = {}

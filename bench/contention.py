@@ -1,10 +1,10 @@
-"""Several processes enqueueing and working on one file: their total throughput, and what reaches the callers as errors.
+"""Several processes enqueue and work on one file: their total throughput, and the errors that reach their callers.
 
     python bench/contention.py [--quick | --full]
 
-Each process enqueues its share, one job per commit, claims and acknowledges one after each, and goes on until the queue
-is empty. Errors are counted and the call is repeated. Every job must be handed out once: a peer that hands one out
-twice, or never, is told in the table's notes and has no figure.
+Each process enqueues its share, one job per commit, with a claim and ack after each, and then works until the queue is
+empty. Errors are counted and the call is repeated. Every job must be handed out once: a peer that hands one out twice
+or never has no figure, and a note in the table.
 """
 
 import contextlib

@@ -1,9 +1,9 @@
-"""Enqueue, one job per commit: ours, a plain INSERT of the same row into the same table, and other queues.
+"""Enqueue, one job per commit: honker, a plain INSERT of the same row into the same table, and other queues.
 
     python bench/enqueue.py [--quick | --full]
 
-Every side begins each round with a new database, in a process of its own. Payloads are the same; how durable a commit
-is, the table says for each.
+Every side begins each round with a new database, in a separate process. Payloads are the same. The table lists the
+durability of each side's commits.
 """
 
 import sys
@@ -15,7 +15,7 @@ from support.sides import OURS, PLAIN, PLAIN_FULL, start
 
 def measure(run):
     count = run.size(100, 4_000)
-    # Waiting for the disk at each commit takes as long as the disk likes.
+    # A commit that waits for the disk takes a long and varying time.
     limit_s = run.size(0.2, 1.0)
     with run.new_folder() as folder, start(run) as most, start(run, PLAIN_FULL) as durable:
         row, sides = floor.of_jobs(folder), {**most, **durable}

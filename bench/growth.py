@@ -1,12 +1,12 @@
-"""How the time of each operation grows with the rows that are there, and the file with the jobs that have passed.
+"""Growth of each operation's time with the number of rows, and of the file with the number of processed jobs.
 
     python bench/growth.py [--quick | --full]
 
 Each curve goes from 100 rows to 100,000 (with --full to 1,000,000) of one kind: jobs that are ready, delayed, delayed
-and of a higher priority, in flight, dead, or of another queue; results; events of a stream; and from 10 to 1,000
-queues and consumers. The sizes of one curve are measured in the same rounds, in random order. From the smallest to the
-largest, time may grow as the logarithm of the rows does: three times from 100 to 1,000,000. Telling how much there is
-counts up to a limit, and is held to that from there on.
+with a higher priority, in flight, dead, or of another queue; results; events of a stream; and from 10 to 1,000 queues
+and consumers. The sizes of one curve are measured in the same rounds, in random order. From the smallest to the
+largest, time may grow as the logarithm of the rows does: three times from 100 to 1,000,000. `stats` counts up to a
+limit, so it is judged only from that limit on.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def measure(run):
 
 
 def curve(run, shape):
-    """By operation and size, the median time in microseconds of each round."""
+    """The median microseconds of each round, by operation and size."""
     kind = shapes.SHAPES[shape]
     largest = run.size(1_000, 100_000, 1_000_000)
     sizes = kind.sizes or [10**power for power in range(2, round(math.log10(largest)) + 1)]
@@ -67,7 +67,7 @@ def curve(run, shape):
 
 
 def cycle(operations, count):
-    """The operations one after the other, again and again; the median time of each in microseconds."""
+    """Run the operations in turn, repeatedly. Returns the median microseconds of each."""
     taken = {name: [] for name in operations}
     for number in range(count):
         for name, operation in operations.items():
@@ -80,11 +80,11 @@ def cycle(operations, count):
 
 
 def steepness(curves):
-    """For each curve its growth as a share of what the logarithm allows, with what it belongs to."""
+    """For each curve, its growth as a share of the allowed logarithm, with its shape and operation."""
     for shape, operations in curves.items():
         for operation, by_size in operations.items():
             sizes = sorted(size for size in by_size if size >= shapes.JUDGED_FROM.get(operation, 0))
-            if sizes[:1] != sizes[-1:]:  # two at least
+            if sizes[:1] != sizes[-1:]:  # at least two
                 grown = by_size[sizes[-1]]["median"] / by_size[sizes[0]]["median"]
                 yield grown / (math.log(sizes[-1]) / math.log(sizes[0])), shape, operation, sizes
 
@@ -103,7 +103,7 @@ def show(curves, steepest):
 
 
 def pass_through(run):
-    """Jobs are enqueued, claimed and acknowledged; what they leave in the file, and the most that its log had."""
+    """Enqueue, claim and acknowledge jobs; measure the file afterwards and the largest WAL."""
     few, many = run.size((1_000, 3_000), (10_000, 100_000), (10_000, 1_000_000))
     file_bytes, log_bytes = {}, 0
     bar = run.progress(many // BATCH, "batch")
@@ -117,7 +117,7 @@ def pass_through(run):
                 file_bytes[passed] = (folder / "passed.db").stat().st_size
             bar.update()
     run.extra.update(file_bytes=file_bytes, log_bytes=log_bytes)
-    note = f"{file_bytes[many] / 1e6:.1f} MB after {many:,} jobs; the log had at most {log_bytes / 1e6:.0f} MB"
+    note = f"{file_bytes[many] / 1e6:.1f} MB after {many:,} jobs; WAL of at most {log_bytes / 1e6:.0f} MB"
     run.judge("file_size", file_bytes[many] / file_bytes[few], note, is_full_scale=many >= A_MILLION)
 
 

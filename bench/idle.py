@@ -1,10 +1,10 @@
-"""What waiting costs: processor time and wake-ups of a process with 100 listeners, and what a thousand of them leave.
+"""The cost of waiting: processor time and wake-ups of 100 listeners, and the remains of a thousand subscriptions.
 
     python bench/idle.py [--quick | --full]
 
-Each form of listening is a process of its own, measured as a whole and from outside: 100 asyncio listeners, 100
-threads, 100 claim iterators; for comparison the same asyncio listeners with the polling watcher, and Huey's consumer,
-which is one worker and no listeners.
+Each form of listening runs in a separate process, measured as a whole and from outside: 100 asyncio listeners, 100
+threads, 100 claim iterators. For comparison, the same asyncio listeners run with the polling watcher, and Huey's
+consumer runs with one worker and no listeners.
 """
 
 import sys
@@ -28,7 +28,7 @@ def measure(run):
     check(churn["after"]["descriptors"], churn["before"]["descriptors"], "descriptors after the churn")
     check(churn["after"]["threads"], churn["before"]["threads"], "threads after the churn")
     own, note = [forms["asyncio"], forms["threads"]], f"over {seconds:g} s, the costlier of asyncio and threads"
-    claims = f"; 100 claim iterators, which look every 5 s: {forms['claims']['core_percent']:.3f}"
+    claims = f"; 100 claim iterators, which check every 5 s: {forms['claims']['core_percent']:.3f}"
     run.judge("idle_core", max(each["core_percent"] for each in own), note + claims)
     run.judge("idle_wakeups", max(each["wakeups_per_s"] for each in own), note)
 
@@ -57,7 +57,7 @@ def show_churn(churn, count):
 
 
 def add_arguments(parser):
-    parser.add_argument("--seconds", type=float, help="how long nothing happens (default: 10, with --full 60)")
+    parser.add_argument("--seconds", type=float, help="seconds of idle time (default: 10, with --full 60)")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Install the queues that are measured beside ours, each into an environment of its own.
+"""Install the queues to compare with, each into a separate environment.
 
     python bench/install_peers.py
 
-One that cannot be installed is named with the reason and left out of the tables; that is no error.
+A failed installation is reported with its reason, and that queue is left out of the tables. It is not an error.
 """
 
 from support import peers

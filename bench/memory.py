@@ -1,11 +1,11 @@
-"""Memory: of a process that claims from 1,000,000 jobs, and of one that goes on working.
+"""Memory of a process that claims from 1,000,000 jobs, and of a process that works for a long time.
 
     python bench/memory.py [--quick | --full] [--minutes N]
 
-The first opens a file in which 1,000,000 jobs wait, claims and acknowledges one by one and then in batches; what counts
-is the most memory it ever had, interpreter included. In a long run the peers do the same. The second runs a worker and
-enqueues for it, with results, streams and notifications; what counts is how much its memory grows after the first
-tenth. That is judged over an hour only (`--full`, or `--minutes 60`).
+The first process opens a file with 1,000,000 waiting jobs, and claims and acknowledges one by one and then in batches.
+The figure is its peak memory, interpreter included. In a long run the peers do the same. The second process runs a
+worker and enqueues for it, with results, streams and notifications. The figure is the growth of its memory after the
+first tenth, judged only over an hour (`--full`, or `--minutes 60`).
 """
 
 import statistics
@@ -28,7 +28,7 @@ def measure(run):
 def claiming(run):
     waiting, count = run.size(2_000, 1_000_000), run.size(100, 2_000)
     peaks = {}
-    # Filling takes longer than measuring, and the memory of the others is no target.
+    # Filling takes longer than measuring, and the memory of the other sides is no target.
     names = () if run.mode == program.FULL else (OURS, PLAIN)
     with start(run, *names) as fillers:
         for name in fillers:
@@ -42,12 +42,12 @@ def claiming(run):
 
 
 def peak_of_a_fresh_process(run, name, path, count):
-    """So that what filling took is not counted."""
+    """Measure a new process, so that the memory used for filling does not count."""
     with start(run, name) as sides:
         side = sides[name]
         side.open(path=path)
         done, _ = side.claim(count=count, seconds=5.0)
-        check(done > 0, True, f"whether {name} claimed anything")
+        check(done > 0, True, f"{name} claimed jobs")
         if name == OURS:
             side.claim_in_batches(count=count, size=100)
         return side.peak_bytes()
@@ -69,7 +69,7 @@ def working(run):
 
 
 def sample(run, worker, seconds):
-    """Instant and resident bytes, a hundred times."""
+    """Instant and resident bytes, sampled a hundred times."""
     samples = []
     began = time.monotonic()
     with run.progress(100, "sample") as bar:
@@ -81,7 +81,7 @@ def sample(run, worker, seconds):
 
 
 def add_arguments(parser):
-    parser.add_argument("--minutes", type=float, help="how long it works (default: 0.2, with --full 60)")
+    parser.add_argument("--minutes", type=float, help="minutes of work (default: 0.2, with --full 60)")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python bench/payloads.py [--quick | --full]
 
-Plain `sqlite3` is the least that can be called a queue, with the same JSON in one column.
+Plain `sqlite3` is a minimal queue, with the same JSON in one column.
 """
 
 import sys

@@ -1,24 +1,23 @@
-"""All targets with what was seen, from the result files; the plots; and the README's table between its markers.
+"""All targets with what was seen, from the results; the plots; and the README's table between its markers.
 
-    python bench/report.py [--quick] [--results DIR] [--readme PATH]
+    python bench/report.py [--quick] [--results PATH] [--readme PATH]
 
-A target's figure is that of the newest result that measured it, so a long run fills in what a short one cannot tell.
+A target's figure is that of the newest result that measured it, so a long run adds the figures that a short run lacks.
 """
 
 import argparse
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support import numbers, plots, program, targets
+from support import numbers, plots, program, results as kept, targets
 from support.numbers import number
 from support.tables import tabulate
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
-# Works side by side: a measure of a program, and its heading.
+# The columns of the side-by-side table: a measure of a program, and its heading.
 SIDE_BY_SIDE = {
     "enqueue": "enqueue",
     "claim": "claim + ack",
@@ -29,10 +28,10 @@ SIDES = {
     "honker": "",
     "sqlite3": "no queue: bare INSERT, UPDATE and DELETE, without attempts, leases, delays or priorities",
     "sqlite3 FULL": "the same, waiting for the disk at each commit",
-    "huey": "its defaults; a job is deleted when it is handed out, and lost in a crash",
-    "huey tuned": "as durable as honker; asks every millisecond",
-    "litequeue": "no workers, no leases: what a dead worker had must be found and retried by hand",
-    "persist-queue": "its defaults; for one process: several are handed the same job",
+    "huey": "default settings; deletes a job when handing it out, so a crash loses it",
+    "huey tuned": "as durable as honker; polls every millisecond",
+    "litequeue": "no workers or leases: jobs of a dead worker must be found and retried by hand",
+    "persist-queue": "default settings; for one process: several processes get the same job",
     "persist-queue tuned": "as durable as honker",
     "reference": "the public honker",
 }
@@ -40,7 +39,7 @@ SIDES = {
 
 def main():
     options = parse()
-    results = read(options.results)
+    results = sorted(kept.read(options.results).values(), key=lambda result: result["began_at"])
     if not results:
         print(f"there are no results in {options.results}: run `make bench`", file=sys.stderr)
         return 1
@@ -52,19 +51,13 @@ def main():
     for side, reason in sorted({item for result in results for item in result["left_out"].items()}):
         print(f"left out: {side}: {reason}")
     if options.mode != program.QUICK:
-        pictures = plots.draw_all(results, options.results)
+        pictures = plots.draw_all(results, options.results.parent / "plots")
         write_readme(options.readme, section(results, judged, pictures, options))
     return 0
 
 
-def read(folder):
-    """All results, the newest last."""
-    found = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
-    return sorted(found, key=lambda result: result["began_at"])
-
-
 def newest(results):
-    """By target, the last figure; one that was judged counts for more than one that was not."""
+    """The last figure of each target. Judged figures take precedence over unjudged ones."""
     judged = {}
     for result in results:
         for each in result["targets"]:
@@ -86,7 +79,7 @@ def target_table(judged, form):
 
 
 def side_table(results):
-    """Median rates by side, where a program measured them."""
+    """Median rates by side, for the sides that were measured."""
     measures = {each["key"]: each for result in results for each in result["measures"]}
     sides = {name: each for result in results for name, each in result["sides"].items()}
     lines = []
@@ -106,7 +99,7 @@ def cell(measure, side):
 
 
 def section(results, judged, pictures, options):
-    """What stands between the markers."""
+    """The text between the markers."""
     last = results[-1]
     on, day = last["machine"], datetime.fromtimestamp(last["began_at"], UTC).date()
     where = f"{on['processor']}, {on['cores']} cores, {on['system']}, {on['file_system']}"
@@ -115,7 +108,7 @@ def section(results, judged, pictures, options):
     return "\n\n".join(
         [
             f"Written by `make bench` on {day}: {where}; {software}. "
-            "Ratios are taken within each of several interleaved rounds; shown are medians.",
+            "Ratios are taken within each of several interleaved rounds; the table shows medians.",
             target_table(judged, "github"),
             "Side by side, one process each, the same payload, medians of interleaved rounds:",
             side_table(results),
@@ -142,11 +135,11 @@ def write_readme(readme, text):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", dest="mode", action="store_const", const=program.QUICK, help="of quick runs")
-    parser.add_argument("--results", type=Path, metavar="DIR", help=f"result files (default: {program.RESULTS})")
+    parser.add_argument("--results", type=Path, metavar="PATH", help=f"default: {kept.RESULTS}")
     parser.add_argument("--readme", type=Path, default=README, metavar="PATH", help=f"default: {README}")
     options = parser.parse_args()
     if options.results is None:
-        options.results = program.RESULTS / "quick" if options.mode == program.QUICK else program.RESULTS
+        options.results = kept.file_of(options.mode)
     return options
 
 

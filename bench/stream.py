@@ -2,7 +2,7 @@
 
     python bench/stream.py [--quick | --full]
 
-Read is a consumer's way through all events, a thousand at a time; beside it a plain SELECT of the same rows, made
+Reading goes through all events as a consumer, a thousand at a time, compared with a plain SELECT of the same rows into
 dicts. Of the peers only the reference has streams.
 """
 

@@ -1,20 +1,19 @@
-"""Run every program of the benchmark, one after the other, then print all targets and write the README's table.
+"""Run every program of the benchmark in turn, then print all targets and write the README's table.
 
     python bench/suite.py [--quick | --full] [--resume] [--only PROGRAM ...] [-- ARGUMENTS FOR EACH]
 
-Each program keeps its own result file, so a run that was broken off can be taken up again: `--resume` leaves out what
+Each program keeps its own result, so a run that was broken off can be taken up again: `--resume` leaves out what
 has been measured already with the same extension and package. A program that fails does not keep the others from
 running.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from support import machine, program
+from support import machine, program, results
 
 BENCH = Path(__file__).parent
 PROGRAMS = (
@@ -53,16 +52,16 @@ def main():
 
 
 def is_measured(name, mode, build):
-    path = program.result_file(name, mode)
-    return path.exists() and json.loads(path.read_text("utf-8"))["machine"]["build"] == build
+    result = results.read(results.file_of(mode)).get(results.name_of(name, mode))
+    return result is not None and result["machine"]["build"] == build
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     size = parser.add_mutually_exclusive_group()
-    for mode, text in ((program.QUICK, "shows that it works: no figures"), (program.FULL, "the long form")):
+    for mode, text in ((program.QUICK, "check that everything works: no figures"), (program.FULL, "the long form")):
         size.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=text)
-    parser.add_argument("--resume", action="store_true", help="leave out what has been measured already")
+    parser.add_argument("--resume", action="store_true", help="skip the programs that are already measured")
     parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=PROGRAMS, help="only these")
     own, others = split(sys.argv[1:])
     options = parser.parse_args(own)

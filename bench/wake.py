@@ -1,14 +1,14 @@
-"""How soon a commit is noticed by another process, beside polling and other queues, and that none is missed.
+"""The time from a commit until another process notices it, compared with polling and other queues; and lost wakes.
 
     python bench/wake.py [--quick | --full] [--sections ...]
 
-Latency is measured for the default watcher and for polling every millisecond, and beside them for a bare pipe between
-two processes: that is the least that this machine can do. "Wake" is when the code that waits for commits runs, which is
-what the targets are about; "listener" when one is handed the notification, which it has to read first; "claim" when a
-worker is handed the job, which is a write transaction of its own. What is read is the time since COMMIT returned; it
-may be negative, because a commit is visible to others before it returns. Percentiles are those of all rounds together.
+Latency is measured for the default watcher, for polling every millisecond, and for a bare pipe between two processes,
+which is the lower bound of this machine. "Wake" is the moment when the code that waits for commits runs; the targets
+are about this one. "Listener" is the moment when a listener gets the notification, after a read. "Claim" is the moment
+when a worker gets the job, after a write transaction. The figure is the time since COMMIT returned. It may be negative,
+because a commit is visible to others before it returns. Percentiles are those of all rounds together.
 
-Peers: a job every so often to a process that waits for it as that queue waits, ours among them in the same way.
+Peers: one job at a time goes to a process that waits in the way of its queue, honker included.
 """
 
 import random
@@ -19,14 +19,13 @@ from dataclasses import asdict
 from support import floor, lost_wakes, numbers, program, rounds
 from support.checks import CheckError, SideError
 from support.histogram import bins, percentiles
-from support.latency import BACKENDS, PIPE, Cell, measure_after_idle
-from support.latency import measure as measure_cell
+from support.latency import BACKENDS, PIPE, Cell, measure as measure_cell, measure_after_idle
 from support.sides import OURS, start
 from support.tables import tabulate
 
 ROUNDS = {program.QUICK: 1, program.STANDARD: 2, program.FULL: 4}
 A_MINUTE_S = 60
-# Commits as fast as one process works them off, and with time to fall asleep between them.
+# Commits as fast as one process handles them, and commits with enough time between them to fall asleep.
 BUSY_MS, IDLE_MS = 0.3, 50
 SECTIONS = ("latency", "peers", "silence", "no-lost-wake")
 
@@ -72,7 +71,7 @@ def row_of(cell, in_rounds):
 
 
 def judge_latency(run, name, gap, cells):
-    """The wake; the notes tell how it is with what follows it."""
+    """Judge the wake; the notes give the listener and the claim."""
     by_way = {(cell.kind, cell.way): each for cell, each in cells.items()}
     followed = [kind for kind in ("listener", "claim") if (kind, "polling") in by_way]
     note = f"a commit every {gap:g} ms"
@@ -104,7 +103,7 @@ def show(rows, title):
 
 
 def peers(run):
-    """From the commit of one process to the handler in another, by what each queue does to wait."""
+    """From the commit of one process to the handler in another, with each queue's way of waiting."""
     count, gap_s = run.size((3, 0.05), (8, 0.5), (20, 1.0))
     with start(run, OURS, "huey", "huey tuned", "reference") as waiters, start(run, *waiters) as writers:
         seen = {name: [] for name in waiters}
@@ -137,7 +136,7 @@ def wait_and_write(run, waiter, writer, count, gap_s):
 
 
 def silence(run):
-    """The first commit after a long silence. Pollers keep a processor awake, so they are measured by themselves."""
+    """The first commit after a long silence. Pollers keep a processor awake, so they are measured separately."""
     seconds = run.options.idle_seconds or run.size(0.5, 10, A_MINUTE_S)
     kinds = {"default": ("wake", "claim", PIPE)}
     if run.mode == program.FULL:
@@ -156,7 +155,7 @@ def silence(run):
 
 
 def judge_silence(run, rows, seconds):
-    """Against the p50 of the same run without a long silence, where that was measured."""
+    """Compare with the p50 of the same run without a long silence, if it was measured."""
     after = {row["kind"]: row["p50_us"] for row in rows if row["way"] == "default"}
     before = {
         row["kind"]: row["p50_us"]
@@ -187,7 +186,7 @@ def no_lost_wake(run):
     show_lost(results)
     lost = sum(result["commits"] - each["noticed"] for result in results for each in result["consumers"])
     total = sum(result["commits"] for result in results)
-    run.judge("no_lost_wake", lost, f"of {total:,}, each waited for by its writer")
+    run.judge("no_lost_wake", lost, f"of {total:,}; the writer waits for each")
 
 
 def show_lost(results):
@@ -203,9 +202,9 @@ def show_lost(results):
 
 def add_arguments(parser):
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS, help="default: all")
-    parser.add_argument("--idle-seconds", type=float, help="how long nothing happens (default: 10, with --full 60)")
+    parser.add_argument("--idle-seconds", type=float, help="seconds of silence (default: 10, with --full 60)")
     parser.add_argument(
-        "--commits", type=int, help="commits that may not be lost (default: 20,000; 1,000,000 if --full)"
+        "--commits", type=int, help="commits to check for lost wakes (default: 20,000; 1,000,000 if --full)"
     )
 
 

@@ -2,9 +2,9 @@
 
     python bench/worker.py [--quick | --full]
 
-The jobs wait when the clock starts; it stops when the last one has ended and is settled. Beside it, the least that the
-database asks of ours: batches of as many jobs claimed and acknowledged with nothing in between. Huey's consumer runs
-with one thread: its tasks share one interpreter and one connection, and more threads are slower here.
+The jobs wait when the clock starts, and the clock stops when the last one is settled. The lower bound is the database's
+share: batches of as many jobs, claimed and acknowledged without a worker. Huey's consumer runs with one thread: its
+tasks share one interpreter and one connection, and more threads are slower here.
 """
 
 import sys
@@ -19,7 +19,7 @@ BATCHES = f"{OURS}, batches of {CONCURRENCY} without a worker"
 
 def measure(run):
     with start(run, OURS, "huey", "huey tuned", "reference") as sides:
-        # Without its own settings Huey waits for the disk at each commit: fewer jobs tell as much.
+        # With its defaults Huey waits for the disk at each commit: fewer jobs are enough.
         for keeps_results, key in ((False, "worker"), (True, "worker_results")):
             ways = {name: once(run, side, keeps_results) for name, side in sides.items()}
             ways[BATCHES] = batches(run, sides[OURS])

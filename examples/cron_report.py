@@ -1,9 +1,9 @@
-"""A task that a schedule calls: a report every second, until three are written.
+"""A scheduled task: a report every second, until three are written.
 
     python examples/cron_report.py [DATABASE]
 
-The scheduler enqueues a job at each boundary and a worker runs it. Here both share a process; usually they are
-`honker scheduler MODULE:DB` and `honker worker MODULE:DB`, or `honker worker MODULE:DB --with-scheduler`.
+The scheduler enqueues a job at each boundary and a worker runs it. In this example both share a process. Usually they
+are `honker scheduler MODULE:DB` and `honker worker MODULE:DB`, or `honker worker MODULE:DB --with-scheduler`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ async def run(db):
     enough = asyncio.Event()
     reports = []
 
-    # For three o'clock at night: honker.crontab("0 3 * * *", "Europe/Berlin").
+    # For 3 a.m. every day: honker.crontab("0 3 * * *", "Europe/Berlin").
     @db.periodic_task(honker.every_s(1), queue="reports", scheduler_name="report", name="report")
     async def report():
         orders = db.query("SELECT count(*) AS orders, sum(cents) AS cents FROM orders")[0]
@@ -40,7 +40,7 @@ async def run(db):
 
 
 async def place_orders(db, stop):
-    """What the reports are about."""
+    """Insert the orders that the reports count."""
     while not stop.is_set():
         async with db.transaction() as tx:
             tx.execute("INSERT INTO orders (cents) VALUES (1999)")
@@ -54,7 +54,7 @@ def main(path):
             tx.execute("INSERT INTO orders (cents) VALUES (1999)")
         started_at = time.time()
         reports = asyncio.run(run(db))
-        honker.Scheduler(db).remove("report")  # or it would be there for good
+        honker.Scheduler(db).remove("report")  # a schedule outlives the process that added it
         print(f"{len(reports)} reports in {time.time() - started_at:.1f} s")
         assert len(reports) >= REPORTS
         assert honker.Scheduler(db).list() == [], "a schedule is left"

@@ -1,12 +1,12 @@
-"""honker at work: hash the files of a directory, and lose nothing when a worker is killed.
+"""The demo: hash the files of a directory, and lose nothing when a worker is killed.
 
     python examples/hash_files.py [DIR]
 
-One process walks the directory; in transactions it inserts a row for each file and enqueues a job for it. Two worker
-processes hash the files and write digest and ack in one transaction. Half-way one of them is killed, and others take
-over its leases. In the end every digest is compared with one computed directly.
+One process walks the directory. For each file it inserts a row and enqueues a job in one transaction. Two worker
+processes hash the files, and write digest and ack in one transaction. Half-way the demo kills one worker, and others
+take over its leases. At the end every digest is compared with one computed directly.
 
-This file tells the story; its parts are in `hashing/`, and `hashing/worker.py` is the one to read first.
+The parts are in `hashing/`; read `hashing/worker.py` first.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main(arguments=None):
 
 
 def hash_files(options):
-    """The whole demo; whether all is well."""
+    """Run the demo. Returns True if there is no fault."""
     with honker.open(options.database) as db:
         store.create_table(db)
         started_ns = time.time_ns()
@@ -83,7 +83,7 @@ def show_walk(walked):
 
 
 def follow(db, crew, done_before, total):
-    """Show the progress until no job is left, and kill a worker half-way; the casualty, if there was one."""
+    """Show the progress until no job is left, and kill a worker half-way. Returns the casualty, or None."""
     casualty = None
     half_way = (done_before + total) / 2
     updates = db.update_events()
@@ -97,22 +97,22 @@ def follow(db, crew, done_before, total):
                 casualty = kill_a_worker(db, crew, done)
                 updates.wait(TICK_S)
             else:
-                # Counting takes longer the more files there are, and should not take more than a tenth of the time.
+                # Counting takes longer with more files. Spend at most a tenth of the time on it.
                 time.sleep(max(TICK_S, 10 * (time.monotonic() - looked_at)))
         bar.update(store.done_count(db) - bar.n)
     return casualty
 
 
 def is_over(db, crew):
-    # In this order: with the walker gone no job can come that was not there to be counted.
+    # Check the walker first: once it has stopped, no uncounted job can appear.
     return not crew.is_walking and store.job_counts(db)[0] == 0
 
 
 def kill_a_worker(db, crew, done):
-    """SIGKILL the worker that holds the most leases, and hire another; None if there is no such worker.
+    """SIGKILL the worker with the most leases, and start another. Returns None if no worker holds a lease.
 
-    The transaction holds the write lock, so that nobody can claim or ack meanwhile: the leases that are seen here are
-    those that the worker dies with.
+    The transaction holds the write lock, so no worker can claim or ack meanwhile: the leases read here are those held
+    at the kill.
     """
     with db.transaction() as tx:
         leases = {worker_id: held for worker_id, held in store.leases(tx).items() if worker_id in crew.workers}
@@ -158,7 +158,7 @@ def parse(arguments):
 
 
 def complete(options):
-    """Fill in the defaults that depend on each other, and refuse what cannot work."""
+    """Fill in the defaults that depend on each other, and reject invalid options."""
     options.directory = os.path.realpath(options.directory or default_directory())
     options.is_temporary = options.database is None
     options.database = options.database or default_database(options.directory)
@@ -174,19 +174,19 @@ def complete(options):
 
 
 def default_directory():
-    """Some thousand files that every machine has."""
+    """A directory with some thousand files that exists on every machine."""
     shared = "/usr/share"
     return shared if os.path.isdir(shared) else sysconfig.get_path("stdlib")
 
 
 def default_database(directory):
-    """The same for the same directory and user, so that a second run finds what an interrupted one left."""
+    """A path that depends only on directory and user, so that a second run continues an interrupted one."""
     name = hashlib.sha256(f"{os.getuid()} {directory}".encode(errors="surrogateescape")).hexdigest()[:12]
     return os.path.join(tempfile.gettempdir(), f"honker-demo-{name}.db")
 
 
 def refuse_foreign(database):
-    """An application's database might have a table `files` too, and --fresh would delete it all."""
+    """Reject a database of another application, which may have a table `files` too: --fresh would delete it."""
     if not os.path.exists(database):
         return
     sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) NOT IN ('_honker', 'sqlite_')"

@@ -1,9 +1,9 @@
-"""An order, the job it causes and the webhook about it: all in one transaction, or none of them.
+"""An order, its job and its webhook, in one transaction.
 
     python examples/orders_outbox.py [DATABASE]
 
-Three orders are placed, and one is rolled back half-way. A worker packs what was ordered, in one transaction with the
-acknowledgement of its job. The outbox calls the webhook, whose first two calls fail and are tried again.
+Three orders are placed, and a fourth is rolled back half-way. A worker packs each order in one transaction with the ack
+of its job. The outbox calls the webhook; its first two calls fail and are retried.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ FAILING_CALLS = 2
 
 
 class PaymentRefused(Exception):
-    """What goes wrong in the middle of placing an order."""
+    """A failure in the middle of placing an order."""
 
 
 def place_order(db, customer, refused=False):
-    """Insert an order and what follows from it; its id."""
+    """Insert an order with its job and its webhook, and return its id."""
     with db.transaction() as tx:
         row = tx.query("INSERT INTO orders (customer, state) VALUES (?, 'placed') RETURNING id", [customer])[0]
         db.queue("packing").enqueue({"order": row["id"]}, tx=tx)
@@ -32,12 +32,12 @@ def place_order(db, customer, refused=False):
 
 
 def pack(db):
-    """Work until nothing is left to pack. A real worker goes on: `for job in queue.claim("packer")`."""
+    """Pack orders until the queue is empty. A real worker keeps going: `for job in queue.claim("packer")`."""
     queue = db.queue("packing")
     while job := queue.claim_one("packer"):
         with db.transaction() as tx:
             tx.execute("UPDATE orders SET state = 'packed' WHERE id = ?", [job.payload["order"]])
-            if not job.ack(tx=tx):  # too late: another worker has the job, so this must not be committed
+            if not job.ack(tx=tx):  # the lease expired and another worker may have the job: roll back
                 raise RuntimeError(f"{job} took longer than its lease")
         print(f"packed order {job.payload['order']}")
 
@@ -47,7 +47,7 @@ delivered = []
 
 
 async def call_webhook(payload):
-    """Where a real program would send an HTTP request."""
+    """A stand-in for an HTTP request."""
     calls.append(payload)
     if len(calls) <= FAILING_CALLS:
         print(f"webhook about order {payload['order']}: no answer, it will be tried again")
@@ -61,7 +61,7 @@ def webhooks(db):
 
 
 async def deliver(db, count):
-    """Run the outbox until so much is delivered. A real worker runs for ever."""
+    """Run the outbox until `count` webhooks are delivered. A real worker runs for ever."""
     updates = db.update_events()
     worker = asyncio.create_task(webhooks(db).run_worker("courier"))
     while len(delivered) < count:

@@ -1,9 +1,9 @@
-"""A table computed from a stream of events, each event counted exactly once, whatever happens in between.
+"""A table computed from a stream. Each event is counted exactly once, even across crashes.
 
     python examples/projection.py [DATABASE]
 
-The effect of some events and the offset of the last of them are written in one transaction. Half-way the consumer
-"crashes" after it has written the effect and before it commits: on its return it resumes after what was committed.
+The effect of some events and the offset of the last one are written in one transaction. Half-way the consumer "crashes"
+after it wrote the effect and before it commits. When it restarts, it resumes after the last committed event.
 """
 
 import os
@@ -17,11 +17,11 @@ BATCH = 50
 
 
 class Crash(Exception):
-    """Stands for a power cut, a deployment, or a bug."""
+    """A simulated power cut, deployment or bug."""
 
 
 def publish_payments(db, count):
-    """Publish payments; what each account must come to."""
+    """Publish payments and return the expected balance of each account."""
     chance = random.Random(17)
     payments = [{"account": chance.choice("abc"), "cents": chance.randint(-900, 1000)} for _ in range(count)]
     db.stream("payments").publish_many(payments, keys=[payment["account"] for payment in payments])
@@ -29,7 +29,7 @@ def publish_payments(db, count):
 
 
 def project(db, crash_after=None):
-    """Bring the table up to date. A real consumer then waits for `db.update_events()` and begins again."""
+    """Bring the table up to date. A real consumer then waits for `db.update_events()` and repeats."""
     payments = db.stream("payments")
     count = 0
     while events := payments.read_since(payments.get_offset("balances"), BATCH):
@@ -55,7 +55,7 @@ def main(path):
     with honker.open(path) as db:
         with db.transaction() as tx:
             tx.execute("CREATE TABLE IF NOT EXISTS balances (account TEXT PRIMARY KEY, cents INTEGER)")
-        project(db)  # what an earlier run has left
+        project(db)  # events left by an earlier run
         before = balances(db)
         change = publish_payments(db, 1000)
 
@@ -64,12 +64,12 @@ def main(path):
         except Crash as crash:
             print(f"crashed {crash}")
         resumed = project(db)
-        print(f"resumed with the {resumed} events that were left")
+        print(f"resumed with the {resumed} remaining events")
 
         expected = {account: before.get(account, 0) + cents for account, cents in change.items()}
         for account, cents in balances(db).items():
             print(f"account {account}: {cents / 100:8.2f}")
-        assert balances(db) == expected, f"it should be {expected}"
+        assert balances(db) == expected, f"expected {expected}"
         assert resumed == 1000 - 500 + BATCH, resumed
 
 

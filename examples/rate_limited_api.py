@@ -1,9 +1,9 @@
-"""Limits and locks over all processes that share the database file.
+"""Rate limits and locks for all processes that share the database file.
 
     python examples/rate_limited_api.py [DATABASE]
 
-Four threads, which could as well be four processes, call an API that allows five calls a second. A lock lets one of
-them close the month; its token tells the winner from one that comes back too late.
+Four threads call an API that allows five calls a second; they could also be four processes. A lock lets one of them
+close the month. Its token distinguishes the current holder from a late one.
 """
 
 import os
@@ -22,7 +22,7 @@ def call_api(db, name, calls, made):
     """Make calls whenever the limit allows one."""
     while calls:
         if not db.try_rate_limit("api", limit=LIMIT, per=WINDOW_S):
-            # Windows begin at multiples of their length, so the next one is never further away.
+            # Windows begin at multiples of their length, so the next window is at most one length away.
             time.sleep(WINDOW_S - time.time() % WINDOW_S)
             continue
         try:
@@ -34,15 +34,15 @@ def call_api(db, name, calls, made):
 
 
 def close_month(db, name):
-    """Close the month unless somebody else is at it; the token of the lock."""
+    """Close the month if the lock is free. Returns the token of the lock, or None."""
     try:
         with db.lock("close the month", ttl=60) as lock:
             token = lock.token
             print(f"{name} closes the month with token {token}")
-            assert close_month(db, "somebody else") is None, "two hold the lock"
+            assert close_month(db, "another worker") is None, "the lock has two holders"
             return token
     except honker.LockHeld:
-        print(f"{name} does not: the lock is held")
+        print(f"{name} does not close it: the lock is held")
         return None
 
 
@@ -58,8 +58,8 @@ def main(path):
         elapsed_s = max(made) - started_at
         print(f"{len(made)} calls in {elapsed_s:.2f} s, at most {LIMIT} in a window")
         assert len(made) == CALLS
-        # Twelve calls are in three windows at least, with the whole of the second one in between.
-        assert elapsed_s >= (CALLS // LIMIT - 1) * WINDOW_S, "the limit was not kept"
+        # Twelve calls need at least three windows, including the whole second one.
+        assert elapsed_s >= (CALLS // LIMIT - 1) * WINDOW_S, "the limit was exceeded"
 
         first, second = close_month(db, "main"), close_month(db, "main")
         assert first is not None

@@ -1,4 +1,4 @@
-"""Tasks that are called here and run by `honker worker` in another process.
+"""Tasks called here and run by `honker worker` in another process.
 
     python examples/run_tasks.py [DATABASE]
 
@@ -18,14 +18,14 @@ import honker
 
 
 def call(tasks):
-    """Call the tasks and look at what becomes of them."""
+    """Call the tasks and check their results."""
     total = tasks.add(1, 2).get(timeout=30)
     print("1 + 2 =", total)
     assert total == tasks.add.call_local(1, 2)
 
     answer = tasks.send("alice@example.org").get(timeout=30)
     print(answer)
-    assert not answer.endswith(f" {os.getpid()}"), "it ran here"
+    assert not answer.endswith(f" {os.getpid()}"), "it ran in this process"
 
     try:
         tasks.bounce("nobody").get(timeout=30)
@@ -34,12 +34,12 @@ def call(tasks):
         print(f"job {error.job_id} failed: {reason}")
         assert "'nobody' is no address" in reason
     else:
-        raise AssertionError("it cannot be delivered")
+        raise AssertionError("the job must fail")
 
 
 def main(path):
     os.environ["SHOP_DB"] = os.path.abspath(path)
-    tasks = importlib.import_module("tasks_module")  # opens the database, so not before it is known which
+    tasks = importlib.import_module("tasks_module")  # opens the database, so import it after the path is set
     worker = subprocess.Popen(
         [sys.executable, "-m", "honker", "worker", "tasks_module:db", "--concurrency", "2"], cwd=Path(__file__).parent
     )

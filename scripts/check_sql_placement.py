@@ -1,12 +1,12 @@
 """Check that SQL stays in the core.
 
-The tables are known to ``crates/honker-core`` alone. Everything else (the extension, the watcher, the Python package)
-calls functions, so that a change of the schema is a change in one place and every language behaves alike. Outside the
-core these are allowed: ``SELECT honker_*(...)``, ``SELECT notify(...)``, ``SELECT load_extension(...)``, PRAGMA, BEGIN,
-COMMIT, ROLLBACK, SAVEPOINT and RELEASE. Comments and docstrings may say what they like.
+Only ``crates/honker-core`` uses the tables. Everything else (the extension, the watcher, the Python package) calls
+functions, so that a change of the schema is a change in one place and every language behaves alike. Outside the core
+these are allowed: ``SELECT honker_*(...)``, ``SELECT notify(...)``, ``SELECT load_extension(...)``, PRAGMA, BEGIN,
+COMMIT, ROLLBACK, SAVEPOINT and RELEASE. Comments and docstrings are not checked.
 
 Usage: ``python scripts/check_sql_placement.py [ROOT]``. Prints ``file:line: reason`` for each finding and exits with 1
-if there is one. A string that is put together at run time can escape the check; an ordinary slip cannot.
+if there is one. The check misses strings that are built at run time; it finds ordinary slips.
 """
 
 import ast
@@ -24,7 +24,7 @@ HOLE = "{}"
 
 
 class Finding(NamedTuple):
-    """One thing that should not be where it is."""
+    """A misplaced piece of SQL."""
 
     path: Path
     line: int
@@ -38,10 +38,10 @@ class Literal(NamedTuple):
     text: str
 
 
-# -------------------------------------------------------------------------------------------------------- what is wrong
+# ---------------------------------------------------------------------------------------------------------------- rules
 
-# Prose begins with these words too ("Delete the row", "with a lease"), so a word in lower case counts only with the
-# rest of its grammar, while in capitals the word alone is a statement.
+# Prose begins with these words too ("Delete the row", "with a lease"). So a word in lower case counts only with the
+# rest of its grammar; a word in capitals alone is a statement.
 STATEMENT = re.compile(
     r"""(?x) ^\s* (?:
         (?P<capitals> INSERT | UPDATE | DELETE | CREATE | DROP | ALTER | REPLACE | WITH | SELECT ) (?: \s | $ )
@@ -62,17 +62,17 @@ STATEMENT = re.compile(
 TABLE_NAME = re.compile(r"\b_honker_\w*")
 SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 SQL_QUOTED = re.compile(r"'(?:[^']|'')*'")
-# `{name}`, `{}` and `%s` stand for a name that only the running program knows: whatever it is, it is called.
+# `{name}`, `{}` and `%s` stand for a name known only at run time, so they are accepted as function names.
 ALLOWED_CALL = re.compile(r"(?i)\s*(?:honker_\w+|notify|load_extension|\{\w*\}|%s)\s*\(")
 AFTER_CALL = re.compile(r"(?i)\s*(?:as\s+\w+\s*)?(?P<more>,)?")
-# A virtual table of the extension itself holds no rows of honker's: it may be declared, which creates nothing ("x" is
+# A virtual table of the extension itself holds no rows of honker's. It may be declared, which creates nothing ("x" is
 # SQLite's own convention, as the name is ignored: https://sqlite.org/vtab.html, "The xConnect Method"), and connected.
 # The tables of the schema all begin with an underscore.
 VIRTUAL_TABLE = re.compile(r"(?i)\s*(?:create\s+table\s+x\s*\(|select\s+1\s+from\s+honker_\w+\s*$)")
 
 
 def faults(text: str) -> Iterator[str]:
-    """Yield a reason for each thing in one string that belongs into the core."""
+    """Yield a reason for each piece of a string that belongs into the core."""
     for name in sorted(set(TABLE_NAME.findall(text))):
         yield f"names the table {name}: only the core knows tables"
     for statement in statements(text):
@@ -92,7 +92,7 @@ def statements(text: str) -> list[str]:
 
 
 def selects_only_calls(statement: str) -> bool:
-    """Tell whether a SELECT is nothing but a list of allowed calls, each with an optional ``AS name``."""
+    """Return True if a SELECT is only a list of allowed calls, each with an optional ``AS name``."""
     _, rest = re.split(r"(?i)select\b", statement, maxsplit=1)
     if re.search(r"(?i)\b(from|select)\b", rest):
         return False
@@ -124,7 +124,7 @@ def python_literals(source: str) -> Iterator[Literal]:
 
 def literals_under(node: ast.AST) -> Iterator[Literal]:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return  # a string that is a statement of its own documents something and does nothing else
+        return  # a string alone in a statement is documentation
     parts = pieces(node)
     text = "".join(written(part) for part in parts)
     if isinstance(node, ast.expr) and text.replace(HOLE, ""):
@@ -137,7 +137,7 @@ def literals_under(node: ast.AST) -> Iterator[Literal]:
 
 
 def pieces(node: ast.AST) -> list[ast.AST]:
-    """Take an f-string or a sum apart; anything else is its own only piece."""
+    """Split an f-string or a sum into its pieces; any other expression is a single piece."""
     match node:
         case ast.JoinedStr(values=values):
             return [piece for value in values for piece in pieces(value)]
@@ -148,12 +148,12 @@ def pieces(node: ast.AST) -> list[ast.AST]:
 
 
 def written(node: ast.AST) -> str:
-    """Return the text of a string constant, and a hole for anything else."""
+    """Return the text of a string constant, and a hole for any other expression."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else HOLE
 
 
-# One alternative for each thing that can hold a quote, so that none is taken for another. Block comments nest and are
-# finished by hand. A lifetime ('a) is no character: it has no closing quote.
+# One alternative for each token that can contain a quote, so that they are not confused. Block comments nest and are
+# finished by hand. A lifetime ('a) is not a character literal: it has no closing quote.
 RUST_TOKEN = re.compile(
     r"""(?xs)
         (?P<line_comment> // [^\n]* )
@@ -174,7 +174,7 @@ def rust_literals(source: str) -> Iterator[Literal]:
             position = end_of_block_comment(source, position)
         text = match["raw"] if match["raw"] is not None else match["plain"]
         if text:
-            # A backslash at the end of a line continues the string; \n and \t are white space to SQL.
+            # A backslash at the end of a line continues the string; SQL treats \n and \t as white space.
             joined = re.sub(r"\\\n\s*|\\[nrt]", " ", text)
             yield Literal(source.count("\n", 0, match.start()) + 1, joined)
 
@@ -192,7 +192,7 @@ def end_of_block_comment(source: str, start: int) -> int:
 
 
 def check_file(path: Path) -> list[Finding]:
-    """Return what is wrong with one file; its suffix says how to read it."""
+    """Return the findings of one file, which is parsed according to its suffix."""
     source = path.read_text("utf-8")
     match path.suffix:
         case ".py":
@@ -205,7 +205,7 @@ def check_file(path: Path) -> list[Finding]:
 
 
 def check_tree(root: Path) -> list[Finding]:
-    """Return what is wrong in a checkout. A part that does not exist yet is no fault."""
+    """Return the findings of a checkout. Missing parts are skipped."""
     folders = [root / name for name in (*PYTHON_SOURCES, *RUST_SOURCES)]
     paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".rs", ".sql"}]
     return sorted(finding for path in paths for finding in check_file(path))

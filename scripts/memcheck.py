@@ -1,12 +1,12 @@
-"""Run tests on an extension that AddressSanitizer or valgrind watches.
+"""Run tests on the extension under AddressSanitizer or valgrind.
 
 ``asan`` builds the extension with AddressSanitizer and runs ``tests/sql``, ``tests/hostile`` and the tests of the C
-functions with it: twice as slow, and exact about every access that the extension makes. ``valgrind`` runs the ordinary
-build: thirty times as slow, so only on the tests that call everything once, but it also sees uninitialised memory, what
-SQLite does with our memory, and what is lost.
+functions with it. It is half as fast, and checks every access of the extension exactly. ``valgrind`` runs the ordinary
+build at a thirtieth of the speed, so only on the tests that call everything once. It also finds uninitialised memory,
+SQLite's use of our memory, and leaks.
 
-Usage: ``python scripts/memcheck.py asan|valgrind [PYTEST ARGUMENT]...``. Exits with 1 if there is a finding that has
-the extension in its stack, or if the tests fail. Needs Linux, gcc (for libasan) and valgrind.
+Usage: ``python scripts/memcheck.py asan|valgrind [PYTEST ARGUMENT]...``. Exits with 1 if the tests fail, or if a
+finding has the extension in its stack. Needs Linux, gcc (for libasan) and valgrind.
 """
 
 from __future__ import annotations
@@ -24,26 +24,32 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LIBRARY: Final = "libhonker_ext.so"
 PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
-ASAN_TESTS: Final = ("tests/sql", "tests/hostile", "tests/watch/test_fork.py", "tests/watch/test_sharing.py")
+ASAN_TESTS: Final = (
+    "tests/sql",
+    "tests/hostile",
+    "tests/watch/test_watcher_fork.py",
+    "tests/watch/test_watcher_sharing.py",
+)
 # Each function of the contract, each error, every way of closing, and the watchers.
 VALGRIND_TESTS: Final = tuple(
-    f"tests/sql/test_{name}.py" for name in ("examples", "errors", "close", "work", "watchers")
+    f"tests/sql/test_{name}.py"
+    for name in ("reference_examples", "error_codes", "connection_close", "worker_round", "watcher_functions")
 )
-# Measures memory, which a sanitizer multiplies, or loads a SQLite of its own.
+# Tests that measure memory, which a sanitizer multiplies, or that load their own SQLite.
 NOT_UNDER_WATCH: Final = " and ".join(
     f"not {part}" for part in ("huge", "blob_for_a_payload", "too_long", "returns_descriptors", "real_sqlite", "shell")
 )
 
 
 def host() -> str:
-    """The triple of this machine. Named as the target, it keeps the flags from the build scripts."""
+    """The triple of this machine. An explicit target keeps the flags away from the build scripts."""
     told = subprocess.run(["rustc", "--version", "--verbose"], capture_output=True, text=True, check=True).stdout
     (line,) = (line for line in told.splitlines() if line.startswith("host: "))
     return line.removeprefix("host: ")
 
 
 def build_with_asan() -> Path:
-    """The extension with AddressSanitizer; stable Rust knows how, but asks for the variable."""
+    """Build the extension with AddressSanitizer; stable Rust supports it if RUSTC_BOOTSTRAP is set."""
     flags = "-Zsanitizer=address -Cforce-frame-pointers=yes -Cdebuginfo=1"
     environment = {**os.environ, "RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": flags}
     settings = ["--config", "profile.release.lto=false", "--config", 'profile.release.strip="none"']
@@ -54,7 +60,7 @@ def build_with_asan() -> Path:
 
 
 def build_with_debug_information() -> Path:
-    """The ordinary extension, with the lines that valgrind names."""
+    """Build the ordinary extension with debug information, so that valgrind names lines."""
     settings = ["--config", "profile.release.debug=1", "--config", 'profile.release.strip="none"']
     folder = ROOT / "target" / "valgrind"
     command = ["cargo", "build", "--release", "--locked", "-p", "honker-extension", "--target-dir", folder, *settings]
@@ -63,16 +69,16 @@ def build_with_debug_information() -> Path:
 
 
 def run_with_asan(arguments: list[str], logs: Path) -> int:
-    """The tests' exit code; findings are files among the logs."""
+    """Return the tests' exit code; findings are files among the logs."""
     runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    # Python itself frees little at its end, so leaks are valgrind's to find.
+    # Python frees little at its end, so only valgrind looks for leaks.
     options = f"detect_leaks=0:halt_on_error=1:log_path={logs / 'asan'}"
     environment = {"LD_PRELOAD": runtime.stdout.strip(), "ASAN_OPTIONS": options}
     return run([*PYTEST, "--timeout", "300", *(arguments or ASAN_TESTS)], build_with_asan(), environment)
 
 
 def run_with_valgrind(arguments: list[str], logs: Path) -> int:
-    """The tests' exit code; findings are files among the logs."""
+    """Return the tests' exit code; findings are files among the logs."""
     if shutil.which("valgrind") is None:
         sys.exit("valgrind is missing; install it with the system's package manager")
     watch = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite", "--num-callers=30"]
@@ -82,13 +88,13 @@ def run_with_valgrind(arguments: list[str], logs: Path) -> int:
 
 
 def run(command: list[str], library: Path, environment: dict[str, str]) -> int:
-    """Run tests on a library, with Python's own allocator out of the way."""
+    """Run tests on a library, without Python's own allocator."""
     watched = {**os.environ, "PYTHONMALLOC": "malloc", "HONKER_EXTENSION_PATH": str(library), **environment}
     return subprocess.run([*command, "-k", NOT_UNDER_WATCH], cwd=ROOT, env=watched, check=False).returncode
 
 
 def findings(logs: Path) -> list[str]:
-    """The reports that have the extension in their stack; the others are Python's."""
+    """Return the reports with the extension in their stack; the others are Python's."""
     reports: list[str] = []
     for log in sorted(logs.iterdir()):
         text = log.read_text(errors="replace")
@@ -98,7 +104,7 @@ def findings(logs: Path) -> list[str]:
 
 
 def main() -> int:
-    """Run the tests under the watch that was asked for."""
+    """Run the tests under the requested tool."""
     watches = {"asan": run_with_asan, "valgrind": run_with_valgrind}
     watch, *arguments = sys.argv[1:] or [""]
     if watch not in watches:

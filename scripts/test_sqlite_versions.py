@@ -1,12 +1,13 @@
-"""Run the tests on other versions of SQLite: the oldest that honker accepts, the newest to be had, and some between.
+"""Run the tests on other versions of SQLite: the oldest supported, the newest, and some in between.
 
-Python's ``sqlite3`` is linked to a shared ``libsqlite3``; another one in its place gives the whole test suite another
-SQLite, without another Python. The sources come with the crates of ``libsqlite3-sys``, each of which carries the
-amalgamation of one version, so that cargo and a C compiler are all it takes.
+Python's ``sqlite3`` is linked to a shared ``libsqlite3``. Replacing this library gives the whole test suite another
+SQLite with the same Python. The sources come from the releases of the crate ``libsqlite3-sys``, each with the
+amalgamation of one version, so cargo and a C compiler are enough.
 
 Usage: ``python scripts/test_sqlite_versions.py [--only VERSION]... [PYTEST ARGUMENT]...``. Without arguments for pytest
-it runs ``tests/sql``, ``tests/integration``, ``tests/hostile`` and ``tests/watch``. Linux only, and only with a Python
-whose ``sqlite3`` is linked dynamically; it says so elsewhere. Prints a line a version and exits with 1 if one failed.
+it runs ``tests/sql``, ``tests/integration``, ``tests/hostile`` and ``tests/watch``. Needs Linux and a Python whose
+``sqlite3`` is linked dynamically; otherwise it exits with a message. Prints a line for each version and exits with 1 if
+one failed.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 BUILT: Final = ROOT / "target" / "sqlite"
 
-#: Versions of SQLite and the release of libsqlite3-sys that carries each; `cargo info libsqlite3-sys` tells the newest.
+#: Versions of SQLite and the release of libsqlite3-sys with each; `cargo info libsqlite3-sys` prints the newest.
 CRATES: Final = {
     "3.38.0": "0.24.0",  # the oldest that the extension accepts
     "3.39.2": "0.25.2",
     "3.41.2": "0.26.0",
     "3.54.1": "0.39.1",  # the newest
 }
-#: One that is refused, for the test of the message.
+#: An unsupported version, to test the message.
 TOO_OLD: Final = ("3.37.0", "0.23.2")
 
 TESTS: Final = ("tests/sql", "tests/integration", "tests/hostile", "tests/watch")
 
-# As distributions build it, where it matters to Python's module or to the tests.
-# Old versions without usleep() wait for a lock in whole seconds.
+# Options of distributions' builds that matter to Python's module or to the tests. Old versions without usleep() wait
+# for a lock in whole seconds.
 FEATURES: Final = ("COLUMN_METADATA", "FTS3", "FTS3_PARENTHESIS", "FTS5", "RTREE", "MATH_FUNCTIONS", "DESERIALIZE")
 FLAGS: Final = (
     *("-O1", "-shared", "-fPIC", "-Wl,-soname,libsqlite3.so.0", "-DSQLITE_THREADSAFE=1", "-DHAVE_USLEEP=1"),
@@ -45,7 +46,7 @@ FLAGS: Final = (
 
 
 def source(crate: str) -> Path:
-    """The amalgamation that a release of libsqlite3-sys carries, fetched by cargo."""
+    """The amalgamation in a release of libsqlite3-sys, fetched by cargo."""
     package = BUILT / f"crate-{crate}"
     (package / "src").mkdir(parents=True, exist_ok=True)
     (package / "src" / "lib.rs").write_text("")
@@ -77,12 +78,12 @@ def library(version: str, crate: str) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """That of a process whose SQLite is the library of a folder."""
+    """The environment of a process that uses the library in a folder."""
     return {**os.environ, "LD_LIBRARY_PATH": str(folder)}
 
 
 def version_seen(folder: Path) -> str:
-    """The version that a Python of that environment works with."""
+    """The SQLite version of a Python in that environment."""
     asked = [sys.executable, "-c", "import sqlite3; print(sqlite3.sqlite_version)"]
     return subprocess.run(asked, env=environment(folder), capture_output=True, text=True, check=True).stdout.strip()
 
@@ -90,7 +91,7 @@ def version_seen(folder: Path) -> str:
 def main() -> int:
     """Run the tests on each version."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", metavar="VERSION", choices=[*CRATES], help="leave out the others")
+    parser.add_argument("--only", action="append", metavar="VERSION", choices=[*CRATES], help="skip the others")
     chosen, arguments = parser.parse_known_args()
     library(*TOO_OLD)
     failed: list[str] = []

@@ -1,4 +1,4 @@
-"""Fixtures for tests that use the extension by itself, through the standard library's `sqlite3`."""
+"""Fixtures for tests that use the extension without the package, through the standard library's `sqlite3`."""
 
 import pytest
 
@@ -12,13 +12,13 @@ def pytest_configure(config):
 
 @pytest.fixture
 def path(tmp_path):
-    """Where the test's database will be."""
+    """The path of the test's database, which does not exist yet."""
     return tmp_path / "app.db"
 
 
 @pytest.fixture
 def connect(path):
-    """Opens connections with the extension, to the test's database unless told otherwise; closes them afterwards."""
+    """Open connections with the extension, to the test's database by default, and close them after the test."""
     opened = []
 
     def open_connection(target=path, **options):
@@ -36,6 +36,6 @@ def conn(connect):
     """A connection to a bootstrapped database in WAL mode."""
     conn = connect()
     conn.execute("PRAGMA journal_mode = WAL").fetchone()
-    conn.execute("PRAGMA synchronous = OFF")  # no test here pulls the plug
+    conn.execute("PRAGMA synchronous = OFF")  # no test here cuts the power
     conn.execute("SELECT honker_bootstrap()").fetchone()
     return conn

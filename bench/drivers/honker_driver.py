@@ -1,4 +1,4 @@
-"""honker, and the public honker that it is compatible with: the same calls for both."""
+"""honker and the public honker, driven by the same calls."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ QUEUE = "bench"
 WORKER = "worker-1"
 A_DAY_S = 86_400
 
-# Due one second after the other, so that the index has no long run of equal keys; all of it in the past.
+# Due times one second apart, all in the past, so that the index has no long run of equal keys.
 FILL_WAITING = f"""INSERT INTO _honker_live (queue, payload, run_at)
 {NUMBERS} SELECT ?, ?, unixepoch() - 1 - n FROM numbers"""
 FILL_DELAYED = f"""INSERT INTO _honker_live (queue, payload, priority, run_at)
@@ -24,7 +24,7 @@ FILL_IN_FLIGHT = f"""INSERT INTO _honker_live (queue, payload, priority, state, 
 
 
 class HonkerDriver(Driver):
-    """`is_ours`: claims are settled by attempt as well, and a batch is acknowledged by its jobs."""
+    """If `is_ours`, claims are settled by attempt as well, and a batch is acknowledged by its jobs."""
 
     def __init__(self, *, is_ours):
         self._is_ours = is_ours
@@ -58,7 +58,7 @@ class HonkerDriver(Driver):
             raise RuntimeError(f"{job} could not be acknowledged")
 
     def claim_in_batches(self, count, size):
-        """Seconds for so many jobs; payloads are decoded where they are looked at, and not here."""
+        """Seconds for `count` jobs. Payloads are decoded on access, which is not measured here."""
         done = 0
         began = time.perf_counter()
         while done < count:
@@ -88,7 +88,7 @@ class HonkerDriver(Driver):
         return time.perf_counter() - began
 
     def fill(self, waiting=0, delayed=0, priorities=1, in_flight=0):
-        """By plain SQL, which is faster than to enqueue and claim it all."""
+        """Fill by plain SQL, which is faster than enqueueing and claiming every job."""
         text = json.dumps(PAYLOAD)
         with self._db.transaction() as tx:
             if delayed:
@@ -101,10 +101,10 @@ class HonkerDriver(Driver):
     def count(self):
         return self._db.query("SELECT count(*) AS n FROM _honker_live WHERE queue = ?", [QUEUE])[0]["n"]
 
-    # --------------------------------------------------------------------------------------------------------- workers
+    # ---------------------------------------------------------------------------------------------------------- workers
 
     def work(self, count, concurrency, keeps_results):
-        """Seconds until so many tasks that do nothing have been run; they wait when the clock starts."""
+        """Seconds until `count` no-op tasks have run. They already wait when the clock starts."""
         ran = []
         task = self._task(lambda number: ran.append(number) or number, store_result=keeps_results)
         ids = []
@@ -119,7 +119,7 @@ class HonkerDriver(Driver):
         return seconds
 
     def wait_for_jobs(self, count):
-        """When each job of `put_with_gaps` reached its handler."""
+        """The instant at which each job of `put_with_gaps` reached its handler."""
         seen = {}
         if self._is_ours:
             with self._queue.claim(WORKER) as jobs:
@@ -161,7 +161,7 @@ class HonkerDriver(Driver):
         with contextlib.suppress(asyncio.CancelledError):
             await workers
 
-    # --------------------------------------------------------------------------------------------------------- streams
+    # ---------------------------------------------------------------------------------------------------------- streams
 
     def publish(self, count):
         self._stream.publish(PAYLOAD)
@@ -188,7 +188,7 @@ class HonkerDriver(Driver):
         return time.perf_counter() - began
 
     def read_events(self, count):
-        """A thousand at a time; payloads are decoded where they are looked at, and not here."""
+        """Read a thousand events at a time. Payloads are decoded on access, which is not measured here."""
         read = self._stream.read_since if self._is_ours else self._stream._read_since
         seen = offset = 0
         began = time.perf_counter()
@@ -201,7 +201,7 @@ class HonkerDriver(Driver):
         return seconds
 
     def consume_events(self, count):
-        """Through a subscription, looking at each payload."""
+        """Read events through a subscription, and decode each payload."""
         return asyncio.run(self._consume_events(count))
 
     async def _consume_events(self, count):

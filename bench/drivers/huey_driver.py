@@ -1,4 +1,4 @@
-"""Huey on SQLite: tasks in the queue, and its consumer. A job is deleted when it is handed out: a crash loses it."""
+"""Huey on SQLite: tasks in the queue, and its consumer. It deletes a job when handing it out, so a crash loses it."""
 
 import logging
 import sys
@@ -11,14 +11,14 @@ from protocol import NUMBERS, PAYLOAD, Driver, describe_sqlite, serve
 COPY_LAST = f"""{NUMBERS} INSERT INTO task (queue, data, priority)
 SELECT queue, data, priority FROM (SELECT queue, data, priority FROM task ORDER BY id DESC LIMIT 1), numbers"""
 
-# Its own defaults: one thread that asks every 0.1 s at first, then ever more seldom, up to every 10 s.
+# Its defaults: one thread that polls every 0.1 s at first, then less often, down to every 10 s.
 DEFAULTS = {}
-# For the least latency it can do: a thread that asks every millisecond. More threads share one interpreter.
+# The lowest possible latency: a thread that polls every millisecond. More threads share one interpreter.
 TUNED = {"workers": 1, "initial_delay": 0.001, "backoff": 1.0, "max_delay": 0.001}
 
 
 class HueyDriver(Driver):
-    """`is_tuned`: commits as durable as honker's instead of SQLite's default, and a consumer that hardly sleeps."""
+    """If `is_tuned`, commits are as durable as honker's instead of SQLite's default, and the consumer hardly sleeps."""
 
     def __init__(self, *, is_tuned):
         self._is_tuned = is_tuned
@@ -48,12 +48,12 @@ class HueyDriver(Driver):
         self._huey = None
 
     def take(self):
-        """Decoded, and deleted from the queue."""
+        """Take a decoded job, which deletes it from the queue."""
         task = self._huey.dequeue()
         return None if task is None else (task, task.args[0])
 
     def settle(self, task):
-        """Nothing is left to be done."""
+        """Do nothing: `take` deleted the job."""
 
     def copy_last(self, count):
         self._huey.storage.conn.execute(COPY_LAST, (count,))
@@ -62,7 +62,7 @@ class HueyDriver(Driver):
         return self._huey.pending_count()
 
     def work(self, count, concurrency, keeps_results):
-        """By its consumer with one thread; `concurrency` is not for threads that share one connection."""
+        """Run tasks by Huey's consumer with one thread. `concurrency` is unused: threads would share one connection."""
         self._huey.results = keeps_results
         self._seen.clear()
         for number in range(count):
@@ -91,7 +91,7 @@ class HueyDriver(Driver):
         return consumer
 
     def idle(self):
-        """A consumer that has nothing to do, until the process ends."""
+        """Run a consumer with nothing to do, until the process ends."""
         self.start_consumer()
 
 

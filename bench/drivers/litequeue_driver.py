@@ -1,4 +1,4 @@
-"""litequeue: a table with a status, by the standard library's `sqlite3`. What is done stays in the table."""
+"""litequeue: a table with a status, on the standard library's `sqlite3`. Finished jobs stay in the table."""
 
 import json
 import time
@@ -14,7 +14,7 @@ COUNT = "SELECT count(*) FROM Queue WHERE status IN (0, 1)"  # ready and locked
 
 
 class LitequeueDriver(Driver):
-    """With its defaults, which are as durable as honker's."""
+    """litequeue with its defaults, which are as durable as honker's."""
 
     def __init__(self):
         self._queue = None

@@ -1,4 +1,4 @@
-"""persist-queue's SQLiteAckQueue: a table with a status. What is acknowledged stays in it until it is cleared."""
+"""persist-queue's SQLiteAckQueue: a table with a status. Acknowledged jobs stay in it until it is cleared."""
 
 import sys
 from importlib import metadata
@@ -13,7 +13,7 @@ SELECT data, timestamp, status FROM (SELECT * FROM ack_queue_default ORDER BY _i
 
 
 class PersistqueueDriver(Driver):
-    """`is_tuned`: commits as durable as honker's instead of SQLite's default."""
+    """If `is_tuned`, commits are as durable as honker's instead of SQLite's default."""
 
     def __init__(self, *, is_tuned):
         self._is_tuned = is_tuned
@@ -25,7 +25,7 @@ class PersistqueueDriver(Driver):
     def open(self, path):
         self.close()
         place = Path(path)
-        # Without `auto_resume`, which takes from other processes what they are working on.
+        # Without `auto_resume`, which takes jobs that other processes are working on.
         options = {"serializer": json, "auto_resume": False, "db_file_name": place.name}
         self._queue = SQLiteAckQueue(str(place.parent), **options)
         if self._is_tuned:

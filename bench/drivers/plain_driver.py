@@ -1,8 +1,8 @@
-"""The standard library's `sqlite3` without any queue: what SQLite itself takes for the same rows in the same tables.
+"""The standard library's `sqlite3` without a queue: SQLite's own time for the same rows in the same tables.
 
-`insert` writes the very rows that honker writes, into honker's own tables with all their indexes, by connections with
-honker's settings. `put`, `take` and `settle` are the least that can be called a queue: a table of its own with one
-index and three statements, without attempts, leases, delays or priorities.
+`insert` writes the same rows as honker into honker's tables with all their indexes, by connections with honker's
+settings. `put`, `take` and `settle` are a minimal queue: a separate table with one index and three statements, without
+attempts, leases, delays or priorities.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ FILL = f"INSERT INTO plain_jobs (payload) {NUMBERS} SELECT ? FROM numbers"
 
 
 class PlainDriver(Driver):
-    """`is_full`: commits wait for the disk. `settings`: PRAGMAs by name; with none, those of honker that matter."""
+    """If `is_full`, commits wait for the disk. `settings`: PRAGMAs by name; by default the relevant ones of honker."""
 
     def __init__(self, *, is_full):
         self._is_full = is_full
@@ -48,7 +48,7 @@ class PlainDriver(Driver):
         self._conn = None
 
     def insert(self, statement, row, count, seconds=None):
-        """As `enqueue`, of rows for another table."""
+        """As `enqueue`, for rows of another table."""
         execute = self._conn.execute
         execute(statement, row)
         limit = float("inf") if seconds is None else seconds
@@ -61,7 +61,7 @@ class PlainDriver(Driver):
         return done, now - began
 
     def insert_many(self, statement, row, count):
-        """Seconds for so many rows in one transaction."""
+        """Seconds to insert `count` rows in one transaction."""
         rows = [row] * count
         self._conn.execute(statement, row)
         began = time.perf_counter()
@@ -71,7 +71,7 @@ class PlainDriver(Driver):
         return time.perf_counter() - began
 
     def insert_each(self, statement, row, count):
-        """As `insert_many`, by a call for each row: what Python and `sqlite3` take for that alone."""
+        """As `insert_many`, with a call for each row: the time of Python and `sqlite3` alone."""
         execute = self._conn.execute
         execute(statement, row)
         began = time.perf_counter()
@@ -85,7 +85,7 @@ class PlainDriver(Driver):
         return self._conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
     def read(self, statement, count):
-        """Seconds to read so many rows, a thousand at a time, each made a dict as honker's rows are."""
+        """Seconds to read the rows, a thousand at a time, each into a dict as honker does."""
         offset = seen = 0
         began = time.perf_counter()
         while rows := self._page(statement, offset):

@@ -1,9 +1,9 @@
-"""How the benchmark talks with what it measures: a process of its own for each, one JSON object a line.
+"""The protocol between the benchmark and the measured sides: a process for each, one JSON object per line.
 
     {"do": "enqueue", "count": 5000}    is answered by    {"done": 0.16}, {"unsupported": "enqueue"} or {"error": "..."}
 
-So what is measured has its own interpreter, its own packages and its own SQLite, and nothing of the benchmark in it.
-Only the standard library is imported here: this file runs in every peer's environment.
+So each side has its own interpreter, packages and SQLite, without the benchmark's code. This file runs in every peer's
+environment, so it imports only the standard library.
 """
 
 import contextlib
@@ -12,32 +12,32 @@ import sys
 import time
 from pathlib import Path
 
-#: The payload of every job, for every queue; `order` is replaced where jobs are told apart.
+#: The payload of every job, for every queue; `order` is replaced where jobs must be distinguished.
 PAYLOAD = {"to": "alice@example.com", "order": 4711}
 
 # Rows to multiply by: `WITH numbers ...` counts from 1 to its first parameter.
 NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)"
 
-# A caller that has repeated itself so often has not met a lock, but a mistake.
+# So many repeated calls mean a bug, not a lock.
 TOO_MANY_ERRORS = 10_000
 
 
 class Driver:
-    """What all drivers can do. One that cannot do something does not define it, and the benchmark leaves it out.
+    """The operations of all drivers. A driver omits the unsupported ones, and the benchmark then leaves it out.
 
     A queue's driver defines `put(payload)`, `take()`, which returns the handle and the payload of one job or None, and
-    `settle(handle)`; in loops these are all that is timed, for everybody alike.
+    `settle(handle)`. The timed loops consist of these alone, for every queue.
     """
 
     def enqueue(self, count, seconds=None, payload_bytes=0):
-        """Each in a commit of its own: so many jobs, or as many as begin within so many seconds.
+        """Enqueue jobs, one per commit, up to a count or for a number of seconds.
 
         Returns:
             The jobs and the seconds they took.
         """
         put = self.put
         payload = {**PAYLOAD, "to": "x" * payload_bytes} if payload_bytes else PAYLOAD
-        put(payload)  # what is prepared or opened at the first call
+        put(payload)  # anything prepared or opened at the first call
         limit = float("inf") if seconds is None else seconds
         done = 0
         began = now = time.perf_counter()
@@ -48,7 +48,7 @@ class Driver:
         return done, now - began
 
     def claim(self, count, seconds=None):
-        """Claim and settle one at a time: so many jobs, or as many as begin within so many seconds.
+        """Claim and settle jobs one at a time, up to a count or for a number of seconds.
 
         Returns:
             The jobs and the seconds they took.
@@ -67,13 +67,13 @@ class Driver:
         return done, now - began
 
     def fill(self, waiting):
-        """So many jobs, as fast as they can be had: one is put, and its row copied."""
+        """Add `waiting` jobs as fast as possible: put one, and copy its row."""
         self.put(PAYLOAD)
         if waiting > 1:
             self.copy_last(waiting - 1)
 
     def mix(self, first, count):
-        """Enqueue and work: jobs numbered from `first`, each followed by a claim; then what is left, until it is empty.
+        """Enqueue jobs numbered from `first`, each followed by a claim; then work until the queue is empty.
 
         Returns:
             Seconds, the numbers of the jobs that were handed out here, and the errors by text.
@@ -96,7 +96,7 @@ class Driver:
 
     @staticmethod
     def _until_it_works(call, errors, *arguments):
-        """As a caller would have to, where the lock of another process reaches it as an error; each is counted."""
+        """Repeat a call while another process's lock reaches it as an error, and count each error."""
         while True:
             try:
                 return call(*arguments)
@@ -107,7 +107,7 @@ class Driver:
                     raise
 
     def put_with_gaps(self, count, gap_s):
-        """One job after each gap; when each had been committed, in nanoseconds of the machine's monotonic clock."""
+        """Put a job after each gap. Returns the instants of the commits, in monotonic nanoseconds."""
         committed = []
         for number in range(count):
             time.sleep(gap_s)
@@ -116,7 +116,7 @@ class Driver:
         return committed
 
     def peak_bytes(self):
-        """The most memory that this process ever had; `ru_maxrss` would be that of the process which started it."""
+        """The peak memory of this process; `ru_maxrss` would be that of the parent process."""
         for line in Path("/proc/self/status").read_text("utf-8").splitlines():
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) * 1024
@@ -124,12 +124,12 @@ class Driver:
 
 
 def name_durability(journal, synchronous):
-    """What survives a power failure depends on these two settings; in the words of SQLite's manual."""
+    """The two settings that decide which commits survive a power failure, in the words of SQLite's manual."""
     return f"{journal.upper()}, {('OFF', 'NORMAL', 'FULL', 'EXTRA')[synchronous]}"
 
 
 def describe_sqlite(conn):
-    """The SQLite behind a `sqlite3` connection, and how it writes."""
+    """The SQLite behind a `sqlite3` connection, and its durability settings."""
     (version,) = conn.execute("SELECT sqlite_version()").fetchone()
     (journal,) = conn.execute("PRAGMA journal_mode").fetchone()
     (synchronous,) = conn.execute("PRAGMA synchronous").fetchone()
@@ -137,21 +137,21 @@ def describe_sqlite(conn):
 
 
 def unsupported(**_):
-    """What a driver does that it does not define."""
+    """Stands in for the methods that a driver does not define."""
     raise NotImplementedError
 
 
 def serve(driver):
-    """Answers until there is nobody to ask."""
+    """Answer requests until the input ends."""
     answers = sys.stdout
-    with contextlib.redirect_stdout(sys.stderr):  # a library that prints must not be taken for an answer
+    with contextlib.redirect_stdout(sys.stderr):  # the output of a library must not be taken for an answer
         for line in sys.stdin:
             request = json.loads(line)
             print(json.dumps(answer(driver, **request)), file=answers, flush=True)
 
 
 def answer(driver, do, **arguments):
-    """What one request comes to."""
+    """Run one request, and return its answer."""
     try:
         return {"done": getattr(driver, do, unsupported)(**arguments)}
     except NotImplementedError:

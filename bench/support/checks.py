@@ -1,12 +1,12 @@
-"""What ends a program: figures that would be wrong."""
+"""Errors that end a program, because its figures would be wrong."""
 
 
 class CheckError(Exception):
-    """A measurement did not do what it says."""
+    """A measurement did not do the expected work."""
 
 
 class SideError(Exception):
-    """What is measured failed, or said that it could not do what was asked."""
+    """A measured side failed, or reported a failure."""
 
     def __init__(self, message, *, is_peer):
         super().__init__(message)

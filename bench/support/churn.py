@@ -1,4 +1,4 @@
-"""A process that goes on using everything that could pile up: jobs with results, events, notifications."""
+"""A process that continuously uses everything that could accumulate: jobs with results, events, notifications."""
 
 import asyncio
 import contextlib
@@ -12,16 +12,16 @@ from .latency import SPAWN
 
 BATCH = 50
 RESULT_TTL_S = 1
-# Events and notifications that are kept, or the file grows, and with it, up to its limit of 32 MB, the part of it that
-# SQLite keeps in memory. By default notifications are kept for a day.
+# Limits for kept events and notifications. Without them the file grows, and with it SQLite's page cache, up to its
+# limit of 32 MB. By default notifications are kept for a day.
 KEPT = 1_000
 PRUNE_EVERY_N_JOBS = 10_000
-# So few jobs may wait that it is the time, and not a backlog, that grows.
+# The limit of waiting jobs, so that time grows and not a backlog.
 PATIENCE_S = 30
 
 
 class Worker:
-    """The process seen from outside."""
+    """The worker process, seen from outside."""
 
     def __init__(self, path):
         self._done = SPAWN.RawValue("q", 0)
@@ -46,7 +46,7 @@ class Worker:
 
 @contextlib.contextmanager
 def running(path):
-    """A `Worker` that has begun, killed at the end."""
+    """Start a `Worker`, and kill it at the end."""
     worker = Worker(path)
     try:
         deadline = time.monotonic() + PATIENCE_S

@@ -1,4 +1,4 @@
-"""What plain SQLite is measured with: honker's own tables, rows and settings, without honker."""
+"""The lower bound with plain SQLite: honker's own tables, rows and settings, without honker."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from .sides import PLAIN, PLAIN_FULL
 
 PAYLOAD = {"to": "alice@example.com", "order": 4711}  # that of drivers/protocol.py
 
-# Whatever a connection can be set to that could make a difference.
+# Every connection setting that could make a difference.
 SETTINGS = (
     "synchronous",
     "foreign_keys",
@@ -26,7 +26,7 @@ EVENT_COLUMNS = ("topic", "key", "payload", "created_at")
 
 @dataclass(frozen=True)
 class Floor:
-    """A statement, a row that honker wrote with its own, and the settings of honker's connection."""
+    """A statement, a row written by honker's statement, and the settings of honker's connection."""
 
     table: str
     statement: str
@@ -35,7 +35,7 @@ class Floor:
 
 
 def of_jobs(folder):
-    """The row that `enqueue` makes, taken from one that it made, so that both sides write the same."""
+    """A row of `enqueue`, read back from the database, so that both sides write the same."""
     with honker.open(folder / "row.db") as db:
         db.queue("bench").enqueue(PAYLOAD)
         return _floor(db, "_honker_live", JOB_COLUMNS)
@@ -61,7 +61,7 @@ def _setting(tx, name):
 
 
 def open_new(side, folder, floor=None):
-    """A database of its own for one measurement; plain SQLite gets honker's tables and settings."""
+    """Open a new database for one measurement; plain SQLite gets honker's tables and settings."""
     path = str(Path(folder) / "bench.db")
     is_plain = side.name in {PLAIN, PLAIN_FULL}
     if is_plain and floor is not None:

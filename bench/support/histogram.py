@@ -6,7 +6,7 @@ EDGES_US = [2 ** (step / 4) for step in range(8, 97)]  # 4 us to 16 s, four bins
 
 
 def bins(latencies_us):
-    """How many fall into each bin; the outermost take what lies beyond."""
+    """Count the values in each bin; the outermost bins include everything beyond."""
     counts = [0] * (len(EDGES_US) - 1)
     for latency in latencies_us:
         above = bisect.bisect_right(EDGES_US, latency)

@@ -1,9 +1,9 @@
 """From commit to wake, to notification and to job, across two processes.
 
-One process commits, another waits. Clocks: `time.monotonic_ns`, which is one clock for the whole machine. The writer
-stamps in shared memory just before it commits and just after the commit has returned; the other side stamps when its
-wait has returned, or when it is handed the notification or the job. What is read is the difference to the second
-stamp. It may be negative: a commit is visible to others before it returns.
+One process commits, another waits. Both use `time.monotonic_ns`, which is one clock for the whole machine. The writer
+stamps shared memory just before it commits and just after the commit returned. The other side stamps when its wait
+returns, or when it gets the notification or the job. The figure is the difference to the second stamp. It may be
+negative: a commit is visible to others before it returns.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ PATIENCE_S = 20.0
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement: what is waited for, how, and how often it comes."""
+    """One measurement: the kind of event, the way of waiting, and the gap between commits."""
 
     kind: str  # "wake", "listener" or "claim"
     way: str  # a key of BACKENDS, or PIPE
@@ -43,19 +43,19 @@ class Cell:
 
     @property
     def warm_up(self):
-        """Commits before those that count."""
+        """Commits before the measured ones."""
         return max(1, min(20, self.commits // 10))
 
 
 class Stamps:
-    """Instants in shared memory, one of each kind for each commit; 0 where there is none yet."""
+    """Instants in shared memory, one of each kind for each commit; 0 if missing."""
 
     def __init__(self, count):
         self.before, self.after, self.seen = (SPAWN.RawArray("q", count) for _ in range(3))
 
     def latencies_us(self, skipped=0):
         if not all(self.seen):
-            raise CheckError(f"{list(self.seen).count(0)} of {len(self.seen)} commits were not noticed")
+            raise CheckError(f"{list(self.seen).count(0)} of {len(self.seen)} commits went unnoticed")
         return [(seen - after) / 1000 for seen, after in list(zip(self.seen, self.after, strict=True))[skipped:]]
 
     def latencies_with_commit_us(self, skipped=0):
@@ -66,7 +66,7 @@ class Stamps:
 
 
 def measure(cell, folder):
-    """The stamps of one cell, in a database of its own."""
+    """The stamps of one cell, measured in a new database."""
     stamps = Stamps(cell.commits)
     with tempfile.TemporaryDirectory(dir=folder) as inner:
         path = str(Path(inner) / "wake.db")
@@ -94,7 +94,7 @@ def create(path):
 
 
 def wait_for_line_of(stamps, waiter):
-    """The waiter marks the first place of `seen` when it waits."""
+    """Wait until the waiter marks the first place of `seen`, which it does when it waits."""
     deadline = time.monotonic() + PATIENCE_S
     while stamps.seen[0] == 0:
         if time.monotonic() > deadline or not waiter.is_alive():
@@ -104,7 +104,7 @@ def wait_for_line_of(stamps, waiter):
 
 
 def commit_with_gaps(cell, path, stamps, sender, ready):
-    """The writer. Gaps vary by a fifth, so that no poller keeps step with them."""
+    """Commit as the writer. Gaps vary by a fifth, so that no poller runs in step with them."""
     chance = random.Random(cell.gap_ms)
     with contextlib.ExitStack() as stack:
         commit = commit_function(cell, path, sender, stack)
@@ -131,7 +131,7 @@ def commit_function(cell, path, sender, stack):
 
 
 def wait_for_commits(cell, path, stamps, receiver):
-    """The process that is woken."""
+    """Wait for commits, as the process that is woken."""
     if cell.way == PIPE:
         wait_for_bytes(stamps, receiver.fileno(), cell.commits)
         return
@@ -172,7 +172,7 @@ def listen(db, stamps, count):
 
 
 def wait_for_wakes(db, path, stamps, count):
-    """A commit has been noticed at the first wake after which a read sees it."""
+    """Stamp each commit at the first wake after which a read sees it."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
         updates = db.update_events()
         stamps.seen[0] = 1
@@ -182,7 +182,7 @@ def wait_for_wakes(db, path, stamps, count):
                 raise CheckError(f"no wake after commit {noticed}")
             now = time.monotonic_ns()
             (last,) = conn.execute("SELECT ifnull(max(number), -1) FROM commits").fetchone()
-            # What began after the wake will have another one.
+            # Later commits cause another wake.
             while noticed <= last and stamps.before[noticed] <= now:
                 stamps.seen[noticed] = now
                 noticed += 1
@@ -192,7 +192,7 @@ def wait_for_wakes(db, path, stamps, count):
 
 
 def measure_after_idle(way, kinds, count, idle_s, folder):
-    """Latencies of the first commit after so long a silence, one in each of `count` databases for each kind.
+    """Latencies of the first commit after a long silence, one in each of `count` databases for each kind.
 
     Returns:
         By kind, a list of microseconds.
@@ -223,7 +223,7 @@ def measure_after_idle(way, kinds, count, idle_s, folder):
 
 
 def wait_after_idle(way, places, receivers, stamps, started):
-    """A thread for each database, which waits as a worker does."""
+    """Start a thread for each database, which waits as a worker does."""
     threads = [
         threading.Thread(target=wait_once, args=(way, place, receiver, Mark(stamps, number, started)))
         for number, (place, receiver) in enumerate(zip(places, receivers, strict=True))
@@ -236,7 +236,7 @@ def wait_after_idle(way, places, receivers, stamps, started):
 
 @dataclass(frozen=True)
 class Mark:
-    """Where one waiter of several leaves what it has to say."""
+    """The place where one of several waiters leaves its result."""
 
     stamps: Stamps
     number: int
@@ -267,7 +267,7 @@ def wait_once(way, place, receiver, mark):
             return
         updates = db.update_events()
         mark.started.release()
-        while not mark.is_due:  # a wake may be for nothing
+        while not mark.is_due:  # a wake may have no commit
             updates.wait(None)
             mark.now()
 
@@ -288,4 +288,4 @@ def commit_after_idle(places, senders, stamps, started, idle_s):
             stamps.before[number] = time.monotonic_ns()
             commits[number](number)
             stamps.after[number] = time.monotonic_ns()
-            time.sleep(min(0.5, idle_s / 100))  # each alone, and after a silence of its own
+            time.sleep(min(0.5, idle_s / 100))  # each database separately, after its own silence

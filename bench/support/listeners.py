@@ -1,4 +1,4 @@
-"""What waiting costs: processor time and wake-ups of a process full of listeners, and what a thousand of them leave."""
+"""The cost of waiting: processor time and wake-ups of 100 listeners, and the remains of a thousand subscriptions."""
 
 import asyncio
 import os
@@ -13,19 +13,19 @@ from .checks import CheckError
 from .latency import QUEUE, SPAWN, WORKER
 
 LISTENERS = 100
-#: What ours are compared with: the same listeners, and a thread that asks every millisecond.
+#: For comparison: the same listeners, and a thread that polls every millisecond.
 POLLING = "asyncio, polling"
-#: Each form of listening in a process of its own, which is measured as a whole and from outside.
+#: Each form of listening in a separate process, which is measured as a whole and from outside.
 FORMS = ("asyncio", "threads", "claims", POLLING)
 
 
 def measure(seconds, folder, others):
-    """By form: share of a core and context switches per second, over the given time. All at once: they are idle.
+    """Share of a core and context switches per second, by form. All forms are measured at once: they are idle.
 
     Args:
-        seconds: How long they are watched.
-        folder: Where the databases are made.
-        others: Processes of peers by the name that is shown, which are idle already.
+        seconds: Duration of the measurement.
+        folder: Folder for the databases.
+        others: Processes of peers that are already idle, by displayed name.
     """
     with tempfile.TemporaryDirectory(dir=folder) as inner:
         children = {}
@@ -60,7 +60,7 @@ def measure(seconds, folder, others):
 
 
 def usage(pid):
-    """Nanoseconds on a processor and context switches, voluntary ones, of all threads of a process."""
+    """Processor nanoseconds and voluntary context switches of all threads of a process."""
     nanoseconds = switches = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         nanoseconds += int((task / "schedstat").read_text().split()[0])
@@ -101,7 +101,7 @@ async def drain(iterator):
 
 
 def churn(count, folder):
-    """Descriptors, threads and resident memory of a process before and after so many subscriptions."""
+    """Descriptors, threads and resident memory of a process before and after `count` subscriptions."""
     with tempfile.TemporaryDirectory(dir=folder) as inner:
         receiver, sender = SPAWN.Pipe(duplex=False)
         child = SPAWN.Process(target=churn_in_child, args=(str(Path(inner) / "churn.db"), count, sender), daemon=True)
@@ -115,14 +115,14 @@ def churn(count, folder):
 
 def churn_in_child(path, count, sender):
     with honker.open(path) as db:
-        turn_over(db, count // 10)  # what is allocated once and kept
+        turn_over(db, count // 10)  # warm up: some memory is allocated once and kept
         before = footprint()
         turn_over(db, count)
         sender.send({"before": before, "after": footprint()})
 
 
 def turn_over(db, count):
-    """Half of them one by one, so that the watcher starts and stops; half at once, sharing one."""
+    """Subscribe half of them one by one, so that the watcher starts and stops, and half at once, sharing one."""
     for _ in range(count // 2):
         db.update_events().close()
     for listener in [db.update_events() for _ in range(count // 2)]:

@@ -1,9 +1,9 @@
-"""Commits whose writers wait until they have been noticed: one lost wake, and everything stands still.
+"""Commits whose writers wait until they were noticed: one lost wake stops everything.
 
-Each writer commits a number, then waits for every consumer to say that it has read it, and only then commits the next.
-Consumers wait for a wake without a timeout. So at most one commit of each writer is under way, and with one writer no
-commit can make up for the wake of another. Among the commits are rollbacks, checkpoints that truncate the WAL, and
-VACUUMs; every other writer is a plain `sqlite3` connection without the extension.
+Each writer commits a number, waits until every consumer reports it as read, and then commits the next. Consumers wait
+for a wake without a timeout. So each writer has at most one unread commit, and with one writer no commit can replace
+the lost wake of another. Among the commits are rollbacks, checkpoints that truncate the WAL, and VACUUMs. Every other
+writer is a plain `sqlite3` connection without the extension.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from .checks import CheckError
 from .latency import SPAWN
 
 SAFETY_TICK_MS = 100
-# Standing still for so long is a lost wake.
+# No progress for this long means a lost wake.
 STANDSTILL_S = 30.0
 
 ROLLBACK_EVERY = 10
@@ -34,7 +34,7 @@ QUEUED_EVENTS = Path("/proc/sys/fs/inotify/max_queued_events")
 
 @dataclass(frozen=True)
 class Phase:
-    """So many writers with so many commits between them, and how the consumers' events are broken."""
+    """A number of writers that share a number of commits, and the way in which their consumers' events are broken."""
 
     writers: int
     commits: int
@@ -54,7 +54,7 @@ class Phase:
 
 
 def phases(commits, broken):
-    """One, four and eight writers with so many commits between them; then `broken` ones with broken events."""
+    """One, four and eight writers that share `commits`; then `broken` commits with broken events."""
     share = commits // 5
     listed = [
         Phase(1, commits - 3 * share),
@@ -73,12 +73,12 @@ def can_overflow():
 
 
 def run(phase, folder):
-    """What the consumers saw; an error if anything stands still."""
+    """Run a phase, and return the consumers' figures. Raises an error if nothing moves."""
     consumers = ("threads", "asyncio")
     with tempfile.TemporaryDirectory(dir=folder) as inner, contextlib.ExitStack() as stack:
         path = str(Path(inner) / "lost.db")
         create(path, phase.writers)
-        # Number and instant of each writer's last commit, then how many are done.
+        # Number and instant of each writer's last commit, then the count of finished writers.
         stamps = SPAWN.RawArray("q", 2 * phase.writers)
         pipes = [SPAWN.Pipe(duplex=False) for _ in range(phase.writers)]
         reports = [SPAWN.Pipe(duplex=False) for _ in consumers]
@@ -114,7 +114,7 @@ def run(phase, folder):
 
 @contextlib.contextmanager
 def short_event_queue():
-    """While this lasts, new inotify instances have room for one event."""
+    """Give new inotify instances room for one event only, within the context."""
     before = QUEUED_EVENTS.read_text()
     QUEUED_EVENTS.write_text("1")
     try:
@@ -124,7 +124,7 @@ def short_event_queue():
 
 
 def watch(processes, stamps):
-    """Waits until all have ended; an error if one fails, or if nothing moves."""
+    """Wait until all have ended. Raises an error if one fails, or if nothing moves."""
     seen, moved_at = None, time.monotonic()
     while any(process.is_alive() for process in processes):
         failed = [process.name for process in processes if process.exitcode]
@@ -155,7 +155,7 @@ UPDATE = "UPDATE progress SET number = ? WHERE writer = ?"
 def write(writer, path, *, share, consumers, stamps, receiver):
     with contextlib.ExitStack() as stack:
         conn = stack.enter_context(contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=60)))
-        conn.execute("PRAGMA synchronous = OFF")  # this is about wakes, and the disk is not asked for
+        conn.execute("PRAGMA synchronous = OFF")  # only wakes matter here, not the disk
         db = stack.enter_context(honker.open(path)) if writer % 2 else None
         for number in range(1, share + 1):
             disturb(conn, writer, number)
@@ -180,12 +180,12 @@ def commit(conn, db, parameters):
 
 
 def disturb(conn, writer, number):
-    """What is no commit, or more than one."""
+    """Make changes that are no commit, or more than one."""
     if number % ROLLBACK_EVERY == 0:
         conn.execute("BEGIN IMMEDIATE")
         conn.execute(UPDATE, (-1, writer))
         conn.execute("ROLLBACK")
-    # Others may be reading or writing: then these do nothing, or a part of it.
+    # Other connections may be reading or writing: then these do nothing, or only a part.
     with contextlib.suppress(sqlite3.OperationalError):
         if number % CHECKPOINT_EVERY == 0:
             conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -197,7 +197,7 @@ def disturb(conn, writer, number):
 
 
 class Consumer:
-    """Reads what has been committed, says so to the writers, and keeps account of how long it took."""
+    """Reads committed numbers, reports them to the writers, and records the latencies."""
 
     def __init__(self, path, phase, stamps, senders):
         self._conn = sqlite3.connect(path, isolation_level=None, timeout=60)
@@ -213,7 +213,7 @@ class Consumer:
         return all(number == self._share for number in self._numbers)
 
     def read(self):
-        """After a wake, and once before the first."""
+        """Read after each wake, and once before the first."""
         now = time.monotonic_ns()
         for writer, number in self._conn.execute("SELECT writer, number FROM progress").fetchall():
             if number == self._numbers[writer]:
@@ -221,7 +221,7 @@ class Consumer:
             if number != self._numbers[writer] + 1:
                 raise CheckError(f"writer {writer} was seen at {number} after {self._numbers[writer]}")
             self._numbers[writer] = number
-            # Otherwise it was seen before the commit had returned to the writer.
+            # Otherwise the commit was seen before it returned to the writer.
             is_stamped = self._stamps[2 * writer] == number
             self.latest_ns.append(max(0, now - self._stamps[2 * writer + 1]) if is_stamped else 0)
             os.write(self._senders[writer].fileno(), b".")

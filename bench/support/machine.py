@@ -1,4 +1,4 @@
-"""Where the figures were measured: without that they say nothing."""
+"""The machine that produced the figures."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ import honker
 
 
 def describe(folder=None):
-    """The machine and the versions; `folder`: where the databases are made."""
+    """The machine and the versions. `folder` holds the databases."""
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -35,7 +35,7 @@ def processor():
 
 
 def file_system(folder):
-    """Its kind: on one that is in memory, waiting for the disk costs nothing."""
+    """The kind of file system: in memory, waiting for the disk costs nothing."""
     place, kind = Path(folder).resolve(), "unknown file system"
     with contextlib.suppress(OSError):
         mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()]
@@ -46,7 +46,7 @@ def file_system(folder):
 
 
 def build():
-    """Names the code that is measured: the extension and the package."""
+    """The identity of the measured code: the extension and the package."""
     library, _ = honker.extension_info()
     sources = sorted(Path(honker.__file__).parent.glob("*.py"))
     digest = hashlib.sha256()

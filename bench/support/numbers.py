@@ -1,4 +1,4 @@
-"""What is made of the figures of several rounds, and how a figure is written."""
+"""Statistics over several rounds, and the format of a figure."""
 
 import statistics
 
@@ -10,10 +10,10 @@ def spread(values):
 
 
 def ratio(own, other):
-    """Of two sides measured in the same rounds."""
+    """The ratio of two sides measured in the same rounds."""
     return spread([one / another for one, another in zip(own, other, strict=True)])
 
 
 def number(value):
-    """Three digits, or all before the point if there are more."""
+    """A figure with three digits, or all digits before the point if there are more."""
     return f"{value:,.0f}" if abs(value) >= THREE_DIGITS else f"{value:,.3g}"

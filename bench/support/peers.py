@@ -1,4 +1,4 @@
-"""The queues that are measured beside ours, each in a virtual environment of its own under bench/.peers."""
+"""The queues to compare with, each in a virtual environment under bench/.peers."""
 
 import os
 import shutil
@@ -10,21 +10,21 @@ from pathlib import Path
 PLACE = Path(__file__).parents[1] / ".peers"
 DRIVERS = Path(__file__).parents[1] / "drivers"
 
-#: Names an interpreter in which the public honker is installed.
+#: The variable that names an interpreter with the public honker installed.
 REFERENCE = "HONKER_REFERENCE_PYTHON"
 
-# So long may pip take: without a network it must not hold up what needs none.
+# The time limit for pip: without a network it must not delay the other measurements.
 PATIENCE_S = 120
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A package, in the version that was looked at, and the ways in which it is driven."""
+    """A package, in the version that was examined, and the ways to run it."""
 
     name: str
     requirement: str
     driver: str
-    sides: dict[str, tuple[str, ...]]  # the driver's arguments, by the name that is shown
+    sides: dict[str, tuple[str, ...]]  # the driver's arguments, by the displayed name
 
     @property
     def folder(self):
@@ -36,7 +36,7 @@ class Peer:
 
     @property
     def marker(self):
-        """Written when the installation was complete."""
+        """The file written after a complete installation."""
         return self.folder / "installed"
 
     @property
@@ -57,11 +57,11 @@ PEERS = (
 
 
 def install(peer):
-    """Make its environment, unless it is there; an error says in one line what went wrong."""
+    """Create the peer's environment if it is missing. An error gives the reason in one line."""
     if peer.is_installed:
         return
     shutil.rmtree(peer.folder, ignore_errors=True)
-    # By this environment's pip, which saves installing one there.
+    # Use this environment's pip, which saves installing one there.
     pip = [sys.executable, "-m", "pip", "--python", str(peer.python), "--disable-pip-version-check", "--no-input"]
     run([sys.executable, "-m", "venv", "--without-pip", str(peer.folder)])
     run([*pip, "install", "--quiet", peer.requirement])
@@ -72,7 +72,7 @@ def run(command):
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     except subprocess.TimeoutExpired:
-        raise InstallError(f"no end within {PATIENCE_S} s") from None
+        raise InstallError(f"not finished within {PATIENCE_S} s") from None
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise InstallError(lines[-1] if lines else f"pip ended with {done.returncode}")
@@ -83,7 +83,7 @@ class InstallError(Exception):
 
 
 def commands():
-    """How each side of each peer is started, or why it cannot be: two dicts by name."""
+    """The command of each side of each peer, or the reason why it is missing: two dicts by name."""
     ready, missing = {}, {}
     for peer in PEERS:
         for side, arguments in peer.sides.items():

@@ -1,4 +1,4 @@
-"""The pictures, drawn from the result files alone."""
+"""The pictures, drawn from the results alone."""
 
 import statistics
 
@@ -21,7 +21,7 @@ OURS = "honker"
 
 
 def draw_all(results, folder):
-    """Those for which there are figures.
+    """Draw the plots that have figures.
 
     Returns:
         Path and title of each.
@@ -31,6 +31,7 @@ def draw_all(results, folder):
     except ImportError:
         print(NO_PICTURES)
         return []
+    folder.mkdir(exist_ok=True)
     drawn = []
     for name, (title, draw) in PICTURES.items():
         figure = Figure(figsize=SIZE, layout="constrained")
@@ -42,7 +43,7 @@ def draw_all(results, folder):
 
 
 def latest(results, program, name):
-    """What the newest run of a program kept under `extra`."""
+    """The `extra` figures of a program's newest run."""
     return next(
         (each["extra"][name] for each in reversed(results) if each["program"] == program and name in each["extra"]),
         None,
@@ -147,5 +148,5 @@ PICTURES = {
     "throughput": ("Jobs per second", throughput),
     "claim_latency": ("One claim and its ack against the backlog", claim_latency),
     "wake_latency": ("From commit to wake, to listener and to claim in another process", wake_latency),
-    "growth": ("Time of each operation against the rows that are there", growth),
+    "growth": ("Time of each operation against the number of rows", growth),
 }

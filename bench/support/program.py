@@ -1,34 +1,32 @@
-"""What every program of the benchmark is: its arguments, its progress, its table and its result file.
+"""What every program of the benchmark is: its arguments, its progress, its table and its result.
 
-A program measures into a `Run`. Each checks what it did, by counting; a wrong count ends it with the exit code 1. A
-target that is missed is reported as such, and is no error.
+A program measures into a `Run`. It checks its own work by counting; a wrong count ends it with the exit code 1. A
+missed target is reported, and is not an error.
 """
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import machine, tables, targets
+from . import machine, results, tables, targets
 from .checks import CheckError
+from .results import FULL, QUICK, STANDARD
 
 try:
     from tqdm import tqdm
 except ImportError:
     sys.exit("the benchmark shows its progress with tqdm, which is missing: pip install 'honker[bench]'")
 
-RESULTS = Path(__file__).parents[1] / "results"
-QUICK, STANDARD, FULL = "quick", "standard", "full"
 ROUNDS = {QUICK: 1, STANDARD: 5, FULL: 9}
 
 
 @dataclass
 class Run:
-    """One run of one program, and what it found."""
+    """One run of one program, with its figures."""
 
     program: str
     mode: str
@@ -43,33 +41,33 @@ class Run:
     extra: dict = field(default_factory=dict)
 
     def size(self, quick, standard, full=None):
-        """What is right for this run of two or three sizes."""
+        """The size for the mode of this run, out of two or three."""
         return {QUICK: quick, STANDARD: standard, FULL: standard if full is None else full}[self.mode]
 
     def progress(self, total, unit="step"):
         return tqdm(total=total, unit=unit, disable=None, leave=False)
 
     def leave_out(self, side, reason):
-        """A peer that could not be measured; the others go on."""
+        """Leave out a peer that cannot be measured, and go on with the others."""
         if self.left_out.get(side) == reason:
             return
         self.left_out[side] = reason
         tqdm.write(f"{self.program}: {side} is left out: {reason}")
 
     def judge(self, key, figure, note="", *, is_full_scale=True):
-        """Hold a figure against its target; a quick run judges nothing, and none what was too small for the target."""
+        """Compare a figure with its target. Quick runs are not judged, nor sizes too small for the target."""
         is_judged = is_full_scale and self.mode != QUICK
         self.targets.append(targets.judge(key, figure, note=note, is_judged=is_judged))
 
     def measure(self, key, title, figures, unit="/s", *, ours="honker"):
-        """Keep what `interleave` returned, and compare everybody with ours.
+        """Keep the figures of `interleave`, and compare all sides with honker.
 
         Args:
-            key: Names it for the plots.
-            title: Heads its table.
-            figures: By side, a number for each round; sides without any are left out.
-            unit: Of the numbers.
-            ours: The side that the others are compared with.
+            key: Name of the measure for the plots.
+            title: Heading of its table.
+            figures: By side, a number for each round; sides without figures are left out.
+            unit: Unit of the figures.
+            ours: The side to compare the others with.
         """
         figures = {side: values for side, values in figures.items() if values}
         measure = {"key": key, "title": title, "unit": unit, "ours": ours, "figures": figures}
@@ -87,13 +85,13 @@ class Run:
 
 
 def main(description, measure, add_arguments=None, rounds=None):
-    """Run one program; the name of its file is its name.
+    """Run one program, named after its file.
 
     Args:
         description: Its docstring.
         measure: Called with the `Run`.
-        add_arguments: Adds what only this program takes to the parser.
-        rounds: How often everything is measured, by mode; those of `ROUNDS` by default.
+        add_arguments: Adds the program's own arguments to the parser.
+        rounds: Number of rounds by mode; `ROUNDS` by default.
     """
     program = Path(sys.argv[0]).stem
     options = parse(description, program, add_arguments, rounds or ROUNDS)
@@ -108,7 +106,8 @@ def main(description, measure, add_arguments=None, rounds=None):
         return 1
     print(tables.of_targets(run.targets))
     ending = {"began_at": began, "seconds": time.time() - began, "load_before": load, "load_after": machine.load()}
-    write(options.output, {**run.result(), "machine": on, **ending})
+    name = results.name_of(program, options.mode)
+    results.keep(options.output, name, {**run.result(), "machine": on, **ending})
     return 0
 
 
@@ -116,11 +115,13 @@ def parse(description, program, add_arguments, rounds):
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=description, formatter_class=formatter)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", dest="mode", action="store_const", const=QUICK, help="shows that it works: no figures")
+    size.add_argument("--quick", dest="mode", action="store_const", const=QUICK, help="check that it works: no figures")
     size.add_argument("--full", dest="mode", action="store_const", const=FULL, help="the long form")
-    parser.add_argument("--rounds", type=int, help=f"how often everything is measured (default: {rounds})")
+    parser.add_argument("--rounds", type=int, help=f"number of rounds (default: {rounds})")
     parser.add_argument("--without-peers", dest="with_peers", action="store_false", help="measure no other queue")
-    parser.add_argument("--output", type=Path, metavar="PATH", help=f"result file (default: in {RESULTS})")
+    parser.add_argument(
+        "--output", type=Path, metavar="PATH", help=f"file of results to write to (default: {results.RESULTS})"
+    )
     parser.add_argument("--directory", metavar="DIR", help="where databases are made (default: a temporary directory)")
     if add_arguments:
         add_arguments(parser)
@@ -131,22 +132,5 @@ def parse(description, program, add_arguments, rounds):
     if options.rounds < 1:
         parser.error(f"--rounds is {options.rounds}; it must be at least 1")
     if options.output is None:
-        options.output = result_file(program, options.mode)
+        options.output = results.file_of(options.mode)
     return options
-
-
-def result_file(program, mode):
-    """Where a program's result is kept; a quick one apart, because it holds no figures."""
-    return {
-        QUICK: RESULTS / "quick" / f"{program}.json",
-        STANDARD: RESULTS / f"{program}.json",
-        FULL: RESULTS / f"{program}-full.json",
-    }[mode]
-
-
-def write(path, result):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(tables.rounded(result), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)  # a result is whole or not there: `--resume` relies on it
-    print(f"written to {path}")

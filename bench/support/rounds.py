@@ -1,7 +1,7 @@
-"""Measuring several sides fairly: in rounds, in each of which everything is measured once, in random order.
+"""Measure several sides fairly: each round measures every side once, in random order.
 
-What slows the machine for a while then slows all sides. A ratio is taken within each round; shown are the median of the
-rounds, the lowest and the highest.
+A temporary slowdown of the machine then affects all sides. A ratio is taken within each round; the tables show the
+median of the rounds, the lowest and the highest.
 """
 
 import random
@@ -13,10 +13,10 @@ def interleave(run, sides, *, rounds=None, is_warmed=True):
     """Measure each side once in each round.
 
     Args:
-        run: Says how many rounds, shows the progress, and is told of a peer that fails: it is left out from then on.
+        run: Gives the number of rounds, shows the progress, and leaves out a peer after it failed.
         sides: By name, a function that measures once and returns a number.
-        rounds: How often, if not as often as the run says.
-        is_warmed: Whether a first round is measured and forgotten, for the caches.
+        rounds: The number of rounds, if different from that of the run.
+        is_warmed: If true, a first round warms the caches and is discarded.
 
     Returns:
         By name, the numbers of the rounds.

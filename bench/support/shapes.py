@@ -1,4 +1,4 @@
-"""The databases of `growth.py`: so many rows of one kind, and what is done beside them."""
+"""The databases of `growth.py`: rows of one kind in a given number, and the operations measured next to them."""
 
 import contextlib
 import itertools
@@ -11,7 +11,7 @@ WORKER = "worker-1"
 A_DAY_S = 86_400
 NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)"
 
-# By plain SQL, which is faster than to bring a million jobs into these states one by one. All are `payload` 1.
+# Written by plain SQL, which is faster than bringing a million jobs into these states one by one. All payloads are 1.
 READY = f"""INSERT INTO _honker_live (queue, payload, run_at)
 {NUMBERS} SELECT '{QUEUE}', '1', unixepoch() - 1 - n FROM numbers"""
 OTHER = f"""INSERT INTO _honker_live (queue, payload, run_at)
@@ -37,15 +37,15 @@ QUEUES = f"""INSERT INTO _honker_live (queue, payload, run_at)
 {NUMBERS.replace("?", f"? * {IN_EACH_QUEUE}")} SELECT '{QUEUE}-' || (n % ?), '1', unixepoch() - 1 - n FROM numbers"""
 
 
-# Telling how much there is counts rows, and stops at a limit, by default at the first of these. Below its limit time
-# grows with what is counted, as it must; what has to be flat is the rest of the curve.
+# `stats` counts rows up to a limit; the first is the default. Below the limit its time grows with the count, which is
+# unavoidable. The rest of the curve must be flat.
 COUNTED, COUNTED_OF_FEW = 10_000, 100
 STATS, STATS_OF_FEW = f"stats, counting to {COUNTED:,}", f"stats, counting to {COUNTED_OF_FEW}"
 JUDGED_FROM = {STATS: COUNTED, STATS_OF_FEW: COUNTED_OF_FEW}
 
 
-# Telling how much there is counts rows up to a limit; the first is the default. Below it time grows with what is
-# counted, as it must; what has to be flat is the rest of the curve.
+# `stats` counts rows up to a limit; the first is the default. Below the limit its time grows with the count, which is
+# unavoidable. The rest of the curve must be flat.
 COUNTED, COUNTED_OF_FEW = 10_000, 100
 STATS, STATS_OF_FEW = f"stats, counting to {COUNTED:,}", f"stats, counting to {COUNTED_OF_FEW}"
 JUDGED_FROM = {STATS: COUNTED, STATS_OF_FEW: COUNTED_OF_FEW}
@@ -53,7 +53,7 @@ JUDGED_FROM = {STATS: COUNTED, STATS_OF_FEW: COUNTED_OF_FEW}
 
 @dataclass(frozen=True)
 class Operation:
-    """Something that is timed; `is_rare`: only at every tenth turn, because it may be slow."""
+    """A timed operation. If `is_rare`, it runs only at every tenth turn, because it may be slow."""
 
     run: Callable[[], object]
     is_rare: bool = False
@@ -61,7 +61,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Shape:
-    """Rows of one kind, by their number, and the operations that are timed beside them."""
+    """Rows of one kind, by their number, and the operations timed next to them."""
 
     title: str
     build: Callable
@@ -70,10 +70,10 @@ class Shape:
 
 
 def filled(*statements):
-    """Runs them with the number of rows for each of their parameters."""
+    """Run the statements with the number of rows for each of their parameters."""
 
     def build(db, size):
-        # Not honker's connection: what building a million rows leaves in its cache is nothing that time brings.
+        # A separate connection, because building a million rows fills the cache of the connection that does it.
         with contextlib.closing(sqlite3.connect(db.path, isolation_level=None, timeout=60)) as conn:
             conn.execute("PRAGMA synchronous = OFF")
             for statement in statements:
@@ -84,13 +84,13 @@ def filled(*statements):
 
 
 def checkpoint(db):
-    """Begin with an empty log, so that no measurement pays for what another one wrote."""
+    """Empty the WAL, so that no measurement pays for the writes of another."""
     with contextlib.closing(sqlite3.connect(db.path, isolation_level=None, timeout=60)) as conn:
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def job_operations(db):
-    """Each turn adds a job, claims the next one and acknowledges it, so that the rows stay as many as they are."""
+    """Each turn adds a job, claims the next one and acknowledges it, so that the number of rows stays constant."""
     queue = db.queue(QUEUE)
     claimed = []
 

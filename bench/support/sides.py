@@ -1,4 +1,4 @@
-"""The sides of a comparison: honker, plain `sqlite3` and the peers, each in a process of its own."""
+"""The sides of a comparison: honker, plain `sqlite3` and the peers, each in a separate process."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from . import peers
 from .checks import SideError
 
 OURS, PLAIN = "honker", "sqlite3"
-#: Plain SQLite again, waiting for the disk at each commit, as the defaults of some peers do.
+#: Plain SQLite with a sync at each commit, as in the defaults of some peers.
 PLAIN_FULL = "sqlite3 FULL"
 
 # No single request takes longer, unless something hangs.
@@ -25,12 +25,12 @@ COMMANDS = {
 
 
 class Side:
-    """A driver's process. Any method of the driver can be called by its name."""
+    """A driver's process. Each method of the driver can be called by its name."""
 
     def __init__(self, name, command):
         self.name = name
         self.is_peer = name not in COMMANDS
-        # What is set for the benchmark's own interpreter, or for our extension, is not for a peer.
+        # Settings for the benchmark's own interpreter, or for our extension, do not apply to a peer.
         hidden = {"PYTHONPATH", "HONKER_EXTENSION_PATH"} if self.is_peer else set()
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
         self._process = subprocess.Popen(
@@ -49,8 +49,8 @@ class Side:
         return call
 
     def ask(self, do, **arguments):
-        """A request whose answer is fetched later, with `answer`."""
-        with contextlib.suppress(BrokenPipeError):  # `answer` tells why it ended
+        """Send a request; `answer` returns its answer later."""
+        with contextlib.suppress(BrokenPipeError):  # `answer` reports why it ended
             self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self._process.stdin.flush()
 
@@ -83,16 +83,16 @@ class Side:
 
 
 class Unsupported(SideError):
-    """It is not a failure that a queue cannot do everything."""
+    """A driver does not support an operation, which is not a failure."""
 
 
 @contextlib.contextmanager
 def start(run, *names):
-    """The sides by name, as far as they can be had; the run is told of those that cannot.
+    """Start the sides that are available, and report the others to the run.
 
     Args:
-        run: Decides whether there are peers.
-        names: Those that are wanted; without any, all but the second of plain SQLite.
+        run: Decides if peers take part.
+        names: The requested sides; by default all except `sqlite3 FULL`.
     """
     commands = dict(COMMANDS)
     if run.with_peers:
@@ -112,7 +112,7 @@ def start(run, *names):
 
 
 def probe(run, side, sides):
-    """Open a database once: what cannot even do that is left out, and the others say what they are."""
+    """Open a database once. A side that fails is left out; the others report their versions."""
     with run.new_folder() as folder:
         try:
             side.open(path=str(folder / "probe.db"))

@@ -1,4 +1,4 @@
-"""What is printed: the machine, the table of each measurement, the targets."""
+"""The printed tables: the machine, each measurement, the targets."""
 
 import sys
 
@@ -10,7 +10,7 @@ try:
 except ImportError:
     sys.exit("the benchmark prints its tables with tabulate, which is missing: pip install 'honker[bench]'")
 
-# Unix seconds: there it is the last digits that count.
+# Values above are Unix seconds: their last digits matter.
 INSTANTS = 1e9
 
 
@@ -23,7 +23,7 @@ def heading(program, mode, round_count, on, load):
 
 
 def of_measure(measure, sides):
-    """One line a side, and how ours compares with each."""
+    """One line for each side, with honker's ratio to it."""
     own = measure["figures"].get(measure["ours"])
     lines = []
     for side, values in measure["figures"].items():
@@ -38,7 +38,7 @@ def of_measure(measure, sides):
 
 
 def durability(side, sides):
-    """Of the side that a line belongs to: what follows a comma says in which way it was used."""
+    """The durability of a line's side; the text after a comma describes the variant."""
     return sides.get(side.partition(",")[0], {}).get("durability", "")
 
 
@@ -55,7 +55,7 @@ def of_targets(judged):
 
 
 def rounded(value):
-    """The same with floats of five significant digits: more of them are noise."""
+    """The same value with floats of five significant digits: more are noise."""
     if isinstance(value, float):
         return float(f"{value:.5g}") if abs(value) < INSTANTS else value
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What is to be reached, each as one number: a ratio within one run wherever there is something to compare with."""
+"""The targets, each as one number: a ratio within one run wherever a comparison exists."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ REACHED, MISSED, NOT_JUDGED = "reached", "NOT REACHED", "not judged"
 
 @dataclass(frozen=True)
 class Target:
-    """One line of the list. `bound` is the least there may be, or the most if `is_ceiling`."""
+    """One line of the list. `bound` is the lower limit, or the upper limit if `is_ceiling`."""
 
     key: str
     program: str
     work: str
     bound: float
     unit: str
-    against: str = ""  # what a ratio is taken of
+    against: str = ""  # the denominator of a ratio
     is_ceiling: bool = False
 
     @property
@@ -27,7 +27,7 @@ class Target:
 
 
 def form(value, unit):
-    """A figure as people write it."""
+    """The figure as displayed."""
     if unit == RATIO:
         return f"{value:.2f}"
     return f"{value:,.0f}{unit}" if value == int(value) else f"{number(value)}{unit}"
@@ -41,10 +41,10 @@ TARGETS = (
     Target(
         "claim_backlog",
         "claim_ack",
-        "the same with 1,000,000 waiting, 1,000,000 delayed and 100,000 in flight",
+        "claim and ack with 1,000,000 waiting, 1,000,000 delayed and 100,000 in flight",
         0.8,
         RATIO,
-        "it",
+        "the same with 100 waiting",
     ),
     Target("claim_batch", "claim_ack", "claim and ack in batches of 100", 100_000, " jobs/s"),
     Target("worker", "worker", "worker end to end, 32 slots, results off", 20_000, " jobs/s"),
@@ -66,7 +66,7 @@ TARGETS = (
         "the idle p50",
         is_ceiling=True,
     ),
-    Target("no_lost_wake", "wake", "commits that were not noticed", 0, " commits", is_ceiling=True),
+    Target("no_lost_wake", "wake", "unnoticed commits", 0, " commits", is_ceiling=True),
     Target("idle_core", "idle", "100 idle listeners: processor time", 0.1, " % of a core", is_ceiling=True),
     Target("idle_wakeups", "idle", "100 idle listeners: wake-ups of the whole process", 20, " /s", is_ceiling=True),
     Target(
@@ -82,14 +82,14 @@ TARGETS = (
     Target("stream_read", "stream", "read a stream", 500_000, " events/s"),
     Target("memory", "memory", "claiming from 1,000,000 jobs: memory of the worker", 100, " MB", is_ceiling=True),
     Target("memory_growth", "memory", "memory added by working for an hour", 5, " MB", is_ceiling=True),
-    Target("growth", "growth", "growth of time with rows, of the steepest curve", 1, RATIO, "log n", is_ceiling=True),
+    Target("growth", "growth", "growth of time with rows, steepest curve", 1, RATIO, "log n", is_ceiling=True),
     Target(
         "file_size",
         "growth",
-        "file size after 1,000,000 jobs have passed through",
+        "file size after 1,000,000 processed jobs",
         2,
         RATIO,
-        "that after 10,000",
+        "the size after 10,000",
         is_ceiling=True,
     ),
 )
@@ -97,7 +97,7 @@ BY_KEY = {target.key: target for target in TARGETS}
 
 
 def judge(key, figure, *, note, is_judged):
-    """A figure with its verdict, as the result file keeps it."""
+    """A figure with its verdict, as a result keeps it."""
     target = BY_KEY[key]
     is_reached = figure <= target.bound if target.is_ceiling else figure >= target.bound
     return {"key": key, "figure": figure, "note": note, "is_reached": is_reached if is_judged else None}

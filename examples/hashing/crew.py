@@ -8,7 +8,7 @@ from multiprocessing import resource_tracker
 
 from . import walker, worker
 
-# A new interpreter for each process, never a fork: a database handle must not be inherited.
+# A new interpreter for each process, not a fork: a child must not inherit a database handle.
 SPAWN = multiprocessing.get_context("spawn")
 GRACE_S = 5
 
@@ -18,7 +18,7 @@ class DemoError(Exception):
 
 
 class Crew:
-    """Starts the walker and the workers, and leaves none behind.
+    """Starts the walker and the workers, and stops them all at the end.
 
     Args:
         database: The database file.
@@ -39,28 +39,28 @@ class Crew:
         self.stop()
 
     def hire(self):
-        """Start a worker; its id, which no worker of an earlier run has had."""
+        """Start a worker and return its id, which is new even across runs."""
         self.hired += 1
         worker_id = f"worker-{self.hired}/{os.getpid()}"
         self.workers[worker_id] = start(worker.run, self.database, worker_id, self.lease_s)
         return worker_id
 
     def send_walker(self, directory, limit):
-        """Start the walker, and wait until it has looked around."""
+        """Start the walker, and wait until it has listed the directory."""
         receiver, sender = SPAWN.Pipe(duplex=False)
         self.walker = start(walker.run, self.database, directory, limit, self.lease_s, sender)
-        sender.close()  # so that the walker's is the last, and its death ends the wait
+        sender.close()  # now only the walker holds the sender, so its death ends the wait
         try:
             return receiver.recv()
         except EOFError:
-            raise DemoError("the walker died before it had seen the directory") from None
+            raise DemoError("the walker died before it listed the directory") from None
 
     @property
     def is_walking(self):
         return self.walker.exitcode is None
 
     def kill(self, worker_id):
-        """SIGKILL: nothing of that worker runs any more, neither a handler nor a clean-up."""
+        """Send SIGKILL, so that no handler or clean-up of the worker runs."""
         process = self.workers.pop(worker_id)
         process.kill()
         process.join()
@@ -75,7 +75,7 @@ class Crew:
             raise DemoError(f"the walker failed with exit code {self.walker.exitcode}")
 
     def stop(self):
-        """Let the workers finish what they have claimed. The walker may stop anywhere: its transaction is undone."""
+        """Let the workers finish their claims. The walker may stop anywhere: its transaction is rolled back."""
         processes = [*self.workers.values(), *([self.walker] if self.walker else [])]
         for process in processes:
             process.terminate()
@@ -95,8 +95,8 @@ def start(target, *arguments):
 
 @contextmanager
 def ctrl_c_held_back():
-    """A terminal sends Ctrl-C to all processes; those started here inherit it blocked, and this one stops them."""
-    # The first start of a process starts the tracker as well, and that would lift the block too early.
+    """Start processes with Ctrl-C blocked. A terminal sends it to all of them, but this process stops the others."""
+    # The first start of a process also starts the resource tracker, which would lift the block too early.
     resource_tracker.ensure_running()
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,4 +1,4 @@
-"""Which files, and how they are hashed."""
+"""List the files and hash them."""
 
 import collections
 import hashlib
@@ -10,17 +10,17 @@ CHUNK_BYTES = 1 << 20
 
 
 class Walk:
-    """The paths, as bytes, of the regular files below a directory that can be read, in an order that stays the same.
+    """The paths, as bytes, of the readable regular files below a directory, in a stable order.
 
-    Symbolic links are not followed and other file systems not entered, `/proc` and its endless files among them.
-    `skipped` counts what was passed over, by reason, as far as the walk has come.
+    Symbolic links are not followed. Other file systems are skipped, including `/proc` with its endless files. `skipped`
+    counts the skipped entries by reason, as far as the walk has come.
     """
 
     def __init__(self, root, database):
         self.root = os.fsencode(os.path.realpath(root))
         self.skipped = collections.Counter()
-        # SQLite's locks on a file are gone as soon as the process closes *any* descriptor of it
-        # (https://sqlite.org/howtocorrupt.html), so nobody who has the database open may read it as a file.
+        # Closing *any* descriptor of a database file drops this process's SQLite locks on it
+        # (https://sqlite.org/howtocorrupt.html), so never read an open database as a file.
         real = os.fsencode(os.path.realpath(database))
         self.database_files = {real + suffix for suffix in (b"", b"-wal", b"-shm", b"-journal")}
 
@@ -62,7 +62,7 @@ class Walk:
 
 
 class Hashed(NamedTuple):
-    """A digest, and the file as it was when reading began: whoever finds it so later has to get the same digest."""
+    """A digest, with the size and modification time of the file when reading began."""
 
     digest: str
     size: int
@@ -87,5 +87,5 @@ def hash_file(path, while_reading=lambda: None):
 
 
 def open_at_once(path, flags):
-    """A file that has become a link is refused; one that has become a pipe does not keep us waiting for a writer."""
+    """Open without waiting for the writer of a pipe. A file that has become a link is an error."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

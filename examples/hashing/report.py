@@ -1,4 +1,4 @@
-"""What came of it: every digest is computed again, directly, and compared."""
+"""Compute every digest again, directly, and report the differences."""
 
 import collections
 import hashlib
@@ -19,7 +19,7 @@ FAULTS_SHOWN = 10
 
 
 class Casualty(NamedTuple):
-    """The worker that was killed, and the jobs that it held leases on when it died."""
+    """The killed worker, with the jobs it had leased when it died."""
 
     worker_id: str
     pid: int
@@ -28,7 +28,7 @@ class Casualty(NamedTuple):
 
 
 def verify(files, progress):
-    """Judge every file; a list of paths for each verdict."""
+    """Judge every file, and return the paths of each verdict."""
     verdicts = collections.defaultdict(list)
     for row in progress(files):
         verdicts[judge(row)].append(row["path"])
@@ -50,14 +50,14 @@ def judge(row):
 
 
 def digest_directly(path):
-    """Not by the code that the workers use."""
+    """Compute the digest without the workers' code."""
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
         return status.st_size, status.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def show(db, files, verdicts, casualty, run_started_ns):
-    """Print everything; whether all is well."""
+    """Print the report. Returns True if there is no fault."""
     handled = [row for row in files if row["done_ns"] is not None and row["done_ns"] >= run_started_ns]
     show_speed(handled, len(files) - len(handled), run_started_ns)
     show_latencies([row for row in handled if row["registered_ns"] >= run_started_ns])
@@ -78,7 +78,7 @@ def show_speed(handled, earlier_count, run_started_ns):
 
 
 def show_rate(label, rows, run_started_ns, explanation):
-    """From the first row that was inserted to the last digest, as far as that lies in this run."""
+    """Print the rate from the first inserted row to the last digest of this run."""
     if rows:
         began_ns = max(run_started_ns, min(row["registered_ns"] for row in rows))
         seconds = (max(row["done_ns"] for row in rows) - began_ns) / 1e9
@@ -107,7 +107,7 @@ def show_latency(label, rows, explanation):
 
 
 def show_takeover(files, casualty):
-    """Every lease of the dead worker has to have found another worker, as a second attempt."""
+    """Check that other workers took over every lease of the dead worker, as a second attempt."""
     if casualty is None:
         print("\nkilled       no worker: none was seen to hold a lease while the second half was hashed")
         return True

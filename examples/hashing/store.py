@@ -1,12 +1,12 @@
-"""The application's own table, and every statement the demo runs.
+"""The application's table, and every statement of the demo.
 
-`_honker_jobs` is honker's view for people and dashboards; the demo reads it as a dashboard would.
+`_honker_jobs` is honker's view for people and dashboards, and the demo reads it in the same way.
 """
 
 import time
 
 QUEUE = "hash files"
-# A worker that is stopped or killed costs its jobs an attempt each, and the demo may be interrupted often.
+# Stopping or killing a worker costs each of its jobs an attempt, and the demo may be interrupted often.
 MAX_ATTEMPTS = 25
 
 TABLE = """
@@ -40,7 +40,7 @@ def queue(db, lease_s):
     return db.queue(QUEUE, visibility_timeout_s=lease_s, max_attempts=MAX_ATTEMPTS)
 
 
-# What the walker does
+# Statements of the walker
 
 
 def paths(db):
@@ -52,7 +52,7 @@ def insert_file(tx, path, *, is_trickled):
     return tx.query(sql, (path, time.time_ns(), is_trickled))[0]["id"]
 
 
-# What the workers do
+# Statements of the workers
 
 
 def path(db, file_id):
@@ -73,7 +73,7 @@ def save_handling(tx, file_id, job, started_ns):
     tx.execute(sql, (job.id, job.attempts, job.worker_id, started_ns, time.time_ns(), file_id))
 
 
-# What the demo shows
+# Statements of the demo's report
 
 
 def files(db):
@@ -89,14 +89,14 @@ def done_count(db):
 
 
 def job_counts(db):
-    """How many jobs are live, that is waiting or leased, and how many are dead."""
+    """Count the live jobs, waiting or leased, and the dead ones."""
     sql = "SELECT count(*) AS n, ifnull(sum(state = 'dead'), 0) AS dead FROM _honker_jobs WHERE queue = ?"
     row = db.query(sql, (QUEUE,))[0]
     return row["n"] - row["dead"], row["dead"]
 
 
 def leases(tx):
-    """The leases that have not lapsed: a list of job ids for each worker."""
+    """The current leases: a list of job ids for each worker."""
     sql = """
         SELECT id, worker_id FROM _honker_jobs
         WHERE queue = ? AND state = 'processing' AND claim_expires_at > ? ORDER BY id

@@ -11,14 +11,14 @@ from . import store
 from .files import Walk
 
 FILES_PER_COMMIT = 100
-# The last files come one by one, when the workers have caught up: only then is a job's latency that of waking a
-# worker, and not that of the jobs before it.
+# The last files are committed one at a time, after the workers have caught up. Only then is the latency of a job that
+# of waking a worker, without the time of earlier jobs.
 TRICKLED = 200
 TRICKLE_PAUSE_S = (0.005, 0.015)
 
 
 class Walked(NamedTuple):
-    """How many files are registered, how many will be, and how many things were passed over, by reason."""
+    """The number of known files, of new files, and of skipped entries by reason."""
 
     known: int
     new: int
@@ -47,7 +47,7 @@ def run(database, directory, limit, lease_s, announce):
 
 
 def register(db, queue, paths, *, is_trickled=False):
-    """A row and a job for each file: after the commit there are both, and without it there is neither."""
+    """Insert a row and enqueue a job for each file, in one transaction."""
     with db.transaction() as tx:
         for path in paths:
             file_id = store.insert_file(tx, path, is_trickled=is_trickled)

@@ -11,26 +11,26 @@ import honker
 from . import store
 from .files import hash_file
 
-# Few, so that a worker that dies leaves little behind; more than one, so that not every job pays for a claim.
+# Small, so that a dead worker leaves few leases behind; more than one, so that jobs share the cost of a claim.
 BATCH = 8
-# Commits wake a worker at once. This is how soon it notices what comes without one: a lapsed lease, a request to stop.
+# Commits wake a worker at once. This timeout covers events without a commit: an expired lease, a request to stop.
 PATIENCE_S = 0.1
 
 
 class LeaseLostError(Exception):
-    """The lease lapsed before the job was done: somebody else has it now, or will."""
+    """The lease expired before the job was done, so another worker may have it."""
 
 
 def run(database, worker_id, lease_s):
-    """Work until SIGTERM, or until the process that started this one is gone."""
+    """Work until SIGTERM, or until the parent process has ended."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with honker.open(database) as db:
         queue = store.queue(db, lease_s)
-        # Subscribed before the first look: a commit between a look and a wait is not missed.
+        # Subscribe before the first check, so that no commit between check and wait is missed.
         updates = db.update_events()
         while not stop.is_set() and multiprocessing.parent_process().is_alive():
-            # This look only reads, so a worker that was woken for nothing keeps nobody from writing.
+            # This check only reads, so a needless wake does not block writers.
             if queue.is_claimable():
                 work_off(db, queue.claim_batch(worker_id, BATCH))
             else:
@@ -40,7 +40,7 @@ def run(database, worker_id, lease_s):
 def work_off(db, jobs):
     renew = Renewal(jobs)
     for job in jobs:
-        # The transaction was rolled back, so nothing of it is left but the time it took.
+        # The transaction was rolled back, so only the time is lost.
         with contextlib.suppress(LeaseLostError):
             handle(db, job, renew)
 
@@ -53,7 +53,7 @@ def handle(db, job, renew):
     except OSError as error:
         give_up(db, job, file_id, started_ns, error)
         return
-    # The digest and the end of the job commit together: killed at any moment, this process leaves both or neither.
+    # The digest and the end of the job commit together: a kill at any moment leaves both or neither.
     with db.transaction() as tx:
         store.save_digest(tx, file_id, hashed)
         store.save_handling(tx, file_id, job, started_ns)
@@ -62,7 +62,7 @@ def handle(db, job, renew):
 
 
 def give_up(db, job, file_id, started_ns, error):
-    """The file is gone or cannot be read any more: another attempt would not help."""
+    """Fail the job: another attempt cannot read the file either."""
     with db.transaction() as tx:
         store.save_problem(tx, file_id, str(error))
         store.save_handling(tx, file_id, job, started_ns)
@@ -71,14 +71,14 @@ def give_up(db, job, file_id, started_ns, error):
 
 
 class Renewal:
-    """Extends the leases of a batch when a large file takes its time; called after each piece that was read."""
+    """Extends the leases of a batch while a large file is hashed; called after each piece."""
 
     def __init__(self, jobs):
         self.jobs = jobs
         self.due = self.next_due()
 
     def next_due(self):
-        # A third of the lease: two renewals may come late before it lapses.
+        # A third of the lease, so that two renewals may be late before it expires.
         shortest_s = min((job.queue.visibility_timeout_s for job in self.jobs), default=0)
         return time.monotonic() + shortest_s / 3
 
@@ -86,5 +86,5 @@ class Renewal:
         if time.monotonic() < self.due:
             return
         for job in self.jobs:
-            job.heartbeat()  # changes nothing for a job that is done, nor for one that is lost: its ack will tell
+            job.heartbeat()  # no effect on a finished or lost job: its ack reports the loss
         self.due = self.next_due()

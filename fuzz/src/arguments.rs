@@ -1,7 +1,7 @@
-//! Decoding of arguments and options: every reader on every value. Accepted values lie in the range that the reader
-//! promises; for others the error has the code and the name of the argument.
+//! Decoding of arguments and options: every reader on every value. An accepted value lies in the range of its reader. A
+//! rejected value gives an error with the code and the name of the argument.
 //!
-//! Input: a sequence of values, each a tag byte and what belongs to it.
+//! Input: a sequence of values, each a tag byte and its content.
 
 #[path = "../../crates/honker-engine/src/arguments.rs"]
 #[allow(dead_code, reason = "the extension uses all of it")]
@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
     let values = values(data);
     let given: Vec<Value<'_>> = values.clone();
     let arguments = Arguments::new(values);
-    // One past the end as well: an argument that was left out reads as NULL.
+    // One past the end as well: a missing argument reads as NULL.
     for index in 0..=given.len() {
         let value = given.get(index).copied().unwrap_or(Value::Null);
         check_texts(&arguments, index, value);
@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The values that the bytes spell.
+/// The values encoded by the bytes.
 fn values(mut data: &[u8]) -> Vec<Value<'_>> {
     let mut values = Vec::new();
     while let Some((tag, rest)) = data.split_first() {
@@ -61,7 +61,7 @@ fn values(mut data: &[u8]) -> Vec<Value<'_>> {
     values
 }
 
-/// The value, unless it was refused in the manner that is promised.
+/// The value, or None if it was rejected with the right error.
 fn accepted<T>(outcome: Result<T>) -> Option<T> {
     match outcome {
         Ok(value) => Some(value),
@@ -109,7 +109,7 @@ fn check_integers(arguments: &Arguments<'_>, index: usize, value: Value<'_>) {
 fn check_times(arguments: &Arguments<'_>, index: usize) {
     if let Some(instant) = accepted(arguments.instant(index, ARGUMENT)) {
         assert!(INSTANT_S.contains(&instant.second()), "{instant:?}");
-        // What is stored comes back as the same instant: INTEGER for a whole second, else REAL.
+        // The stored value reads back as the same instant: INTEGER for a whole second, else REAL.
         let stored = instant.to_value();
         assert_eq!(Instant::from_stored((&stored).into()), Some(instant), "{stored:?}");
     }
@@ -131,7 +131,7 @@ fn check_span(span: Option<Span>, seconds: RangeInclusive<i64>) {
     assert_eq!((now + span).as_ms() - now.as_ms(), span.as_ms());
 }
 
-/// An optional argument is none for NULL, and otherwise what the reader of the plain one says.
+/// An optional argument is None for NULL, and otherwise the value of the plain reader.
 fn check_optional<T: PartialEq + std::fmt::Debug>(value: Value<'_>, optional: Option<Option<T>>, plain: Option<T>) {
     if matches!(value, Value::Null) {
         assert_eq!(optional, Some(None));

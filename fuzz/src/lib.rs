@@ -1,5 +1,5 @@
-//! The fuzzed operations as functions of bytes: the fuzzers in `fuzz_targets` call them with invented inputs, and
-//! `tests/replay.rs` with the inputs of the corpus.
+//! The fuzz targets, as functions of bytes: the fuzzers in `fuzz_targets` call them with generated inputs, and
+//! `tests/replay.rs` with the corpus.
 
 pub mod arguments;
 pub mod schedule;

@@ -1,5 +1,5 @@
-//! Schedule expressions, time zones and instants: whatever is given, parsing and searching end without a panic, and a
-//! boundary that is found keeps its promises.
+//! Schedule expressions, time zones and instants: for any input, parsing and searching end without a panic, and every
+//! boundary found satisfies its contract.
 //!
 //! Input: eight bytes of an instant, one byte that chooses the zone, then the expression.
 
@@ -34,14 +34,14 @@ pub fn run(data: &[u8]) {
         assert_eq!(refused.code(), "HONKER_INVALID_ARGUMENT");
         return;
     };
-    // Every instant that fits, and one in the years in use.
+    // Every instant that fits, and one in a realistic year.
     for after in [after, after.rem_euclid(4_102_444_800)] {
         check_boundary(&expression, after, text.trim_start().starts_with("@every"));
     }
 }
 
-/// `next_after` is later than its argument, reproducible, and, unless it counts from there, the same from every second in
-/// between.
+/// `next_after` is later than its argument and reproducible. Unless it counts from its argument, it is the same from
+/// every second in between.
 fn check_boundary(expression: &Expression, after: i64, is_interval: bool) {
     let Ok(next) = expression.next_after(after) else { return };
     assert!(next > after, "{expression:?}: {next} is not after {after}");

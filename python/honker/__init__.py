@@ -13,133 +13,114 @@ with honker.open("app.db") as db:
         job.ack()
 """
 
-from honker.claims import Claims
-from honker.connection import BUSY_TIMEOUT_S
+from honker.database import Database, open
+from honker.engine import Transaction
 from honker.errors import (
-    ArgumentOverflowError,
-    ConstraintError,
+    ArgumentOverflowError as ArgumentOverflowError,
+    ConstraintError as ConstraintError,
     DatabaseBusyError,
-    DatabaseClosedError,
-    DatabaseCorruptError,
+    DatabaseClosedError as DatabaseClosedError,
+    DatabaseCorruptError as DatabaseCorruptError,
     DatabaseError,
-    DatabaseFullError,
-    DatabaseIOError,
-    DatabaseOpenError,
-    DatabaseReadOnlyError,
-    ExtensionNotFoundError,
-    ExtensionUnsupportedError,
-    ForkError,
+    DatabaseFullError as DatabaseFullError,
+    DatabaseIOError as DatabaseIOError,
+    DatabaseOpenError as DatabaseOpenError,
+    DatabaseReadOnlyError as DatabaseReadOnlyError,
+    ExtensionNotFoundError as ExtensionNotFoundError,
+    ExtensionUnsupportedError as ExtensionUnsupportedError,
+    ForkError as ForkError,
     HonkerError,
-    InternalError,
-    InterruptedStatementError,
+    InternalError as InternalError,
+    InterruptedStatementError as InterruptedStatementError,
     InvalidArgumentError,
-    InvalidDeliveryError,
-    InvalidPayloadError,
-    InvalidTaskError,
-    JobCancelledError,
+    InvalidDeliveryError as InvalidDeliveryError,
+    InvalidPayloadError as InvalidPayloadError,
+    InvalidTaskError as InvalidTaskError,
+    JobCancelledError as JobCancelledError,
     JobFailedError,
     LeadershipLost,
     LockHeld,
-    MalformedRowError,
-    NestedTransactionError,
-    NoTasksError,
-    NotBootstrappedError,
-    OutboxConflictError,
-    QueueConflictError,
-    ResultGoneError,
+    MalformedRowError as MalformedRowError,
+    NestedTransactionError as NestedTransactionError,
+    NoTasksError as NoTasksError,
+    NotBootstrappedError as NotBootstrappedError,
+    OutboxConflictError as OutboxConflictError,
+    QueueConflictError as QueueConflictError,
+    ResultGoneError as ResultGoneError,
     Retryable,
-    SchemaTooNewError,
-    SQLiteTooOldError,
-    TaskConflictError,
-    TransactionNotStartedError,
-    UnexpectedRowsError,
+    SchemaTooNewError as SchemaTooNewError,
+    SQLiteTooOldError as SQLiteTooOldError,
+    TaskConflictError as TaskConflictError,
+    TransactionNotStartedError as TransactionNotStartedError,
+    UnexpectedRowsError as UnexpectedRowsError,
     UnknownTaskError,
-    UnsupportedParameterError,
-    WatcherError,
+    UnsupportedParameterError as UnsupportedParameterError,
+    WatcherError as WatcherError,
 )
-from honker.extension import EXTENSION_ENTRYPOINT, connect, extension_info, load_extension
-from honker.handle import Database, open
-from honker.job import Job
+from honker.job import Job, JobInfo
 from honker.lock import Lock
-from honker.outbox import Outbox
-from honker.pubsub import Listener, Notification
-from honker.queue import Queue
-from honker.retention import Retention
-from honker.schedule import CronSchedule, crontab, every_s
-from honker.scheduler import Scheduler
-from honker.stats import QueueStats
-from honker.stream import Event, Stream, StreamSubscription
-from honker.tasks import Task, TaskRegistry, TaskResult, TaskSpec, register_schedules, registry
-from honker.token_bucket import TokenBucket
-from honker.transaction import Transaction
-from honker.watcher import UpdateEvents
-from honker.worker import Worker, run_workers
+from honker.queue.claims import Claims
+from honker.queue.queue import Queue
+from honker.queue.stats import QueueStats
+from honker.rate_limit import TokenBucket
+from honker.schedule.cron import CronSchedule, crontab, every_s
+from honker.schedule.registration import register_schedules
+from honker.schedule.scheduler import ScheduleInfo, Scheduler
+from honker.sqlite.connection import BUSY_TIMEOUT_S as BUSY_TIMEOUT_S
+from honker.sqlite.extension import (
+    EXTENSION_ENTRYPOINT,
+    connect,
+    extension_info,
+    load_extension,
+)
+from honker.sqlite.watcher import UpdateEvents
+from honker.stream.event import Event
+from honker.stream.notifications import Listener, Notification
+from honker.stream.retention import Retention
+from honker.stream.stream import Stream
+from honker.stream.subscription import StreamSubscription
+from honker.task.registry import TaskRegistry, TaskSpec, registry
+from honker.task.result import TaskResult
+from honker.task.task import Task
+from honker.worker.outbox import Outbox
+from honker.worker.worker import Worker, run_workers
 
+# The names to use. The other errors are importable from here as before, and documented in `honker.errors`.
 __all__ = [
-    "BUSY_TIMEOUT_S",
     "EXTENSION_ENTRYPOINT",
-    "ArgumentOverflowError",
     "Claims",
-    "ConstraintError",
     "CronSchedule",
     "Database",
     "DatabaseBusyError",
-    "DatabaseClosedError",
-    "DatabaseCorruptError",
     "DatabaseError",
-    "DatabaseFullError",
-    "DatabaseIOError",
-    "DatabaseOpenError",
-    "DatabaseReadOnlyError",
     "Event",
-    "ExtensionNotFoundError",
-    "ExtensionUnsupportedError",
-    "ForkError",
     "HonkerError",
-    "InternalError",
-    "InterruptedStatementError",
     "InvalidArgumentError",
-    "InvalidDeliveryError",
-    "InvalidPayloadError",
-    "InvalidTaskError",
     "Job",
-    "JobCancelledError",
     "JobFailedError",
+    "JobInfo",
     "LeadershipLost",
     "Listener",
     "Lock",
     "LockHeld",
-    "MalformedRowError",
-    "NestedTransactionError",
-    "NoTasksError",
-    "NotBootstrappedError",
     "Notification",
     "Outbox",
-    "OutboxConflictError",
     "Queue",
-    "QueueConflictError",
     "QueueStats",
-    "ResultGoneError",
     "Retention",
     "Retryable",
-    "SQLiteTooOldError",
+    "ScheduleInfo",
     "Scheduler",
-    "SchemaTooNewError",
     "Stream",
     "StreamSubscription",
     "Task",
-    "TaskConflictError",
     "TaskRegistry",
     "TaskResult",
     "TaskSpec",
     "TokenBucket",
     "Transaction",
-    "TransactionNotStartedError",
-    "UnexpectedRowsError",
     "UnknownTaskError",
-    "UnsupportedParameterError",
     "UpdateEvents",
-    "WatcherError",
     "Worker",
     "connect",
     "crontab",

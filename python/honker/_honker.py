@@ -1,21 +1,22 @@
 """Under this name the reference keeps most of its package; here for those who import it from there."""
 
-from honker.database import MAX_READERS
+from honker.database import MAX_READERS, Database, open
+from honker.engine import Transaction
 from honker.errors import LeadershipLost, LockHeld, Retryable, UnknownTaskError
-from honker.extension import EXTENSION_ENTRYPOINT, extension_info, load_extension
-from honker.handle import Database, open
 from honker.job import Job
 from honker.lock import Lock
-from honker.outbox import Outbox
-from honker.pubsub import Listener, Notification
-from honker.queue import Queue
-from honker.schedule import CronSchedule, crontab, every_s
-from honker.scheduler import Scheduler
-from honker.stream import Event, Stream
-from honker.tasks import TaskRegistry, TaskResult, TaskSpec, registry
-from honker.transaction import Transaction
-from honker.watcher import UpdateEvents
-from honker.worker import run_workers
+from honker.queue.queue import Queue
+from honker.schedule.cron import CronSchedule, crontab, every_s
+from honker.schedule.scheduler import Scheduler
+from honker.sqlite.extension import EXTENSION_ENTRYPOINT, extension_info, load_extension
+from honker.sqlite.watcher import UpdateEvents
+from honker.stream.event import Event
+from honker.stream.notifications import Listener, Notification
+from honker.stream.stream import Stream
+from honker.task.registry import TaskRegistry, TaskSpec, registry
+from honker.task.result import TaskResult
+from honker.worker.outbox import Outbox
+from honker.worker.worker import run_workers
 
 __all__ = [
     "EXTENSION_ENTRYPOINT",

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from honker.call import bounded, described
 from honker.errors import Retryable
 from honker.job import Job
-from honker.worker import retry_delays
+from honker.worker.outcome import bounded, described
+from honker.worker.worker import retry_delays
 
 __all__ = ["run_task"]
 

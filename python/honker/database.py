@@ -1,43 +1,82 @@
-"""What is in one database file: queues, streams, notifications, locks and rate limits."""
+"""The handle that applications use: a database file, and everything in it."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Self
 
-from honker import payload as payloads
-from honker.connection import SYNCHRONOUS
-from honker.errors import InvalidArgumentError, QueueConflictError
+from honker import serialization
+from honker.arguments import Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds
+from honker.engine import Engine, Transaction
+from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
+from honker.job import JobInfo, job_info
 from honker.lock import Lock
-from honker.pool import Pool
-from honker.pubsub import FALLBACK_POLL_S, Listener
-from honker.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
-from honker.retention import Retention
-from honker.stats import QueueStats
-from honker.stream import Stream
-from honker.token_bucket import TokenBucket
-from honker.types import Seconds, TransactionLike, optional_seconds, seconds
-
-if TYPE_CHECKING:
-    from honker.tasks import HasExpression, TaskDecorator
+from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
+from honker.queue.stats import QueueStats
+from honker.rate_limit import TokenBucket
+from honker.records import Record
+from honker.sqlite.connection import SYNCHRONOUS
+from honker.sqlite.engine import SQLiteEngine
+from honker.sqlite.watcher import UpdateEvents
+from honker.stream.notifications import FALLBACK_POLL_S, Listener
+from honker.stream.retention import Retention
+from honker.stream.stream import Stream
+from honker.task.registry import HasExpression
+from honker.task.task import TaskDecorator
+from honker.worker import outbox
+from honker.worker.outbox import Outbox
+from honker.worker.runner import GRACE_S
+from honker.worker.unknown_task import UNKNOWN_TASK_S
+from honker.worker.worker import run_workers
 
 MAX_READERS: Final = 8
 
 _INT64_MAX: Final = 2**63 - 1
 _QUEUES_PER_PAGE: Final = 1_000
 
+_NOTIFY: Final = "SELECT notify(?, ?)"
+_PRUNE_NOTIFICATIONS: Final = "SELECT honker_notification_prune(?, ?)"
+_RATE_LIMIT: Final = "SELECT honker_rate_limit_try(?, ?, ?)"
+_SWEEP_RATE_LIMITS: Final = "SELECT honker_rate_limit_sweep(?)"
+_QUEUE_LIST: Final = "SELECT honker_queue_list(?, ?, ?)"
+_CANCEL: Final = "SELECT honker_cancel(?)"
+_REQUEUE: Final = "SELECT honker_requeue(?)"
+_RETENTION: Final = "SELECT honker_retention_list()"
+_MALFORMED_ROWS: Final = "SELECT honker_malformed_rows(?)"
+_GET_JOB: Final = "SELECT honker_get_job(?)"
 
-class Database(Pool):
-    """A database file with honker in it; `honker.Database` adds what runs on it.
 
-    Safe to use from several threads and event loops. Not to be used across a fork: open it again in the child.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MalformedRow(Record):
+    """A row that was edited by hand into a form that the engine cannot read.
+
+    Attributes:
+        table: The table's name.
+        row: The rowid.
+        problem: The reason why it cannot be read.
+    """
+
+    table: str
+    row: int
+    problem: str
+
+
+class Database:
+    """A database file with honker in it. Open one with `honker.open`, one per process and file, and share it.
+
+    Safe to use from several threads and event loops. Not to be used across a fork: open it again in the child. Methods
+    that begin with ``a`` do the same as their twins without blocking the event loop.
 
     Attributes:
         path: The database file: an absolute path, or a ``file:`` URI with one.
+        engine: The storage engine below; applications do not need it.
     """
 
     def __init__(
@@ -50,37 +89,103 @@ class Database(Pool):
         synchronous: str = SYNCHRONOUS[0],
         sqlite3: ModuleType = sqlite3,
     ) -> None:
-        super().__init__(path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3, synchronous=synchronous)
+        self._engine = SQLiteEngine(
+            path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3, synchronous=synchronous
+        )
         self._queues: dict[str, Queue] = {}
         self._streams: dict[str, Stream] = {}
-        # Guards the two fields above.
+        self._outboxes: dict[str, Outbox] = {}
+        # Guards the three fields above.
         self._handles_lock = threading.Lock()
-        try:
-            self.call("SELECT honker_bootstrap()")
-        except BaseException:
-            self.close()
-            raise
 
     def __repr__(self) -> str:
         return f"<honker.Database {self.path!r}>"
 
     @property
+    def path(self) -> str:
+        """The database file: an absolute path, or a ``file:`` URI with one."""
+        return self._engine.path
+
+    @property
+    def engine(self) -> Engine:
+        """The storage engine below, for the objects that belong to this database."""
+        return self._engine
+
+    @property
     def _inner(self) -> Database:
-        """Where existing callers look for `close`."""
+        """The object on which existing callers call `close`."""
         return self
 
     @property
     def _tx_depth(self) -> int:
-        """1 while this thread is in a transaction, else 0; existing callers look at it."""
-        return int(self._turn.is_mine)
+        """1 while this thread is in a transaction, else 0; existing callers read it."""
+        return int(self._engine.is_writing_here)
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def close(self) -> None:
+        """Close every connection. Idempotent. A transaction that is open at this moment may still end."""
+        self._engine.close()
+
+    async def aclose(self) -> None:
+        """As `close`, without blocking the event loop."""
+        await asyncio.to_thread(self._engine.close)
+
+    # Statements of the application
+
+    def transaction(self) -> Transaction:
+        """A write transaction, for ``with`` or ``async with``; see `honker.Transaction`."""
+        return self._engine.transaction()
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """Run one statement that only reads and return its rows, each a dict by column label.
+
+        Sees everything committed when it begins, also while a transaction is open. To read uncommitted rows of a
+        transaction, use `Transaction.query`.
+
+        Args:
+            sql: One SQL statement.
+            params: Positional parameters: None, bool, int, float, str or bytes each.
+
+        Raises:
+            UnsupportedParameterError: The parameters are not as above.
+            DatabaseReadOnlyError: The statement writes; use `transaction`.
+            DatabaseBusyError: All reading connections stayed in use for a minute.
+            DatabaseError: The statement failed.
+        """
+        return self._engine.query(sql, params)
+
+    async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
+        """As `query`, without blocking the event loop."""
+        return await self._engine.aquery(sql, params)
+
+    def update_events(self) -> UpdateEvents:
+        """Begin to notice commits of any connection in any process, from this moment on.
+
+        Raises:
+            WatcherError: The file cannot be watched in the way asked for, or was replaced by another.
+            DatabaseClosedError: The database is closed.
+
+        Cost: the first one starts a native thread for the file, which all others share.
+        Source: ``honker_watcher_open`` of ``include/honker.h``; SQL ``honker_update_watcher_open`` is the same.
+        """
+        return self._engine.updates()
+
+    # Queues, streams, outboxes
 
     def queue(self, name: str, visibility_timeout_s: Seconds | None = None, max_attempts: int | None = None) -> Queue:
         """The queue of that name. Runs no SQL, so it may be called anywhere, in a transaction too.
@@ -91,7 +196,7 @@ class Database(Pool):
             max_attempts: Claims before a job is dead-lettered; 3 if not given.
 
         Returns:
-            The same object for the same name. Without options, whatever options it was opened with.
+            The same object for the same name. Without options, the queue with the options that it was opened with.
 
         Raises:
             QueueConflictError: It was already opened with other options; one that is not given counts as its default.
@@ -109,33 +214,20 @@ class Database(Pool):
             if known is None:
                 self._queues[name] = wanted
                 return wanted
-        if _options(known) != _options(wanted):
+        if _queue_options(known) != _queue_options(wanted):
             raise QueueConflictError(
-                f"queue {name!r} was already opened with (visibility_timeout_s, max_attempts) = {_options(known)}, "
-                f"not {_options(wanted)}; open it with the same options, or with none"
+                f"queue {name!r} was already opened with (visibility_timeout_s, max_attempts) = "
+                f"{_queue_options(known)}, not {_queue_options(wanted)}; open it with the same options, or with none"
             )
         return known
 
-    def stats(self, count_limit: int | None = None) -> list[QueueStats]:
-        """How much there is in each queue that holds a job, dead letters included, or is paused; by name.
+    def task(self, queue: str = "default", **options: Any) -> TaskDecorator:
+        """Make a function a task of the queue of that name; see `Queue.task`."""
+        return self.queue(queue).task(**options)
 
-        Args:
-            count_limit: How far to count, 1 to 1,000,000; None means 10,000. Beyond it a count is a lower bound.
-
-        Raises:
-            InvalidArgumentError: ``count_limit`` is outside its range.
-
-        Cost: O(log jobs + count_limit) for each queue, whatever the queues hold.
-        Source: SQL ``honker_queue_list``.
-        """
-        found: list[QueueStats] = []
-        while True:
-            after = found[-1].queue if found else None
-            text: str = self.ask("SELECT honker_queue_list(?, ?, ?)", after, _QUEUES_PER_PAGE, count_limit)
-            page = [QueueStats(**row) for row in json.loads(text)]
-            found += page
-            if len(page) < _QUEUES_PER_PAGE:
-                return found
+    def periodic_task(self, schedule: HasExpression, queue: str = "default", **options: Any) -> TaskDecorator:
+        """Make a function a task that a schedule enqueues into the queue of that name; see `Queue.periodic_task`."""
+        return self.queue(queue).periodic_task(schedule, **options)
 
     def stream(self, name: str) -> Stream:
         """The stream of that topic. Runs no SQL, so it may be called anywhere, in a transaction too.
@@ -148,6 +240,64 @@ class Database(Pool):
         """
         with self._handles_lock:
             return self._streams.setdefault(name, Stream(self, name))
+
+    def outbox(
+        self,
+        name: str,
+        delivery: Callable[[Any], Any],
+        max_attempts: int = outbox.MAX_ATTEMPTS,
+        base_backoff_s: Seconds = outbox.BASE_BACKOFF_S,
+        visibility_timeout_s: Seconds = outbox.VISIBILITY_TIMEOUT_S,
+    ) -> Outbox:
+        """The outbox of that name; see `honker.Outbox`. Runs no SQL, so it may be called in a transaction too.
+
+        Args:
+            name: Non-empty text; with the prefix ``_outbox:`` at most 255 UTF-8 bytes.
+            delivery: Called with each payload; a plain function or a coroutine function.
+            max_attempts: Deliveries that are tried before the payload is dead-lettered.
+            base_backoff_s: Seconds until the second; then twice as long each time, up to an hour.
+            visibility_timeout_s: Seconds after which the payload of a worker that died is delivered again.
+
+        Returns:
+            The same object for the same name.
+
+        Raises:
+            InvalidDeliveryError: ``delivery`` is not callable.
+            OutboxConflictError: It was already opened with other options or another delivery.
+        """
+        wanted = Outbox(
+            self,
+            name,
+            delivery,
+            max_attempts=max_attempts,
+            base_backoff_s=base_backoff_s,
+            visibility_timeout_s=visibility_timeout_s,
+        )
+        with self._handles_lock:
+            known = self._outboxes.setdefault(name, wanted)
+        # Two bound methods of one object are equal and never the same.
+        if known.delivery != wanted.delivery or _outbox_options(known) != _outbox_options(wanted):
+            raise OutboxConflictError(
+                f"outbox {name!r} was already opened with (max_attempts, base_backoff_s, visibility_timeout_s) = "
+                f"{_outbox_options(known)} and {known.delivery!r}, not {_outbox_options(wanted)} and {delivery!r}"
+            )
+        return known
+
+    async def run_workers(
+        self,
+        queue: str | None = None,
+        concurrency: int | None = None,
+        stop_event: asyncio.Event | None = None,
+        *,
+        grace_s: float = GRACE_S,
+        unknown_task_s: float = UNKNOWN_TASK_S,
+    ) -> None:
+        """Run the tasks of one queue, or of every queue that has some; see `honker.run_workers`."""
+        await run_workers(
+            self, queue, concurrency, stop_event=stop_event, grace_s=grace_s, unknown_task_s=unknown_task_s
+        )
+
+    # Notifications
 
     def notify(self, channel: str, payload: Any, tx: TransactionLike = None) -> int:
         """Notify the listeners of a channel.
@@ -165,22 +315,24 @@ class Database(Pool):
 
         Source: SQL ``notify``.
         """
-        notification_id: int = self.call("SELECT notify(?, ?)", channel, payloads.encode(payload), tx=tx)
-        return notification_id
+        return self._engine.call(_NOTIFY, channel, serialization.encode(payload), tx=tx)
 
-    async def anotify(self, channel: str, payload: Any) -> int:
+    async def anotify(self, channel: str, payload: Any, tx: TransactionLike = None) -> int:
         """As `notify`, without blocking the event loop."""
-        notification_id: int = await self.acall("SELECT notify(?, ?)", channel, payloads.encode(payload))
-        return notification_id
+        return await self._engine.acall(_NOTIFY, channel, serialization.encode(payload), tx=tx)
 
     def listen(self, channel: str, fallback_poll_s: float | None = FALLBACK_POLL_S) -> Listener:
         """The notifications of a channel from now on, for ``for`` and ``async for``; see `honker.Listener`.
 
         Args:
             channel: Non-empty text, at most 255 UTF-8 bytes.
-            fallback_poll_s: Seconds after which it looks even if nothing woke it; None never does.
+            fallback_poll_s: Seconds after which it looks even if no commit woke it; None never does.
         """
         return Listener(self, channel, fallback_poll_s)
+
+    async def alisten(self, channel: str, fallback_poll_s: float | None = FALLBACK_POLL_S) -> Listener:
+        """As `listen`, without blocking the event loop."""
+        return await asyncio.to_thread(self.listen, channel, fallback_poll_s)
 
     def prune_notifications(
         self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
@@ -188,32 +340,36 @@ class Database(Pool):
         """Delete notifications of all channels. Sending does so by itself with those older than a day.
 
         Args:
-            older_than_s: Delete what is older.
+            older_than_s: Delete those that are older.
             max_keep: Delete all but the newest so many.
             tx: A transaction to delete them in.
 
         Returns:
-            How many were deleted: those that either applies to.
+            The number deleted: those that either limit applies to.
 
         Raises:
             InvalidArgumentError: ``max_keep`` is negative.
 
         Source: SQL ``honker_notification_prune``.
         """
-        if max_keep is not None and max_keep < 0:
-            raise InvalidArgumentError(f"max_keep must not be negative, and is {max_keep}")
-        if max_keep is not None and max_keep > _INT64_MAX:
-            max_keep = None  # More than there can be.
-        if older_than_s is None and max_keep is None:
+        limits = _prune_limits(older_than_s, max_keep)
+        if limits is None:
             return 0
-        age_s = optional_seconds(older_than_s, "older_than_s")
-        sql = "SELECT honker_notification_prune(?, ?)"
         if tx is not None:
-            return self.call(sql, age_s, max_keep, tx=tx)
+            return self._engine.call(_PRUNE_NOTIFICATIONS, *limits, tx=tx)
         # Existing callers put a transaction of their own into `transaction`, so it is asked for one.
         with self.transaction() as own:
-            (pruned,) = own.query(sql, (age_s, max_keep))[0].values()
+            (pruned,) = own.query(_PRUNE_NOTIFICATIONS, limits)[0].values()
         return pruned
+
+    async def aprune_notifications(
+        self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
+    ) -> int:
+        """As `prune_notifications`, without blocking the event loop."""
+        limits = _prune_limits(older_than_s, max_keep)
+        return 0 if limits is None else await self._engine.acall(_PRUNE_NOTIFICATIONS, *limits, tx=tx)
+
+    # Locks and limits
 
     def lock(self, name: str, ttl: Seconds = 60, owner: str | None = None) -> Lock:
         """A named lock, for ``with`` and ``async with``; see `honker.Lock`. Runs no SQL.
@@ -221,7 +377,7 @@ class Database(Pool):
         Args:
             name: Non-empty text, at most 255 UTF-8 bytes.
             ttl: Seconds it is held for, more than 0.
-            owner: Who asks for it; None makes up somebody new.
+            owner: The name of the holder; None makes up a new one.
         """
         return Lock(self, name, ttl, owner)
 
@@ -235,23 +391,29 @@ class Database(Pool):
             tx: A transaction to count it in.
 
         Returns:
-            Whether it was counted. Around a window's end, up to twice ``limit`` uses may fall into one length of it.
+            True if it was counted. Around a window's end, up to twice ``limit`` uses may fall into one length of it.
 
         Raises:
             InvalidArgumentError: ``limit`` or ``per`` is not positive.
 
         Source: SQL ``honker_rate_limit_try``.
         """
-        return bool(self.call("SELECT honker_rate_limit_try(?, ?, ?)", name, limit, seconds(per, "per"), tx=tx))
+        return bool(self._engine.call(_RATE_LIMIT, name, limit, seconds(per, "per"), tx=tx))
+
+    async def atry_rate_limit(self, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
+        """As `try_rate_limit`, without blocking the event loop."""
+        return bool(await self._engine.acall(_RATE_LIMIT, name, limit, seconds(per, "per"), tx=tx))
 
     def sweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
-        """Delete the windows that began longer ago; how many. New windows do so with some that have ended.
+        """Delete the windows that began longer ago, and return their number. New windows do so with some ended ones.
 
         Source: SQL ``honker_rate_limit_sweep``.
         """
-        age_s = seconds(older_than_s, "older_than_s")
-        count: int = self.call("SELECT honker_rate_limit_sweep(?)", age_s, tx=tx)
-        return count
+        return self._engine.call(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)
+
+    async def asweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
+        """As `sweep_rate_limits`, without blocking the event loop."""
+        return await self._engine.acall(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)
 
     def token_bucket(self, name: str, capacity: float, refill_per_s: float) -> TokenBucket:
         """The token bucket of that name: a rate limit that lets bursts pass; see `honker.TokenBucket`. Runs no SQL.
@@ -263,61 +425,169 @@ class Database(Pool):
         """
         return TokenBucket(self, name, capacity, refill_per_s)
 
+    # Inspection and repair, of every queue
+
+    def stats(self, count_limit: int | None = None) -> list[QueueStats]:
+        """The number of jobs by state, of each queue that holds a job, dead letters included, or is paused; by name.
+
+        Args:
+            count_limit: How far to count, 1 to 1,000,000; None means 10,000. Beyond it a count is a lower bound.
+
+        Raises:
+            InvalidArgumentError: ``count_limit`` is outside its range.
+
+        Cost: O(log jobs + count_limit) for each queue, independent of the backlog.
+        Source: SQL ``honker_queue_list``.
+        """
+        found: list[QueueStats] = []
+        while True:
+            after = found[-1].queue if found else None
+            page = _stats(self._engine.ask(_QUEUE_LIST, after, _QUEUES_PER_PAGE, count_limit))
+            found += page
+            if len(page) < _QUEUES_PER_PAGE:
+                return found
+
+    async def astats(self, count_limit: int | None = None) -> list[QueueStats]:
+        """As `stats`, without blocking the event loop."""
+        found: list[QueueStats] = []
+        while True:
+            after = found[-1].queue if found else None
+            page = _stats(await self._engine.aask(_QUEUE_LIST, after, _QUEUES_PER_PAGE, count_limit))
+            found += page
+            if len(page) < _QUEUES_PER_PAGE:
+                return found
+
+    def get_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
+        """A waiting or leased job of any queue, or None; see `Queue.get_job`.
+
+        Source: SQL ``honker_get_job``.
+        """
+        return job_info(self._engine.ask(_GET_JOB, job_id, tx=tx))
+
+    async def aget_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
+        """As `get_job`, without blocking the event loop."""
+        return job_info(await self._engine.aask(_GET_JOB, job_id, tx=tx))
+
     def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Remove a job of any queue, waiting or leased. Whether there was one.
+        """Remove a job of any queue, waiting or leased. True if a job was removed.
 
         Source: SQL ``honker_cancel``.
         """
-        return bool(self.call("SELECT honker_cancel(?)", job_id, tx=tx))
+        return bool(self._engine.call(_CANCEL, job_id, tx=tx))
+
+    async def acancel(self, job_id: int, tx: TransactionLike = None) -> bool:
+        """As `cancel`, without blocking the event loop."""
+        return bool(await self._engine.acall(_CANCEL, job_id, tx=tx))
 
     def requeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Put a dead letter of any queue back among the waiting jobs; see `Queue.requeue`. Whether there was one.
+        """Put a dead letter of any queue back among the waiting jobs; see `Queue.requeue`. True if there was one.
 
         Source: SQL ``honker_requeue``.
         """
-        return bool(self.call("SELECT honker_requeue(?)", job_id, tx=tx))
+        return bool(self._engine.call(_REQUEUE, job_id, tx=tx))
+
+    async def arequeue(self, job_id: int, tx: TransactionLike = None) -> bool:
+        """As `requeue`, without blocking the event loop."""
+        return bool(await self._engine.acall(_REQUEUE, job_id, tx=tx))
 
     def retention(self) -> list[Retention]:
-        """What `Queue.retain_dead` and `Stream.retain` have set, by kind and name.
+        """The policies set by `Queue.retain_dead` and `Stream.retain`, by kind and name.
 
         Source: SQL ``honker_retention_list``.
         """
-        return [Retention(**row) for row in json.loads(self.ask("SELECT honker_retention_list()"))]
+        return [Retention(**row) for row in json.loads(self._engine.ask(_RETENTION))]
 
-    def task(self, queue: str = "default", **options: Any) -> TaskDecorator:
-        """Make a function a task of the queue of that name; see `Queue.task`."""
-        return self.queue(queue).task(**options)
+    async def aretention(self) -> list[Retention]:
+        """As `retention`, without blocking the event loop."""
+        return [Retention(**row) for row in json.loads(await self._engine.aask(_RETENTION))]
 
-    def periodic_task(self, schedule: HasExpression, queue: str = "default", **options: Any) -> TaskDecorator:
-        """Make a function a task that a schedule enqueues into the queue of that name; see `Queue.periodic_task`."""
-        return self.queue(queue).periodic_task(schedule, **options)
+    def malformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
+        """Rows that were edited by hand into a form that the engine cannot read.
 
-    def malformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[dict[str, Any]]:
-        """Rows that somebody edited by hand into what cannot be understood.
-
-        Nothing waits for such a row: a claim dead-letters what it meets, a tick passes over the schedule, a reader over
-        the event, which it logs. But some no operation ever meets, such as a job whose time is a text.
+        No other row waits for such a row: a claim dead-letters one that it meets, a tick passes over the schedule, a
+        reader passes over the event and logs it. Some are met by no operation, such as a job whose time is a text.
 
         Args:
             limit: At most so many; negative means all.
             tx: A transaction to look in.
 
         Returns:
-            For each: table, row (its rowid) and problem. Repair or delete it.
+            The rows; repair or delete each.
 
         Cost: reads every table from end to end, for maintenance.
         Source: SQL ``honker_malformed_rows``.
         """
-        return json.loads(self.ask("SELECT honker_malformed_rows(?)", limit, tx=tx))
+        return [MalformedRow.of(row) for row in json.loads(self._engine.ask(_MALFORMED_ROWS, limit, tx=tx))]
 
-    def get_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
-        """A waiting or leased job of any queue, or None; see `Queue.get_job`.
-
-        Source: SQL ``honker_get_job``.
-        """
-        text: str = self.ask("SELECT honker_get_job(?)", job_id, tx=tx)
-        return json.loads(text) if text else None
+    async def amalformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
+        """As `malformed_rows`, without blocking the event loop; it reads everything, so it runs in a thread."""
+        return await asyncio.to_thread(self.malformed_rows, limit, tx)
 
 
-def _options(queue: Queue) -> tuple[float, int]:
+def _stats(text: str) -> list[QueueStats]:
+    return [QueueStats(**row) for row in json.loads(text)]
+
+
+def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[float | None, int | None] | None:
+    """The two limits as the engine takes them; None if nothing is to be deleted."""
+    if max_keep is not None and max_keep < 0:
+        raise InvalidArgumentError(f"max_keep must not be negative, and is {max_keep}")
+    if max_keep is not None and max_keep > _INT64_MAX:
+        max_keep = None  # More than there can be.
+    if older_than_s is None and max_keep is None:
+        return None
+    return optional_seconds(older_than_s, "older_than_s"), max_keep
+
+
+def _queue_options(queue: Queue) -> tuple[float, int]:
     return queue.visibility_timeout_s, queue.max_attempts
+
+
+def _outbox_options(each: Outbox) -> tuple[int, float, float]:
+    return each.max_attempts, each.base_backoff_s, each.queue.visibility_timeout_s
+
+
+def open(
+    path: str | os.PathLike[str],
+    max_readers: int = MAX_READERS,
+    watcher_backend: str | None = None,
+    watcher_poll_interval_ms: int | None = None,
+    *,
+    synchronous: str = SYNCHRONOUS[0],
+    sqlite3: ModuleType = sqlite3,
+) -> Database:
+    """Open a database file, creating it and honker's tables if they are not there.
+
+    Args:
+        path: The file, or a ``file:`` URI; its directory must exist.
+        max_readers: Reading connections, opened when first needed; 0 means 1.
+        watcher_backend: How commits are noticed; None chooses.
+        watcher_poll_interval_ms: Milliseconds between two looks, where looking is needed; 1 if not given.
+        synchronous: What a commit waits for. ``"NORMAL"``: nothing; it survives the end of the process, but a power cut
+            may undo the last commits. ``"FULL"`` or ``"EXTRA"``: a sync of the disk, and it survives that too.
+        sqlite3: Another DB-API module of the same shape, such as ``pysqlite3``. It must be the only copy of SQLite
+            that opens this file in the process.
+
+    Returns:
+        The handle; close it, or use it in a ``with`` block.
+
+    Raises:
+        InvalidArgumentError: An argument is refused.
+        DatabaseOpenError: The file cannot be opened or created.
+        DatabaseCorruptError: It is not a SQLite database, or a damaged one.
+        DatabaseReadOnlyError: It cannot be written, and its honker tables are missing or old.
+        SchemaTooNewError: A newer honker wrote it.
+        ExtensionUnsupportedError: This Python's ``sqlite3`` cannot load the engine.
+        ExtensionNotFoundError: The engine's library is missing.
+
+    Cost: one connection; no write if the file is current.
+    Source: SQL ``honker_bootstrap``.
+    """
+    return Database(
+        path,
+        max_readers,
+        watcher_backend,
+        watcher_poll_interval_ms,
+        synchronous=synchronous,
+        sqlite3=sqlite3,
+    )

@@ -7,54 +7,62 @@ import contextlib
 import threading
 import uuid
 from types import TracebackType
+from typing import Final, Self
 
+from honker.arguments import Seconds, seconds
+from honker.engine import Handle
 from honker.errors import DatabaseError, LockHeld
-from honker.pool import Pool
-from honker.types import Seconds, seconds
+
+_ACQUIRE: Final = "SELECT honker_lock_acquire(?, ?, ?)"
+_RENEW: Final = "SELECT honker_lock_renew(?, ?, ?)"
+_RELEASE: Final = "SELECT honker_lock_release(?, ?)"
+_TOKEN: Final = "SELECT honker_lock_token(?, ?)"
+_EXPIRES_AT: Final = "SELECT honker_lock_expires_at(?)"
 
 
 class Lock:
     """A lock that is held by at most one owner, for a limited time; for ``with`` and ``async with``.
 
-    Not acquired before the block is entered. A holder that dies, or that does not `renew` in time, loses it. So that it
-    cannot do harm when it wakes up late, what the lock protects should remember the largest `token` it has seen and
-    refuse smaller ones. Get one from `Database.lock`.
+    Not acquired before the block is entered. A holder that dies, or that does not `renew` in time, loses it. A late
+    holder may still act: the protected resource should remember the largest `token` it has seen and refuse smaller
+    ones. Get a lock from `Database.lock`.
 
     Attributes:
         db: The database.
         name: The lock's name.
         ttl: Seconds it is held for.
-        owner: Who holds it; the same owner may acquire it again, which extends it.
-        acquired: Whether this object holds it, as far as it knows.
+        owner: The holder's name; the same owner may acquire it again, which extends it.
+        acquired: True if this object holds it, as far as it knows.
     """
 
-    def __init__(self, db: Pool, name: str, ttl: Seconds = 60, owner: str | None = None) -> None:
+    def __init__(self, db: Handle, name: str, ttl: Seconds = 60, owner: str | None = None) -> None:
         self.db = db
         self.name = name
         self.ttl = seconds(ttl, "ttl")
         self.owner = uuid.uuid4().hex if owner is None else owner
         self.acquired = False
+        self._engine = db.engine
 
     def __repr__(self) -> str:
         return f"<honker.Lock {self.name!r} of {self.db.path!r}>"
 
     def try_acquire(self) -> bool:
-        """Take the lock, or extend it when this owner holds it already; whether it is held now.
+        """Take the lock, or extend it when this owner holds it already. True if it is held now.
 
         Source: SQL ``honker_lock_acquire``.
         """
-        self.acquired = bool(self.db.call("SELECT honker_lock_acquire(?, ?, ?)", self.name, self.owner, self.ttl))
+        self.acquired = bool(self._engine.call(_ACQUIRE, self.name, self.owner, self.ttl))
         return self.acquired
 
     async def atry_acquire(self) -> bool:
         """As `try_acquire`, without blocking the event loop."""
         was_acquired = self.acquired
         try:
-            held = await self.db.acall("SELECT honker_lock_acquire(?, ?, ?)", self.name, self.owner, self.ttl)
+            held = await self._engine.acall(_ACQUIRE, self.name, self.owner, self.ttl)
         except asyncio.CancelledError:
             if not was_acquired:
-                # What has been handed to SQLite cannot be called back, and this event loop may end now. The thread
-                # queues up behind it, and gives back what it came to.
+                # A statement that SQLite has begun cannot be called back, and this event loop may end now. The thread
+                # queues up behind it, and releases the lock if it was acquired.
                 threading.Thread(target=self._give_back, name="honker-unlock").start()
             raise
         self.acquired = bool(held)
@@ -65,23 +73,24 @@ class Lock:
             self.release()
 
     def renew(self, ttl: Seconds | None = None) -> bool:
-        """Hold the lock for ``ttl`` seconds from now; whether it was still held.
+        """Hold the lock for ``ttl`` seconds from now. True if it was still held.
 
-        One that has lapsed is not revived, even if nobody took it: somebody may have held it in between.
+        A lapsed lock is not revived, even if it is free: another owner may have held it in between.
 
         Source: SQL ``honker_lock_renew``.
         """
         if not self.acquired:
             return False
         ttl_s = self.ttl if ttl is None else seconds(ttl, "ttl")
-        self.acquired = bool(self.db.call("SELECT honker_lock_renew(?, ?, ?)", self.name, self.owner, ttl_s))
+        self.acquired = bool(self._engine.call(_RENEW, self.name, self.owner, ttl_s))
         return self.acquired
 
-    async def arenew(self) -> bool:
+    async def arenew(self, ttl: Seconds | None = None) -> bool:
         """As `renew`, without blocking the event loop."""
-        if self.acquired:
-            held = await self.db.acall("SELECT honker_lock_renew(?, ?, ?)", self.name, self.owner, self.ttl)
-            self.acquired = bool(held)
+        if not self.acquired:
+            return False
+        ttl_s = self.ttl if ttl is None else seconds(ttl, "ttl")
+        self.acquired = bool(await self._engine.acall(_RENEW, self.name, self.owner, ttl_s))
         return self.acquired
 
     @property
@@ -90,15 +99,25 @@ class Lock:
 
         Source: SQL ``honker_lock_token``.
         """
-        token: int | None = self.db.ask("SELECT honker_lock_token(?, ?)", self.name, self.owner)
+        token: int | None = self._engine.ask(_TOKEN, self.name, self.owner)
+        return token
+
+    async def atoken(self) -> int | None:
+        """As `token`, without blocking the event loop."""
+        token: int | None = await self._engine.aask(_TOKEN, self.name, self.owner)
         return token
 
     def held_until(self) -> float | None:
-        """The moment at which the lock lapses, whoever holds it; None when nobody does. Reads only.
+        """The moment at which the lock lapses, for any holder; None when it is free. Reads only.
 
         Source: SQL ``honker_lock_expires_at``.
         """
-        until: float | None = self.db.ask("SELECT honker_lock_expires_at(?)", self.name)
+        until: float | None = self._engine.ask(_EXPIRES_AT, self.name)
+        return until
+
+    async def aheld_until(self) -> float | None:
+        """As `held_until`, without blocking the event loop."""
+        until: float | None = await self._engine.aask(_EXPIRES_AT, self.name)
         return until
 
     def release(self) -> None:
@@ -107,16 +126,16 @@ class Lock:
         Source: SQL ``honker_lock_release``.
         """
         self.acquired = False
-        self.db.call("SELECT honker_lock_release(?, ?)", self.name, self.owner)
+        self._engine.call(_RELEASE, self.name, self.owner)
 
     async def arelease(self) -> None:
         """As `release`, without blocking the event loop."""
         self.acquired = False
-        await self.db.acall("SELECT honker_lock_release(?, ?)", self.name, self.owner)
+        await self._engine.acall(_RELEASE, self.name, self.owner)
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         if not self.try_acquire():
-            raise LockHeld(f"lock {self.name!r} is held by somebody else; try again later")
+            raise LockHeld(f"lock {self.name!r} is held by another owner; try again later")
         return self
 
     def __exit__(
@@ -124,9 +143,9 @@ class Lock:
     ) -> None:
         self.release()
 
-    async def __aenter__(self) -> Lock:
+    async def __aenter__(self) -> Self:
         if not await self.atry_acquire():
-            raise LockHeld(f"lock {self.name!r} is held by somebody else; try again later")
+            raise LockHeld(f"lock {self.name!r} is held by another owner; try again later")
         return self
 
     async def __aexit__(

@@ -1,4 +1,4 @@
-"""A directory to run commands in, with a database, and modules of an application when a test writes them."""
+"""A directory for commands, with a database, and with an application's modules if a test writes them."""
 
 import honker
 import pytest
@@ -6,14 +6,14 @@ import pytest
 
 @pytest.fixture
 def db(path):
-    """The database of the directory, open in the test's own process; closed afterwards."""
+    """The database of the directory, opened in the test's process and closed afterwards."""
     with honker.open(path) as opened:
         yield opened
 
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a module of the application into the directory."""
+    """Write a module of the application into the directory."""
 
     def write_module(name, source):
         file = tmp_path / name

@@ -6,7 +6,7 @@ from .zygote import Zygote
 
 @pytest.fixture(scope="module")
 def zygote():
-    """Forks the children that are killed."""
+    """Fork the children that are killed."""
     zygote = Zygote()
     yield zygote
     zygote.close()
@@ -14,7 +14,7 @@ def zygote():
 
 @pytest.fixture
 def disk():
-    """The disk that fails when told to; sound at the beginning and at the end."""
+    """The disk with faults on request, sound at the beginning and at the end."""
     disk = Disk()
     disk.heal()
     yield disk

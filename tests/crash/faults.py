@@ -1,4 +1,4 @@
-"""The libraries that the crash tests load: the extension with its failpoints, and the disk that fails."""
+"""The libraries of the crash tests: the extension with its failpoints, and the failing disk."""
 
 import contextlib
 import ctypes
@@ -29,7 +29,7 @@ def require(library):
 
 
 class Disk:
-    """Steers the VFS ``honker_faults`` of this process."""
+    """Controls the VFS ``honker_faults`` of this process."""
 
     def __init__(self):
         self._library = ctypes.CDLL(str(require(DISK)))
@@ -52,11 +52,11 @@ class Disk:
         return loading.connect(uri(path), uri=True, **options)
 
     def count(self, *kinds):
-        """Starts to count these operations, all kinds if none is named; nothing fails."""
+        """Start to count operations of these kinds, or of all kinds. No operation fails."""
         self.fail(0, 0, *kinds)
 
     def fail(self, nth, code, *kinds, lasting=False):
-        """Lets the `nth` of these operations from now on fail with the code, and all after it if that is lasting."""
+        """Make the `nth` of these operations fail with the code; if `lasting`, all later ones too."""
         mask = sum(KINDS[kind] for kind in kinds or KINDS)
         self._library.honker_faults_arm(mask, nth, code, lasting)
 
@@ -70,12 +70,12 @@ class Disk:
 
     @property
     def failed(self):
-        """Those of them that failed."""
+        """The failed ones among them."""
         return self._library.honker_faults_failed()
 
     @contextlib.contextmanager
     def traced(self, path):
-        """Logs what is written and synced; yields the function that puts marks into the log."""
+        """Log writes and syncs. Yields a function that puts marks into the log."""
         assert self._library.honker_faults_trace(os.fsencode(path)) == 0
         try:
             yield self._library.honker_faults_mark
@@ -84,5 +84,5 @@ class Disk:
 
 
 def uri(path):
-    """The path on the disk that fails."""
+    """The path on the failing disk."""
     return f"file:{path}?vfs=honker_faults"

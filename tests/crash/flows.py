@@ -1,4 +1,4 @@
-"""What the children do until they are killed. Each is called with the function that logs an acknowledgement."""
+"""The work of the children until they are killed. Each function gets the function that logs an acknowledgement."""
 
 import asyncio
 import ctypes
@@ -11,20 +11,20 @@ from ..sql import loading
 from . import workload
 from .faults import DEATH, KINDS, Disk
 
-# The operations of the disk between which a death may make a difference.
+# The disk operations between which a death may matter.
 WRITING = KINDS.keys() - {"read"}
-# So many that death never uses them up.
+# A budget of attempts that deaths never use up.
 ATTEMPTS = 20
-# What the producer leaves the others to do before it goes on: how long a test takes is for its kills to say.
+# The backlog that stops the producer, so that only the kills decide the duration of a test.
 BACKLOG = 40
 # A task whose number is a multiple of this fails at every attempt.
 HOPELESS = 11
 
 
 def steps(log, path, first, statements, disk_operation=""):
-    """Steps of a workload, each given by its statements; `first` is the number of the first of them.
+    """Run steps of a workload, each given by its statements; `first` is the number of the first step.
 
-    What is counted are statement boundaries, or operations of the disk if the one to die at is given; 0 is none.
+    Statement boundaries are counted, or disk operations if `disk_operation` is given; 0 means no death.
     """
     conn, passed = loading.connect(path), boundaries
     if disk_operation:
@@ -33,7 +33,7 @@ def steps(log, path, first, statements, disk_operation=""):
         disk.fail(int(disk_operation), DEATH, *WRITING)
         conn, passed = disk.connect(path), lambda: disk.seen
     conn.execute("PRAGMA journal_mode = WAL").fetchall()
-    conn.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing that it gave to the system
+    conn.execute("PRAGMA synchronous = OFF")  # a killed process loses nothing that it passed to the system
     conn.execute("PRAGMA wal_autocheckpoint = 20").fetchall()
     for number, step in enumerate(json.loads(statements), start=int(first) + 1):
         log("passed", passed())
@@ -44,14 +44,14 @@ def steps(log, path, first, statements, disk_operation=""):
 
 
 def boundaries():
-    """How many statement boundaries this process has passed."""
+    """The number of statement boundaries that this process has passed."""
     passed = ctypes.CDLL(str(loading.LIBRARY)).honker_failpoints_passed
     passed.restype = ctypes.c_uint64
     return passed()
 
 
 def produce(log, path, first):
-    """Orders, each with a task, a delivery and an event in the transaction that makes it."""
+    """Make orders, each with a task, a delivery and an event in its transaction."""
     with honker.open(path) as db:
         record, outbox, stream = tasks(db), deliveries(db, print), db.stream("orders")
         number = int(first)
@@ -83,21 +83,21 @@ def deliveries(db, deliver):
 
 
 def work(_log, path):
-    """A worker whose tasks have their effect in the transaction that ends their jobs."""
+    """Run a worker whose tasks have their effect in the transaction that ends their jobs."""
     with honker.open(path) as db:
         tasks(db)
         asyncio.run(db.run_workers("work", concurrency=3))
 
 
 def deliver(log, path):
-    """Delivers to the log, which is the outside world."""
+    """Deliver to the log, which stands for the outside world."""
     with honker.open(path) as db:
         outbox = deliveries(db, lambda number: log("delivered", number))
         asyncio.run(outbox.run_worker("deliverer"))
 
 
 def consume(_log, path):
-    """A consumer of the stream whose effect and offset are one transaction."""
+    """Consume the stream, with effect and offset in one transaction."""
     with honker.open(path) as db:
         stream = db.stream("orders")
         for event in stream.subscribe("consumer", save_every_n=0, save_every_s=0):
@@ -107,7 +107,7 @@ def consume(_log, path):
 
 
 def schedule(_log, path):
-    """A scheduler that leads or stands by."""
+    """Run a scheduler that leads or stands by."""
     with honker.open(path) as db:
         asyncio.run(honker.Scheduler(db).run(standby=True))
 

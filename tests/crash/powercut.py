@@ -1,8 +1,8 @@
-"""What a power cut leaves on the disk, made from the log of a run on the disk `faults.Disk`.
+"""The possible contents of a disk after a power cut, made from the log of a run on the disk `faults.Disk`.
 
-What was synced is there. Of what was written since, anything may be: none, all, the first part, some writes and not
-others, or of each write some sectors and not others; and likewise of files that were made or removed, where nobody
-synced the directory. Shared memory is gone.
+Synced data survives. Unsynced writes may survive in any form: none, all, the first part, some writes and not others, or
+some sectors of each write. The same holds for files made or removed without a sync of the directory. Shared memory is
+lost.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 SECTOR = 512
 HEADER = struct.Struct("<cHQI")
 
-#: How much of what was not synced survives.
+#: The surviving part of unsynced data.
 MODES = ("nothing", "everything", "the first writes", "some writes", "some sectors")
 
 
@@ -25,7 +25,7 @@ class Record:
 
 
 def read(log):
-    """The records of a log."""
+    """Read the records of a log."""
     text, records, at = log.read_bytes(), [], 0
     while at < len(text):
         event, name_length, number, length = HEADER.unpack_from(text, at)
@@ -39,7 +39,7 @@ def read(log):
 
 @dataclass
 class File:
-    """The contents that were synced, and what was done to them since."""
+    """The synced contents, and the operations since."""
 
     synced: bytearray = field(default_factory=bytearray)
     pending: list = field(default_factory=list)
@@ -57,7 +57,7 @@ class File:
 
 
 class Disk:
-    """A disk that is told of one record after the other, and can be looked at as a power cut would leave it."""
+    """A disk that replays one record after the other, and returns its possible states after a power cut."""
 
     def __init__(self, files):
         """`files`: contents by name, all synced."""
@@ -82,7 +82,7 @@ class Disk:
     def _sync(self, record):
         file = self._now[record.name]
         file.sync()
-        # A new file's first sync is one of its directory as well.
+        # A new file's first sync also syncs its directory.
         if any(made is file for _, made in self._pending):
             self._sync_directory()
 
@@ -101,11 +101,11 @@ class Disk:
 
     @property
     def is_synced(self):
-        """Whether a power cut would lose nothing that was written."""
+        """True if a power cut would lose no write."""
         return not self._pending and not any(file.pending for file in self._synced.values())
 
     def after_cut(self, mode, rng):
-        """The files that are left, contents by name."""
+        """The surviving files, contents by name."""
         names = dict(self._synced)
         kept = {"nothing": 0, "everything": len(self._pending)}.get(mode, rng.randint(0, len(self._pending)))
         _rename(names, self._pending[:kept])
@@ -142,7 +142,7 @@ def _survivors(pending, mode, rng):
 
 
 def _sectors(record):
-    """A write cut at the borders of sectors; a truncation happens or does not."""
+    """A write cut at the borders of sectors; a truncation happens completely or not at all."""
     if record.event == "T":
         return [record]
     start, end = record.number, record.number + len(record.data)

@@ -1,10 +1,10 @@
 """Disks that fail while the engine writes.
 
-A disk in between fails one operation: a write (of which half has happened), a sync, a truncation, a deletion, a lock,
-a piece of shared memory, an open, a read; with an I/O error, with "disk full" or with "busy". The caller must get an
-error of that class, and the database must be as it was before the step; or no error, and the step is done: SQLite may
-have put up with it, as with a checkpoint that can be made up for later. Tried again, the step works, and in the end
-the file holds what it holds after a run on a sound disk.
+A VFS fails one operation: a write (half of which has happened), a sync, a truncation, a deletion, a lock, a piece of
+shared memory, an open, a read. It fails with an I/O error, "disk full" or "busy". Either the caller gets an error of
+that class, and the database is as before the step; or there is no error, and the step is done. SQLite absorbs some
+failures, such as those of a checkpoint that can be made up for later. A repeated step works, and at the end the file
+has the same contents as after a run on a sound disk.
 
 Seen to fail when the bracket ignored the error of its COMMIT or left the transaction open after it, when there was no
 bracket, when an enqueue ignored the error of its statement, and when every failure was a `SQLITE_ERROR`.
@@ -20,7 +20,7 @@ from . import workload
 LENGTH = 42
 IOERR, FULL, BUSY, CANTOPEN = 10, 13, 5, 14
 
-# What can fail, and with which codes; SQLite's extended code of the operation where there is one.
+# The operations that can fail, and the codes of each; SQLite's extended code of the operation if it has one.
 FAULTS = {
     "write": (sqlite3.SQLITE_IOERR_WRITE, FULL, BUSY),
     "sync": (sqlite3.SQLITE_IOERR_FSYNC, FULL, BUSY),
@@ -37,7 +37,7 @@ JOURNALS = ("WAL", "DELETE")
 
 
 class Run:
-    """A workload on a disk that fails."""
+    """A workload on a failing disk."""
 
     def __init__(self, disk, path, journal, seed, *, starts_with_reference):
         self.disk, self.path, self.journal = disk, path, journal
@@ -50,7 +50,7 @@ class Run:
         self.operations = {kind: self._count(kind) for kind in FAULTS}
 
     def connect(self):
-        # Nobody holds a lock for long here; a lock that is said to be busy is not asked for again.
+        # No lock is held for long here, so a busy lock is not retried.
         conn = self.disk.connect(self.path, timeout=0)
         try:
             conn.execute(f"PRAGMA journal_mode = {self.journal}").fetchall()
@@ -62,7 +62,7 @@ class Run:
         return conn
 
     def _count(self, kind):
-        """How many such operations the workload makes on a sound disk."""
+        """Count such operations of the workload on a sound disk."""
         self.workload.lay(self.path)
         self.disk.count(kind)
         conn = self.connect()
@@ -72,7 +72,7 @@ class Run:
         return self.disk.seen
 
     def suffer(self, kind, nth, code):
-        """Runs with one failure, checks after every error, tries again, and checks the end; the errors."""
+        """Run with one failure, check after every error, retry, and check the end. Returns the errors."""
         self.workload.lay(self.path)
         self.disk.fail(nth, code, kind)
         errors = []
@@ -90,15 +90,15 @@ class Run:
                 self._check_undone(conn, number)
                 step.run(conn)
         if code == BUSY:
-            # SQLite expects locks to be busy, and writes never: in the checkpoint of the last close it takes such a
-            # write for a reader that holds it up, and deletes the log all the same. No real disk does that.
+            # SQLite expects busy locks but not busy writes. In the checkpoint of the last close it takes such a write
+            # for a reader that blocks it, and still deletes the log. No real disk does that.
             self.disk.heal()
         conn.close()
         self.check_file(self.states[-1])
         return errors
 
     def fill_up(self, rng):
-        """Runs with a disk that is full from some step on, each time for as many steps as write nothing; how often."""
+        """Run with a disk that is full from some step on, for a few attempts each. Returns the count of fillings."""
         self.workload.lay(self.path)
         self.disk.heal()
         conn = self.connect()
@@ -106,7 +106,7 @@ class Run:
         for number, step in enumerate(self.workload.steps):
             if rng.random() < 0.3:
                 self.disk.fail(rng.randrange(1, 6), FULL, "write", "truncate", lasting=True)
-            for _ in range(3):  # it stays full however often one tries
+            for _ in range(3):  # it stays full for any number of attempts
                 try:
                     step.run(conn)
                 except sqlite3.Error as error:
@@ -116,7 +116,7 @@ class Run:
                     break
             else:
                 times += 1
-                self.disk.heal()  # with a rollback journal not even a reader gets on before
+                self.disk.heal()  # with a rollback journal even a reader fails before
                 self._check_undone(conn, number)
                 step.run(conn)
         self.disk.heal()
@@ -131,7 +131,7 @@ class Run:
         assert found == self.states[number], f"{step.name}:\n" + workload.difference(found, self.states[number])
 
     def check_file(self, state):
-        """As whoever opens the file afterwards on a sound disk sees it."""
+        """Check the file as the next process sees it on a sound disk."""
         conn = loading.connect(self.path)
         conn.execute("PRAGMA synchronous = OFF")
         workload.check_integrity(conn)
@@ -141,11 +141,11 @@ class Run:
 
 
 def check_class(error, step, code):
-    """The error is of the class of the fault, in SQLite's numbers and in honker's words."""
+    """Check that the error has the class of the fault, in SQLite's numbers and in honker's words."""
     assert error.sqlite_errorcode & 0xFF == code & 0xFF, f"{step.name}: {error!r}, {error.sqlite_errorname}"
     sql = step.statements[0]
     if len(step.statements) == 1 and sql.startswith("SELECT") and "FROM" not in sql:
-        # What fails in a statement of ours fails inside its only function.
+        # A failing statement of ours fails inside its only function.
         assert str(error).startswith(CODES[code & 0xFF] + ": "), f"{step.name}: {error!r}"
 
 

@@ -1,7 +1,7 @@
-"""What a Python program sees of a disk that fails: the error's class, and a database that it can go on with.
+"""Failing disks seen from Python: the class of the error, and a database that still works.
 
 Every call is made with each operation of the disk failing once, with each code. The class of the error is that of the
-code; a second call does what the first was asked for, and nothing of it is there twice.
+code. A second call does the requested work, and none of it exists twice.
 
 Seen to fail when the engine reported every failure as `SQLITE_ERROR`, and when its bracket ignored the error of a
 COMMIT or left the transaction open after it.
@@ -31,7 +31,7 @@ def enqueue_with_order(db):
 
 
 def add_in_a_row(db):
-    """More than are written one by one."""
+    """Enqueue more jobs than are written one by one."""
     with db.transaction() as tx:
         jobs = [db.queue("row").enqueue(n, tx=tx) for n in range(8)]
         events = [db.stream("s").publish(n, tx=tx) for n in range(8)]
@@ -46,7 +46,7 @@ def claim_and_ack(db):
         return job.ack(tx=tx)
 
 
-# Each with what it returns, once.
+# Each call with its result.
 CALLS = {
     "enqueue": (lambda db: db.queue("q").enqueue(1), 1),
     "enqueue with its order": (enqueue_with_order, 2),
@@ -83,7 +83,7 @@ def lay(path):
 
 
 def attempt(call, errors):
-    """Calls, and once more if that fails."""
+    """Call, and once more if that fails."""
     try:
         return call()
     except honker.HonkerError as error:
@@ -92,7 +92,7 @@ def attempt(call, errors):
 
 
 def suffer(disk, path, kind, nth, code):
-    """Every call, with one failure on the way; the errors."""
+    """Make every call with one failure on the way. Returns the errors."""
     lay(path)
     disk.fail(nth, code, kind)
     errors = []

@@ -1,8 +1,8 @@
-"""Processes that die in the middle of something.
+"""Processes that die at a bad moment.
 
-A process is killed with SIGKILL, so that it cleans up nothing: inside a transaction, while it commits one after the
-other, while it holds leases, again and again with the same job. What was acknowledged must be there, what was not
-must have left no trace, the next process must not have to wait, and every job ends exactly once.
+A process is killed with SIGKILL, so it cleans up nothing: inside a transaction, during commits in a row, while it holds
+leases, and repeatedly with the same job. Acknowledged work must survive, and unacknowledged work must leave no trace.
+The next process must not have to wait, and every job ends exactly once.
 """
 
 import time
@@ -36,7 +36,7 @@ def integrity(path):
 
 
 def lapse(path):
-    """Ends every lease, as time would."""
+    """Expire every lease, as time would."""
     ask(path, "UPDATE _honker_live SET claim_expires_at = claim_expires_at - 1000 WHERE state = 'processing'")
 
 
@@ -125,7 +125,7 @@ while True:
 
 @pytest.mark.parametrize("after", [1, 30, 70])
 def test_what_waited_to_be_written_is_committed_with_the_rest_or_not_at_all(orders, after):
-    """The jobs are written by the COMMIT; see `honker.series`."""
+    """The jobs are written by the COMMIT; see `honker.sqlite.batch`."""
     with running(COMMITTING_ROWS, orders) as child:
         acknowledged = [child.line() for _ in range(after)]
         child.kill()
@@ -154,7 +154,7 @@ for job in queue.claim("worker"):
 
 
 def test_a_killed_worker_loses_its_lease_to_another_and_nothing_else(path):
-    """What it acknowledged stays done; the job it held comes back by itself, not before the lease has lapsed."""
+    """Its acknowledged jobs stay done. Its held job returns without help, but not before the lease has expired."""
     with honker.open(path) as db:
         queue = db.queue("q", visibility_timeout_s=0.5)
         for number in range(5):
@@ -181,7 +181,7 @@ def test_a_killed_worker_loses_its_lease_to_another_and_nothing_else(path):
 
 
 def test_workers_killed_at_random_lose_no_job_and_run_no_acknowledged_one_twice(path):
-    """Six workers die one after the other, each after some acknowledgements and with a lease in hand."""
+    """Six workers die in turn, each after some acknowledgements and with a lease."""
     with honker.open(path) as db:
         queue = db.queue("q", max_attempts=100)
         for number in range(40):
@@ -225,7 +225,7 @@ def test_a_job_that_kills_its_worker_every_time_is_dead_lettered_once(path):
 
 
 def test_a_result_and_its_ack_are_both_there_or_neither(path):
-    """Killed between the two when each commits by itself, never when they share a transaction."""
+    """A kill between the two separates them if each commits alone, never if they share a transaction."""
     script = """
 import sys
 import honker

@@ -1,14 +1,14 @@
 """Processes that die at every statement boundary, at every operation of the disk, and at any instant between.
 
-A child does a workload of forty kinds of steps: jobs with the rows of the application, claims, every way to settle one,
-streams, schedules, locks, limits, results, notifications, and before all that the making of the tables or the upgrade
-of a file that the reference wrote. It is killed at a chosen boundary: before, at each row of and after every statement,
-the inner ones and BEGIN and COMMIT included; or at a chosen operation of the disk, such as a write in the middle of a
-COMMIT; or from outside, at a random instant.
+A child runs a workload with forty kinds of steps: jobs with the rows of the application, claims, every way to settle
+one, streams, schedules, locks, limits, results and notifications. The first step makes the tables or upgrades a file of
+the reference. The child is killed at a chosen statement boundary: before, at each row of and after every statement,
+including inner ones, BEGIN and COMMIT. Or it is killed at a chosen operation of the disk, such as a write in the middle
+of a COMMIT, or from outside at a random instant.
 
-Whatever the instant, the file must be whole and hold exactly what it held after the last acknowledged step, or after
-the one that was then under way; and the next process must be able to write at once, without waiting, and to take the
-workload to the end that it has without any death.
+At any instant, the file must be whole. It must hold exactly the contents after the last acknowledged step, or after the
+step then under way. The next process must be able to write at once, without waiting, and to finish the workload with
+the same result as without a death.
 
 Seen to fail when `fail` deleted the job before it inserted the dead letter and had no bracket, when the bracket left
 out BEGIN and COMMIT, when a tick, a claim or an upgrade had no bracket, and when a step was acknowledged before its
@@ -28,7 +28,7 @@ LENGTH = 42
 
 
 class Rehearsal:
-    """A workload that was run once without a death: the file before each step, and what it is to hold."""
+    """A workload that ran once without a death: the file before each step, and its expected contents."""
 
     def __init__(self, seed, path, *, starts_with_reference):
         self.path = path
@@ -46,18 +46,18 @@ class Rehearsal:
         conn.close()
 
     def lay(self, step=0):
-        """Makes the file as it is before a step."""
+        """Make the file as it is before a step."""
         self.workload.lay(self.path)
         if step:
             self.path.write_bytes(self.files[step])
         self.log.unlink(missing_ok=True)
 
     def flow(self, first=0, end=None):
-        """The arguments of a child that does the steps from `first` on, up to and without `end`."""
+        """The arguments of a child that runs the steps from `first` up to, but without, `end`."""
         return "steps", self.path, first, json.dumps([step.statements for step in self.workload.steps[first:end]])
 
     def run(self, zygote, place, number, first, step):
-        """Does the steps from `first` up to `step` and dies at the numbered place, if that is not 0; whether it did."""
+        """Run the steps from `first` up to `step` and die at the numbered place, unless it is 0. True if it died."""
         self.lay(first)
         flow = self.flow(first, step + 1)
         if place == "statement boundary":
@@ -71,7 +71,7 @@ class Rehearsal:
         return range(before + 1, after + 1)
 
     def in_an_order(self, rng):
-        """The numbers of the steps at random, but one of each kind before others of the same."""
+        """The numbers of the steps in random order, with one of each kind first."""
         numbers = list(range(len(self.workload.steps)))
         rng.shuffle(numbers)
         seen = Counter()
@@ -83,13 +83,13 @@ class Rehearsal:
         return sorted(numbers, key=places.get)
 
     def acknowledged(self, first):
-        """The last step that was acknowledged to a child that began with `first`."""
+        """The last acknowledged step of a child that began with `first`."""
         return max((int(number) for word, number in acknowledged(self.log) if word == "step"), default=first)
 
     def check_survivor(self, first):
-        """The file after the death of a child that began with `first`; a connection, and the last step it did."""
+        """Open the file after the death of a child that began with `first`. Returns a connection and its last step."""
         done = max(first, self.acknowledged(first))
-        # Whoever comes next must not have to wait: no lock and no half transaction is left.
+        # The next process must not have to wait: no lock and no half transaction may remain.
         conn = loading.connect(self.path, timeout=0)
         conn.execute("PRAGMA synchronous = OFF")
         workload.check_integrity(conn)
@@ -99,11 +99,11 @@ class Rehearsal:
         conn.execute("BEGIN IMMEDIATE")
         conn.execute("CREATE TABLE next_writer (x)")
         conn.execute("ROLLBACK")
-        # A step that changes nothing that is compared is done once more, which does no harm.
+        # A step without a compared change is repeated, which is harmless.
         return conn, done + allowed.index(found)
 
     def check_end(self, conn, reached):
-        """Takes the workload on from where it was left, and to its end."""
+        """Continue the workload to its end."""
         conn.execute("PRAGMA journal_mode = WAL").fetchall()
         for step in self.workload.steps[reached:]:
             step.run(conn)
@@ -118,14 +118,14 @@ def rehearsals(torture, path):
 
 
 def some(places, rng):
-    """What the short form has time for."""
+    """A selection that fits into the short form."""
     return rng.sample(places, min(len(places), 6))
 
 
 @pytest.mark.parametrize("place", ["statement boundary", "operation of the disk"])
 @pytest.mark.torture(short_s=4, share=8)
 def test_a_process_killed_at_any_place_loses_nothing_it_acknowledged(torture, zygote, path, place):
-    """Begins up to three steps before the one it dies in, so that there is something in the log that is recovered."""
+    """Begins up to three steps before the fatal one, so that recovery finds a filled log."""
     kinds = {step.name for step in workload.make(0, LENGTH).steps}
     for rehearsal in rehearsals(torture, path):
         for step in rehearsal.in_an_order(torture.random):
@@ -146,7 +146,7 @@ def test_a_process_killed_at_any_place_loses_nothing_it_acknowledged(torture, zy
 
 @pytest.mark.torture(short_s=2, share=4)
 def test_a_process_killed_at_any_instant_loses_nothing_it_acknowledged(torture, zygote, path):
-    """Four times in a row, each time taken up by the next process where the last one died."""
+    """Four deaths in a row: each next process continues at the step where the last one died."""
     for rehearsal in rehearsals(torture, path):
         reached = 0
         rehearsal.lay()

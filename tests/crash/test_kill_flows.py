@@ -1,13 +1,13 @@
-"""The processes of an application, killed again and again while the others work on.
+"""The processes of an application, killed again and again while the others continue.
 
-A producer makes orders, each with a task, a delivery and an event in one transaction; a worker, a deliverer, a consumer
-and a scheduler live from them, each in a process of its own. One after the other is killed, at a random instant or at a
-random statement boundary, and started again. In the end every order that was acknowledged is there, every order had
-its effect exactly once or is a dead letter, was consumed exactly once and delivered at least once, every second fired
-exactly once, and nothing is left over.
+A producer makes orders, each with a task, a delivery and an event in one transaction. A worker, a deliverer, a consumer
+and a scheduler process them, each in a separate process. One after the other is killed, at a random instant or at a
+random statement boundary, and started again. At the end every acknowledged order exists, and had its effect exactly
+once or is a dead letter. Each order was consumed exactly once and delivered at least once, every second fired exactly
+once, and no job remains.
 
-Seen to fail when a task's transaction committed its effects apart from the end of its job, and when the consumer saved
-its offset apart from its effect.
+Seen to fail when a task's transaction committed its effects separately from the end of its job, and when the consumer
+saved its offset separately from its effect.
 """
 
 import json
@@ -15,7 +15,7 @@ from collections import Counter
 
 import honker
 import pytest
-from honker.tasks import read_envelope
+from honker.task.message import read_envelope
 
 from ..support.locking import ask
 from ..support.waiting import wait_until
@@ -27,7 +27,7 @@ CONSUMERS = ("work", "deliver", "consume", "schedule")
 
 
 class Application:
-    """The processes, and what they have told the world."""
+    """The processes, and their acknowledged effects."""
 
     def __init__(self, zygote, path, rng):
         self.zygote, self.path, self.rng = zygote, path, rng
@@ -48,7 +48,7 @@ class Application:
         return number
 
     def kill(self, flow, after_s=0.0):
-        """Kills a process; what it held is up for others, as if its leases or its lock had run out."""
+        """Kill a process and release its claims, as if its leases or its lock had expired."""
         self.zygote.kill(self.running.pop(flow), after_s)
         if flow in QUEUES:
             leases = "UPDATE _honker_live SET claim_expires_at = 1000 WHERE state = 'processing' AND queue = ?"
@@ -62,7 +62,7 @@ class Application:
         self.start(flow, failpoint=self.rng.choice([0, self.rng.randrange(1, 400)]))
 
     def is_drained(self):
-        """Whether everything that was ordered has come to its end."""
+        """True if every order has been fully processed."""
         ((jobs,),) = ask(self.path, "SELECT count(*) FROM _honker_live WHERE queue != 'beats'")
         ((unread,),) = ask(
             self.path,

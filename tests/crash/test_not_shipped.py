@@ -1,11 +1,11 @@
-"""What can kill the process is in no library that is shipped."""
+"""No shipped library contains code that kills the process."""
 
 import pytest
 
 from ..sql import loading
 from . import faults
 
-# Names that the failpoints cannot do without, and that of the disk that fails.
+# Names that the failpoints need, and the name of the failing disk.
 TRACES = (b"HONKER_FAILPOINT", b"honker_failpoints_passed", b"HONKER_TEST_LOSE_EVENTS", b"honker_faults")
 
 

@@ -1,13 +1,12 @@
-"""Power cuts: everything that was not synced may be gone, or half there.
+"""Power cuts: any unsynced data may be missing, or half written.
 
-A workload is run once, on a disk that logs what is written and synced. From the log the disk is made as a cut of the
-power after any of these operations may leave it, and the database on it is opened.
+A workload runs once, on a disk that logs writes and syncs. From the log the test makes the disk in a state that a power
+cut after any of these operations may leave, and opens the database on it.
 
-With `synchronous = FULL` it holds what it held after the last acknowledged step, or after the one under way. With
-`NORMAL`, which is what `honker.open` sets, the last steps may be lost, and nothing else: what is there is what was
-there after some earlier step, whole; so a claim, a result or an offset never outlives the job or the event that it is
-of, and what was lost is delivered to nobody. In all cases the database is sound, writable at once, and the workload can
-be taken from there to its end.
+With `synchronous = FULL` it holds the contents after the last acknowledged step, or after the step under way. With
+`NORMAL`, the default of `honker.open`, only the last steps may be lost: the contents are those after some earlier step,
+complete. So a claim, a result or an offset never outlives its job or event, and no lost job is delivered. In all cases
+the database is sound, writable at once, and the workload can continue to its end.
 
 Seen to fail with `synchronous = OFF`, which even leaves malformed databases, and when a step was acknowledged before
 its COMMIT.
@@ -33,7 +32,7 @@ SETTINGS = {
 
 
 class Run:
-    """A workload that was run on the logging disk."""
+    """A workload that ran on the logging disk."""
 
     def __init__(self, disk, path, setting, seed, *, starts_with_reference):
         self.path, self.setting = path, setting
@@ -58,7 +57,7 @@ class Run:
         conn.execute("PRAGMA wal_autocheckpoint = 20").fetchall()
 
     def cuts(self, rng, count):
-        """The disk at so many places of the log, chosen at random, in order."""
+        """The disk at randomly chosen places of the log, in order."""
         places = sorted(rng.sample(range(1, len(self.records) + 1), min(count, len(self.records))))
         disk, at = powercut.Disk(self.beginning), 0
         for place in places:
@@ -75,7 +74,7 @@ class Run:
                 file.write(contents)
 
     def check(self, marked):
-        """The database after the cut: the connection, and the steps that have left it as it is."""
+        """Check the database after the cut. Returns the connection, and the steps whose contents it has."""
         conn = loading.connect(self.path, timeout=0)
         conn.execute("PRAGMA synchronous = OFF")
         workload.check_integrity(conn)
@@ -86,7 +85,7 @@ class Run:
         return conn, [number for number, state in enumerate(allowed, start=first) if state == found]
 
     def check_end(self, conn, reached):
-        """Takes the workload on from a step. If there are several that nothing compared tells apart, give the first."""
+        """Continue the workload from a step. If several steps have equal contents, give the first."""
         conn.execute(f"PRAGMA journal_mode = {self.setting.journal}").fetchall()
         for step in self.workload.steps[reached:]:
             step.run(conn)

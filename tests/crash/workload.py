@@ -1,8 +1,8 @@
-"""A mixed workload in steps, each of which is one transaction, and what the database is to hold after each.
+"""A mixed workload in steps, each one transaction, with the contents of the database after each.
 
-Steps are SQL without parameters and look up by themselves what they settle, so that a workload can be taken up after
-any step, by another process. Job ids, priorities and due times come from the seed, never from the clock: two runs of
-one workload leave the same rows, instants aside.
+Steps are SQL without parameters that look up the rows they settle, so another process can continue a workload after any
+step. Job ids, priorities and due times come from the seed, never from the clock: two runs of one workload leave the
+same rows, except for instants.
 """
 
 import random
@@ -19,7 +19,7 @@ REFERENCE = ROOT / "tests" / "fixtures" / "reference-0.5.1.db"
 
 @dataclass(frozen=True)
 class Step:
-    """Something that is acknowledged as a whole. More than one statement are one transaction of the application."""
+    """A unit of acknowledgement. Several statements form one transaction of the application."""
 
     name: str
     statements: tuple
@@ -41,13 +41,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Workload:
-    """Steps, and the kind of file they begin with: none, or one that the reference wrote and that is to be upgraded."""
+    """Steps, and the file they begin with: none, or one of the reference to upgrade."""
 
     steps: list
     starts_with_reference: bool
 
     def lay(self, path):
-        """Makes the file that the workload begins with."""
+        """Make the file for the start of the workload."""
         for suffix in ("", "-wal", "-shm", "-journal"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         if self.starts_with_reference:
@@ -57,7 +57,7 @@ class Workload:
 HELD = (
     "(SELECT id, worker_id, attempts FROM _honker_live WHERE queue = 'q' AND state = 'processing' ORDER BY id LIMIT {})"
 )
-# So long that nothing lapses by itself while a test goes back to a file again and again.
+# So long that nothing expires while a test returns to a file again and again.
 LEASE_S = 10_000_000
 ONE_HELD = HELD.format(1)
 ALL_HELD = "(SELECT json_group_array(id) FROM " + HELD.format(9) + ")"
@@ -77,7 +77,7 @@ SCHEDULES = (
     "SELECT honker_scheduler_pause('nightly')",  # the reference's own, which may be due by now
 )
 
-# Retried and released jobs are due by the clock. This gives them a place that depends on their ids alone.
+# The clock decides when retried and released jobs are due. This makes their order depend on their ids alone.
 UNCLOCK = "UPDATE _honker_live SET run_at = 1000 + id WHERE run_at BETWEEN 1000000 AND unixepoch() + 60"
 TOUCHES_THE_CLOCK = {"retry", "release", "work", "worker dies", "tick"}
 
@@ -153,7 +153,7 @@ def _kinds(n, rng):
     }
 
 
-# What a kind needs to have something to do.
+# Steps that a kind needs before it.
 CLAIMED = ("enqueue with its order", "enqueue", "claim three")
 NEEDS = {
     "claim three": ("enqueue", "enqueue"),
@@ -171,12 +171,12 @@ NEEDS = {
     "sweep": ("enqueue what is late",),
     "consume": ("publish",),
 }
-# What shows what a kind has done.
+# Steps that reveal the effect of a kind.
 SHOWN_BY = {"worker dies": "claim three", "enqueue what is late": "claim", "lock": "lock", "limit rate": "limit rate"}
 
 
 def _with_needs(names, rng):
-    """The names, most of them with what they need before them and what shows them after; now and then without."""
+    """The names, most of them with their required steps before and their revealing steps after."""
     for name in names:
         if rng.random() < 0.8:
             yield from NEEDS.get(name, ())
@@ -186,7 +186,7 @@ def _with_needs(names, rng):
 
 
 def make(seed, length, *, starts_with_reference=False):
-    """A workload of `length` steps and what these need; one of 42 or more has every kind of step at least once."""
+    """Make a workload of `length` steps and their required ones. With 42 or more, every kind occurs at least once."""
     rng = random.Random(seed)
     names = list(_kinds(0, random.Random(0)))
     rng.shuffle(names)
@@ -205,7 +205,7 @@ def make(seed, length, *, starts_with_reference=False):
 
 
 def contents(conn):
-    """Everything in the database; of instants only whether there is one."""
+    """Everything in the database; for instants only if one is set."""
     found = {"sqlite_master": rows(conn, "SELECT type, name, sql FROM sqlite_master ORDER BY type, name")}
     for (table,) in rows(conn, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
         instants = INSTANTS.get(table, ())
@@ -216,7 +216,7 @@ def contents(conn):
 
 
 def history(conn, workload):
-    """Runs the workload; the contents before the first step and after each."""
+    """Run the workload. Returns the contents before the first step and after each."""
     states = [contents(conn)]
     for step in workload.steps:
         step.run(conn)
@@ -225,7 +225,7 @@ def history(conn, workload):
 
 
 def difference(found, expected):
-    """What tells two contents apart, for people."""
+    """The readable difference between two contents."""
     tables = sorted(found.keys() | expected.keys())
     return "\n".join(
         f"{table}:\n  only found: {_beyond(found, expected, table)}\n  missing: {_beyond(expected, found, table)}"

@@ -1,10 +1,10 @@
 """A process that has loaded everything and opened nothing, and forks children to be killed.
 
-Starting Python takes longer than most of what is killed here; a fork takes a millisecond. The children load the
-extension with failpoints. A child writes what it was told to be done into its log, line by line, each at once: the file
-survives the child, and what is in it was acknowledged.
+Starting Python takes longer than most of the killed work; a fork takes a millisecond. The children load the extension
+with failpoints. A child writes each acknowledgement into its log at once, line by line. The log survives the child, and
+every line in it was acknowledged.
 
-`serve` is the process's main function; `Zygote` is the test's end of it.
+`serve` is the process's main function; `Zygote` is the interface for the test.
 """
 
 import ctypes
@@ -21,13 +21,13 @@ from . import faults, flows
 
 
 def serve():
-    """Answers requests from the standard input until that ends; each is a line of JSON, and so is the answer."""
+    """Answer requests from the standard input until it ends. Requests and answers are lines of JSON."""
     ctypes.CDLL(str(loading.LIBRARY))
     for line in sys.stdin:
         request = json.loads(line)
         verb = request.pop("verb")
         print(json.dumps({"start": _start, "kill": _kill, "wait": _wait}[verb](**request)), flush=True)
-    for pid in list(_children):  # a test that failed leaves some behind
+    for pid in list(_children):  # a failed test leaves some behind
         _kill(pid, 0)
 
 
@@ -79,25 +79,25 @@ class Zygote:
         self._child = Child(script, environment=environment)
 
     def start(self, log, flow, *arguments, failpoint=0):
-        """Starts a flow of `flows`; its process id."""
+        """Start a flow of `flows`, and return its process id."""
         return self._ask(
             verb="start", flow=flow, arguments=list(map(str, arguments)), log=str(log), failpoint=failpoint
         )
 
     def kill(self, pid, after_s=0.0):
-        """Kills a child, after so long; whether it was still there to be killed."""
+        """Kill a child after a delay. True if it was still running."""
         return self._is_killed(self._ask(verb="kill", pid=pid, after_s=after_s))
 
     def wait(self, pid):
-        """Waits for a child's end; whether it was killed, by its failpoint."""
+        """Wait for a child's end. True if its failpoint killed it."""
         return self._is_killed(self._ask(verb="wait", pid=pid))
 
     def run(self, log, flow, *arguments, failpoint=0):
-        """Starts a flow and waits for its end; whether it was killed."""
+        """Start a flow and wait for its end. True if it was killed."""
         return self.wait(self.start(log, flow, *arguments, failpoint=failpoint))
 
     def close(self):
-        """Ends it and its children."""
+        """End the zygote and its children."""
         self._child.finish()
 
     @staticmethod
@@ -113,6 +113,6 @@ class Zygote:
 
 
 def acknowledged(log):
-    """What a child was told to be done: the words of each line. A line that its death cut short does not count."""
+    """The acknowledgements of a child: the words of each line. A line cut short by its death does not count."""
     text = log.read_text() if log.exists() else ""
     return [line.split() for line in text.split("\n")[:-1]]

@@ -1,8 +1,7 @@
-"""The process that honker lives in does what processes do: opens and closes the same file itself, forks, dies.
+"""The host process behaves as processes do: it opens and closes the same file itself, forks, and dies.
 
-SQLite's locks belong to the process, so whoever opens and closes the file beside us, through the one SQLite that both
-use, must cost nobody anything (https://sqlite.org/howtocorrupt.html, section 2.2). Every row that was acknowledged is
-looked for by another process.
+SQLite's locks belong to the process (https://sqlite.org/howtocorrupt.html, section 2.2). If the host opens and closes
+the file through the shared SQLite, no lock may be lost. Another process checks every acknowledged row.
 """
 
 import json
@@ -25,7 +24,7 @@ from ..support.waiting import wait_until
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-# ------------------------------------------------------------------------------------ connections of the host's own
+# ---------------------------------------------------------------------------------------- connections of the host's own
 
 HOST = """
 import json, os, sqlite3, sys, threading
@@ -110,11 +109,11 @@ ROWS = {
 
 
 def live(path, torture):
-    """Runs the host for a while, with another process that comes and goes; what was acknowledged and is not there."""
+    """Run the host for a while, next to another process that comes and goes. Returns the lost acknowledged rows."""
     with running(HOST, path) as host:
         host.expect("ready")
         for _ in torture.rounds(at_least=3):
-            # A last connection that closes deletes the WAL, if it is taken for the last.
+            # The last connection to close deletes the WAL.
             run(
                 "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version').fetchone())",
                 path,
@@ -144,13 +143,13 @@ def test_connections_that_the_host_opens_and_closes_lose_nothing(path, torture):
 
 
 def test_a_listener_can_be_made_while_a_thread_waits_for_the_write_lock(path):
-    """It ran a statement on the connection that was waiting, with the interpreter's lock in its hands.
+    """The listener ran a statement on the waiting connection, while it held the interpreter's lock.
 
-    Whoever in this process held the write lock could not go on to release it, and the one who waited was told "busy".
+    The thread with the write lock could then not release it, and the waiting one got "busy".
     """
     with honker.open(path) as db, ThreadPoolExecutor(1) as threads, write_lock_elsewhere(path) as release:
         waiting = threads.submit(db.queue("q").enqueue, 1)
-        wait_until(lambda: db._writer._is_running)
+        wait_until(lambda: db.engine._writer._is_running)
         with db.listen("c"):
             assert not waiting.done()
         release()
@@ -167,7 +166,7 @@ def enqueue_from_child(path, count):
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # since Python 3.12, where there are threads
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # since Python 3.12, in processes with threads
 def test_children_of_multiprocessing_enqueue_while_the_parent_listens(path, method):
     context = multiprocessing.get_context(method)
     with honker.open(path) as db, db.listen("c") as listener:
@@ -258,7 +257,7 @@ def test_workers_of_gunicorn_with_preload_serve_and_lose_nothing(path, tmp_path)
         wait_until(lambda: server.poll() is not None or is_up(f"{url}/inherited"), timeout_s=30)
         served = [int(get(url)) for _ in range(30)]
         assert {get(f"{url}/inherited") for _ in range(12)} == {"ForkError"}
-        os.kill(server.pid, signal.SIGHUP)  # new workers, forked again from the process that preloaded
+        os.kill(server.pid, signal.SIGHUP)  # new workers, forked again from the preloaded process
         served += [int(get(url)) for _ in range(30)]
     finally:
         server.terminate()

@@ -1,4 +1,4 @@
-"""The package's iterators, workers and scheduler among rows that somebody edited by hand: they pass, and say so."""
+"""The package's iterators, workers and scheduler skip rows that were edited by hand, and report them."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ import pytest
 
 from ..support.waiting import until
 
-# JSON as far as other languages are concerned, but not for Python's decoder.
+# JSON for other languages, but not for Python's decoder.
 NESTED = "[" * 100_000 + "]" * 100_000
 DIGITS = "9" * 5_000
 BROKEN = {"not-json": "{", "nested": NESTED, "digits": DIGITS, "not-utf8": b"\xff", "blob": b"{}"}
@@ -25,14 +25,14 @@ def db(path):
 
 
 def spoil(path, statement, *parameters):
-    """Writes to the file as a person would, past honker."""
+    """Write to the file without honker, as an operator would."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as conn:
         conn.execute(statement, parameters)
 
 
 @pytest.mark.parametrize("way", ["for", "async for"])
 def test_a_subscription_passes_over_events_edited_by_hand_and_logs_them(db, path, caplog, way):
-    """More of them than are read at once: a batch without one good event is no end and no reason to wait."""
+    """More of them than one read returns: a batch without a good event is neither the end nor a reason to wait."""
     stream = db.stream("t")
     stream.publish_many(range(1001))
     spoil(path, "UPDATE _honker_stream SET payload = x'ff'")
@@ -100,7 +100,7 @@ def test_a_payload_that_python_cannot_decode_is_the_error_of_broken_json(db, pat
     with db.listen("c") as listener:
         db.notify("c", 1)
         spoil(path, "UPDATE _honker_notifications SET payload = ?", payload)
-        assert next(listener).payload == payload  # text that is not JSON comes as it is
+        assert next(listener).payload == payload  # text that is not JSON arrives unchanged
 
 
 @pytest.mark.parametrize("strange", [-1e18, 1e300, "soon", b"\xff"], ids=repr)
@@ -127,5 +127,5 @@ def test_a_scheduler_fires_the_good_schedule_and_sleeps_whatever_the_bad_one_hol
         await leading
 
     asyncio.run(run())
-    # One a boundary, and one to learn of the bad schedule; a loop that spins makes thousands.
+    # One for each boundary, and one that finds the bad schedule; a loop that spins makes thousands.
     assert len(ticks) <= 10

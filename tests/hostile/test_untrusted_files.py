@@ -1,9 +1,9 @@
-"""A database file from somebody else: its schema calls our functions, or is not what we made.
+"""An untrusted database file: its schema calls our functions, or differs from ours.
 
-SQLite runs the expressions of a file's views, triggers, generated columns, CHECK constraints and indexes by itself,
-with the functions of whoever opened it (https://sqlite.org/security.html, "Untrusted SQLite Database Files"). So none
-of ours may act outside the database from there, and no such file may crash, hang or exhaust the process; an error is
-enough.
+SQLite runs the expressions of a file's views, triggers, generated columns, CHECK constraints and indexes with the
+functions of the process that opened it (https://sqlite.org/security.html, "Untrusted SQLite Database Files"). So no
+function of ours may act outside the database from there, and no such file may crash, hang or exhaust the process; an
+error is enough.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ PLACES = {
         "INSERT INTO app VALUES (1)",
     ),
 }
-# SQLite lets these call a function that is DIRECTONLY, whatever it promises.
+# SQLite lets these call a function even if it is DIRECTONLY.
 UNGUARDED_PLACES = {
     "check": ("CREATE TABLE app (x CHECK ({call} IS NOT 7))", "INSERT INTO app VALUES (1)"),
     "check-of-update": (
@@ -74,7 +74,7 @@ UNGUARDED_PLACES = {
     ),
     "default": ("CREATE TABLE app (x, y DEFAULT ({call}))", "INSERT INTO app (x) VALUES (1)"),
 }
-# SQLite admits only deterministic functions to these, and none of ours is: the file cannot even be made with them.
+# SQLite admits only deterministic functions to these, and ours are not: such a file cannot even be made.
 DETERMINISTIC_PLACES = {
     "generated-column": "CREATE TABLE app (x, y AS ({call}))",
     "index": "CREATE TABLE app (x); CREATE INDEX trap ON app ({call})",
@@ -96,11 +96,11 @@ def test_no_schema_gets_a_function_to_act_outside_the_database(conn, name, place
 @pytest.mark.parametrize("place", UNGUARDED_PLACES)
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_no_constraint_or_default_gets_a_function_to_act_outside_the_database(conn, path, name, place, trusted):
-    """SQLite's own DIRECTONLY does not hold here: a CHECK could start a watcher, with trusted_schema off as well."""
+    """SQLite's DIRECTONLY has no effect here: a CHECK could start a watcher, even with trusted_schema off."""
     conn.execute(f"PRAGMA trusted_schema = {trusted}")
     setup, use = UNGUARDED_PLACES[place]
     expression = call_of(name).replace("/nowhere/app.db", str(path))
-    # A newer SQLite refuses the schema, an older one its use, and 3.40 neither.
+    # A newer SQLite rejects the schema, an older one its use, and 3.40 neither.
     with nothing_started(), pytest.raises(sqlite3.OperationalError, match="unsafe use of"):
         conn.executescript(f"{setup.format(call=expression)}; {use}")
     conn.rollback()
@@ -126,7 +126,7 @@ def test_no_function_is_taken_for_deterministic(conn, name, place):
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", INSIDE)
 def test_a_schema_that_is_not_trusted_calls_no_function_at_all(conn, name, place):
-    """`PRAGMA trusted_schema = OFF` is how an application says that it opens a stranger's file."""
+    """With `PRAGMA trusted_schema = OFF` an application marks the file as untrusted."""
     setup, use = PLACES[place]
     conn.executescript(setup.format(call=call_of(name)))
     conn.execute("PRAGMA trusted_schema = OFF")
@@ -168,7 +168,7 @@ def usable(conn, script):
 
 
 def outcomes(conn):
-    """Every function, called as usual; the codes of those that failed."""
+    """Call every function as usual. Returns the codes of those that failed."""
     codes = set()
     for name in INSIDE:
         try:
@@ -263,7 +263,7 @@ MANY = """INSERT INTO _honker_live (queue, payload)
 
 
 def explode(path, *bombs):
-    """Runs the statements in a process of its own; their codes, and the MiB by which it grew."""
+    """Run the statements in a separate process. Returns their codes, and its growth in MiB."""
     (line,) = run(BOMBS, path, ROOT, json.dumps(bombs))
     return json.loads(line)
 
@@ -276,7 +276,7 @@ def test_a_claim_of_huge_payloads_takes_them_a_few_at_a_time(path):
         "SELECT length(honker_work('q', 'w', 10000, 60, '[]'))",
     )
     assert codes == ["", "", ""]
-    assert grown < 600  # 640 MB wait; a claim stops at 64 MiB, and has each byte a few times on the way out
+    assert grown < 600  # 640 MB wait; a claim stops at 64 MiB, and copies each byte a few times on the way out
 
 
 def test_a_blob_for_a_payload_is_buried_without_being_read(path):

@@ -1,8 +1,8 @@
-"""What tests of the package have in common: an open database and its nouns, and no tasks from the test before."""
+"""Shared fixtures of the package's tests: an open database and its nouns, and an empty task registry."""
 
 import honker
 import pytest
-from honker import connection, turn
+from honker.sqlite import connection, write_lock as turn
 
 from ..support.feeds import WAYS
 from ..support.schedules import EXPIRES_S, HOUR_S
@@ -10,7 +10,7 @@ from ..support.schedules import EXPIRES_S, HOUR_S
 
 @pytest.fixture(autouse=True)
 def _clean_registry():
-    """Tests define tasks of the same names."""
+    """Forget the tasks of earlier tests, which use the same names."""
     honker.registry()._by_name.clear()
     yield
     honker.registry()._by_name.clear()
@@ -30,9 +30,9 @@ def queue(db):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Whoever waits for a lock is told soon that it did not come."""
+    """Make lock timeouts short."""
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(turn, "TURN_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(turn, "WRITE_LOCK_TIMEOUT_S", 3.0)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def scheduler(db):
 
 @pytest.fixture
 def hourly(scheduler):
-    """A scheduler with a schedule that does not come round during the test."""
+    """A scheduler with a schedule that does not fire during the test."""
     scheduler.add(name="hourly", queue="q", schedule=honker.every_s(HOUR_S), payload="hourly", expires=EXPIRES_S)
     return scheduler
 
@@ -54,5 +54,5 @@ def stream(db):
 
 @pytest.fixture(params=WAYS)
 def take(request):
-    """Takes the next of what a subscription or a listener brings; run with each way of waiting."""
+    """Take the next item of a subscription or a listener; run with each way of waiting."""
     return WAYS[request.param]

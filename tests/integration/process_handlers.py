@@ -1,4 +1,4 @@
-"""Handlers for tests of those that run in processes of their own; imported by these under this name."""
+"""Handlers for tests of process executors, which import this module by this name."""
 
 import asyncio
 import atexit
@@ -21,7 +21,7 @@ def process_id():
 
 
 def start_and_wait(marker):
-    """Starts a program, tells who is at work, and does not end."""
+    """Start a program, write both process ids, and never end."""
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
     tell(marker, program.pid)
     while True:
@@ -29,7 +29,7 @@ def start_and_wait(marker):
 
 
 def hold_the_interpreter(marker):
-    """Gives no other thread of its process a chance."""
+    """Keep the interpreter's lock, so that no other thread of the process runs."""
     tell(marker)
     sum(range(10**13))
 
@@ -40,14 +40,14 @@ def say_goodbye(marker):
 
 
 def tell(marker, *more):
-    """Writes who is at work, all at once."""
+    """Write the process ids atomically."""
     part = Path(f"{marker}.part")
     part.write_text(" ".join(map(str, [os.getpid(), *more])))
     part.rename(marker)
 
 
 def wait_for(marker, go):
-    """Tells who is at work, and goes on when told so."""
+    """Write the process id, and continue after a signal file appears."""
     tell(marker)
     while not Path(go).exists():
         time.sleep(0.005)

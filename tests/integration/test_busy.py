@@ -1,4 +1,4 @@
-"""Another process holds the write lock: wait for it within the timeout, say so after it, never block the event loop."""
+"""Another process holds the write lock: calls wait within the timeout, then fail, and never block the event loop."""
 
 import asyncio
 import threading
@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import honker
 import pytest
 from honker import DatabaseBusyError
-from honker.connection import BUSY_TIMEOUT_S
+from honker.sqlite import connection
+from honker.sqlite.connection import BUSY_TIMEOUT_S
 
 from ..support.executors import ThreadPoolOfOne
 from ..support.locking import write_lock_elsewhere
@@ -51,18 +52,18 @@ def test_a_write_that_gets_no_lock_in_time_says_so_and_works_again_afterwards(db
 
 @pytest.mark.parametrize("name", sorted(ASYNC_WRITES))
 def test_an_asynchronous_write_that_gets_no_lock_in_time_says_so_and_the_loop_goes_on(path, monkeypatch, name):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 0.6)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.6)
     with honker.open(path) as db:
         db.queue("q").enqueue(1)
         with write_lock_elsewhere(path):
             waited_s, longest_stop_s = asyncio.run(refused_while_ticking(lambda: ASYNC_WRITES[name](db)))
         assert waited_s > 0.5
-        assert longest_stop_s < 0.4  # a wait that blocks the loop stops it for all of the timeout
+        assert longest_stop_s < 0.4  # a wait that blocks the loop stops it for the whole timeout
         assert db.queue("q").enqueue(2) == 2
 
 
 async def refused_while_ticking(write):
-    """How long the write waited for the lock, and for how long at most the event loop stood still meanwhile."""
+    """The duration of the write's wait for the lock, and the longest stop of the event loop meanwhile."""
     began = last = time.monotonic()
     longest_stop_s = 0.0
     writing = asyncio.ensure_future(write())
@@ -76,7 +77,7 @@ async def refused_while_ticking(write):
 
 
 def test_a_write_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
     with write_lock_elsewhere(path) as release:
         job_ids = []
         thread = threading.Thread(target=lambda: job_ids.append(db.queue("q").enqueue(1)))
@@ -89,7 +90,7 @@ def test_a_write_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch
 
 
 def test_an_asynchronous_write_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
 
     async def main(release):
         task = asyncio.create_task(db.queue("q").aenqueue(1))
@@ -103,7 +104,7 @@ def test_an_asynchronous_write_waits_for_a_lock_that_is_released_in_time(db, pat
 
 
 def test_an_asynchronous_transaction_waits_for_a_lock_that_is_released_in_time(db, path, monkeypatch):
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
 
     async def enter():
         async with db.transaction() as tx:
@@ -151,7 +152,7 @@ def test_claiming_now_does_not_wait(db, path):
 
 
 def test_an_iterator_that_found_the_file_locked_goes_on_once_it_is_free(db, path):
-    """The error is that of one attempt; it must not come back from the next."""
+    """The error belongs to one attempt; the next one must not raise it again."""
     db.queue("q").enqueue(1)
 
     async def main(release):
@@ -176,7 +177,7 @@ def test_a_blocking_iterator_that_found_the_file_locked_goes_on_once_it_is_free(
 
 
 def test_a_blocking_call_beside_a_wait_in_a_thread_waits_too(db, path):
-    """What a task waits for in a thread is not held by the task's thread: no transaction is nested here."""
+    """The wait runs in another thread, so the task's own thread is in no transaction, and nothing is nested here."""
 
     async def main():
         with ThreadPoolOfOne() as executor:
@@ -194,7 +195,7 @@ def test_a_blocking_call_beside_a_wait_in_a_thread_waits_too(db, path):
 
 @pytest.mark.parametrize("name", sorted(WRITES))
 def test_the_timeout_holds_again_after_a_call_that_did_not_wait(db, path, name):
-    """Trying at once shortens the timeout of the connection, for itself and for nobody else."""
+    """An immediate attempt shortens the timeout of its connection only for itself."""
     db.queue("q").enqueue(1)
     with write_lock_elsewhere(path):
         with pytest.raises(DatabaseBusyError):
@@ -212,25 +213,25 @@ def test_the_timeout_holds_again_after_a_call_that_did_not_wait(db, path, name):
 
 
 def test_what_an_asynchronous_transaction_does_waits_for_locks_as_ever(db):
-    """Only its beginning does not; of another database that is attached, say, it needs the lock later."""
+    """Only its beginning does not wait. It may need a lock later, such as that of an attached database."""
 
     async def timeout_inside():
         async with db.transaction():
-            return db._writer._busy_timeout_s
+            return db.engine._writer._busy_timeout_s
 
-    assert asyncio.run(timeout_inside()) == honker.connection.BUSY_TIMEOUT_S
+    assert asyncio.run(timeout_inside()) == honker.sqlite.connection.BUSY_TIMEOUT_S
 
 
 def test_a_lock_is_had_soon_after_it_is_let_go(path, monkeypatch):
     """However long it was waited for. SQLite's own handler looks every 100 ms by then, and would take 50 on average."""
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 30.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 30.0)
     with honker.open(path) as db:
         delays_s = sorted(time_to_a_lock_that_was_waited_for(db, path, 0.35 + 0.02 * turn) for turn in range(5))
     assert delays_s[2] < 0.02
 
 
 def time_to_a_lock_that_was_waited_for(db, path, wait_s):
-    """Seconds from the release of the lock to the end of the write that waited for it."""
+    """Seconds from the release of the lock to the end of the waiting write."""
     with write_lock_elsewhere(path) as release, ThreadPoolExecutor(1) as executor:
         written = executor.submit(lambda: (db.queue("q").enqueue(1), time.monotonic()))
         assert not wait([written], timeout=wait_s).done
@@ -241,13 +242,13 @@ def time_to_a_lock_that_was_waited_for(db, path, wait_s):
 
 def test_a_reader_of_the_application_sees_the_usual_timeout(path, monkeypatch):
     """Applications read this pragma to see what honker set."""
-    monkeypatch.setattr(honker.connection, "BUSY_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 5.0)
     with honker.open(path) as db:
         assert db.query("PRAGMA busy_timeout") == [{"timeout": 5000}]
 
 
 def test_an_asynchronous_write_does_not_wait_for_a_reader(db, path):
-    """A long read of the application pins a snapshot, and writers go on."""
+    """A long read of the application pins a snapshot, and writers continue."""
     reader = honker.connect(path)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM _honker_live").fetchone()

@@ -1,4 +1,4 @@
-"""Many jobs in one call of Python: what is stored, what is refused, and whose transaction decides."""
+"""Enqueueing many jobs in one Python call: the stored rows, the rejected arguments, and the transaction."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ import pytest
 from honker import InvalidArgumentError, InvalidPayloadError
 
 from ..support.locking import ask
+from ..support.parameter_ids import stable
 
 COLUMNS = "queue, payload, state, priority, run_at, max_attempts, expires_at, attempts"
 
@@ -72,7 +73,7 @@ def test_a_delay_of_each_job_holds_it_back(queue):
     assert queue.get_job(second)["state"] == "pending"
 
 
-@pytest.mark.parametrize("bad", [math.nan, {1, 2}, object(), b"x", [math.inf]], ids=repr)
+@pytest.mark.parametrize("bad", [math.nan, {1, 2}, object(), b"x", [math.inf]], ids=stable)
 def test_a_payload_without_a_json_form_is_named_and_nothing_written(path, queue, bad):
     with pytest.raises(InvalidPayloadError, match="at position 1: the payload cannot be written as JSON") as caught:
         queue.enqueue_many(["good", bad, "good"])

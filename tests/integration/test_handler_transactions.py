@@ -1,4 +1,4 @@
-"""Handlers' own transactions: their writes, their children and the end of their job are committed together."""
+"""Transactions of handlers: the writes, the children and the end of the job are committed together."""
 
 import threading
 
@@ -20,7 +20,7 @@ INSERT = "INSERT INTO ledger VALUES (?)"
 
 
 def transactional(child):
-    """A handler with a transaction, plain and as a coroutine; it enqueues a child, and fails if told to."""
+    """A handler with a transaction, plain and as a coroutine; it enqueues a child, and fails on request."""
 
     def plain(tx: honker.Transaction, entry, fails=False):
         tx.execute(INSERT, (entry,))
@@ -53,7 +53,7 @@ def test_writes_children_result_and_ack_commit_together(db, queue, path, ledger,
 def test_a_transaction_whose_lease_is_lost_is_rolled_back(db, queue, path, ledger, kind):
     def plain(job: honker.Job, tx: honker.Transaction):
         tx.execute(INSERT, ("x",))
-        job.queue.cancel(job.id, tx=tx)  # as good as lapsed: the lease is not held any more
+        job.queue.cancel(job.id, tx=tx)  # as good as expired: the lease is not held any more
 
     async def coroutine(job: honker.Job, tx: honker.Transaction):
         async with tx:
@@ -66,7 +66,7 @@ def test_a_transaction_whose_lease_is_lost_is_rolled_back(db, queue, path, ledge
     last.enqueue_with(priority=-1)()
     run_until(db, lambda: ended, concurrency=1)
     assert ledger() == []
-    # The cancelling was part of what was rolled back: the lease stays, to lapse.
+    # The rollback included the cancel: the lease stays until it expires.
     assert [state for state, _, _ in live(path)] == ["processing"]
 
 

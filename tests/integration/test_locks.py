@@ -1,4 +1,4 @@
-"""Locks: one owner at a time, for a limited time, and a token by which a late one is known."""
+"""Locks: one owner at a time, for a limited time, and a token that identifies a late one."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ def row(path, name="l"):
 
 
 def lapse(path):
-    """Ends every lease, as time would."""
+    """Expire every lease, as time would."""
     ask(path, "UPDATE _honker_locks SET expires_at = unixepoch() - 1")
 
 
@@ -129,7 +129,7 @@ def test_a_task_that_is_cancelled_inside_the_block_releases_the_lock(db, path):
 
 
 def test_a_task_cancelled_while_it_waits_to_take_a_lock_does_not_leave_it_taken(db, path):
-    """Another process writes, so the lock is taken in a thread, which goes on when nobody waits for it any more."""
+    """Another process writes, so a thread takes the lock, and continues after its task was cancelled."""
 
     async def main(release):
         taking = asyncio.ensure_future(db.lock("l", ttl=1000).__aenter__())
@@ -146,7 +146,7 @@ def test_a_task_cancelled_while_it_waits_to_take_a_lock_does_not_leave_it_taken(
 
 
 def test_a_lock_that_a_loop_waited_for_when_it_ended_is_not_left_taken(db, path):
-    """The loop ends, and its tasks with it, while the thread that takes the lock still waits for another process."""
+    """The loop and its tasks end while the thread that takes the lock still waits for another process."""
 
     async def main():
         async with asyncio.timeout(0.1), db.lock("l", ttl=1000):
@@ -163,7 +163,7 @@ def test_a_lock_that_a_loop_waited_for_when_it_ended_is_not_left_taken(db, path)
 
 
 def test_a_lock_cannot_be_taken_by_the_task_that_is_in_a_transaction(db, path):
-    """It would wait for itself, so it is told at once."""
+    """It would wait for itself, so it raises at once."""
 
     async def main():
         async with db.transaction():
@@ -221,7 +221,7 @@ def test_renew_of_a_lock_that_was_not_acquired_does_nothing(db, path):
 
 @pytest.mark.parametrize("renew", [lambda lock: lock.renew(), lambda lock: asyncio.run(lock.arenew())])
 def test_renew_does_not_revive_a_lease_that_has_lapsed(db, path, renew):
-    """Nobody has taken it since, but somebody might have held it and given it back."""
+    """Nobody took it since, but another owner could have held and released it."""
     with db.lock("l") as lock:
         lapse(path)
         assert renew(lock) is False
@@ -298,7 +298,7 @@ def test_name_and_owner_must_not_be_empty(db, path):
     assert ask(path, "SELECT * FROM _honker_locks") == []
 
 
-# -------------------------------------------------------------------------------------------------------------- tokens
+# --------------------------------------------------------------------------------------------------------------- tokens
 
 
 def test_anybody_can_ask_until_when_a_lock_is_held(db, path):
@@ -344,7 +344,7 @@ def test_there_is_no_token_when_the_lock_is_not_held(db, path):
     assert row(path)[0] == "thief"
 
 
-# ----------------------------------------------------------------------------------------------------------- processes
+# ------------------------------------------------------------------------------------------------------------ processes
 
 
 def test_a_lock_holds_against_other_processes_until_it_is_released(db, path):

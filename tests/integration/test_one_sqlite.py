@@ -2,7 +2,7 @@
 
 Two copies of SQLite on one file in one process drop each other's POSIX locks and lose acknowledged commits
 (https://sqlite.org/howtocorrupt.html, "Multiple copies of SQLite linked into the same application"). So the engine must
-run inside the copy that `sqlite3` and everything built on it use.
+run inside the copy used by `sqlite3` and everything built on it.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Outboxes: recorded with the rows that caused them, delivered afterwards, again and again until it works."""
+"""Outboxes: deliveries are recorded with the rows that caused them, and then retried until they succeed."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from ..support.waiting import until
 
 
 async def working(outbox, predicate, worker_id="w"):
-    """Delivers until the predicate holds; the worker must still be at it then, and end promptly when cancelled."""
+    """Deliver until the predicate is true. The worker must still run then, and end promptly when cancelled."""
     worker = asyncio.ensure_future(outbox.run_worker(worker_id))
     try:
         await until(lambda: worker.done() or predicate())

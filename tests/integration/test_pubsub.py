@@ -1,4 +1,4 @@
-"""Notifications: whoever listens hears all that is committed on its channel from then on, in order, once."""
+"""Notifications: a listener gets every later commit on its channel, in order, once."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from ..support.locking import ask, is_locked, write_lock_elsewhere
 from ..support.processes import running
 from ..support.waiting import wait_until
 
-LATENESS_S = 3.0  # how late a wake may be; one that is missed is 15 s late
+LATENESS_S = 3.0  # allowed delay of a wake; a missed one is 15 s late
 PAYLOADS = [None, True, 0, 2**70, 1.5, "", "null", "ü\0\n", [], {"a": [1, {"b": None}]}]
 
 
@@ -40,7 +40,7 @@ def ids(path):
     return [row[0] for row in stored(path)]
 
 
-# ------------------------------------------------------------------------------------------------------------- sending
+# -------------------------------------------------------------------------------------------------------------- sending
 
 
 def test_notify_stores_default_json_text_and_returns_the_id(db, path):
@@ -102,7 +102,7 @@ def test_a_channel_must_have_a_name(db, path):
     assert stored(path) == []
 
 
-# ----------------------------------------------------------------------------------------------------------- listening
+# ------------------------------------------------------------------------------------------------------------ listening
 
 
 def test_a_listener_hears_what_is_sent_from_now_on_and_no_history(db, take):
@@ -224,7 +224,7 @@ def test_a_hundred_notifications_of_another_process_are_heard_within_a_second(pa
 
 
 def test_a_hundred_notifications_heard_one_by_one_take_less_than_a_second(db):
-    """Each is only sent when the one before was heard, so each needs a wake of its own."""
+    """Each is sent only after the previous one arrived, so each needs a separate wake."""
 
     async def main():
         with db.listen("c") as listener:
@@ -248,7 +248,7 @@ def test_five_hundred_commits_beside_an_idle_listener_take_less_than_two_seconds
 
 
 def test_a_listener_that_was_busy_looks_a_few_times_and_not_once_for_each_commit(db, listener):
-    """Wakes coalesce: a listener next to a chatty writer does not work through a backlog of them."""
+    """Wakes coalesce: a listener next to a busy writer has no backlog of wakes."""
     for number in range(1000):
         db.notify("d", number)
     looks = empty_looks(listener)
@@ -267,7 +267,7 @@ def test_a_listener_that_was_busy_reads_what_was_sent_in_parts(db, listener):
 
 
 def test_a_listener_looks_by_itself_after_the_fallback_poll(db, take, monkeypatch):
-    """Even a wake that is lost costs no notification."""
+    """Even a lost wake loses no notification."""
     listener = db.listen("c", fallback_poll_s=0.05)
     monkeypatch.setattr(listener, "_updates", Deaf(listener._updates))
     assert payloads(take_after(take, listener, lambda: db.notify("c", 1))) == [1]
@@ -275,7 +275,7 @@ def test_a_listener_looks_by_itself_after_the_fallback_poll(db, take, monkeypatc
 
 
 class Deaf:
-    """Update events that are never heard of, so that only the time limit of a wait ends it."""
+    """Update events that never arrive, so that only the time limit of a wait ends it."""
 
     def __init__(self, updates):
         self._updates = updates
@@ -366,7 +366,7 @@ def test_closing_the_database_ends_every_wait(db):
         db.listen("c")
 
 
-# ------------------------------------------------------------------------------------------------------------- leaving
+# -------------------------------------------------------------------------------------------------------------- leaving
 
 
 def threads():
@@ -387,11 +387,14 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="coun
 @needs_proc
 @pytest.mark.parametrize("way", [*WAYS, "none"])
 def test_listeners_that_are_forgotten_leave_no_thread_and_no_descriptor(db, way):
-    """Nobody closes them; the garbage collector finds them."""
+    """Without close(), the garbage collector ends them."""
     db.notify("c", 0)
     db.query("SELECT 1")
     updates = db.update_events()
-    take_by_awaiting(db.listen("c"), 0)
+    listener = db.listen("c")
+    db.notify("c", 0)
+    take_by_awaiting(listener)  # opens the connection that event loops read on
+    del listener
     gc.collect()
     before = threads(), descriptors(), subscribers(updates)
     for number in range(300):
@@ -425,7 +428,7 @@ def test_closed_listeners_leave_no_descriptor_even_if_they_are_kept(db):
     wait_until(lambda: subscribers(updates) == before)
 
 
-# ------------------------------------------------------------------------------------------------------------- pruning
+# -------------------------------------------------------------------------------------------------------------- pruning
 
 
 def age(path, notification_id, seconds):
@@ -521,7 +524,7 @@ def test_pruning_in_a_transaction_is_undone_with_it(aged, path):
 
 
 def test_prune_deletes_nothing_that_is_younger_than_asked(db, path):
-    """Notifications are stored with the second they were sent in; that must not make them older than they are."""
+    """Notifications store the second they were sent in; rounding must not make them older."""
     wait_until(lambda: 0.6 < time.time() % 1 < 0.95)
     sent_at = time.time()
     db.notify("c", 1)

@@ -1,4 +1,4 @@
-"""Reading: rows as dicts, of what was committed, on connections that cannot write."""
+"""Reading: committed rows as dicts, on connections that cannot write."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -116,13 +116,13 @@ def test_a_transaction_begun_by_a_query_is_not_left_in_the_pool(path):
     with honker.open(path, max_readers=1) as db:
         db.query("BEGIN")
         assert db.query("SELECT count(*) AS n FROM _honker_live") == [{"n": 0}]
-        db.queue("q").enqueue(1)  # an open transaction would not see this
+        db.queue("q").enqueue(1)  # invisible inside an older open transaction
         assert db.query("SELECT count(*) AS n FROM _honker_live") == [{"n": 1}]
         assert not is_locked(path)
 
 
 def test_readers_are_shared_and_waited_for(path):
-    """One reader and eight threads: all are served, one after the other."""
+    """One reader and eight threads: all get their rows in turn."""
     with honker.open(path, max_readers=1) as db:
         results = []
         threads = [
@@ -134,18 +134,17 @@ def test_readers_are_shared_and_waited_for(path):
         for thread in threads:
             thread.join()
         assert results == [[{"a": 1}]] * 160
-        assert len(db._readers._idle) == 1
+        assert len(db.engine._readers._idle) == 1
 
 
 def test_a_reader_that_is_busy_is_waited_for(path):
     with honker.open(path, max_readers=1) as db:
         rows = []
         thread = threading.Thread(target=lambda: rows.extend(db.query("SELECT 1 AS a")))
-        reader = db._readers.lend()
-        thread.start()
-        thread.join(timeout=0.05)
-        assert rows == []
-        db._readers.take_back(reader)
+        with db.engine._readers.lend():
+            thread.start()
+            thread.join(timeout=0.05)
+            assert rows == []
         thread.join()
         assert rows == [{"a": 1}]
 
@@ -155,9 +154,8 @@ def test_no_more_readers_are_opened_than_allowed(path):
         barrier = threading.Barrier(2)
 
         def read():
-            reader = db._readers.lend()
-            barrier.wait(timeout=10)
-            db._readers.take_back(reader)
+            with db.engine._readers.lend():
+                barrier.wait(timeout=10)
 
         threads = [threading.Thread(target=read) for _ in range(2)]
         for thread in threads:
@@ -166,20 +164,18 @@ def test_no_more_readers_are_opened_than_allowed(path):
             thread.join()
         for _ in range(10):
             db.query("SELECT 1")
-        wait_until(lambda: len(db._readers._idle) == 2)
+        wait_until(lambda: len(db.engine._readers._idle) == 2)
 
 
 def test_who_waits_for_a_reader_is_told_that_the_database_is_closed(path):
     db = honker.open(path, max_readers=1)
-    reader = db._readers.lend()
-    with ThreadPoolExecutor(2) as threads:
+    with db.engine._readers.lend() as reader, ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(db.query, "SELECT 1") for _ in range(2)]
-        wait_until(lambda: len(db._readers._returned._waiters) == 2)
+        wait_until(lambda: len(db.engine._readers._returned._waiters) == 2)
         db.close()
         for each in waiting:
             with pytest.raises(DatabaseClosedError):
                 each.result(timeout=10)
-    db._readers.take_back(reader)
     with pytest.raises(DatabaseClosedError):
         _ = reader.raw
 
@@ -187,7 +183,7 @@ def test_who_waits_for_a_reader_is_told_that_the_database_is_closed(path):
 def test_a_reader_that_cannot_be_opened_leaves_its_place_free(path, monkeypatch):
     with honker.open(path, max_readers=1) as db:
         with monkeypatch.context() as patched:
-            patched.setattr("honker.pool.Connection", lambda *_args, **_options: 1 / 0)
+            patched.setattr("honker.sqlite.engine.Connection", lambda *_args, **_options: 1 / 0)
             for _ in range(2):
                 with pytest.raises(ZeroDivisionError):
                     db.query("SELECT 1")

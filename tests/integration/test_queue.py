@@ -1,4 +1,4 @@
-"""Queues: what a name stands for, what is stored of a job, and what can be done with a single one."""
+"""Queues: handles by name, stored jobs, and operations on a single job."""
 
 import asyncio
 import json
@@ -11,10 +11,11 @@ import pytest
 from honker import HonkerError, InvalidArgumentError, InvalidPayloadError, MalformedRowError, QueueConflictError
 
 from ..support.locking import ask
+from ..support.parameter_ids import stable
 from ..support.rows import dead, edit, stored
 from ..support.waiting import wait_until
 
-# ------------------------------------------------------------------------------------------------------------- handles
+# -------------------------------------------------------------------------------------------------------------- handles
 
 
 def test_a_queue_of_a_name_is_one_object(db):
@@ -114,7 +115,7 @@ def test_a_payload_is_stored_as_json_dumps_writes_it(queue, path, payload, text)
     assert queue.claim_one("w").payload == payload
 
 
-@pytest.mark.parametrize("payload", [object(), {1, 2}, float("nan"), float("inf"), b"x"], ids=repr)
+@pytest.mark.parametrize("payload", [object(), {1, 2}, float("nan"), float("inf"), b"x"], ids=stable)
 def test_a_payload_without_a_json_form_is_refused_and_nothing_is_written(db, queue, path, payload):
     for write in (
         lambda: queue.enqueue(payload),
@@ -243,7 +244,7 @@ def test_a_name_may_be_any_text(db, name):
     assert db.queue(name).claim_one("w").queue_name == name
 
 
-# --------------------------------------------------------------------------------------------------------- single jobs
+# ---------------------------------------------------------------------------------------------------------- single jobs
 
 
 def test_a_job_can_be_looked_at(queue):
@@ -314,7 +315,7 @@ def test_a_row_that_somebody_broke_is_a_typed_error_or_passed_over(queue, path):
 
 
 def test_threads_enqueue_and_claim_every_job_once(db):
-    """Four threads add, four take; none is lost, none is handed out twice."""
+    """Four threads add and four claim; no job is lost, and none is claimed twice."""
     queue, seen, lock = db.queue("q"), [], threading.Lock()
 
     def add(number):

@@ -1,4 +1,4 @@
-"""Names that applications and tests written for the reference use, private ones among them, mean here what they did."""
+"""Names used by applications and tests of the reference, including private ones, have the same meaning here."""
 
 import asyncio
 import importlib
@@ -40,7 +40,7 @@ SUBMODULES = {
     "honker._tasks": ["TaskRegistry", "TaskResult", "TaskSpec", "UnknownTaskError", "registry", "run_workers"],
 }
 
-# As the reference's callers pass them, by position or by name.
+# Arguments as callers of the reference pass them, by position or by name.
 SIGNATURES = {
     "open": "path max_readers watcher_backend watcher_poll_interval_ms",
     "run_workers": "db queue concurrency registry_ stop_event",
@@ -106,7 +106,7 @@ def test_a_submodule_of_the_reference_has_its_names(module):
 
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_a_callable_takes_what_callers_of_the_reference_pass(name):
-    """Each of the reference's parameters is there; those that it takes by position stand in its order."""
+    """Each parameter of the reference exists; its positional ones are in the same order."""
     member = honker
     for part in name.split("."):
         member = getattr(member, part)
@@ -220,7 +220,7 @@ def test_a_scheduler_remembers_what_it_added(db):
 
 
 class Spy:
-    """A transaction that tells what runs in it."""
+    """A transaction that records its statements."""
 
     def __init__(self, transaction):
         self._transaction = transaction
@@ -241,7 +241,7 @@ class Spy:
 
 
 def test_notifications_are_pruned_in_the_transaction_of_the_handle(db, monkeypatch):
-    """One statement in it, which looks and deletes."""
+    """One statement in it, which checks and deletes."""
     for number in range(5):
         db.notify("c", number)
     spies, transaction = [], db.transaction

@@ -1,4 +1,4 @@
-"""Results of jobs: kept, replaced, waited for, and gone when their time is over."""
+"""Results of jobs: stored, replaced, waited for, and deleted after their expiry."""
 
 import asyncio
 import threading
@@ -97,7 +97,7 @@ def test_waiting_for_a_result_wakes_when_another_process_saves_it(queue, path):
         task = asyncio.create_task(queue.wait_result(1))
         await asyncio.wait([task], timeout=0.05)
         child.say()
-        return await asyncio.wait_for(task, 10)  # the safety look comes after 15 s only
+        return await asyncio.wait_for(task, 10)  # the safety check comes only after 15 s
 
     with running(SAVER, path) as child:
         child.expect("ready")
@@ -146,7 +146,7 @@ def test_many_wait_for_one_result(queue):
     async def main():
         tasks = [asyncio.create_task(queue.wait_result(1)) for _ in range(50)]
         await asyncio.sleep(0)
-        await queue.db.acall("SELECT honker_result_save(1, '5', 0)")
+        await queue.db.engine.acall("SELECT honker_result_save(1, '5', 0)")
         return await asyncio.wait_for(asyncio.gather(*tasks), 10)
 
     assert asyncio.run(main()) == [5] * 50

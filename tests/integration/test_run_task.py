@@ -1,4 +1,4 @@
-"""`run_task`, for those who import it from where the reference has it: a handler of one's own for one claimed job."""
+"""`run_task`, imported as from the reference: run a custom handler for one claimed job."""
 
 import asyncio
 import functools
@@ -156,7 +156,7 @@ def test_a_cancelled_handler_leaves_the_job_to_its_lease(job, path):
 
 
 def test_a_success_that_cannot_be_settled_is_not_taken_for_a_failure(path):
-    """The handler's effects are there, and another attempt would have them twice."""
+    """The handler's effects are stored, and another attempt would repeat them."""
 
     class Job:
         id, attempts, payload = 1, 1, None

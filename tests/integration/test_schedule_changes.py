@@ -1,13 +1,14 @@
-"""Schedules: what is stored of them, what is refused, and what an update changes."""
+"""Schedules: the stored values, the rejected values, and the effects of an update."""
 
 import time
 
 import pytest
 from honker import HonkerError, InvalidArgumentError, InvalidPayloadError, crontab, every_s
 
+from ..support.parameter_ids import stable
 from ..support.schedules import HOUR_S, due_from
 
-# A schedule with no property at its default.
+# A schedule with every property different from its default.
 FULL = {
     "name": "s",
     "queue": "q",
@@ -25,7 +26,7 @@ FULL = {
 def test_a_schedule_is_kept_with_what_it_was_added_with(scheduler):
     before = int(time.time())
     scheduler.add(**FULL)
-    (kept,) = scheduler.list()
+    kept = dict(scheduler.list()[0])
     assert kept.pop("next_fire_at") > before
     assert kept == {
         "name": "s",
@@ -145,7 +146,7 @@ def test_every_change_may_be_part_of_a_transaction(db, hourly):
 
 @pytest.fixture
 def full(scheduler, path):
-    """A schedule with no property at its default, and its next boundary in the past."""
+    """A schedule with every property different from its default, and its next boundary in the past."""
     scheduler.add(**FULL)
     due_from(path, 1000, "s")
     return scheduler
@@ -203,7 +204,7 @@ def test_a_schedule_updated_to_one_without_a_zone_has_none(full):
 
 
 @pytest.mark.parametrize(
-    "refused", [{"schedule": Bad()}, {"misfire": "panic"}, {"expires": 1.5}, {"payload": {1}}], ids=str
+    "refused", [{"schedule": Bad()}, {"misfire": "panic"}, {"expires": 1.5}, {"payload": {1}}], ids=stable
 )
 def test_an_update_that_is_refused_changes_nothing(full, refused):
     before = full.list()

@@ -1,4 +1,4 @@
-"""The scheduler: each boundary fires once, by one leader, whatever becomes of leaders, schedules and clocks."""
+"""The scheduler: each boundary fires once, by one leader, even if leaders, schedules and clocks change."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ import honker
 import pytest
 from honker import Scheduler, crontab, every_s
 
+from ..support.asking import watch_answers
 from ..support.locking import ask
 from ..support.processes import running
 from ..support.schedules import (
@@ -40,7 +41,7 @@ with honker.open(sys.argv[1]) as db:
 """
 
 
-# ------------------------------------------------------------------------------------------------------------- firing
+# --------------------------------------------------------------------------------------------------------------- firing
 
 
 def test_a_fire_enqueues_a_job_as_the_schedule_says(db, scheduler, path):
@@ -91,7 +92,7 @@ def test_each_second_fires_once_and_in_time(db, scheduler, path):
     for name in ("cron", "interval"):
         boundaries, late_s = seen(name)
         assert boundaries == list(range(boundaries[0], boundaries[0] + len(boundaries)))
-        assert min(late_s) > -0.005  # what julianday() is good for
+        assert min(late_s) > -0.005  # the precision of julianday()
         assert sorted(late_s)[len(late_s) // 2] < 0.5
         assert max(late_s) < 2
 
@@ -112,19 +113,14 @@ def test_a_schedule_that_another_process_adds_is_noticed_within_a_second(hourly,
 
 def count_looks(scheduler):
     """The looks at what comes next, from now on; one of them is brought about here."""
-    looks, look = [], scheduler._soonest
-
-    def watched():
-        looks.append(time.monotonic())
-        return look()
-
-    scheduler._soonest = watched
+    looks = []
+    watch_answers(scheduler, "honker_scheduler_soonest", lambda _: looks.append(time.monotonic()))
     ask(scheduler.db.path, "INSERT INTO _honker_notifications (channel, payload) VALUES ('wake', '1')")
     return looks
 
 
 async def look_again(scheduler, looks):
-    """Wakes the leader for nothing and waits until it has looked at what comes next."""
+    """Wake the leader for nothing, and wait for its query for the next boundary."""
     count = len(looks)
     ask(scheduler.db.path, "INSERT INTO _honker_notifications (channel, payload) VALUES ('wake', '1')")
     await until(lambda: len(looks) > count)
@@ -174,7 +170,7 @@ def test_a_schedule_that_cannot_be_understood_does_not_stop_the_others(hourly, p
             looks = count_looks(hourly)
             await until(lambda: looks)
             await asyncio.wait([task], timeout=0.2)
-            assert len(looks) < 5  # the bad ones do not keep it busy either
+            assert len(looks) < 5  # the bad ones cause no repeated queries either
 
     asyncio.run(main())
     assert [row[1] for row in jobs(path)] == ['"hourly"'] * 3
@@ -198,7 +194,7 @@ def test_a_schedule_that_was_put_right_fires_again(hourly, path):
 
 @pytest.mark.parametrize("name", ["NULL", "x'ff'", "x'41'"])
 def test_a_schedule_with_a_name_that_is_no_text_does_not_fire_again_and_again(db, hourly, path, name):
-    """Nobody but a hand-written INSERT makes one; a leader would otherwise tick without end."""
+    """Only a hand-written INSERT makes one; a leader would otherwise tick without end."""
     ask(
         path,
         "INSERT INTO _honker_scheduler_tasks (name, queue, cron_expr, payload, next_fire_at)"
@@ -208,7 +204,7 @@ def test_a_schedule_with_a_name_that_is_no_text_does_not_fire_again_and_again(db
     fires = [tick(db, 5000) for _ in range(3)]
     assert [fire["fire_at"] for fire in fires[0] if fire["name"] == "hourly"] == [1000, 4600]
     assert fires[1:] == [[], []]
-    assert db.ask("SELECT honker_scheduler_soonest()") > 5000
+    assert db.engine.ask("SELECT honker_scheduler_soonest()") > 5000
 
 
 def test_a_fire_that_the_database_refuses_is_reported_and_not_half_done(hourly, path):
@@ -232,7 +228,7 @@ def test_a_job_that_is_enqueued_for_a_boundary_expires_by_that_boundary(db, sche
     assert db.queue("q").claim_one("w") is None
 
 
-# ----------------------------------------------------------------------------------------------------------- misfires
+# ------------------------------------------------------------------------------------------------------------- misfires
 
 
 def run_until_caught_up(scheduler, path, name="hourly"):
@@ -252,7 +248,7 @@ def test_a_scheduler_catches_up_on_what_it_missed(hourly, path):
 
 
 def test_what_was_missed_is_not_lost_when_the_application_adds_its_schedule_again(db, hourly, path):
-    """It does so at each start, and the downtime was before that."""
+    """The application adds it at each start, and the downtime was before that."""
     due_from(path, int(time.time()) - HOUR_S - 10)
     restarted = Scheduler(db)
     restarted.add(name="hourly", queue="q", schedule=every_s(HOUR_S), payload="hourly", expires=EXPIRES_S)
@@ -288,7 +284,7 @@ def test_a_misfire_policy_decides_what_becomes_of_missed_boundaries(scheduler, p
     assert 0 < next_fire_at(path, "s") - time.time() <= HOUR_S
 
 
-# -------------------------------------------------------------------------------------------------------------- quiet
+# ---------------------------------------------------------------------------------------------------------------- quiet
 
 
 def test_a_leader_renews_its_lock_at_each_heartbeat(hourly, path):
@@ -324,7 +320,7 @@ def test_a_leader_with_a_short_lease_keeps_it(db, hourly, path):
 
 
 def test_a_leader_that_is_woken_for_nothing_commits_nothing(hourly, path):
-    """Its commits would wake every consumer of every process, itself among them."""
+    """Its commits would wake every consumer of every process, including itself."""
 
     async def main(conn):
         async with leading(hourly):

@@ -1,4 +1,4 @@
-"""Streams: a log per topic, what is published in it, and how it is read from any point on."""
+"""Streams: a log for each topic, publishing, and reading from any point."""
 
 import asyncio
 import json
@@ -29,11 +29,11 @@ def rows(path):
 
 
 def age(path, offset, seconds):
-    """Makes an event older than it is."""
+    """Make an event older."""
     ask(path, "UPDATE _honker_stream SET created_at = unixepoch() - ? WHERE offset = ?", seconds, offset)
 
 
-# ---------------------------------------------------------------------------------------------------------- publishing
+# ----------------------------------------------------------------------------------------------------------- publishing
 
 
 def test_publish_returns_offsets_that_grow_over_all_topics(db, stream):
@@ -175,7 +175,7 @@ def test_a_key_that_is_no_text_is_refused(stream, path, key):
 
 
 def test_publish_many_is_all_or_nothing(db, stream, path):
-    """The application's own trigger refuses the third of four; in a transaction of ours the rest of it stays."""
+    """The application's trigger rejects the third of four; in our transaction the other writes stay."""
     ask(
         path,
         "CREATE TRIGGER refuse BEFORE INSERT ON _honker_stream WHEN NEW.payload = '3'"
@@ -198,7 +198,7 @@ def test_a_topic_must_have_a_name(db, path):
     assert rows(path) == []
 
 
-# ------------------------------------------------------------------------------------------------------------- reading
+# -------------------------------------------------------------------------------------------------------------- reading
 
 
 def test_read_since_returns_the_events_of_the_topic_after_an_offset(db, stream):
@@ -244,7 +244,7 @@ def test_offset_at_is_after_what_is_older_and_before_what_is_not(stream, path):
         age(path, stream.publish(seconds), seconds)
     ((first, second, third),) = [[row[0] for row in ask(path, "SELECT created_at FROM _honker_stream ORDER BY offset")]]
     assert stream.offset_at(first - 1) == 0
-    assert stream.offset_at(first) == 0  # at the moment is not before it
+    assert stream.offset_at(first) == 0  # an event at that moment is not before it
     assert stream.offset_at(first + 1) == 1
     assert stream.offset_at(second) == 1
     assert stream.offset_at(third) == 2
@@ -278,7 +278,7 @@ def test_offset_at_takes_datetimes(stream, path):
 
 
 def test_offset_at_misses_no_event_of_the_same_second(stream):
-    """Events are stored with the second they were published in; one published after the moment must still follow."""
+    """Events store the second they were published in; one published later in that second must still follow."""
     wait_until(lambda: 0.2 < time.time() % 1 < 0.7)
     stream.publish("earlier")
     at = time.time()

@@ -1,4 +1,4 @@
-"""Subscriptions: consumers that never skip an event, and offsets that never run ahead of them."""
+"""Subscriptions: consumers never skip an event, and offsets never run ahead of them."""
 
 import asyncio
 import threading
@@ -15,8 +15,8 @@ from ..support.locking import ask, write_lock_elsewhere
 from ..support.processes import running
 from ..support.waiting import until, wait_until
 
-NEVER_S = 1e6  # seconds that no test lasts
-LATENESS_S = 3.0  # how late a wake may be; one that is missed is 15 s late
+NEVER_S = 1e6  # seconds, longer than any test
+LATENESS_S = 3.0  # allowed delay of a wake; a missed one is 15 s late
 
 
 def offsets(events):
@@ -152,24 +152,24 @@ def test_a_subscription_that_waits_writes_nothing(db, stream):
         looks = empty_looks(events)
         waiting = executor.submit(next, events)
         wait_until(lambda: stream.get_offset("c") == 1)
-        version = other._writer.scalar("PRAGMA data_version")
+        version = other.engine._writer.scalar("PRAGMA data_version")
         for number in range(10):
             count = len(looks)
             other.stream("u").publish(number)
             wait_until(lambda count=count: len(looks) > count)
-        assert other._writer.scalar("PRAGMA data_version") == version
+        assert other.engine._writer.scalar("PRAGMA data_version") == version
         stream.publish(2)
         assert waiting.result(timeout=10).payload == 2
 
 
-# --------------------------------------------------------------------------------------------- when offsets are saved
+# ------------------------------------------------------------------------------------------------------- saving offsets
 
 
 def test_the_offset_is_saved_after_every_n_events(stream, take):
     stream.publish_many(range(25))
     with stream.subscribe("c", save_every_n=10, save_every_s=NEVER_S) as events:
         take(events, 10)
-        assert stream.get_offset("c") == 0  # the tenth is still in the consumer's hands
+        assert stream.get_offset("c") == 0  # the consumer is still processing the tenth
         take(events)
         assert stream.get_offset("c") == 10
         take(events, 14)
@@ -196,7 +196,7 @@ def test_the_event_in_the_consumers_hands_is_never_saved(stream, take):
 
 def test_the_offset_is_saved_after_so_many_seconds(stream, take, monkeypatch):
     now = SimpleNamespace(monotonic=lambda: now.s, s=1000.0)
-    monkeypatch.setattr("honker.stream.time", now)
+    monkeypatch.setattr("honker.stream.subscription.time", now)
     stream.publish_many(range(9))
     with stream.subscribe("c", save_every_n=0, save_every_s=60) as events:
         take(events, 3)
@@ -266,7 +266,7 @@ def test_a_with_block_saves_the_offset_whether_it_fails_or_not(stream, take):
 
 
 def test_an_event_after_which_the_consumer_asked_for_the_next_is_saved_by_close(stream):
-    """It waits for the next one and is cancelled there: it is through with all it was handed."""
+    """It waits for the next one and is cancelled there: it has finished all earlier ones."""
 
     async def consume():
         with stream.subscribe("c", save_every_s=NEVER_S) as events:
@@ -330,7 +330,7 @@ def test_an_async_with_block_saves_the_offset_without_blocking_the_loop(stream, 
 
 
 def test_a_subscription_may_be_closed_while_another_task_holds_a_transaction(db, stream):
-    """Closing saves an offset, which writes; the other task can only end its transaction while the loop turns."""
+    """Closing saves an offset, which writes; the other task can end its transaction only while the loop runs."""
     stream.publish_many([1, 2])
 
     async def hold(has_begun, may_end):
@@ -356,7 +356,7 @@ def test_a_subscription_may_be_closed_while_another_task_holds_a_transaction(db,
     assert stream.get_offset("c") == 1
 
 
-# ------------------------------------------------------------------------------------------------------------- offsets
+# -------------------------------------------------------------------------------------------------------------- offsets
 
 
 def test_an_offset_only_rises(stream):
@@ -448,7 +448,7 @@ def test_a_cancelled_wait_leaves_the_subscription_usable(stream):
 
 
 def test_a_wait_that_is_cancelled_over_and_over_loses_no_event(stream):
-    """Cancelled at every step of the way while events come in, saving an offset each time."""
+    """Cancelled at every point of the wait while events arrive, with an offset saved each time."""
 
     async def produce():
         for number in range(100):
@@ -486,7 +486,7 @@ def test_a_wait_cancelled_while_it_saves_loses_neither_event_nor_offset(stream, 
             waiting = asyncio.ensure_future(anext(events))
             for _ in range(100):
                 await asyncio.sleep(0)
-            assert not waiting.done()  # it saves, and did not block the loop until it was refused
+            assert not waiting.done()  # it is saving, and did not block the loop until it failed
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting

@@ -1,4 +1,4 @@
-"""Tasks: what a call enqueues, what the registry knows, and how the caller hears of the end."""
+"""Tasks: the job of a call, the registry, and the result for the caller."""
 
 import asyncio
 import contextlib
@@ -11,14 +11,15 @@ from decimal import Decimal
 
 import honker
 import pytest
-from honker.tasks import TaskRegistry, read_envelope
+from honker.task.message import read_envelope
+from honker.task.registry import TaskRegistry
 
 from ..support.waiting import wait_until
 from ..support.workers import run_for
 
 
 def rolled_back(db, work):
-    """What `work` returns for a transaction that does not commit."""
+    """The return value of `work` in a transaction that does not commit."""
     with contextlib.suppress(ZeroDivisionError), db.transaction() as tx:
         done = work(tx)
         _ = 1 / 0
@@ -47,7 +48,7 @@ def test_a_call_enqueues_its_envelope_and_runs_nothing(db, queue):
 def test_a_task_is_dressed_as_its_function(queue):
     @queue.task(name="add")
     def add(a: int, b: int) -> int:
-        """Adds."""
+        """Add two numbers."""
         return a + b
 
     assert (add.__doc__, add.__name__, add.name, add.spec.name) == ("Adds.", "add", "add", "add")
@@ -323,7 +324,7 @@ def task(queue):
 
 
 def wait_in_both_ways(result, timeout=None):
-    """What `get` and `aget` say, each as a value or an error."""
+    """The outcomes of `get` and `aget`, each a value or an error."""
 
     def said(get):
         try:

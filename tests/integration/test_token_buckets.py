@@ -1,4 +1,4 @@
-"""Token buckets: a rate over all processes that lets bursts pass."""
+"""Token buckets: a rate over all processes that allows bursts."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from honker import InvalidArgumentError
 from ..support.processes import several
 from ..support.waiting import wait_until
 
-SLOW = 1e-6  # tokens per second: none comes back during a test
+SLOW = 1e-6  # tokens per second: no token returns during a test
 
 TAKER = """
 import sys

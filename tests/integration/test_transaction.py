@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, one at a time, and never left behind."""
+"""Transactions: all or nothing, one at a time, and never left open."""
 
 import asyncio
 import gc
@@ -17,6 +17,7 @@ from honker import (
     UnexpectedRowsError,
     UnsupportedParameterError,
 )
+from honker.sqlite.transaction import scalar_in
 
 from ..support.executors import ThreadPoolOfOne
 from ..support.locking import ask, is_locked, write_lock_elsewhere
@@ -145,7 +146,7 @@ def test_a_transaction_that_the_application_ended_itself_leaves_nothing_behind(o
     assert customers(orders) == ["alice", "bob", "carol"]
 
 
-# ---------------------------------------------------------------------------------------------------------- statements
+# ----------------------------------------------------------------------------------------------------------- statements
 
 
 def test_execute_refuses_a_statement_that_returns_rows(orders):
@@ -223,7 +224,7 @@ def test_bootstrapping_inside_a_transaction_is_harmless(orders):
     [
         lambda tx: tx.execute("SELECT 1"),
         lambda tx: tx.query("SELECT 1"),
-        lambda tx: tx.scalar("SELECT 1"),
+        lambda tx: scalar_in(tx, "SELECT 1", ()),
         lambda tx: tx.notify("c", 1),
         lambda tx: tx.bootstrap_honker_schema(),
     ],
@@ -246,7 +247,7 @@ def test_an_operation_of_a_queue_through_an_ended_transaction_says_so(db):
         db.queue("q").enqueue(1, tx=tx)
 
 
-# ------------------------------------------------------------------------------------------------------------- nesting
+# -------------------------------------------------------------------------------------------------------------- nesting
 
 
 def test_a_nested_transaction_of_a_thread_is_refused_and_the_outer_one_goes_on(orders):
@@ -298,7 +299,7 @@ def test_a_nested_transaction_of_a_task_is_refused_and_the_outer_one_goes_on(ord
 
 
 def test_blocking_calls_of_other_tasks_are_refused_while_a_task_holds_a_transaction(orders):
-    """They would block the loop that the holder needs to go on; they must use the asynchronous forms."""
+    """They would block the loop that the holder needs to continue; they must use the asynchronous forms."""
 
     async def other():
         with pytest.raises(NestedTransactionError):
@@ -308,7 +309,7 @@ def test_blocking_calls_of_other_tasks_are_refused_while_a_task_holds_a_transact
     async def main():
         async with orders.transaction():
             task = asyncio.create_task(other())
-            await until(lambda: len(orders._turn._waiters) == 1)
+            await until(lambda: len(orders.engine._write_lock._waiters) == 1)
         await task
 
     asyncio.run(main())
@@ -332,7 +333,7 @@ def test_databases_of_their_own_may_hold_transactions_together(path, tmp_path):
         assert two.queue("q").claim_one("w").payload == 2
 
 
-# ------------------------------------------------------------------------------------------------- threads and tasks
+# ---------------------------------------------------------------------------------------------------- threads and tasks
 
 
 def test_threads_wait_for_each_other(orders):
@@ -353,7 +354,7 @@ def test_another_thread_waits_for_a_transaction_and_does_not_fail(orders):
     thread = threading.Thread(target=orders.queue("q").enqueue, args=[1])
     with orders.transaction() as tx:
         thread.start()
-        wait_until(lambda: len(orders._turn._waiters) == 1)
+        wait_until(lambda: len(orders.engine._write_lock._waiters) == 1)
         place(tx, "alice")
         assert orders.query("SELECT * FROM _honker_live") == []
     thread.join()
@@ -401,7 +402,7 @@ def test_tasks_and_threads_share_one_database(orders):
 
 
 def usable_again(db, path):
-    """No transaction is left open, and nobody holds the turn."""
+    """Check that no transaction is open and that the write lock of the process is free."""
     wait_until(lambda: not is_locked(path))
     with db.transaction() as tx:
         tx.execute("CREATE TABLE IF NOT EXISTS proof (n)")
@@ -417,7 +418,7 @@ def test_a_task_cancelled_while_it_waits_for_another_task_leaves_the_turn(db, pa
     async def main():
         async with db.transaction():
             task = asyncio.create_task(enter())
-            await until(lambda: len(db._turn._waiters) == 1)
+            await until(lambda: len(db.engine._write_lock._waiters) == 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -427,7 +428,7 @@ def test_a_task_cancelled_while_it_waits_for_another_task_leaves_the_turn(db, pa
 
 
 def entering(db):
-    """A task that waits in a thread for the write lock of another process."""
+    """Start a task that waits in a thread for the write lock of another process."""
 
     async def enter():
         async with db.transaction():
@@ -438,7 +439,7 @@ def entering(db):
 
 @pytest.mark.usefixtures("impatient")
 def test_a_task_cancelled_while_it_waits_for_another_process_leaves_nothing_open(db, path):
-    """The thread that waits for the lock gets it after all, and must let go of it."""
+    """The waiting thread still gets the lock, and must release it."""
 
     async def main(release):
         with ThreadPoolOfOne() as executor:
@@ -467,14 +468,14 @@ def test_a_task_cancelled_before_another_process_times_it_out_leaves_nothing_ope
                 await task
 
     with write_lock_elsewhere(path):
-        asyncio.run(main())  # ends after the thread has given up
+        asyncio.run(main())  # ends after the thread has stopped waiting
     assert usable_again(db, path)
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("gets_the_lock", [True, False])
 def test_a_task_cancelled_in_the_moment_its_wait_ends_leaves_nothing_open(db, path, gets_the_lock):
-    """The thread has ended, with the transaction or with an error, and the task has not heard of it yet."""
+    """The thread has ended, with the transaction or with an error, but the task has not run since."""
 
     async def main(release):
         with ThreadPoolOfOne() as executor:
@@ -495,7 +496,7 @@ def test_a_task_cancelled_in_the_moment_its_wait_ends_leaves_nothing_open(db, pa
 
 @pytest.mark.usefixtures("impatient")
 def test_a_call_cancelled_before_its_thread_began_leaves_the_turn(db, path):
-    """Every thread is busy with something else, so the wait for another process has not even begun."""
+    """Every thread is busy, so the wait for another process has not even begun."""
     may_go = threading.Event()
 
     async def main(release):

@@ -1,4 +1,4 @@
-"""Transactions that end inside their block, by SQLite or by the application: nothing else is committed by itself."""
+"""Transactions that SQLite or the application ends inside their block: later writes must not commit separately."""
 
 import contextlib
 
@@ -21,7 +21,7 @@ APPLICATIONS = {
 
 
 def end_from_within(db, path, how, uses):
-    """A block whose transaction is ended in the middle, and each use refused."""
+    """End a block's transaction in the middle, and check that each later use raises."""
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (n UNIQUE)")
         tx.execute("INSERT INTO orders VALUES (1)")

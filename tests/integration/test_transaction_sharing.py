@@ -1,4 +1,4 @@
-"""One transaction and several who use it: threads, tasks, signal handlers, a forked child."""
+"""One transaction shared by several users: threads, tasks, signal handlers, a forked child."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def test_threads_that_share_a_transaction_get_the_ids_of_their_jobs(db, queue, p
 
 
 def test_a_thread_that_adds_while_the_block_ends_is_told_the_truth(db, queue, path):
-    """What has an id is there, and what came too late is refused."""
+    """Every row with a returned id is stored, and a late add raises."""
     added, is_over = [], threading.Event()
 
     def add(tx):
@@ -84,7 +84,7 @@ def test_a_signal_handler_that_uses_the_transaction_it_interrupted_is_refused(db
 
 
 def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, path):
-    """It must not run in autocommit, nor in the transaction of whoever comes next."""
+    """It must run neither in autocommit nor in the next transaction."""
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (n)")
     before = sys.getswitchinterval()
@@ -115,19 +115,20 @@ def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, 
 
 def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody(db, queue, path, impatient):
     """Neither the task that is before it, and uses the same transaction, nor the loop; and it is not begun again."""
-    tx = db.handler_transaction()
+    scope = db.engine.handler_transaction()
+    tx = scope.transaction
 
     async def use_and_finish():
         async with tx:
             queue.enqueue("task", tx=tx)
-        tx.finish(commits=True)
+        scope.finish(commits=True)
 
     async def main():
         async with db.transaction() as other:
             task = asyncio.create_task(use_and_finish())
-            await until(lambda: len(db._turn._waiters) == 1)
+            await until(lambda: len(db.engine._write_lock._waiters) == 1)
             thread = asyncio.ensure_future(asyncio.to_thread(queue.enqueue, "thread", tx=tx))
-            await until(lambda: len(db._turn._waiters) == 2)
+            await until(lambda: len(db.engine._write_lock._waiters) == 2)
             queue.enqueue("other", tx=other)
         await task
         with pytest.raises(TransactionNotStartedError, match="handler has ended"):
@@ -140,20 +141,21 @@ def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody
 
 def test_threads_of_a_handler_begin_its_transaction_once(db, queue, path, impatient):
     for _ in range(30):
-        tx = db.handler_transaction()
+        scope = db.engine.handler_transaction()
+        tx = scope.transaction
         with ThreadPoolExecutor(4) as threads:
             added = list(threads.map(lambda n, tx=tx: queue.enqueue(n, tx=tx), range(8)))
-        tx.finish(commits=True)
+        scope.finish(commits=True)
         assert len(set(added)) == 8
     assert len(jobs(path)) == 240
 
 
 def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, queue, path):
-    finished, revoked = db.handler_transaction(), db.handler_transaction()
-    queue.enqueue(1, tx=finished)
+    finished, revoked = db.engine.handler_transaction(), db.engine.handler_transaction()
+    queue.enqueue(1, tx=finished.transaction)
     finished.finish(commits=True)
     revoked.revoke()
-    for tx in (finished, revoked):
+    for tx in (finished.transaction, revoked.transaction):
         with pytest.raises(TransactionNotStartedError, match=r"ended|lease"):
             queue.enqueue(2, tx=tx)
         with pytest.raises(TransactionNotStartedError):
@@ -166,7 +168,8 @@ def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, q
 
 @pytest.mark.parametrize("way", ["thread", "task"])
 def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends_at_once(db, queue, path, way):
-    tx = db.handler_transaction()
+    scope = db.engine.handler_transaction()
+    tx = scope.transaction
 
     async def begin():
         if way == "thread":
@@ -178,8 +181,8 @@ def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends
     async def main():
         async with db.transaction():
             beginning = asyncio.create_task(begin())
-            await until(lambda: db._turn._waiters)
-            tx.revoke()
+            await until(lambda: db.engine._write_lock._waiters)
+            scope.revoke()
         with pytest.raises(TransactionNotStartedError, match="lease"):
             await beginning
 
@@ -189,16 +192,16 @@ def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends
     assert queue.enqueue(2) == 1
 
 
-# ----------------------------------------------------------------------------------------------------- interrupts
+# ----------------------------------------------------------------------------------------------------------- interrupts
 
 
 class Interrupted(BaseException):
-    """As Ctrl-C raises it."""
+    """The exception that Ctrl-C raises here."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_an_interrupt_while_a_transaction_begins_leaves_none_open(db, queue, path):
-    """SQLite goes on waiting for the lock, and gets it; only then does Python raise."""
+    """SQLite keeps waiting for the lock, and gets it; only then does Python raise."""
 
     def interrupt(*_):
         raise Interrupted
@@ -246,8 +249,8 @@ NEXT = {
 @pytest.mark.parametrize("name", NEXT)
 def test_what_an_interrupt_left_open_is_rolled_back_by_whoever_comes_next(db, path, name):
     """He would otherwise write into a transaction that nobody commits."""
-    db._writer.run("BEGIN IMMEDIATE")
-    db._writer.scalar("SELECT honker_enqueue('q', '\"left\"', NULL, NULL, 0, 3, NULL)")
+    db.engine._writer.run("BEGIN IMMEDIATE")
+    db.engine._writer.scalar("SELECT honker_enqueue('q', '\"left\"', NULL, NULL, 0, 3, NULL)")
     NEXT[name](db)
     assert jobs(path) == [(1, "next")]
 

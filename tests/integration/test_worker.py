@@ -1,6 +1,4 @@
-"""Workers: they run what was called, in whatever form it is written, and nothing that a job or the database does ends
-them.
-"""
+"""Workers: they run calls of every form, and survive errors of jobs and of the database."""
 
 import asyncio
 import functools
@@ -11,8 +9,9 @@ from itertools import pairwise
 
 import honker
 import pytest
-from honker import call, runner, worker
-from honker.putback import PutBack, put_back
+from honker.task.message import envelope
+from honker.worker import outcome as call, runner, worker
+from honker.worker.unknown_task import PutBack, put_back
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until
@@ -22,7 +21,7 @@ from ..support.workers import dead, live, run_for, run_until, working
 
 
 def handlers():
-    """Every kind of callable, each adding its arguments."""
+    """Every kind of callable; each adds its arguments."""
 
     def function(a, b):
         return a + b
@@ -273,11 +272,11 @@ def test_what_is_no_call_is_a_dead_letter_and_the_worker_goes_on(db, queue, path
 
 
 def unknown(queue, **options):
-    return queue.enqueue(honker.tasks.envelope("unknown"), **({"max_attempts": 1} | options))
+    return queue.enqueue(envelope("unknown"), **({"max_attempts": 1} | options))
 
 
 def line(path):
-    """What is remembered of a job that was put back."""
+    """The recorded facts of a job that was put back."""
     return PutBack.read(live(path)[0][2])
 
 
@@ -535,13 +534,13 @@ def test_what_does_not_end_in_time_is_given_back_uncharged(db, queue, path, how,
 
 def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
     rounds = []
-    call_now = type(db).call_now
+    call_now = db.engine.call_now
 
-    def counted(self, sql, *params):
+    def counted(sql, *params):
         rounds.append((params[2], len(json.loads(params[4]))))
-        return call_now(self, sql, *params)
+        return call_now(sql, *params)
 
-    monkeypatch.setattr(type(db), "call_now", counted)
+    monkeypatch.setattr(db.engine, "call_now", counted)
 
     @queue.task(name="t", store_result=False)
     async def task(): ...

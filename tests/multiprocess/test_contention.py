@@ -1,7 +1,7 @@
-"""Many processes, one write lock: all get on, none is told that the database is locked, and the WAL stays small.
+"""Many processes, one write lock: all progress, none gets "database is locked", and the WAL stays small.
 
-Eight processes write in every way there is, one of them an application that knows nothing of honker. Each says how
-often it got through and how long it waited. The short form takes seconds, the long one a minute or what it is given.
+Eight processes write in every possible way, one of them a plain application without honker. Each reports its number of
+writes and their waiting times. The short form takes seconds, the long one a minute or the given time.
 """
 
 import asyncio
@@ -14,13 +14,14 @@ from contextlib import contextmanager
 
 import honker
 import pytest
-from honker import DatabaseBusyError, connection
-from honker.connection import BUSY_TIMEOUT_S
+from honker import DatabaseBusyError
+from honker.sqlite import connection
+from honker.sqlite.connection import BUSY_TIMEOUT_S
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.processes import running, several
 
-# ----------------------------------------------------------------------------------------------------- everybody writes
+# -------------------------------------------------------------------------------------------------- all processes write
 
 WRITER = """
 import asyncio, json, sqlite3, sys, time
@@ -102,14 +103,14 @@ KINDS = [
 
 @pytest.fixture
 def app(path):
-    """A file of an application, with a table of its own."""
+    """A file of an application, with its own table."""
     with honker.open(path) as db, db.transaction() as tx:
         tx.execute("CREATE TABLE orders (kind TEXT, n INTEGER)")
     return path
 
 
 def write_together(path, slices, slice_s):
-    """What each of the processes has to tell."""
+    """Run the processes together, and return their reports."""
     with several(len(KINDS), WRITER, path) as children:
         for kind, child in zip(KINDS, children, strict=True):
             child.say(f"{kind} {slices} {slice_s}")
@@ -143,7 +144,7 @@ def test_processes_that_write_in_every_way_at_once_all_get_on_and_none_is_refuse
 
 
 def nothing_is_missing(path, written):
-    """Whether everything that a process was told is written is there."""
+    """True if every acknowledged write is in the database."""
     orders = dict(ask(path, "SELECT kind, count(*) FROM orders GROUP BY kind"))
     assert orders == {kind: written[kind] for kind in ("order", "order_without_blocking", "plain")}
     backlog = dict(
@@ -156,11 +157,11 @@ def nothing_is_missing(path, written):
     return ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-# --------------------------------------------------------------------------------------------- somebody does not let go
+# ----------------------------------------------------------------------------------------------------- a lock held long
 
 
 def try_until_written(db, errors):
-    """What a caller does with an error that may be retried."""
+    """Retry on a retryable error, as a caller would."""
     while True:
         try:
             return db.queue("q").enqueue("blocking")
@@ -169,7 +170,7 @@ def try_until_written(db, errors):
 
 
 async def atry_until_written(db, errors, gaps_s):
-    """As `try_until_written`, and for how long at most the event loop stood still meanwhile."""
+    """As `try_until_written`; also returns the longest stop of the event loop."""
 
     async def write():
         while True:
@@ -268,17 +269,17 @@ def readers(script, path):
 
 
 def largest_wal(path, commits, checkpoint_at=None):
-    """Commits jobs, events and notifications; the WAL's largest size meanwhile, in units of a checkpoint.
+    """Commit jobs, events and notifications. Returns the WAL's largest size meanwhile, in units of a checkpoint.
 
-    A unit is the pages at which SQLite checkpoints, many with honker's setting; `checkpoint_at` sets fewer, to see in
-    less time what becomes of it. The size is asked of the file system, by name: opening the file would drop SQLite's
-    locks.
+    A unit is the number of pages at which SQLite checkpoints, which is large with honker's setting; `checkpoint_at`
+    sets a smaller one, to see an effect sooner. The size comes from the file system, by name: opening the file would
+    drop SQLite's locks.
     """
     largest = 0
     with honker.open(path) as db:
         if checkpoint_at is not None:
-            db._writer.scalar(f"PRAGMA wal_autocheckpoint = {checkpoint_at}")
-        unit = db._writer.scalar("PRAGMA wal_autocheckpoint") * db._writer.scalar("PRAGMA page_size")
+            db.engine._writer.scalar(f"PRAGMA wal_autocheckpoint = {checkpoint_at}")
+        unit = db.engine._writer.scalar("PRAGMA wal_autocheckpoint") * db.engine._writer.scalar("PRAGMA page_size")
         for number in range(commits):
             with db.transaction() as tx:
                 for _ in range(ROWS_A_COMMIT - 2):
@@ -299,6 +300,6 @@ def test_idle_listeners_and_slow_consumers_do_not_make_the_wal_grow(torture, app
 
 
 def test_the_wal_does_grow_under_a_reader_that_stays_in_its_transaction(app):
-    """What the test before would see if a listener held one."""
+    """The failure that the previous test would see if a listener held a transaction."""
     with readers(PINNED, app):
         assert largest_wal(app, commits=1000, checkpoint_at=1000) > 2

@@ -1,4 +1,4 @@
-"""Producers and workers in processes of their own: with nobody dying, every job is handled exactly once."""
+"""Producers and workers in separate processes: if no process dies, every job is handled exactly once."""
 
 import json
 from collections import Counter

@@ -1,7 +1,7 @@
-"""Processes that open one missing file in the same moment.
+"""Processes that open one missing file at the same moment.
 
-The switch to WAL needs the file for itself and does not wait for it, and the tables are made by whoever comes first; so
-all but one would fail if the package did not see to it.
+The switch to WAL needs exclusive access and does not wait for it, and the first process makes the tables. So without
+help from the package all but one would fail.
 """
 
 from ..support.locking import ask

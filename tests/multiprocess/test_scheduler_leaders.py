@@ -1,8 +1,8 @@
-"""Two schedulers in processes of their own, whose leader is killed again and again: each boundary fires exactly once.
+"""Two schedulers in separate processes, whose leader is killed repeatedly: each boundary fires exactly once.
 
-The natural schedules come round every second, whoever leads at the time, and what nobody led through is caught up with.
-The driven ones come round as fast as they fire: a thread gives each, once it has fired, a new boundary in the past, no
-two alike. A job tells its boundary by when it expires.
+The natural schedules have a boundary every second, and boundaries without a leader are made up for. The driven ones
+have boundaries as fast as they fire: after each firing, a thread gives a new boundary in the past, no two alike. The
+expiry of a job identifies its boundary.
 """
 
 import json
@@ -27,14 +27,14 @@ NATURAL = {"cron": crontab("* * * * * *"), "interval": every_s(1)}
 DRIVEN = [f"driven {number}" for number in range(4)]
 FIRST_DRIVEN_BOUNDARY = 1_000_000
 
-# A lease so short that a dead leader is replaced soon. A leader that the machine holds up for longer stands by again.
-# The owner of a lock is a random number; here it is the process, so that the test knows whom to kill.
+# A short lease, so that a dead leader is replaced soon. A leader that the machine delays for longer stands by again.
+# The owner of a lock is a random number; here it is the process, so that the test can kill it.
 SCHEDULER = """
 import asyncio, os, sys, uuid
 import honker
-import honker.scheduler
+import honker.schedule.scheduler
 uuid.uuid4 = lambda: uuid.UUID(int=os.getpid())
-honker.scheduler._STANDBY_POLL_S = 0.02
+honker.schedule.scheduler._STANDBY_POLL_S = 0.02
 db = honker.open(sys.argv[1])
 scheduler = honker.Scheduler(db)
 scheduler.lock_ttl, scheduler.heartbeat_interval = 0.4, 0.1
@@ -60,7 +60,7 @@ def scheduled(path):
 
 
 def fires(path):
-    """What fired, by name and boundary."""
+    """The fired boundaries, by name and boundary."""
     sql = "SELECT payload, expires_at - ? FROM _honker_live"
     return Counter((json.loads(payload), boundary) for payload, boundary in ask(path, sql, EXPIRES_S))
 
@@ -70,14 +70,14 @@ def count(path):
 
 
 def leader(path, children):
-    """The child that holds the lock and is alive, if there is one."""
+    """The live child that holds the lock, or None."""
     rows = ask(path, "SELECT owner FROM _honker_locks WHERE name = 'honker-scheduler'")
     return next((child for child in children if rows and child.process.pid == int(rows[0][0], 16)), None)
 
 
 @contextmanager
 def driving(path, given):
-    """Gives each driven schedule a boundary when it has fired the last one, and notes it in `given`."""
+    """Give each driven schedule a new boundary after it fired the last one, and record it in `given`."""
     is_over = threading.Event()
 
     def drive():

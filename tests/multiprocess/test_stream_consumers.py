@@ -1,8 +1,8 @@
-"""Consumers of one stream in processes of their own, two of which die over and over while a producer publishes.
+"""Consumers of one stream in separate processes; two of them die repeatedly while a producer publishes.
 
-``exact`` writes its effect and its offset in one transaction, and is killed fifty times: each of its effects must be
-there exactly once. ``auto`` lets the subscription save its offset every few events, and is killed now and then: it sees
-everything, and again only what it had not saved. ``watch`` lives on and sees everything once.
+``exact`` writes its effect and its offset in one transaction, and is killed fifty times: each of its effects must exist
+exactly once. ``auto`` lets the subscription save its offset every few events, and is killed at times: it sees every
+event, and sees only unsaved ones again. ``watch`` is never killed and sees everything once.
 """
 
 import random
@@ -63,7 +63,7 @@ with honker.open(sys.argv[1]) as db:
 
 
 class Consumer:
-    """A consumer that can be killed and comes back."""
+    """A consumer that can be killed and restarted."""
 
     def __init__(self, name, path):
         self.name = name
@@ -92,7 +92,7 @@ class Consumer:
 
 @pytest.fixture
 def db_path(path):
-    """A file with a table for what the consumers do."""
+    """A file with a table for the consumers' effects."""
     with honker.open(path) as db, db.transaction() as tx:
         tx.execute("CREATE TABLE effects (consumer TEXT, n INTEGER)")
     return path

@@ -1,11 +1,12 @@
-"""A new release is rolled out: workers of the old one come across calls of a task that only the new one has.
+"""A rollout: workers of the old release claim calls of a task that only the new release has.
 
-They put them back, whoever of them claims one, and however often they are restarted meanwhile; a worker of the new
-release runs them, with no attempt lost. A call that nobody comes to know is dead in the end, and says why.
+Any of them puts such a call back, even across restarts. A worker of the new release runs it, with no attempt lost. A
+call that stays unknown is dead in the end, with the reason.
 """
 
 import honker
-from honker.putback import PutBack
+from honker.task.message import envelope
+from honker.worker.unknown_task import PutBack
 
 from ..support.locking import ask
 from ..support.processes import running, several
@@ -26,7 +27,7 @@ NEW = OLD.replace(
 
 
 def remembered(path):
-    """What the job's row says, and its attempts."""
+    """The record in the job's row, and its attempts."""
     rows = ask(path, "SELECT last_error, attempts FROM _honker_live WHERE state = 'pending'")
     return (PutBack.read(rows[0][0]), rows[0][1]) if rows else (None, 0)
 
@@ -36,7 +37,7 @@ def test_a_call_survives_old_workers_until_a_new_one_comes(path):
         queue = db.queue("q")
         for worker in old:
             worker.expect("ready")
-        result = honker.TaskResult(queue, queue.enqueue(honker.tasks.envelope("new", (21,))))
+        result = honker.TaskResult(queue.db.engine, queue.enqueue(envelope("new", (21,))))
         put_back, attempts = wait_until(lambda: (seen := remembered(path))[0] and seen)
         assert attempts == 0
         old[0].kill()
@@ -57,7 +58,7 @@ def test_a_call_that_nobody_knows_is_dead_in_the_end_and_says_why(path):
     with honker.open(path) as db, several(2, OLD, path, 1) as old:
         for worker in old:
             worker.expect("ready")
-        db.queue("q").enqueue(honker.tasks.envelope("new"), max_attempts=1)
+        db.queue("q").enqueue(envelope("new"), max_attempts=1)
         wait_until(lambda: ask(path, "SELECT 1 FROM _honker_dead"), timeout_s=30)
     assert ask(path, "SELECT attempts, last_error FROM _honker_dead") == [
         (1, "unknown task: 'new'. Registered tasks: ['old']")

@@ -1,4 +1,4 @@
-"""Assertions of the state machines say what they compared, as those of tests do."""
+"""Show the compared values of the state machines' assertions, as in tests."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""When cron schedules fire, found by looking at the clock of every minute instead of computing anything.
+"""The firing times of cron schedules, found by checking the clock of every minute instead of computing anything.
 
-The rule, as `honker_cron_next_after` and the engine's `wall_clock` module promise it. A schedule fires at each instant
+The rule is that of `honker_cron_next_after` and the engine's `wall_clock` module. A schedule fires at each instant
 
 - whose local time matches its fields,
 - except in the second pass of a repeated hour if its hours are fixed (``30 1 * * *`` means once a day, ``*/15 * * * *``
@@ -22,7 +22,7 @@ EVERY_HOUR, EVERY_WEEKDAY = frozenset(range(24)), frozenset(range(7))
 
 @dataclass(frozen=True)
 class Cron:
-    """An expression, and what it means as sets of numbers. Weekdays count from Sunday, which is 0."""
+    """An expression as sets of numbers. Weekdays count from Sunday, which is 0."""
 
     text: str
     minutes: frozenset
@@ -45,11 +45,11 @@ def daily(hour, minute):
 
 
 class LocalClock:
-    """What the clock of a zone shows at every minute of a stretch of time, [start, end) in Unix seconds."""
+    """The local times of a zone at every minute of a period, [start, end) in Unix seconds."""
 
     def __init__(self, zone_name, start, end):
         zone = ZoneInfo(zone_name)
-        self._shown = defaultdict(list)  # by minute, to be found faster
+        self._shown = defaultdict(list)  # by minute, for fast lookups
         self._skipped = []
         before = datetime.fromtimestamp(start - 60, zone)
         for instant in range(start, end, 60):
@@ -66,7 +66,7 @@ class LocalClock:
 
 
 def _between(before, wall):
-    """The local times that are never shown, after one minute and before the next."""
+    """The skipped local times, after one minute and before the next."""
     skipped, until = before.replace(tzinfo=None, fold=0) + MINUTE, wall.replace(tzinfo=None, fold=0)
     while skipped < until:
         yield skipped

@@ -1,11 +1,11 @@
-"""A clock that a test holds in its hand, read by the real engine in this very process.
+"""A clock under the control of the test, read by the real engine in this process.
 
-The engine asks the C library for the time. A copy of the built library is told to ask somebody else instead: in the
-copy the imported name ``clock_gettime`` is overwritten with a name of the same length, which a few lines of C provide.
-No line of the engine differs, every millisecond is the test's, and the clock may jump in either direction under any
-number of connections. Python's own clock is left alone, except in modules that are handed `FakeClock`.
+The engine gets the time from the C library. In a copy of the built library, the imported name ``clock_gettime`` is
+overwritten with a name of the same length, which a few lines of C provide. No line of the engine differs, the test
+controls every millisecond, and the clock may jump in either direction under any number of connections. Python's own
+clock is unchanged, except in modules that get `FakeClock`.
 
-Linux only: elsewhere names are bound in another way.
+Linux only: other systems bind names in another way.
 """
 
 import ctypes
@@ -38,7 +38,7 @@ int model_gettime(clockid_t clock, struct timespec *time) {
 
 
 class Built:
-    """The engine that reads a fake clock, and what sets that."""
+    """The engine that reads a fake clock, and the functions to set the clock."""
 
     def __init__(self, folder):
         self._folder = folder  # deleted with this object
@@ -59,14 +59,14 @@ class Built:
 
 @functools.cache
 def built():
-    """One for the process: a library is never unloaded."""
+    """Build once per process: a library is never unloaded."""
     return Built(tempfile.TemporaryDirectory())
 
 
 class FakeClock:
-    """The time of every connection that was opened with `connect`, in milliseconds; there is one in a process.
+    """The time of every connection opened with `connect`, in milliseconds; a process has one such clock.
 
-    Has what modules of the package use of ``time``, and can be put in its place there.
+    It has the functions of ``time`` that modules of the package use, and can replace it there.
     """
 
     def __init__(self, now_ms=START_MS):
@@ -77,7 +77,7 @@ class FakeClock:
         built().set_ns(self.now_ms * 1_000_000)
 
     def move(self, ms):
-        """Lets `ms` milliseconds pass, or sets the clock back."""
+        """Let `ms` milliseconds pass, or set the clock back."""
         self.now_ms += ms
         self._show()
 
@@ -89,5 +89,5 @@ class FakeClock:
         return self.now_ms / 1000
 
     def connect(self, path, **options):
-        """A connection with the engine that reads this clock."""
+        """Open a connection with the engine that reads this clock."""
         return loading.connect(path, library=built().engine, **options)

@@ -1,4 +1,4 @@
-"""How long a model is explored: a number of examples in CI, for as long as asked under ``make torture``."""
+"""The extent of model tests: a number of examples in CI, the given time under ``make torture``."""
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -11,7 +11,7 @@ _ANY = {
 
 
 def explore(machine, torture, *, examples):
-    """Runs a state machine: a few sequences of steps, or long ones until the time of the long form is over."""
+    """Run a state machine: a few sequences of steps, or long ones until the time of the long form is over."""
     if not torture.is_long:
         run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=40, **_ANY))
         return

@@ -1,9 +1,9 @@
-"""Whatever happens to queues in whatever order, the engine and the model know the same jobs in the same states.
+"""For any sequence of operations, the engine and the model have the same jobs in the same states.
 
-Hypothesis draws enqueueing, claiming, settling (by holders, by workers taken for dead, by others of the same name),
-rounds of a worker, cancelling, sweeping, pausing, transactions that are committed, rolled back or cut off, processes
-that are killed, reopening, time that passes to the millisecond of a boundary, and clocks set by an hour either way.
-After each step everything in the database is compared with the model. A driver says how the engine is called.
+Hypothesis draws enqueueing, claiming, settling (by holders, by late workers, by others of the same name), rounds of a
+worker, cancelling, sweeping, pausing, transactions that are committed, rolled back or aborted, killed processes,
+reopening, time that passes to the millisecond of a boundary, and clocks set by an hour either way. After each step
+everything in the database is compared with the model. A driver calls the engine.
 """
 
 import sqlite3
@@ -24,10 +24,10 @@ QUEUES, WORKERS = ["a", "b"], ["w1", "w2"]
 # Shorter and longer than a second, whole and not, around an hour.
 SPANS_MS = [1, 400, 999, 1000, 1500, 30_000, 60_000, HOUR_MS - 1, HOUR_MS, 5_400_500]
 
-# How a claim is named: with the attempt, by the worker's name alone, or by somebody whose claim it is not.
+# The ways to name a claim: with the attempt, by the worker's name alone, or by a worker without the claim.
 WAYS_TO_NAME = ["attempt", "attempt", "worker", "another worker"]
 
-# What is drawn more often than the rest keeps jobs alive and claimed, so that there is something to get wrong.
+# More weight for operations that keep jobs alive and claimed, so that errors have a chance to appear.
 queues = st.sampled_from(["a", "a", "a", "b"])
 workers = st.sampled_from(WORKERS)
 spans = st.sampled_from(SPANS_MS)
@@ -42,7 +42,7 @@ job_options = st.fixed_dictionaries(
 
 
 class QueueMachine(RuleBasedStateMachine):
-    claims = Bundle("claims")  # (job, worker, attempt): those in force, and those that long are not any more
+    claims = Bundle("claims")  # (job, worker, attempt): current and old ones
 
     Driver = None
 
@@ -54,7 +54,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.driver = self.Driver(path, self.clock)
         self.onlooker = sqlite3.connect(path, isolation_level=None, timeout=0)
         self.model = Queues()
-        self.committed = None  # while a transaction is open: what everybody else sees
+        self.committed = None  # while a transaction is open: the view of other connections
 
     def teardown(self):
         self.driver.close()
@@ -69,7 +69,7 @@ class QueueMachine(RuleBasedStateMachine):
     def is_in_transaction(self):
         return self.committed is not None
 
-    # ---------------------------------------------------------------------------------------------------- operations
+    # ------------------------------------------------------------------------------------------------------- operations
 
     @initialize(some=st.lists(job_options, min_size=1, max_size=6))
     def some_are_there(self, some):
@@ -86,13 +86,13 @@ class QueueMachine(RuleBasedStateMachine):
         return self.remember(worker, ids, self.driver.claim(queue, worker, n, span))
 
     def remember(self, worker, ids, claimed):
-        """The claims that the model expects and the engine gave."""
+        """Record the claims, equal in model and engine."""
         assert claimed == [(job_id, self.model.live[job_id].attempts) for job_id in ids]
         return multiple(*((job_id, worker, attempt) for job_id, attempt in claimed))
 
     @rule(claim=claims, by=st.sampled_from(WAYS_TO_NAME), how=endings, delay=delays)
     def settle(self, claim, by, how, delay):
-        # A release with a delay or an error is for the rounds of a worker.
+        # Only the rounds of a worker release with a delay or an error.
         delay, error = delay if how == "retry" else 0, None if how == "release" else "broken"
         claim = named(claim, by)
         expected = self.model.settle(self.now, claim, how, delay=delay, error=error)
@@ -100,7 +100,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(target=claims, claim=claims, how=endings | st.just("heartbeat"))
     def oversleep(self, claim, how):
-        """The lease lapses, the next claim of a worker of that name gets the job, and then the first one wakes up."""
+        """The lease expires, another claim under the same worker name gets the job, and then the first one settles."""
         job = self.model.held(self.now, claim)
         if job is None:
             return multiple()
@@ -150,7 +150,7 @@ class QueueMachine(RuleBasedStateMachine):
         which=st.integers(0, 9),
     )
     def operate(self, what, queue, which):
-        """What those do who neither enqueue nor work."""
+        """Operations of callers that neither enqueue nor work."""
         if what == "cancel":
             job_id, of = which + 1, [None, "a", "b"][which % 3]
             assert self.driver.cancel(job_id, of) == self.model.cancel(job_id, of)
@@ -162,17 +162,17 @@ class QueueMachine(RuleBasedStateMachine):
             assert self.driver.pause(queue, is_paused=is_paused) == self.model.pause(queue, is_paused=is_paused)
 
     def let_one_expire_at_work(self, queue, which):
-        """Moves the clock, if there is a leased job that will expire."""
+        """Move the clock, if a leased job will expire."""
         jobs = [job for _, job in self.model.of(queue) if job.is_leased(self.now) and job.expires_at]
         if jobs:
             self.clock.move_to(jobs[which % len(jobs)].expires_at)
 
-    # --------------------------------------------------------------------------- connections, transactions and crashes
+    # ---------------------------------------------------------------------------- connections, transactions and crashes
 
     @precondition(lambda self: not self.is_in_transaction)
     @rule(handle=st.integers(0, 3), is_new=st.booleans())
     def go_on_elsewhere(self, handle, is_new):
-        """From here on another connection does everything, one that was open or one that is opened for it."""
+        """Continue on another connection, an open one or a new one."""
         self.driver.use(handle)
         if is_new:
             self.driver.reopen()
@@ -188,7 +188,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.is_in_transaction)
     @rule(how=st.sampled_from(["commit", "commit", "rollback", "abandon"]))
     def end_the_transaction(self, how):
-        """With `abandon` nobody ends it: the connection goes away in the middle of it."""
+        """With `abandon`, the connection disappears in the middle of the transaction."""
         getattr(self.driver, how)()
         if how != "commit":
             self.model = self.committed
@@ -197,7 +197,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.is_in_transaction)
     @rule(target=claims, queue=queues, has_committed=st.booleans())
     def a_process_is_killed(self, queue, has_committed):
-        """It has enqueued and claimed in one transaction, committed or not; nobody will settle what it holds."""
+        """It enqueued and claimed in one transaction, committed or not, and never settles its claims."""
         options = {"queue": queue, "delay": 0, "priority": 0, "max_attempts": 2, "expires": None}
         steps = [
             ("honker_enqueue", queue, "{}", None, None, 0, 2, None),
@@ -210,7 +210,7 @@ class QueueMachine(RuleBasedStateMachine):
         ids = self.model.claim(self.now, queue, "w1", 2, 30_000)
         return multiple(*((job_id, "w1", self.model.live[job_id].attempts) for job_id in ids))
 
-    # ------------------------------------------------------------------------------------------------------------ time
+    # ------------------------------------------------------------------------------------------------------------- time
 
     @rule(ms=spans | st.sampled_from([-HOUR_MS, HOUR_MS]))
     def time_passes(self, ms):
@@ -227,7 +227,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(target=claims, queue=queues)
     def wait_for_the_next_claim(self, queue):
-        """A millisecond before the instant that is announced there is nothing to do, and then there is."""
+        """A millisecond before the announced instant nothing can be claimed, and then a job can."""
         at = self.driver.next_claim_at(queue)
         if at is None or at <= self.now:
             return multiple()
@@ -239,7 +239,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.clock.move_to(at)
         return self.claim(queue, "w1", 1, 30_000)
 
-    # ---------------------------------------------------------------------------------------------------- invariants
+    # ------------------------------------------------------------------------------------------------------- invariants
 
     @invariant()
     def every_job_is_as_the_model_says(self):
@@ -272,14 +272,14 @@ class QueueMachine(RuleBasedStateMachine):
             state, seen = self.driver.outcome(job_id)
             assert (state in states, seen) == (True, error)
 
-    # -------------------------------------------------------------------------------------------------------- reading
+    # ---------------------------------------------------------------------------------------------------------- reading
 
     def look(self, sql):
         return rows(self.onlooker, sql)
 
 
 def named(claim, by):
-    """A claim as somebody names it when settling."""
+    """A claim as named by the caller that settles it."""
     job_id, worker, attempt = claim
     if by == "another worker":
         return job_id, next(other for other in WORKERS if other != worker), attempt
@@ -302,10 +302,10 @@ OVERDRAWN = (
 
 
 def seconds(span):
-    """Milliseconds as callers give them: seconds, whole ones as an integer."""
+    """Milliseconds in the form of callers: seconds, whole ones as an integer."""
     return span // 1000 if span % 1000 == 0 else span / 1000
 
 
 def milliseconds(instant):
-    """Seconds as the engine gives them; 0 and None are none."""
+    """Milliseconds from seconds of the engine; 0 and None are none."""
     return round(instant * 1000) if instant else None

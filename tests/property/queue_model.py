@@ -1,6 +1,6 @@
-"""What a queue promises, in memory and without SQL: the oracle of the state machines in this folder.
+"""The contract of a queue, in memory and without SQL: the oracle of the state machines in this folder.
 
-Instants and spans are whole milliseconds, as in the engine, so that its boundaries are this model's to the millisecond.
+Instants and durations are whole milliseconds, as in the engine, so the boundaries agree to the millisecond.
 """
 
 import copy
@@ -12,23 +12,23 @@ EXPIRED, EXHAUSTED = "expired", "max attempts exceeded"
 
 
 def second_of(now):
-    """The second that has begun: "now" as a row without a delay stores it."""
+    """The current second: "now" as a row without a delay stores it."""
     return now - now % SECOND_MS
 
 
 def end_of_lease(now, span):
-    """The last instant of a lease, as a row stores it: in whole seconds if it was asked for in whole seconds."""
+    """The last instant of a lease as stored: in whole seconds if it was requested in whole seconds."""
     return second_of(now) + span if span % SECOND_MS == 0 else now + span
 
 
 def after_lease(end):
-    """The first instant at which a lease has lapsed: one that is stored as a whole second holds through all of it."""
+    """The first instant after a lease: one stored as a whole second lasts through all of that second."""
     return end + SECOND_MS if end % SECOND_MS == 0 else end + 1
 
 
 @dataclass
 class Job:
-    """A job that waits or is leased."""
+    """A waiting or leased job."""
 
     queue: str
     priority: int
@@ -51,13 +51,13 @@ class Job:
         return self.worker is not None and now >= self.lapses_at
 
     def cause_of_death(self, now):
-        """Why it must not be claimed, if so."""
+        """The reason why it must not be claimed, or None."""
         if self.expires_at is not None and self.expires_at <= now:
             return EXPIRED
         return EXHAUSTED if self.attempts >= self.max_attempts else None
 
     def wait(self):
-        """Is nobody's any more."""
+        """Return the job to the queue."""
         self.worker = self.lease_end = None
 
 
@@ -85,7 +85,7 @@ class Queues:
         self.dead[job_id] = error
 
     def enqueue(self, now, queue, *, delay, priority, max_attempts, expires):
-        """The new job's id."""
+        """Add a job and return its id."""
         self.enqueued += 1
         self.live[self.enqueued] = Job(
             queue=queue,
@@ -97,7 +97,7 @@ class Queues:
         return self.enqueued
 
     def claim(self, now, queue, worker, n, span):
-        """The ids that a claim leases, in order."""
+        """Lease jobs and return their ids, in order."""
         if n == 0 or queue in self.paused:
             return []
         for job_id, job in self.of(queue):
@@ -119,7 +119,7 @@ class Queues:
         return taken
 
     def held(self, now, claim):
-        """The job of a claim (job, worker, attempt or None), if it is in force."""
+        """The job of a claim (job, worker, attempt or None), if the claim is current."""
         job_id, worker, attempt = claim
         job = self.live.get(job_id)
         if job is None or not job.is_leased(now) or job.worker != worker:
@@ -127,7 +127,7 @@ class Queues:
         return job if attempt in {None, job.attempts} else None
 
     def settle(self, now, claim, how, *, delay=None, error=None):
-        """Ends a claim; whether it was in force."""
+        """End a claim. True if it was current."""
         job = self.held(now, claim)
         if job is None:
             return False
@@ -147,14 +147,14 @@ class Queues:
         return True
 
     def heartbeat(self, now, claim, span):
-        """Renews a lease; whether it was in force."""
+        """Renew a lease. True if it was current."""
         job = self.held(now, claim)
         if job is not None:
             job.lease_end = end_of_lease(now, span)
         return job is not None
 
     def cancel(self, job_id, queue):
-        """Removes a job, of the queue or of any; whether there was one."""
+        """Remove a job, of the queue or of any. True if it existed."""
         job = self.live.get(job_id)
         if job is None or queue not in {None, job.queue}:
             return False
@@ -163,7 +163,7 @@ class Queues:
         return True
 
     def sweep(self, now, queue):
-        """Buries what has expired and nobody is at work on; how many."""
+        """Dead-letter the expired jobs without a current lease, and return their number."""
         expired = [
             job_id for job_id, job in self.of(queue) if job.cause_of_death(now) == EXPIRED and not job.is_leased(now)
         ]
@@ -172,24 +172,24 @@ class Queues:
         return len(expired)
 
     def pause(self, queue, *, is_paused):
-        """Pauses or resumes; whether that changed anything."""
+        """Pause or resume. True if that changed anything."""
         changes = (queue in self.paused) != is_paused
         (self.paused.add if is_paused else self.paused.discard)(queue)
         return changes
 
     def next_claim_at(self, now, queue):
-        """The earliest instant at which a claim finds something; None for never."""
+        """The earliest instant at which a claim finds a job; None for never."""
         jobs = [job for _, job in self.of(queue)]
         if queue in self.paused or not jobs:
             return None
         return max(now, min(job.run_at if job.worker is None else job.lapses_at for job in jobs))
 
     def outcome(self, job_id):
-        """What waiters are told: the states that are right, and the error."""
+        """The outcome for waiters: the allowed states, and the error."""
         if job_id in self.live:
             job = self.live[job_id]
             return {"pending" if job.worker is None else "processing"}, job.error
         if job_id in self.dead:
             return {"dead"}, self.dead[job_id]
-        # A cancellation is remembered for a day, of a clock that jumps.
+        # A cancellation is kept for a day, of a clock that jumps.
         return {"cancelled", "gone"} if job_id in self.cancelled else {"gone"}, None

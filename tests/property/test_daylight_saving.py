@@ -1,7 +1,7 @@
-"""Cron schedules on the days on which clocks are changed: every hour of them, both ways, against `cron_oracle`.
+"""Cron schedules on the days of clock changes: every hour of them, both ways, against `cron_oracle`.
 
 Berlin and New York change at night by an hour, Lord Howe by half an hour, Casablanca goes back for Ramadan, São Paulo
-lost and repeated the hour around midnight, Apia skipped a whole day, and Kathmandu is what it is, 5:45 ahead.
+lost and repeated the hour around midnight, Apia skipped a whole day, and Kathmandu stays at 5:45 ahead.
 """
 
 import bisect
@@ -13,7 +13,7 @@ from .cron_oracle import Cron, LocalClock, daily, transitions, wildcard
 
 DAY_S, HOUR_S = 86_400, 3600
 
-#: Zone, year, and how many changes there are in it.
+#: Zone, year, and the number of clock changes in it.
 PLACES = [
     ("Europe/Berlin", 2026, 2),
     ("America/New_York", 2026, 2),
@@ -39,7 +39,7 @@ EVERY_MINUTE = wildcard("*", *range(60))
 
 
 def days_around(zone, year, count):
-    """From a day before each change of the clock to a day after it; a week without any where there is none."""
+    """From a day before each change of the clock to a day after it; an ordinary week if there is no change."""
     changes = transitions(zone, year)
     assert len(changes) == count, "the zone files of this machine tell another story"
     if not changes:
@@ -48,7 +48,7 @@ def days_around(zone, year, count):
 
 
 def fired(conn, cron, zone, start, end):
-    """The boundaries in [start, end), each found from the one before."""
+    """The boundaries in [start, end), each computed from the previous one."""
     found, at = [], start - 1
     while True:
         after, at = at, call(conn, "honker_cron_next_after", cron.text, at, zone)
@@ -68,7 +68,7 @@ def test_schedules_fire_at_every_hour_around_a_change_as_often_as_they_should(co
 
 @pytest.mark.parametrize(("zone", "year", "count"), PLACES, ids=[place[0] for place in PLACES])
 def test_the_next_boundary_from_any_moment_is_the_first_that_follows(conn, zone, year, count):
-    """A schedule may be registered, or a clock be set, at any moment, inside the repeated hour too."""
+    """A schedule may be registered, or a clock be set, at any moment, even inside the repeated hour."""
     for start, end in days_around(zone, year, count):
         clock = LocalClock(zone, start, end + 8 * DAY_S)
         for cron in AT_NIGHT:

@@ -1,7 +1,7 @@
 """Locks and rate limits against a model, under a clock that is set by an hour either way.
 
-At any instant of the clock that the locks go by, at most one owner holds a name, and each new holder has a larger token
-than all before. A window of a rate limit never lets more uses pass than its limit, and the next one begins on time.
+At any instant of the locks' clock, at most one owner holds a name, and each new holder has a larger token than all
+before. A window of a rate limit never allows more uses than its limit, and the next one begins on time.
 """
 
 import copy
@@ -19,7 +19,7 @@ from .profiles import explore
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+    pytest.mark.timeout(600),  # time to shrink a failing example
 ]
 
 HOUR_MS = 3_600_000
@@ -34,7 +34,7 @@ limits = st.sampled_from(sorted(LIMITS))
 
 @dataclass
 class Model:
-    """Who holds what until when, and how often each window was used."""
+    """The holder and the end of each lock, and the uses of each window."""
 
     held: dict = field(default_factory=dict)  # by name: owner, end, token
     last_token: int = 0
@@ -68,9 +68,9 @@ class Model:
         return self.held[name][2] if self.holder(now, name) == owner else None
 
     def use(self, now, name, *, is_let_pass):
-        """Counts what the limit decided, which must be right.
+        """Count the decision of the limit, which must be right.
 
-        Unless the clock was set back into a window that had ended before: that one may have been forgotten.
+        An exception is a clock set back into a window that had ended: such a window may have been deleted.
         """
         limit, per = LIMITS[name]
         window = name, now - now % per
@@ -104,7 +104,7 @@ class LockMachine(RuleBasedStateMachine):
         marks = ", ".join("?" * len(arguments))
         return self.dbs[0].call(f"SELECT {function}({marks})", *arguments, tx=self.tx)
 
-    # ---------------------------------------------------------------------------------------------------- operations
+    # ------------------------------------------------------------------------------------------------------- operations
 
     @rule(name=locks, owner=owners, ttl=ttls, through=st.sampled_from(["SQL", "Python"]))
     def acquire(self, name, owner, ttl, through):
@@ -121,7 +121,7 @@ class LockMachine(RuleBasedStateMachine):
             assert self.call("honker_lock_renew", name, owner, ttl / 1000) == expected
             return
         lock = self.dbs[0].lock(name, ttl / 1000, owner)
-        lock.acquired = True  # as far as this handle knows
+        lock.acquired = True  # from the view of this handle
         assert lock.renew() == lock.acquired == expected
 
     @rule(name=locks, owner=owners)
@@ -132,7 +132,7 @@ class LockMachine(RuleBasedStateMachine):
 
     @rule(name=locks, before_ms=st.sampled_from([0, 0, 1]), owner=owners)
     def a_lock_lapses(self, name, before_ms, owner):
-        """Or is in its last millisecond; then somebody wants it."""
+        """Or is in its last millisecond; then another owner tries to take it."""
         if name in self.model.held:
             self.move(self.model.held[name][1] - before_ms - self.now)
             self.acquire(name, owner, 60_000, "SQL")
@@ -160,7 +160,7 @@ class LockMachine(RuleBasedStateMachine):
         before = self.now - older_than_s * 1000
         self.model.used = {window: count for window, count in self.model.used.items() if window[1] >= before}
 
-    # ------------------------------------------------------------------------------------- time, transactions, crashes
+    # -------------------------------------------------------------------------------------- time, transactions, crashes
 
     @rule(ms=st.sampled_from([1, 89, 500, 1000, 60_000, HOUR_MS, HOUR_MS, -HOUR_MS, -HOUR_MS]))
     def time_passes(self, ms):
@@ -184,7 +184,7 @@ class LockMachine(RuleBasedStateMachine):
             self.tx.__exit__(None, None, None)
         elif how == "rollback":
             self.tx.__exit__(ValueError, ValueError("the application gave up"), None)
-        self.tx = None  # nobody knows of it any more, which ends it
+        self.tx = None  # dropping the last reference ends it
         if how != "commit":
             self.model = self.committed
         self.committed = None
@@ -197,7 +197,7 @@ class LockMachine(RuleBasedStateMachine):
             self.dbs[0].close()
             self.dbs[0] = honker.open(self.path)
 
-    # ---------------------------------------------------------------------------------------------------- invariants
+    # ------------------------------------------------------------------------------------------------------- invariants
 
     @invariant()
     def a_lock_has_the_holder_of_the_model_and_no_other(self):
@@ -210,7 +210,7 @@ class LockMachine(RuleBasedStateMachine):
     @invariant()
     def a_token_is_larger_than_those_of_all_holders_before(self):
         if self.tx is not None:
-            return  # What is not committed has protected nothing.
+            return  # An uncommitted lock has protected nothing.
         for name in LOCKS:
             if name in self.model.held:
                 token = self.model.held[name][2]

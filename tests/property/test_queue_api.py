@@ -14,24 +14,24 @@ from .queue_machine import QueueMachine, milliseconds, seconds
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+    pytest.mark.timeout(600),  # time to shrink a failing example
 ]
 
 HANDLES = 2
 
 
 class ApiQueues:
-    """Two open databases; handle 2 and 3 are these again, called through the methods that begin with ``a``."""
+    """Two open databases; handles 2 and 3 are the same, called through the methods that begin with ``a``."""
 
-    runner = None  # of the test
+    runner = None  # the loop of the test
 
     def __init__(self, path, clock):
         self.path = path
-        # The package compares what the engine says with its own clock. The real module is back after the test.
+        # The package compares the engine's instants with its own clock. The real module is restored after the test.
         honker.queue.time = clock
         self._dbs = [honker.open(path) for _ in range(HANDLES)]
         self._used, self._is_async, self._tx = 0, False, None
-        self._claimed = {}  # the rows of claimed jobs, to settle them through `honker.Job` of whatever handle is in use
+        self._claimed = {}  # the rows of claimed jobs, to settle them through `honker.Job` of any handle
 
     @property
     def _db(self):
@@ -61,11 +61,11 @@ class ApiQueues:
         self._tx = None
 
     def abandon(self):
-        self._tx = None  # nobody knows of it any more, which is its end
+        self._tx = None  # dropping the last reference ends it
         self.reopen()
 
     def _do(self, noun, verb, *arguments, **options):
-        """A method of a queue or a job, in the transaction that is open, or else in the form of the handle."""
+        """A method of a queue or a job, in the open transaction, or else in the form of the handle."""
         method = getattr(noun, f"a{verb}", None)
         if self._tx is not None:
             return getattr(noun, verb)(*arguments, tx=self._tx, **options)
@@ -96,7 +96,7 @@ class ApiQueues:
             self._claimed[job.id, job.worker_id, job.attempts] = job.queue_name, row
 
     def _settler(self, claim):
-        """What settles a claim, and how the claim is named there: a job knows its own."""
+        """The object that settles a claim, and its arguments that name the claim; a `Job` needs none."""
         if claim in self._claimed:
             queue, row = self._claimed[claim]
             return Job(self._db.queue(queue), row), (), {}
@@ -105,7 +105,7 @@ class ApiQueues:
 
     def settle(self, claim, how, delay, error):
         if how == "release":  # workers only
-            return bool(self._db.call("SELECT honker_release(?, ?, ?)", *claim, tx=self._tx))
+            return bool(self._db.engine.call("SELECT honker_release(?, ?, ?)", *claim, tx=self._tx))
         given = {"ack": [], "fail": [error], "retry": [seconds(delay), error]}[how]
         settler, named, options = self._settler(claim)
         return self._do(settler, how, *named, *given, **options)
@@ -113,7 +113,7 @@ class ApiQueues:
     def ack_several(self, claims):
         jobs = [settler if isinstance(settler, Job) else named[0] for settler, named, _ in map(self._settler, claims)]
         if any(claim[2] is not None and isinstance(job, int) for claim, job in zip(claims, jobs, strict=True)):
-            # Claimed by a process that was killed: there is an attempt, but no job that knows it.
+            # Claimed by a killed process: the attempt exists, but no `Job` object.
             return sum(self.settle(claim, "ack", 0, None) for claim in claims)
         return self._do(self._db.queue("whichever"), "ack_batch", jobs, claims[0][1])
 
@@ -133,7 +133,7 @@ class ApiQueues:
             return self.settle(claim, how, delay, "broken")
         release = {"id": claim[0], "attempt": claim[2], "do": "release", "delay_s": seconds(delay), "error": "broken"}
         given = json.dumps([release])
-        done = self._db.call("SELECT honker_work('whichever', ?, 0, 1, ?)", claim[1], given, tx=self._tx)
+        done = self._db.engine.call("SELECT honker_work('whichever', ?, 0, 1, ?)", claim[1], given, tx=self._tx)
         return bool(json.loads(done)["settled"][0])
 
     def cancel(self, job_id, queue):
@@ -152,7 +152,7 @@ class ApiQueues:
         return milliseconds(at)
 
     def outcome(self, job_id):
-        outcome = json.loads(self._db.ask("SELECT honker_job_outcome(?)", job_id, tx=self._tx))
+        outcome = json.loads(self._db.engine.ask("SELECT honker_job_outcome(?)", job_id, tx=self._tx))
         job = self._db.get_job(job_id, tx=self._tx)
         assert (outcome["state"] in {"pending", "processing"}) == (job is not None)
         return outcome["state"], outcome["error"]
@@ -169,7 +169,7 @@ class ApiQueueMachine(QueueMachine):
 @pytest.mark.torture(short_s=8, share=4)
 def test_queues_through_python_do_what_their_model_does(torture, monkeypatch):
     monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
-    monkeypatch.setattr(honker.queue, "time", honker.queue.time)  # puts the module back afterwards
+    monkeypatch.setattr(honker.queue, "time", honker.queue.time)  # restores the module afterwards
     with asyncio.Runner() as runner:
         monkeypatch.setattr(ApiQueues, "runner", runner)
         explore(ApiQueueMachine, torture, examples=80)

@@ -11,7 +11,7 @@ from .queue_machine import QueueMachine, milliseconds, seconds
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+    pytest.mark.timeout(600),  # time to shrink a failing example
 ]
 
 HANDLES = 2
@@ -123,7 +123,7 @@ class SqlQueueMachine(QueueMachine):
 
 
 def test_a_lapsed_lease_is_claimed_also_behind_one_that_ends_before_and_lapses_after_it(tmp_path):
-    """The first ends at a whole second and holds through all of it, the other ends within that second."""
+    """The first ends at a whole second and lasts through all of it; the other ends within that second."""
     clock = FakeClock()
     queues = SqlQueues(tmp_path / "app.db", clock)
     for span in (1000, 1500):

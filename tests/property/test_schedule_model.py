@@ -1,7 +1,7 @@
-"""Schedules against a model: what a tick enqueues, whatever was registered, changed, paused or missed before.
+"""Schedules against a model: the jobs enqueued by ticks, after any registrations, changes, pauses and missed ticks.
 
-The model knows from `cron_oracle` when schedules fire, and the misfire policies from their description. The clock may
-be set by an hour either way: a boundary that has fired does not fire again.
+The model gets the firing times from `cron_oracle`, and the misfire policies from their description. The clock may be
+set by an hour either way: a boundary that has fired does not fire again.
 """
 
 import bisect
@@ -22,10 +22,10 @@ from .profiles import explore
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+    pytest.mark.timeout(600),  # time to shrink a failing example
 ]
 
-# Two hours before Berlin's clocks went back in 2026; the model knows the month after it.
+# Two hours before Berlin's clocks went back in 2026; the model covers the month after it.
 START_S = 1_792_882_800
 HORIZON_S = START_S + 40 * 86_400
 CATCH_UP, GRACE_S = 64, 60
@@ -61,7 +61,7 @@ def _clock(zone):
 
 
 def is_known(instant):
-    """Whether the model can tell what happens then and in the days after it."""
+    """True if the model covers that instant and the days after it."""
     return START_S - 80_000 < instant < HORIZON_S - 10 * 86_400
 
 
@@ -86,7 +86,7 @@ class Schedule:
         return following(self.expression, self.zone, instant)
 
     def tick(self, until):
-        """The boundaries that fire, and the one to wait for next."""
+        """The boundaries that fire, and the next one to wait for."""
         if self.misfire == "catch_up":
             return self._each(until)
         is_late = until > self.next_fire_at + GRACE_S
@@ -101,7 +101,7 @@ class Schedule:
         return fired, self._caught_up(at, until)
 
     def _caught_up(self, at, until):
-        """The boundary itself unless it has passed; then all that have passed are dropped."""
+        """The boundary itself unless it has passed; otherwise the next one, without all that have passed."""
         return at if at > until else self.after(until)
 
 
@@ -114,7 +114,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.conns = [self.open(), self.open()]
         call(self.conn, "honker_bootstrap")
         self.schedules = {}
-        self.jobs = []  # boundaries, and when their jobs expire, in the order of their ids
+        self.jobs = []  # boundaries, and the expiries of their jobs, in the order of their ids
         self.committed = None
 
     def open(self):
@@ -136,7 +136,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     def now(self):
         return self.clock.time()
 
-    # ---------------------------------------------------------------------------------------------------- operations
+    # ------------------------------------------------------------------------------------------------------- operations
 
     @initialize(given=st.lists(st.tuples(names, expressions, zones, misfires, expiries), min_size=1, max_size=3))
     def some_are_there(self, given):
@@ -150,7 +150,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         known = self.schedules.get(name)
         next_fire_at = following(expression, zone, self.now)
         if known and (known.expression, known.zone) == (expression, zone):
-            next_fire_at = known.next_fire_at  # what was missed is not forgotten
+            next_fire_at = known.next_fire_at  # missed boundaries are kept
         is_enabled = known is None or known.is_enabled
         self.schedules[name] = Schedule(expression, zone, misfire, expires_s, next_fire_at, is_enabled)
 
@@ -196,14 +196,14 @@ class ScheduleMachine(RuleBasedStateMachine):
 
     @rule(name=names)
     def register_again(self, name):
-        """As every start of an application does."""
+        """Register again, as every start of an application does."""
         if name in self.schedules:
             known = self.schedules[name]
             self.register(name, known.expression, known.zone, known.misfire, known.expires_s)
 
     @rule(downtime_s=st.sampled_from([0, 0, 60, 3600, 86_400]), is_repeated=st.booleans())
     def tick(self, downtime_s, is_repeated):
-        """After a while in which nobody ticked."""
+        """Tick, after a while without ticks."""
         self.time_passes(downtime_s * 1000)
         until = self.now
         expected = []
@@ -222,7 +222,7 @@ class ScheduleMachine(RuleBasedStateMachine):
 
     @rule(ms=st.sampled_from([1, 1000, 30_000, 61_000, 900_000, 3_600_000, 3_600_000, -3_600_000, 86_400_000]))
     def time_passes(self, ms):
-        """Or the clock is set, by an hour either way; not so far that the model does not know the zones any more."""
+        """Or the clock is set, by an hour either way, within the period that the model covers."""
         if is_known(self.now + ms / 1000):
             self.clock.move(ms)
 
@@ -257,7 +257,7 @@ class ScheduleMachine(RuleBasedStateMachine):
     def another_takes_over(self):
         self.conns.reverse()
 
-    # ---------------------------------------------------------------------------------------------------- invariants
+    # ------------------------------------------------------------------------------------------------------- invariants
 
     @invariant()
     def every_schedule_is_as_the_model_says(self):

@@ -1,7 +1,7 @@
-"""Streams against a model: what was committed is read, in order and once, and what was rolled back never was.
+"""Streams against a model: committed events are read in order and once, rolled back ones never.
 
-Publishers and consumers share a file through several handles. A reader that only ever asks for what comes after the
-last event it saw runs along all the time, and must end up with every committed event: no offset may turn up late.
+Publishers and consumers share a file through several handles. A reader that always continues after its last event runs
+all the time, and must get every committed event: no offset may appear late.
 """
 
 import copy
@@ -23,7 +23,7 @@ from .victims import die_in_transaction
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # when it fails: the example is then made smaller
+    pytest.mark.timeout(600),  # time to shrink a failing example
 ]
 
 TOPICS, CONSUMERS = ["t", "u"], ["c", "d"]
@@ -87,11 +87,11 @@ class StreamMachine(RuleBasedStateMachine):
         return self.clock.now_ms // 1000
 
     def number(self):
-        """A payload that no other event has, rolled back ones included."""
+        """A payload unlike that of any other event, including rolled back ones."""
         self.published += 1
         return self.published
 
-    # ---------------------------------------------------------------------------------------------------- operations
+    # ------------------------------------------------------------------------------------------------------- operations
 
     @rule(topic=topics, key=keys)
     def publish(self, topic, key):
@@ -110,7 +110,7 @@ class StreamMachine(RuleBasedStateMachine):
 
     @rule(topic=topics, some=st.lists(keys, min_size=5, max_size=9))
     def publish_in_a_row(self, topic, some):
-        """So many that, in a transaction, the last of them wait; see `honker.series`."""
+        """So many that, in a transaction, the last of them wait; see `honker.sqlite.batch`."""
         for key in some:
             self.publish(topic, key)
 
@@ -128,12 +128,12 @@ class StreamMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.tx is None)
     @rule(consumer=consumers, topic=topics, count=st.integers(1, 5), every=st.integers(0, 2), is_closed=st.booleans())
     def consume(self, consumer, topic, count, every, is_closed):
-        """Takes what follows the saved offset, and goes away in order or without a word."""
+        """Take the events after the saved offset, and then stop properly or disappear."""
         waiting = self.model.since(topic, self.model.saved.get((consumer, topic), 0))
         taken = waiting[:count]
         subscription = self.dbs[0].stream(topic).subscribe(consumer, save_every_n=every, save_every_s=0)
         assert [as_modelled(next(subscription)) for _ in taken] == taken
-        done = [event[0] for event in taken[:-1]]  # asking for the next says that one is through with it
+        done = [event[0] for event in taken[:-1]]  # asking for the next event completes the current one
         saved = done[: len(done) // every * every] if every else []
         if is_closed and every:
             subscription.close()
@@ -144,7 +144,7 @@ class StreamMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.tx is None)
     @rule(count=st.integers(1, 30))
     def an_operator_deletes_old_events(self, count):
-        """All of them, perhaps: their offsets must not come back."""
+        """Possibly all of them: their offsets must not be reused."""
         self.deleted_to = max([self.deleted_to, *(event[0] for event in self.model.events[:count])])
         with self.dbs[0].transaction() as tx:
             tx.execute("DELETE FROM _honker_stream WHERE offset <= ?", [self.deleted_to])
@@ -162,10 +162,10 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(ms=st.sampled_from([1, 999, 1000, 60_000, 3_600_000]))
     def time_passes(self, ms):
         if self.tx is not None:
-            self.tx.query("SELECT 1")  # what waits is written, and dated, before the next statement
+            self.tx.query("SELECT 1")  # pending events are written, and dated, before the next statement
         self.clock.move(ms)
 
-    # ------------------------------------------------------------------------------------------ transactions, crashes
+    # -------------------------------------------------------------------------------------------- transactions, crashes
 
     @precondition(lambda self: self.tx is None)
     @rule()
@@ -179,7 +179,7 @@ class StreamMachine(RuleBasedStateMachine):
             self.tx.__exit__(None, None, None)
         elif how == "rollback":
             self.tx.__exit__(ValueError, ValueError("the application gave up"), None)
-        self.tx = None  # nobody knows of it any more, which ends it
+        self.tx = None  # dropping the last reference ends it
         if how != "commit":
             self.model = self.committed
         self.committed = None
@@ -202,7 +202,7 @@ class StreamMachine(RuleBasedStateMachine):
             self.dbs[0].close()
             self.dbs[0] = honker.open(self.path)
 
-    # ---------------------------------------------------------------------------------------------------- invariants
+    # ------------------------------------------------------------------------------------------------------- invariants
 
     @invariant()
     def a_reader_that_runs_along_misses_nothing_and_sees_nothing_twice(self):

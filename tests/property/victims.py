@@ -1,7 +1,7 @@
-"""Processes that are killed while the models go on.
+"""Processes that are killed while the models continue.
 
-Starting a Python takes long, so there is one process that has loaded everything and opened nothing, and forks the
-victims. A victim begins a transaction, does what it is told, and kills itself with SIGKILL before or after the commit.
+Starting Python takes long, so one process loads everything, opens nothing, and forks the victims. A victim begins a
+transaction, runs the given functions, and kills itself with SIGKILL before or after the commit.
 """
 
 import atexit
@@ -52,6 +52,6 @@ def _nursery():
 
 
 def die_in_transaction(path, now_ms, steps, *, has_committed):
-    """Runs SQL functions, given with their arguments, in a transaction of a process that is killed in the end."""
+    """Run SQL functions with their arguments in a transaction of a process that is killed at the end."""
     _nursery().say(json.dumps([str(path), now_ms, steps, has_committed]))
     _nursery().expect("9")

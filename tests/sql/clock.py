@@ -1,4 +1,4 @@
-"""Time for tests that do not sleep: the engine reads the wall clock, so what moves is what is stored."""
+"""Time for tests without sleeps: the engine reads the wall clock, so the tests move the stored instants."""
 
 import time
 
@@ -20,9 +20,9 @@ INSTANTS = {
 
 
 def advance(conn, seconds):
-    """Makes everything stored `seconds` older, as if so much time had passed.
+    """Make everything stored `seconds` older, as if that time had passed.
 
-    Give whole seconds, so that instants keep their storage class, and whole windows where rate limits are concerned.
+    Give whole seconds, so that instants keep their storage class, and whole windows for rate limits.
     """
     for table, columns in INSTANTS.items():
         assignments = ", ".join(f"{column} = {column} - :seconds" for column in columns)
@@ -30,6 +30,6 @@ def advance(conn, seconds):
 
 
 def early_in_a_second():
-    """Returns the current second, with at least half of it left: for what is decided by whole seconds."""
+    """Return the current second with at least half of it left, for decisions by whole seconds."""
     wait_until(lambda: time.time() % 1 < 0.5)
     return int(time.time())

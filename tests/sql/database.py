@@ -1,4 +1,4 @@
-"""Asking a database, and telling whether it changed."""
+"""Query a database, and detect changes of it."""
 
 import json
 import sqlite3
@@ -19,7 +19,7 @@ def rows(conn, sql, *parameters):
 
 
 def call(conn, function, *arguments):
-    """What the SQL function returns."""
+    """The return value of the SQL function."""
     placeholders = ", ".join("?" * len(arguments))
     return value(conn, f"SELECT {function}({placeholders})", *arguments)
 
@@ -52,7 +52,7 @@ def dump(conn):
 
 @contextmanager
 def refused(code, about=""):
-    """Expects an SQLite error whose message begins with the code and contains `about`."""
+    """Expect an SQLite error whose message begins with the code and contains `about`."""
     with pytest.raises(sqlite3.Error) as caught:
         yield caught
     assert code_of(caught.value) == code, caught.value

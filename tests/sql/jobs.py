@@ -1,4 +1,4 @@
-"""Putting jobs into a queue by hand, and looking at their rows."""
+"""Insert jobs into a queue by hand, and read their rows."""
 
 from .database import claim, enqueue, rows, value
 
@@ -17,7 +17,7 @@ def count(conn, table):
 
 
 def put(conn, **columns):
-    """A row as another program or a hand writes it."""
+    """Insert a row as another program or an operator would."""
     columns = {"queue": "q", "payload": "{}"} | columns
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     sql = f"INSERT INTO _honker_live ({names}) VALUES ({marks}) RETURNING id"

@@ -1,7 +1,7 @@
-"""Loading the extension through nothing but the standard library, as any host would.
+"""Load the extension with only the standard library, as any host would.
 
-Some Pythons are built without ``Connection.enable_load_extension``. There the extension goes in through
-``sqlite3_auto_extension`` of the very library that ``_sqlite3`` is linked to: a second copy of SQLite in one process
+Some Pythons are built without ``Connection.enable_load_extension``. They load the extension through
+``sqlite3_auto_extension`` of the same library that ``_sqlite3`` is linked to: a second copy of SQLite in one process
 would drop the first one's locks on the file.
 """
 
@@ -18,16 +18,16 @@ LIBRARY_NAME = "libhonker_ext.dylib" if sys.platform == "darwin" else "libhonker
 LIBRARY = Path(os.environ.get("HONKER_EXTENSION_PATH") or ROOT / "target" / "release" / LIBRARY_NAME)
 ENTRY_POINT = "sqlite3_honkerext_init"
 
-# Symbols are searched in the module and in what it depends on: this is Python's own copy of SQLite. A module that is
-# compiled in has no file; then they are searched in the program.
+# Symbols are searched in the module and its dependencies: this is Python's own copy of SQLite. A built-in module has no
+# file; its symbols are searched in the program.
 SQLITE = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
 
-# While an automatic extension is registered, every connection that any thread opens gets it.
+# While an automatic extension is registered, every new connection of any thread gets it.
 _auto_extension_lock = threading.Lock()
 
 
 def connect(path, *, library=LIBRARY, **options):
-    """A connection in autocommit mode with the extension loaded; nothing else has happened to the file."""
+    """A connection in autocommit mode with the extension loaded; the file is otherwise untouched."""
     if not library.exists():
         raise FileNotFoundError(f"{library} is missing; run `make build` first")
     options.setdefault("isolation_level", None)

@@ -1,8 +1,8 @@
-"""What each parameter accepts, generated from the reference: every function, every parameter, every sort of bad value.
+"""The values that each parameter accepts, generated from the reference.
 
-A value that the reference allows is never refused for itself; one that it does not allow is refused with
-HONKER_INVALID_ARGUMENT and the parameter's name, and then nothing has changed. Nothing crashes, and after all of it the
-database is whole.
+A value that the reference allows is accepted. Any other value fails with HONKER_INVALID_ARGUMENT and the parameter's
+name, and changes nothing. The values are a fixed list, the ends of the declared range and, for JSON, documents made
+from the declared schema. Nothing crashes, and the database is intact at the end.
 """
 
 import json
@@ -13,16 +13,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from .contract import (
-    ORDINARY,
-    code_of,
-    error_codes,
-    functions,
-    kind_of,
-    ordinary_arguments,
-    ordinary_values,
-    signatures,
-)
+from .contract import ORDINARY, code_of, declared_errors, functions, ordinary, ordinary_arguments, signatures, types
+from .contract_documents import UNDECIDED, documents
+from .contract_types import is_in_range, is_text_allowed
 from .database import dump, enqueue, refused, rows, value
 from .loading import connect
 
@@ -35,7 +28,7 @@ class Sql:
 
     def __init__(self, expression, seen=None):
         self.expression = expression
-        self.seen = seen  # what it is in Python, where the oracle needs to know
+        self.seen = seen  # its value in Python, where the oracle needs it
 
 
 NOT_UTF8 = Sql("CAST(x'ff' AS TEXT)")
@@ -56,6 +49,7 @@ VALUES = {
     "largest": 2**63 - 1,
     "half": 0.5,
     "minus-half": -0.5,
+    "thousandth": 0.001,
     "tiny": 1e-5,
     "huge": 1e300,
     "infinity": math.inf,
@@ -95,53 +89,61 @@ VALUES = {
     "descriptor": "pipe",
 }
 
-UNDECIDED = object()  # the reference leaves it to the content
-
 
 def allows(parameter, seen):
-    """Whether the reference allows the value: True, False or UNDECIDED."""
-    kind = kind_of(parameter)
+    """Tell if the reference allows the value: True, False or UNDECIDED."""
     if isinstance(seen, Sql):
-        seen = b"" if seen.seen is None else seen.seen  # the others are no text at all, or too much of it
+        seen = b"" if seen.seen is None else seen.seen  # the others are not text, or too long
     if seen is None or (isinstance(seen, float) and math.isnan(seen)):
         return parameter.get("nullable", False)
-    if kind.get("each") and isinstance(seen, str):
+    if parameter.get("each") and isinstance(seen, str):
         return seen == VALUES["one-number"]  # there is one payload
-    if kind["type"] == "TEXT":
-        return isinstance(seen, str) and allows_text(parameter["kind"], kind, seen)
-    is_number = isinstance(seen, int) or (isinstance(seen, float) and kind["type"] == "INTEGER or REAL")
-    if not is_number:
-        return False
-    low, high = kind["range"]
-    if parameter["kind"] == "tokens" and seen > ORDINARY["amount"]:
-        return False
-    return low <= seen <= high and not (parameter["kind"] in {"positive_span", "amount", "tokens"} and seen <= 0)
+    base = types().base_of(parameter["type"])
+    if base == "boolean":
+        return type(seen) is int
+    if base not in {"integer", "number"}:
+        return isinstance(seen, str) and allows_text(parameter, seen)
+    limits = types().narrowed(parameter)
+    if isinstance(limits.get("max"), str):  # another argument, which has its ordinary value
+        limits = limits | {"max": ORDINARY[parameter["type"]]}
+    is_number = type(seen) is int or (type(seen) is float and base == "number")
+    return is_number and is_in_range(seen, limits)
 
 
-def allows_text(name, kind, seen):
-    if "one_of" in kind:
-        return seen in kind["one_of"]
-    if "bytes" not in kind:
-        return CONTENT[name](seen)
-    is_short = kind["bytes"][0] <= len(seen.encode()) <= kind["bytes"][1]
-    return is_short and CONTENT.get(name, lambda _: True)(seen)
+def allows_text(parameter, seen):
+    return is_text_allowed(seen, types().narrowed(parameter)) and CONTENT.get(parameter["type"], lambda _: True)(seen)
 
 
-# What else the kinds of text ask for.
+# What else the types of text ask for.
 CONTENT = {
     "name": lambda seen: "\0" not in seen,
-    "integers": lambda seen: (
-        seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED
-    ),  # how many there must be is another argument's matter
-    "claims": lambda seen: seen == VALUES["claims"],
+    # How many elements there must be is another argument's matter.
+    "array<job_id>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
+    "array<integer or null>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
     "job_options": lambda seen: seen == VALUES["options"],
-    "settlements": lambda seen: seen == VALUES["settlements"],
-    "events": lambda seen: seen == VALUES["events"],
-    "payloads": lambda seen: seen != VALUES["broken-json"] and seen != VALUES["deep-json"] and seen.startswith("["),
+    "array<claim>": lambda seen: seen == VALUES["claims"],
+    "array<settlement>": lambda seen: seen == VALUES["settlements"],
+    "array<new_event>": lambda seen: seen == VALUES["events"],
+    "array<any>": lambda seen: seen not in {VALUES["broken-json"], VALUES["deep-json"]} and seen.startswith("["),
     "expression": lambda seen: seen == VALUES["interval"],
     "time_zone": lambda seen: seen in {"", VALUES["zone"]},
     "path": lambda _: UNDECIDED,  # it depends on the directory
 }
+
+
+def edges(parameter):
+    """The ends of the declared range, and the values just outside it, by label."""
+    limits = types().narrowed(parameter)
+    step = 0.001 if types().base_of(parameter["type"]) == "number" else 1
+    values = {}
+    if "one_of" in limits:
+        values |= {f"one of: {each}": each for each in limits["one_of"]} | {"none of them": "telepathy"}
+    if "above" in limits:
+        values |= {"the bound itself": limits["above"], "above the bound": limits["above"] + step}
+    for end, outwards in (("min", -step), ("max", step)):
+        if isinstance(limits.get(end), int):
+            values |= {end: limits[end], f"beyond {end}": limits[end] + outwards}
+    return {label: value for label, value in values.items() if isinstance(value, float | str) or abs(value) < 2**63}
 
 
 def statement(name, arguments):
@@ -164,7 +166,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """One database for all: what the accepted calls leave behind makes the others meet rows."""
+    """One database for all, so that later calls meet the rows of accepted ones."""
     conn = connect(tmp_path_factory.mktemp("arguments") / "app.db")
     conn.execute("PRAGMA journal_mode = WAL").fetchone()
     conn.execute("PRAGMA synchronous = OFF")
@@ -178,14 +180,51 @@ def shared(tmp_path_factory):
 @pytest.mark.parametrize(("name", "parameters", "index"), CASES)
 def test_the_parameter_takes_what_the_reference_allows_and_nothing_else(shared, name, parameters, index):
     tried = parameters[index]
-    for label, seen in VALUES.items():
-        arguments = ordinary_values(parameters)
-        arguments[index] = seen
-        with undone(shared):
-            before = dump(shared)
-            error = error_of(shared, *statement(name, arguments))
-            check(tried, label, seen, error)
-            assert error is None or dump(shared) == before, f"{label} was refused, and yet something changed"
+    for label, seen in (VALUES | edges(tried)).items():
+        try_argument(shared, name, parameters, index, (label, seen, allows(tried, seen)))
+
+
+JSON_CASES = [case for case in CASES if types().is_json(case.values[1][case.values[2]]["type"])]
+
+
+@pytest.mark.parametrize(("name", "parameters", "index"), JSON_CASES)
+def test_the_parameter_takes_the_documents_of_its_schema_and_no_others(shared, name, parameters, index):
+    for document in documents(types(), parameters[index]):
+        try_argument(shared, name, parameters, index, document)
+
+
+OBJECTS = [
+    (name, parameters, index, object_type)
+    for name, parameters, index in (case.values for case in CASES)
+    for object_type in [types().element_of(parameters[index]["type"]) or parameters[index]["type"]]
+    if types().base_of(object_type) == "object"
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "index", "object_type"), OBJECTS)
+def test_the_refusal_of_an_unknown_field_names_every_field_of_the_schema(shared, name, parameters, index, object_type):
+    arguments = [ordinary(parameter) for parameter in parameters]
+    is_array = types().element_of(parameters[index]["type"]) is not None
+    arguments[index] = json.dumps([{"unknown": 1}] if is_array else {"unknown": 1})
+    _, error = outcome_of(shared, *statement(name, arguments))
+    known = str(error).partition('"unknown"' if '"unknown"' in str(error) else "`unknown`")[2].partition(" at line ")[0]
+    words = set(re.findall(r"\w+", known)) - {"expected", "one", "of", "the", "options", "are"}
+    assert words == types().types[object_type]["fields"].keys()
+
+
+def try_argument(shared, name, parameters, index, trial):
+    label, seen, allowed = trial
+    arguments = [ordinary(parameter) for parameter in parameters]
+    arguments[index] = seen
+    with undone(shared):
+        before = dump(shared)
+        result, error = outcome_of(shared, *statement(name, arguments))
+        if error is None:
+            assert allowed in {True, UNDECIDED}, f"{label} was accepted"
+            assert list(types().mismatches_of_result(result, functions()[name]["result"])) == [], label
+            return
+        check_refusal(name, parameters[index], label, allowed, error)
+        assert dump(shared) == before, f"{label} was refused, and yet something changed"
 
 
 @contextmanager
@@ -197,28 +236,26 @@ def undone(conn):
         conn.execute("ROLLBACK")
 
 
-def error_of(conn, sql, bound):
+def outcome_of(conn, sql, bound):
+    """The result and None, or None and the error."""
     try:
-        result = conn.execute(sql, bound).fetchone()
+        (result,) = conn.execute(sql, bound).fetchone()
         if "watcher_open(" in sql:  # subscriptions belong to the process and would stay
-            conn.execute("SELECT honker_update_watcher_close(?)", result).fetchone()
+            conn.execute("SELECT honker_update_watcher_close(?)", (result,)).fetchone()
     except sqlite3.Error as error:
-        return error
-    return None
+        return None, error
+    return result, None
 
 
-def check(parameter, label, seen, error):
-    allowed = allows(parameter, seen)
-    if error is None:
-        assert allowed in {True, UNDECIDED}, f"{label} was accepted"
-        return
-    assert code_of(error) in error_codes(), f"{label}: {error}"
+def check_refusal(name, parameter, label, allowed, error):
+    assert code_of(error) in declared_errors(name), f"{label}: {error}"
     if code_of(error) == "HONKER_WATCHER":  # the file is not there; that was found after the arguments were checked
         assert allowed in {True, UNDECIDED}, f"{label}: {error}"
         return
     assert allowed is not True, f"{label} was refused: {error}"
     assert code_of(error) == "HONKER_INVALID_ARGUMENT", f"{label}: {error}"
-    assert re.search(rf"\b{parameter['name']}\b", str(error)), f"{label}: {error}"
+    named = {parameter["name"]} | types().narrowed(parameter).get("fields", {}).keys()  # an option names itself
+    assert any(re.search(rf"\b{name}\b", str(error)) for name in named), f"{label}: {error}"
 
 
 def test_the_database_is_whole_after_all_of_it(shared):
@@ -235,7 +272,7 @@ def test_the_database_is_whole_after_all_of_it(shared):
 def test_a_text_above_the_largest_is_refused_unread(conn, name, index, arity):
     arguments = ordinary_arguments(name, arity)
     arguments[index] = TOO_LONG
-    error = error_of(conn, *statement(name, arguments))
+    _, error = outcome_of(conn, *statement(name, arguments))
     assert code_of(error) == "HONKER_INVALID_ARGUMENT"
     assert functions()[name]["parameters"][index]["name"] in str(error)
 

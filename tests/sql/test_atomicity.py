@@ -1,8 +1,8 @@
-"""Operations that write more than once: all of it or nothing, from wherever they are called.
+"""Operations with several writes: all or nothing, in any calling context.
 
-A trigger on honker's own tables refuses one of the inner writes, after others have been made. Whatever the position of
-the call, nothing of it may stay, the connection is left as it was (in autocommit or in the caller's transaction), and
-the error reaches the caller under its code.
+A trigger on honker's own tables rejects one of the inner writes after others have been made. For every position of the
+call, no write may stay, the connection keeps its state (autocommit or the caller's transaction), and the error reaches
+the caller under its code.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from .database import call, claim, dump, enqueue, refused, rows, value
 
 @dataclass(frozen=True)
 class Story:
-    """A call that makes several writes, and where the last of them can be refused."""
+    """A call with several writes, and the place where the last of them can be rejected."""
 
     call: str
     refused: str  # the inner write that fails: "verb table" or with a condition, "verb table WHEN ..."
@@ -204,7 +204,7 @@ def test_a_call_in_a_transaction_is_undone_and_the_transaction_lives_on(conn, st
 
 def test_a_call_in_a_savepoint_is_undone_and_the_savepoint_lives_on(conn, story):
     refuse(conn, story.refused)
-    conn.execute("SAVEPOINT honker")  # the name that the engine uses itself
+    conn.execute("SAVEPOINT honker")  # the name that the engine itself uses
     before = dump(conn)
     with refused("HONKER_CONSTRAINT", "refused"):
         value(conn, f"SELECT {story.call}")
@@ -214,10 +214,10 @@ def test_a_call_in_a_savepoint_is_undone_and_the_savepoint_lives_on(conn, story)
     assert not conn.in_transaction
 
 
-# Statements that write and call a function in passing, on a table `app` with one row.
+# Statements that write and also call a function, on a table `app` with one row.
 WRITES = {
     "insert-select": "INSERT INTO app SELECT {call}",
-    "insert-values": "INSERT INTO app VALUES ({call})",  # SQLite keeps no journal of its own for so simple a statement
+    "insert-values": "INSERT INTO app VALUES ({call})",  # SQLite keeps no journal for so simple a statement
     "insert-of-several-rows": "INSERT INTO app VALUES (1), ({call})",
     "insert-returning": "INSERT INTO app VALUES (1) RETURNING {call}",
     "update": "UPDATE app SET x = {call}",
@@ -269,8 +269,8 @@ def test_a_call_inside_a_write_statement_of_a_transaction_is_undone_with_it(conn
     assert conn.in_transaction
     after = dump(conn)
     if sqlite3.sqlite_version_info < (3, 40):
-        # Whatever the function: what the host's own statement had inserted before one of its functions failed stays. So
-        # it does for `INSERT INTO app VALUES (1), (abs(-9223372036854775808))`. Nothing of ours may.
+        # For any function, rows that the host's own statement inserted before one of its functions failed stay. So it
+        # is for `INSERT INTO app VALUES (1), (abs(-9223372036854775808))`. No row of ours may stay.
         after, before = (only_ours(contents) for contents in (after, before))
     assert after == before
     conn.execute("ROLLBACK")
@@ -315,7 +315,7 @@ def test_a_call_inside_a_write_to_another_database_waits_for_the_lock_and_says_s
 
 
 def refuse_commits(conn, write):
-    """Violates a deferred foreign key with the write: nothing fails until COMMIT."""
+    """Violate a deferred foreign key with the write: nothing fails until COMMIT."""
     verb, table = write.split()
     conn.executescript(f"""
         PRAGMA foreign_keys = ON;
@@ -396,7 +396,7 @@ WRITING = [name for name, function in functions().items() if function["effect"] 
 
 @pytest.mark.parametrize("name", [name for name in WRITING if name != "honker_bootstrap"])
 def test_a_call_that_cannot_have_the_write_lock_is_busy(conn, request, name):
-    call(conn, "honker_enqueue", *ordinary_arguments("honker_enqueue"))  # without anything to claim, a claim only reads
+    call(conn, "honker_enqueue", *ordinary_arguments("honker_enqueue"))  # without a job to claim, a claim only reads
     conn.execute("UPDATE _honker_live SET run_at = 1")
     call(conn, "notify", "n", "{}")
     request.getfixturevalue("write_lock_taken")
@@ -429,7 +429,7 @@ def write_lock_taken(conn, connect):
 
 
 def test_a_call_waits_for_the_write_lock_as_long_as_the_busy_timeout_says(conn, connect):
-    """The host's busy handler is asked, and once it has let the lock go the call goes through."""
+    """The host's busy handler is called, and once the lock is released the call succeeds."""
     holder = connect(check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     conn.execute("PRAGMA busy_timeout = 10000")
@@ -440,7 +440,7 @@ def test_a_call_waits_for_the_write_lock_as_long_as_the_busy_timeout_says(conn, 
 
 
 def test_a_transaction_that_has_read_too_early_is_told_to_begin_again(conn, connect):
-    """A deferred transaction cannot write once another connection has; no waiting helps, so none happens."""
+    """A deferred transaction cannot write after another connection wrote. Waiting is no help, so it fails at once."""
     conn.execute("PRAGMA busy_timeout = 10000")
     enqueue(conn)
     conn.execute("BEGIN")
@@ -461,7 +461,7 @@ STALE = {
 
 @pytest.mark.parametrize("kind", list(STALE))
 def test_the_host_can_tell_a_stale_snapshot_from_a_held_lock(conn, connect, kind):
-    """The one is cured by beginning again, the other by waiting. Hosts need not have switched extended codes on."""
+    """The first requires a new transaction, the second a wait. Extended codes may be switched off in the host."""
     enqueue(conn)
     claim(conn)
     enqueue(conn)

@@ -1,6 +1,7 @@
-"""Large payloads: a claim that only writes who has the job must not write the payload again.
+"""Large payloads: a claim that only changes the holder of a job must not write the payload again.
 
-What is counted is pages in the write-ahead log: SQLite writes those of a row that differ, if the row keeps its length.
+The tests count pages in the write-ahead log. SQLite writes only the changed pages of a row, if the row keeps its
+length.
 """
 
 import os
@@ -17,7 +18,7 @@ WORKER = "honker-worker-12345-emails-31"
 
 @pytest.fixture
 def pages(conn, path):
-    """Counts the pages that a step writes."""
+    """Count the pages that a step writes."""
 
     def count(step):
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -61,7 +62,7 @@ def test_a_heartbeat_writes_few_pages(conn, pages, payload, extensions):
 
 
 def test_a_job_that_changes_hands_writes_few_pages(conn, pages, payload):
-    """Again and again, over attempts that need more bytes, and workers with names of any common length."""
+    """Repeatedly, over attempts that need more bytes, and workers with names of any common length."""
     for attempt in range(1, 135):
         worker = "w" * (1 + attempt % 40)
         assert 0 < pages(lambda worker=worker: claim(conn, worker=worker)) < FEW

@@ -1,6 +1,6 @@
-"""How SQLite runs each statement of the engine: a change of plan is a change that somebody has looked at.
+"""The query plan of each statement of the engine: every change of a plan is reviewed.
 
-The plans of all statement files are kept in `plans.txt` beside this file. After a change that is meant, write it anew:
+The plans of all statement files are kept in `plans.txt` next to this file. After an intended change, write it again:
 
     HONKER_UPDATE_PLANS=1 python -m pytest tests/sql/test_plans.py
 """
@@ -24,14 +24,14 @@ STATEMENTS = {
 }
 SNAPSHOT = Path(__file__).with_name("plans.txt")
 
-# Statements that run for every job or wait on nothing but an index; they must stay flat whatever is in the tables.
+# Statements that run for every job or wait only for an index; they must stay flat for any contents of the tables.
 FLAT = [
     name
     for name in STATEMENTS
     if name.split("/")[0] in {"queue", "lock", "result", "stream", "notify"} and name != "notify/prune_all.sql"
 ]
-# The only statements that may read a whole table: one row a schedule, one row a rate-limit window in use, and
-# maintenance that somebody asked for.
+# The only statements that may read a whole table: one row per schedule, one row per rate-limit window in use, and
+# requested maintenance.
 FULL_SCANS = {
     "malformed/rows.sql",
     "notify/prune_all.sql",
@@ -59,7 +59,7 @@ SQLITE = "SQLite {}.{}".format(*sqlite3.sqlite_version_info)
 
 
 def snapshot(plans):
-    """The wording is SQLite's own and changes with it, so the release comes first."""
+    """The wording changes with SQLite's release, so the release comes first."""
     return f"{SQLITE}\n" + "".join("\n".join([f"\n{name}", *lines, ""]) for name, lines in plans.items())
 
 
@@ -82,7 +82,7 @@ def test_the_plans_are_those_of_the_snapshot(plans):
 
 
 def full_scans(lines):
-    """Lines that walk a whole table or index of honker."""
+    """Lines that scan a whole table or index of honker."""
     return [line for line in lines if re.search(r"SCAN _honker", line)]
 
 
@@ -90,7 +90,7 @@ def sorts(lines):
     return [line for line in lines if "TEMP B-TREE" in line]
 
 
-# Reading the head of an index and stopping is a scan to SQLite. So is walking the oldest few notifications.
+# For SQLite, reading the head of an index and stopping is a scan. So is reading the oldest few notifications.
 BOUNDED_SCANS = {
     "retention/list.sql",
     "token_bucket/prune.sql",
@@ -123,7 +123,7 @@ def test_a_statement_that_names_its_index_seeks_in_it(plans, name):
 
 
 def test_the_plans_of_an_upgraded_file_are_those_of_a_fresh_one(plans, connect, tmp_path):
-    """Such a file has two indexes more, and SQLite could prefer them."""
+    """Such a file has two more indexes, and SQLite could prefer them."""
     copy = shutil.copy(ROOT / "tests" / "fixtures" / "reference-0.5.1.db", tmp_path / "other.db")
     upgraded = connect(copy)
     upgraded.execute("SELECT honker_bootstrap()").fetchone()
@@ -131,7 +131,7 @@ def test_the_plans_of_an_upgraded_file_are_those_of_a_fresh_one(plans, connect, 
 
 
 def test_the_plans_do_not_depend_on_statistics(plans, conn):
-    """After ANALYZE, SQLite knows how the rows are spread, and could change its mind."""
+    """After ANALYZE, SQLite has statistics of the rows, and could choose another plan."""
     conn.execute("""
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
         INSERT INTO _honker_live (queue, payload, priority, state, claim_expires_at, expires_at)
@@ -152,7 +152,7 @@ def test_a_plan_that_scans_is_found_out(conn):
 
 @pytest.mark.parametrize("name", list(STATEMENTS))
 def test_a_statement_file_begins_with_what_a_reader_needs(name):
-    """Purpose, each parameter, where the rows come from, and the lock."""
+    """Purpose, each parameter, the source of the rows, and the lock."""
     sql = STATEMENTS[name]
     header = re.match(r"(?:--.*\n)+", sql)
     assert header, "no comment at the top"

@@ -1,4 +1,4 @@
-"""The tables: how a file comes by them, files of the reference included, and what happens to a file that lacks them."""
+"""The tables: their creation, files of the reference included, and the behaviour of a file without them."""
 
 import shutil
 import sqlite3
@@ -13,9 +13,9 @@ from .database import call, call_json, claim, claimed_ids, dump, enqueue, refuse
 from .loading import ROOT
 
 REFERENCE_FILE = ROOT / "tests" / "fixtures" / "reference-0.5.1.db"
-WRITTEN_AT = 1_795_171_624  # when the reference wrote it
+WRITTEN_AT = 1_795_171_624  # when the reference wrote the file
 
-# Indexes that the reference makes and needs, and we do not.
+# Indexes that the reference makes and needs, but our engine does not.
 REFERENCE_INDEXES = {"_honker_live_claim", "_honker_live_pending_deadline"}
 
 # Columns of each table as the reference makes it; it never looks at others.
@@ -43,7 +43,7 @@ def reference_file(path):
 
 @pytest.fixture
 def upgraded(reference_file, connect):
-    """That copy, upgraded, and as old as if the reference had written it just now."""
+    """That copy, upgraded, and as recent as if the reference had written it just now."""
     conn = connect(reference_file)
     call(conn, "honker_bootstrap")
     advance(conn, WRITTEN_AT - int(time.time()))
@@ -51,7 +51,7 @@ def upgraded(reference_file, connect):
 
 
 def schema(conn):
-    """Each object of the schema by name, its SQL without the white space."""
+    """Each object of the schema by name, its SQL without white space."""
     objects = rows(conn, "SELECT name, sql FROM sqlite_master WHERE name LIKE '\\_honker%' ESCAPE '\\'")
     return {name: "".join(sql.split()) for name, sql in objects}
 
@@ -79,7 +79,7 @@ def test_bootstrap_makes_everything_at_once(conn):
 
 
 def test_columns_of_ours_can_be_left_out_by_those_who_do_not_know_them(conn):
-    """The reference goes on inserting rows that name its own columns only."""
+    """The reference still inserts rows that name only its own columns."""
     for table, columns in REFERENCE_COLUMNS.items():
         for name, is_required, default in rows(
             conn, 'SELECT name, "notnull", dflt_value FROM pragma_table_info(?)', table
@@ -407,7 +407,7 @@ def test_the_view_of_the_reference_is_replaced_and_may_come_back(reference_file,
 
 
 class Refusal:
-    """An authorizer that refuses the n-th change of the schema."""
+    """An authorizer that rejects the n-th change of the schema."""
 
     CHANGES = (
         sqlite3.SQLITE_CREATE_TABLE,
@@ -497,7 +497,7 @@ def test_rows_that_the_reference_inserts_elsewhere_are_ours_too(upgraded):
 
 
 def test_whole_seconds_are_stored_in_the_types_that_the_reference_reads(conn):
-    """It refuses a whole claim if one row has a REAL, so only those who ask for fractions may get them."""
+    """The reference rejects a whole claim if one row has a REAL, so only requests for fractions may produce them."""
     call(conn, "honker_scheduler_register", "beat", "q", "@every 60s", "{}", 0, 3600)
     call(conn, "honker_scheduler_tick", int(time.time()) + 90)
     for options in ({}, {"delay": 0}, {"run_at": 5}, {"run_at": 1e9}, {"delay": 0.0}):

@@ -1,4 +1,4 @@
-"""The `sqlite3` shell: the extension needs no language at all."""
+"""The `sqlite3` shell: the extension works without any programming language."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not shell_can_load(), reason="there is no sqlite
 
 @pytest.fixture
 def session(tmp_path):
-    """Runs lines in a shell whose directory holds the library and the database, and gives what it prints."""
+    """Run lines in a shell whose directory holds the library and the database, and return the output."""
     (tmp_path / LIBRARY.name).symlink_to(LIBRARY.resolve())
 
     def run(*lines, succeeds=True):

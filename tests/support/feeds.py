@@ -1,11 +1,12 @@
-"""Taking from what never ends by itself, by blocking in a thread and by awaiting in an event loop."""
+"""Taking items from endless iterators, by blocking in a thread and by awaiting in an event loop."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+from .asking import watch_answers
 from .waiting import wait_until
 
-#: A process that publishes each line it is given to the topic "t" and notifies the channel "c" of it.
+#: A process that publishes each line of its input to the topic "t" and notifies the channel "c" of it.
 SENDER = """
 import sys, time
 import honker
@@ -25,7 +26,7 @@ def take_by_blocking(feed, count=1, timeout_s=10):
         try:
             return taking.result(timeout_s)
         except TimeoutError:
-            feed.close()  # ends a wait that was in vain
+            feed.close()  # ends the wait of a thread that got too few items
             raise
 
 
@@ -43,20 +44,19 @@ WAYS = {"for": take_by_blocking, "async for": take_by_awaiting}
 
 def empty_looks(feed):
     """The looks of a feed that found nothing, from now on: after one, it waits or is about to."""
-    found_nothing, read = [], feed._read
+    found_nothing = []
 
-    def watched():
-        items = read()
-        if not items:
-            found_nothing.append(items)
-        return items
+    def note(answer):
+        if answer == "[]":
+            found_nothing.append(answer)
 
-    feed._read = watched
+    for function in ("honker_stream_read_since", "honker_notification_read_since"):
+        watch_answers(feed, function, note)
     return found_nothing
 
 
 def take_after(take, feed, bring_about, count=1):
-    """Takes items with `take` that are only there when `bring_about` has been called, during the wait for them."""
+    """Take items with `take`; `bring_about` adds them during the wait."""
     looks = empty_looks(feed)
     with ThreadPoolExecutor(1) as executor:
         taking = executor.submit(take, feed, count)

@@ -18,7 +18,7 @@ print("released", flush=True)
 
 @contextmanager
 def write_lock_elsewhere(path):
-    """A process that holds the write lock until told otherwise; yields the function that makes it let go."""
+    """Start a process that holds the write lock. Yields a function that makes it release the lock."""
     with running(HOLDER, path) as child:
         child.expect("locked")
 
@@ -30,7 +30,7 @@ def write_lock_elsewhere(path):
 
 
 def is_locked(path):
-    """Whether somebody holds the write lock."""
+    """True if a connection holds the write lock."""
     conn = sqlite3.connect(path, isolation_level=None, timeout=0)
     try:
         conn.execute("BEGIN IMMEDIATE")
@@ -44,7 +44,7 @@ def is_locked(path):
 
 
 def ask(path, sql, *parameters):
-    """The rows of a statement, on a connection of its own without honker."""
+    """The rows of a statement, on a separate connection without honker."""
     conn = sqlite3.connect(path, isolation_level=None)
     try:
         return conn.execute(sql, parameters).fetchall()

@@ -1,4 +1,4 @@
-"""Other processes: Python scripts that a test talks with, one line at a time."""
+"""Child processes: Python scripts that exchange lines with a test."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Child:
-    """A Python process. What it prints is read with `line`; it reads what `say` gives it from its standard input."""
+    """A Python process. `line` reads its output, and `say` writes to its standard input."""
 
     def __init__(self, script, *arguments, environment=None):
         self.process = subprocess.Popen(
@@ -20,11 +20,11 @@ class Child:
         )
 
     def line(self):
-        """The next line of its output, waiting for it; an empty text if it has ended."""
+        """Wait for the next line of its output. Returns an empty text if the process has ended."""
         return self.process.stdout.readline().rstrip("\n")
 
     def expect(self, text):
-        """Waits for a line, which must be `text`."""
+        """Wait for a line, and check that it is `text`."""
         seen = self.line()
         assert seen == text, f"the process printed {seen!r}, not {text!r}"
 
@@ -34,12 +34,12 @@ class Child:
         self.process.stdin.flush()
 
     def kill(self):
-        """Ends it as a power cut would, with no chance to clean up."""
+        """Kill it like a power cut, with no chance to clean up."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
     def finish(self):
-        """Waits for its end, which must be a success; the rest of its output, by lines."""
+        """Wait for its successful end, and return the rest of its output as lines."""
         rest, _ = self.process.communicate(timeout=45)
         assert self.process.returncode == 0, f"the process ended with {self.process.returncode}"
         return rest.splitlines()
@@ -47,7 +47,7 @@ class Child:
 
 @contextmanager
 def running(script, *arguments, **options):
-    """A `Child` for the length of the block; killed at its end if it is still there."""
+    """Run a `Child` for the length of the block, and kill it if it still runs at the end."""
     child = Child(script, *arguments, **options)
     try:
         yield child
@@ -73,6 +73,6 @@ def several(count, script, *arguments):
 
 
 def run(script, *arguments, **options):
-    """Runs a script to its end, which must be a success; the lines it printed."""
+    """Run a script to its successful end, and return the printed lines."""
     with running(script, *arguments, **options) as child:
         return child.finish()

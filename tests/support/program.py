@@ -1,4 +1,4 @@
-"""The program `honker`, run as its users run it."""
+"""The program `honker`, run as users run it."""
 
 import os
 import re
@@ -11,14 +11,14 @@ COMMAND = [sys.executable, "-W", "error", "-m", "honker"]
 
 
 def environment(**changes):
-    """That of the tests, without what would change the colours; a change to None removes a variable."""
+    """The environment of the tests, without variables that change colours. A change to None removes a variable."""
     variables = {"TERM": "xterm", "NO_COLOR": None, "PYTHONUNBUFFERED": None, **changes}
     merged = {**os.environ, **variables}
     return {name: value for name, value in merged.items() if value is not None}
 
 
 def honker(*arguments, cwd=None, text=None, **variables):
-    """Runs it to its end: what it printed, and its exit code."""
+    """Run it to its end; return its output and its exit code."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -33,7 +33,7 @@ def honker(*arguments, cwd=None, text=None, **variables):
 
 
 class Program:
-    """A run of it that goes on."""
+    """A running `honker` process."""
 
     def __init__(self, arguments, cwd):
         self.process = subprocess.Popen(
@@ -47,11 +47,11 @@ class Program:
         )
 
     def line(self):
-        """The next line of its output, waiting for it; an empty text if it has ended."""
+        """Wait for the next line of its output. Returns an empty text if the process has ended."""
         return self.process.stdout.readline().rstrip("\n")
 
     def expect(self, pattern):
-        """Waits for a line of its output that must match the pattern."""
+        """Wait for a line of its output that matches the pattern."""
         return self._expect(pattern, self.process.stdout)
 
     def expect_notice(self, pattern):
@@ -65,18 +65,18 @@ class Program:
         return match
 
     def signal(self, number=signal.SIGINT):
-        """Sends it a signal."""
+        """Send a signal to it."""
         self.process.send_signal(number)
 
     def end(self):
-        """Waits for its end: the exit code, and the rest of its output and of its standard error."""
+        """Wait for its end; return the exit code, and the rest of its output and of its standard error."""
         output, errors = self.process.communicate(timeout=45)
         return self.process.returncode, output, errors
 
 
 @contextmanager
 def running(*arguments, cwd=None):
-    """A `Program` for the length of the block; killed at its end if it is still there."""
+    """Run a `Program` for the length of the block, and kill it if it still runs at the end."""
     program = Program(arguments, cwd)
     try:
         yield program

@@ -1,4 +1,4 @@
-"""The rows of jobs, as a connection without honker sees and changes them."""
+"""Read and change the rows of jobs, through a connection without honker."""
 
 from .locking import ask
 
@@ -12,5 +12,5 @@ def dead(path, columns="id, last_error"):
 
 
 def edit(path, assignments, job_id):
-    """Changes a row as time, or somebody with a SQL prompt, would."""
+    """Change a row, as time or an operator with a SQL prompt would."""
     ask(path, f"UPDATE _honker_live SET {assignments} WHERE id = ?", job_id)

@@ -1,14 +1,16 @@
-"""Schedules as their rows tell of them, and a scheduler that leads for a while."""
+"""Read the rows of schedules, and run a scheduler that leads for a while."""
 
 import asyncio
 import json
 from contextlib import asynccontextmanager
 
+from honker.sqlite.transaction import scalar_in
+
 from .locking import ask
 from .waiting import until
 
 HOUR_S = 3600
-EXPIRES_S = 100_000  # given to each schedule, so that a job tells the boundary it was enqueued for
+EXPIRES_S = 100_000  # the expiry of each schedule's jobs, from which a test computes a job's boundary
 
 
 def schedules(scheduler):
@@ -16,7 +18,7 @@ def schedules(scheduler):
 
 
 def due_from(path, instant, name="hourly"):
-    """Sets a schedule's next boundary, as downtime or an operator may."""
+    """Set a schedule's next boundary, as downtime or an operator may."""
     ask(path, "UPDATE _honker_scheduler_tasks SET next_fire_at = ? WHERE name = ?", instant, name)
 
 
@@ -25,7 +27,7 @@ def next_fire_at(path, name="hourly"):
 
 
 def fired(path, payload="hourly"):
-    """The boundaries that jobs were enqueued for."""
+    """The boundaries for which jobs were enqueued."""
     sql = "SELECT expires_at - ? FROM _honker_live WHERE payload = ? ORDER BY id"
     return [row[0] for row in ask(path, sql, EXPIRES_S, json.dumps(payload))]
 
@@ -40,14 +42,14 @@ def lock_row(path, name="honker-scheduler"):
 
 
 def tick(db, at):
-    """What a leader does when something is due, without leading."""
+    """Fire due schedules once, as a leader does, without leading."""
     with db.transaction() as tx:
-        return json.loads(tx.scalar("SELECT honker_scheduler_tick(?)", (at,)))
+        return json.loads(scalar_in(tx, "SELECT honker_scheduler_tick(?)", (at,)))
 
 
 @asynccontextmanager
 async def leading(scheduler, **options):
-    """Runs a scheduler until the end of the block, leading from its beginning on."""
+    """Run a scheduler until the end of the block; it leads from the beginning."""
     stop = asyncio.Event()
     running = asyncio.create_task(scheduler.run(stop, **options))
     try:

@@ -1,4 +1,4 @@
-"""What another Python process asks the system for, as strace tells it."""
+"""Count the system calls of another Python process with strace."""
 
 import os
 import re
@@ -22,21 +22,21 @@ class Traced:
         self._log = log
 
     def line(self):
-        """The next line of its output."""
+        """Wait for the next line of its output."""
         return self.process.stdout.readline().rstrip("\n")
 
     def write_lock_count(self):
-        """How often it has asked for SQLite's write lock, granted or not."""
+        """Count its attempts to take SQLite's write lock, granted or not."""
         return len(_WRITE_LOCK.findall(self._log.read_text()))
 
     def lock_call_count(self):
-        """How often it has taken or given back a lock of any kind. A look at the database is some of them."""
+        """Count the locks of any kind that it took or released. Each read of the database takes some."""
         return self._log.read_text().count("\n")
 
 
 @contextmanager
 def traced(log, script, *arguments):
-    """A `Traced` script for the length of the block; killed at its end if it is still there."""
+    """Run a `Traced` script for the length of the block, and kill it if it still runs at the end."""
     strace = shutil.which("strace")
     if not strace:
         pytest.skip("needs strace")
@@ -46,6 +46,6 @@ def traced(log, script, *arguments):
         yield Traced(process, log)
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # without strace the script would go on
+            os.killpg(process.pid, signal.SIGKILL)  # a script outlives its strace
         process.stdout.close()
         process.wait()

@@ -1,8 +1,8 @@
-"""Tests that grow with the time they are given: short in `make test`, long in `make torture`.
+"""Tests that scale with the available time: short in `make test`, long in `make torture`.
 
-The one variable is ``HONKER_TORTURE``: the seconds that all such tests may take together. Without it each runs its
-short form, for about ``short_s`` seconds. With it the seconds are divided by ``share``, so that the run is bounded
-however many tests there are::
+The variable ``HONKER_TORTURE`` gives the total seconds of all such tests. Without it each runs its short form, for
+about ``short_s`` seconds. With it the seconds are divided by ``share``, so the duration of a run does not depend on the
+number of tests::
 
     @pytest.mark.torture(short_s=2, share=3)  # share is 1 if not given
     def test_workers_killed_at_random_lose_no_job(torture, path):
@@ -11,9 +11,9 @@ however many tests there are::
             ...
             torture.count("processes killed")
 
-``rounds`` goes on until the test's time is over; ``at_least`` is what it does even if it takes longer. The long form
-ends with a table of what was counted and writes it to ``docs/torture.json``, where the documentation finds its figures.
-Each test has its own random numbers; a failure names the seed, and ``HONKER_TORTURE_SEED`` repeats it.
+``rounds`` continues until the test's time is over, and runs ``at_least`` rounds even if that takes longer. The long
+form ends with a table of the counts, and writes it to ``docs/torture.json``, the source of the figures in the
+documentation. Each test has its own random numbers. A failure prints the seed, and ``HONKER_TORTURE_SEED`` repeats it.
 """
 
 import json
@@ -32,12 +32,12 @@ SECONDS_VARIABLE = "HONKER_TORTURE"
 SEED_VARIABLE = "HONKER_TORTURE_SEED"
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "torture.json"
 
-# What a test may take beyond its time before it counts as stuck: one round, on a machine that is busy with others.
+# The extra time of a test before it counts as stuck: one round, on a busy machine.
 SLACK_S = 120
 
 
 class Torture:
-    """The time of one test, its random numbers, and what it has to show for them."""
+    """The time of one test, its random numbers, and its figures."""
 
     def __init__(self, budget_s, seed, *, is_long):
         self.budget_s = budget_s
@@ -49,23 +49,23 @@ class Torture:
 
     @property
     def left_s(self):
-        """Seconds left of the test's time; negative when it is over."""
+        """Remaining seconds of the test's time; negative when it is over."""
         return self._began + self.budget_s - time.monotonic()
 
     def rounds(self, at_least=1):
-        """Counts rounds from 0 while there is time, and up to `at_least` in any case."""
+        """Count rounds from 0 while time is left, and up to `at_least` in any case."""
         number = 0
         while number < at_least or self.left_s > 0:
             yield number
             number += 1
 
     def count(self, what, by=1):
-        """Adds to one of the figures that the run shows at its end, such as "processes killed"."""
+        """Add to one of the figures that the run prints at its end, such as "processes killed"."""
         self.figures[what] += by
 
 
 class Plugin:
-    """Divides the time between the tests that are marked, and collects their figures."""
+    """Divides the time between the marked tests, and collects their figures."""
 
     def __init__(self):
         self.total_s = float(os.environ.get(SECONDS_VARIABLE) or 0)
@@ -77,7 +77,7 @@ class Plugin:
     def is_long(self):
         return self.total_s > 0
 
-    @pytest.hookimpl(trylast=True)  # after -m and -k have chosen
+    @pytest.hookimpl(trylast=True)  # after -m and -k have selected the tests
     def pytest_collection_modifyitems(self, items):
         marked = [item for item in items if item.get_closest_marker("torture")]
         self._shares = sum(_share(item) for item in marked) or 1
@@ -116,7 +116,7 @@ def _share(item):
 
 
 def write(figures, total_s):
-    """Keeps the figures of this run; those of tests that were not part of it stay as they are."""
+    """Write the figures of this run, and keep the figures of tests that were not part of it."""
     known = json.loads(FIGURES.read_text("utf-8"))["tests"] if FIGURES.exists() else {}
     run = {"date": date.today().isoformat(), "seconds": total_s, "sqlite": sqlite3.sqlite_version}
     run |= {"python": platform.python_version(), "system": platform.system(), "processors": os.cpu_count()}

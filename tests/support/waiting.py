@@ -1,11 +1,11 @@
-"""Waiting for what another thread, task or process brings about. A test never sleeps for a fixed time."""
+"""Waiting for an effect of another thread, task or process. A test never sleeps for a fixed time."""
 
 import asyncio
 import time
 
 
 def wait_until(predicate, timeout_s=10.0):
-    """Waits until the predicate holds and returns its value."""
+    """Wait until the predicate is true, and return its value."""
     deadline = time.monotonic() + timeout_s
     while not (value := predicate()):
         assert time.monotonic() < deadline, f"nothing happened for {timeout_s} s"
@@ -14,7 +14,7 @@ def wait_until(predicate, timeout_s=10.0):
 
 
 async def until(predicate, timeout_s=10.0):
-    """As `wait_until`, while the event loop turns."""
+    """As `wait_until`, without blocking the event loop."""
     deadline = time.monotonic() + timeout_s
     while not (value := predicate()):
         assert time.monotonic() < deadline, f"nothing happened for {timeout_s} s"

@@ -1,4 +1,4 @@
-"""Running workers inside a test, and what became of the jobs."""
+"""Run workers inside a test, and read the outcome of the jobs."""
 
 import asyncio
 import contextlib
@@ -10,18 +10,18 @@ from .waiting import until
 
 
 def live(path):
-    """How far the jobs are that are not dead."""
+    """The states of the jobs that are not dead."""
     return ask(path, "SELECT state, attempts, last_error FROM _honker_live ORDER BY id")
 
 
 def dead(path):
-    """What the dead jobs died of."""
+    """The reasons of the dead jobs."""
     return ask(path, "SELECT attempts, last_error FROM _honker_dead ORDER BY id")
 
 
 @contextlib.asynccontextmanager
 async def working(db, **options):
-    """Workers for the length of the block, which are stopped at its end and must end well."""
+    """Run workers for the length of the block, and check that they stop cleanly at its end."""
     stop = asyncio.Event()
     workers = asyncio.ensure_future(honker.run_workers(db, stop_event=stop, **({"concurrency": 4} | options)))
     try:
@@ -33,7 +33,7 @@ async def working(db, **options):
 
 
 def run_until(db, predicate, **options):
-    """Runs workers until the predicate holds."""
+    """Run workers until the predicate is true."""
 
     async def main():
         async with working(db, **options) as workers:
@@ -43,7 +43,7 @@ def run_until(db, predicate, **options):
 
 
 def run_for(db, result, **options):
-    """Runs workers until the result of a call is there, and returns it."""
+    """Run workers until the result of a call is stored, and return it."""
 
     async def main():
         async with working(db, **options):

@@ -1,10 +1,10 @@
-"""What is stored of a payload, on which readers of the table in other languages rely."""
+"""The stored form of a payload, on which readers of the table in other languages rely."""
 
 import json
 import math
 
 import pytest
-from honker import HonkerError, InvalidPayloadError, payload
+from honker import HonkerError, InvalidPayloadError, serialization as payload
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_stored_payload_that_is_not_json_says_so():
     "value", [math.nan, object(), endless(), deep()], ids=["nan", "object", "circular", "too deep"]
 )
 def test_what_failed_once_does_not_spoil_the_next_payload(value):
-    """The encoder is one for all calls."""
+    """All calls share one encoder."""
     for _ in range(2):
         with pytest.raises(InvalidPayloadError):
             payload.encode([1, value])

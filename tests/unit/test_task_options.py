@@ -1,10 +1,10 @@
-"""The ranges that decorators check are those of the engine, which has the last word."""
+"""The ranges that decorators check are those of the engine."""
 
 import re
 from pathlib import Path
 
 import pytest
-from honker import task_options
+from honker.task import options as task_options
 
 LIMITS = Path(__file__).resolve().parents[2] / "crates" / "honker-core" / "src" / "limits.rs"
 

@@ -1,4 +1,4 @@
-"""What may be passed as SQL parameters, as a span and as a point in time."""
+"""The accepted SQL parameters, durations and points in time."""
 
 import math
 from collections import OrderedDict, UserDict, deque
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import pytest
 from honker import HonkerError, InvalidArgumentError, UnsupportedParameterError
-from honker.types import optional_instant, optional_seconds, seconds, sql_parameters
+from honker.arguments import optional_instant, optional_seconds, seconds, sql_parameters
 
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
@@ -18,7 +18,7 @@ class Level(IntEnum):
     HIGH = 9
 
 
-# ------------------------------------------------------------------------------------------------------ SQL parameters
+# ------------------------------------------------------------------------------------------------------- SQL parameters
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_integer_beyond_64_bits_is_refused_instead_of_rounded(value):
         sql_parameters([value])
 
 
-# --------------------------------------------------------------------------------------------------------------- spans
+# ---------------------------------------------------------------------------------------------------------------- spans
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_span_is_a_number_or_a_timedelta(value, expected):
         1j,
         INT64_MAX + 1,
         INT64_MIN - 1,
-        datetime.now(UTC),
+        datetime(2026, 1, 1, tzinfo=UTC),
     ],
     ids=repr,
 )
@@ -124,7 +124,7 @@ def test_no_span_and_no_instant_stay_none():
     assert optional_seconds(5, "delay") == 5
 
 
-# ------------------------------------------------------------------------------------------------------------ instants
+# ------------------------------------------------------------------------------------------------------------- instants
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A watch through each of its three faces, and a plain writer."""
+"""A watch through each of its three interfaces, and a plain writer."""
 
 import sqlite3
 import sys
@@ -10,7 +10,7 @@ from .faces import FACES, SQLWatch
 
 
 def pytest_collection_modifyitems(items):
-    """What is asked of /proc is asked of Linux; elsewhere the watcher polls, and its tests are the crate's."""
+    """Skip on other systems: these tests read /proc, and outside Linux the watcher polls, as the crate tests."""
     if sys.platform != "linux":
         for item in items:
             if "watch" in item.path.parts:
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def opened():
-    """Collects what has to be closed after the test."""
+    """Collect objects to close after the test."""
     things = []
     yield things
     for thing in reversed(things):
@@ -28,7 +28,7 @@ def opened():
 
 @pytest.fixture(params=FACES)
 def watch(request, opened):
-    """Begins to watch a file; run with each face."""
+    """Begin to watch a file; run with each interface."""
 
     def begin(*arguments):
         opened.append(FACES[request.param](*arguments))
@@ -39,7 +39,7 @@ def watch(request, opened):
 
 @pytest.fixture
 def sql_watch(opened):
-    """Begins to watch a file, through SQL only."""
+    """Begin to watch a file, through SQL only."""
 
     def begin(*arguments):
         opened.append(SQLWatch(*arguments))
@@ -50,13 +50,13 @@ def sql_watch(opened):
 
 @pytest.fixture
 def writer(path, opened):
-    """Opens plain connections, without the extension, to a database with a table to write into."""
+    """Open plain connections, without the extension, to a database with a table to write into."""
 
     def connect(journal_mode="wal", target=path):
         conn = sqlite3.connect(target, isolation_level=None, check_same_thread=False)
         opened.append(conn)
         assert conn.execute(f"PRAGMA journal_mode = {journal_mode}").fetchone() == (journal_mode,)
-        conn.execute("PRAGMA synchronous = OFF")  # no test here pulls the plug
+        conn.execute("PRAGMA synchronous = OFF")  # no test here cuts the power
         conn.execute("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY)")
         return conn
 
@@ -69,12 +69,12 @@ def commit(conn, count=1):
 
 
 def drain(watch):
-    """Takes wakes until two safety ticks have passed without one."""
+    """Take wakes until two safety ticks have passed without one."""
     while watch.wait(0) or (pass_ticks(watch) and watch.wait(0)):
         pass
 
 
 def pass_ticks(watch, count=2):
-    """Waits for so many safety ticks: whatever was committed before has been looked at then."""
+    """Wait for a number of safety ticks: by then the watcher has checked every earlier commit."""
     target = watch.stats()["safety_ticks"] + count
     return wait_until(lambda: watch.stats()["safety_ticks"] >= target)

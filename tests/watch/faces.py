@@ -10,12 +10,12 @@ from ..sql import loading
 LIBRARY = str(loading.LIBRARY)
 WAKE, TIMEOUT, DEAD = 1, 0, -1
 
-# Longer than anything here takes, so that a wake that does not come is a failure and not a hang.
+# Longer than any wait here, so that a missing wake is a failure and not a hang.
 PATIENCE_MS = 10_000
 
 
 class SQLWatch:
-    """`honker_update_watcher_open` and its kin, on a connection that has nothing to do with the file."""
+    """`honker_update_watcher_open` and related functions, on a connection that does not use the watched file."""
 
     def __init__(self, path, backend=None, interval_ms=None):
         self._conn = loading.connect(":memory:", check_same_thread=False)
@@ -46,7 +46,7 @@ class SQLWatch:
 
 
 class CWatch:
-    """`honker_watcher_open_v2` and its kin, declared as in include/honker.h."""
+    """`honker_watcher_open_v2` and related functions, declared as in include/honker.h."""
 
     def __init__(self, path, backend=None, interval_ms=None):
         self._native = native()
@@ -103,7 +103,7 @@ FACES = {"sql": SQLWatch, "c": CWatch, "python": PythonWatch}
 
 
 def native():
-    """The C functions, in a process in which the extension has been loaded."""
+    """The C functions, in a process that has loaded the extension."""
     loading.connect(":memory:").close()
     library = ctypes.CDLL(LIBRARY)
     text, pointer = ctypes.c_char_p, ctypes.c_void_p

@@ -1,4 +1,4 @@
-"""What the operating system says of this process: threads, descriptors, memory."""
+"""Figures of the operating system about this process: threads, descriptors, memory."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,12 @@ def thread_names():
 
 
 def watcher_threads():
-    """How many watchers run in this process."""
+    """The number of watchers in this process."""
     return thread_names().count(WATCHER)
 
 
 def descriptors():
-    """How many descriptors are open."""
+    """The number of open descriptors."""
     return len(os.listdir("/proc/self/fd"))
 
 

@@ -75,7 +75,7 @@ def test_a_cancelled_wait_leaves_it_usable(db, writer):
                 pass
 
     def pass_ticks_of(updates):
-        """A second wake for one commit is allowed, and would end the wait that is to be cancelled."""
+        """A second wake for one commit is allowed, and would end the wait that the test cancels."""
         target = updates.stats()["safety_ticks"] + 1
         while updates.stats()["safety_ticks"] < target and not updates.wait(0.02):
             pass
@@ -108,7 +108,7 @@ def test_a_wait_cancelled_in_the_moment_of_the_wake_loses_no_wake(db, writer):
             await asyncio.sleep(0)
             commit(conn)
             select.select([updates.fileno()], [], [], 10)
-            await asyncio.sleep(0)  # the reader has been called, the task has not
+            await asyncio.sleep(0)  # the reader has been called, the task has not run
             task.cancel()
             was_taken = await asyncio.gather(task, return_exceptions=True)
             if isinstance(was_taken[0], asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Backends by name: what was asked for, or an error that says why not. Never something else in silence."""
+"""Backends by name: the requested one, or an error with the reason, never a silent replacement."""
 
 import ctypes
 import shutil
@@ -125,7 +125,7 @@ def test_c_functions_take_null_for_what_may_be_null():
     library.honker_watcher_close(None)
 
 
-# -------------------------------------------------------------------------------------------------- no events to be had
+# ------------------------------------------------------------------------------------------------------- no file events
 
 WITHOUT_EVENTS = """
 import sqlite3, sys
@@ -150,7 +150,7 @@ with honker.open(path) as db:
 
 @pytest.fixture(params=["instances", "watches"])
 def without_events(request, tmp_path):
-    """Runs a script as a user who has no inotify instance, or no watch, left."""
+    """Run a script as a user without a free inotify instance, or without a free watch."""
     limit = f"/proc/sys/user/max_inotify_{request.param}"
     command = ["unshare", "--user", "--map-root-user", "sh", "-c", f'echo 0 > {limit} && exec "$@"', "sh"]
     if not shutil.which("unshare") or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
@@ -184,7 +184,7 @@ def test_without_events_kernel_by_name_is_an_error(without_events, path):
 
 
 def test_without_events_it_is_said_once_however_often_it_is_tried(without_events, path):
-    """Each claim that begins and ends while nobody else watches starts a watcher."""
+    """Each claim that begins and ends without other watchers starts a watcher."""
     script = """
 import sys, honker
 with honker.open(sys.argv[1]) as db:

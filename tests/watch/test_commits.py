@@ -1,4 +1,4 @@
-"""Every commit of another connection wakes, in every journal mode, whatever else happens to the file."""
+"""Every commit of another connection wakes, in every journal mode, next to any other change of the file."""
 
 import os
 import sqlite3
@@ -26,7 +26,7 @@ def test_a_commit_wakes_in_every_journal_mode(watch, writer, path, journal_mode)
 def test_a_database_without_a_wal_gets_no_wal_index(sql_watch, writer, path, journal_mode):
     conn = writer(journal_mode)
     events = sql_watch(path)
-    pass_ticks(events, 12)  # one in ten looks for it
+    pass_ticks(events, 12)  # one in ten checks for it
     commit(conn)
     assert events.wait() == WAKE
     assert not os.path.exists(f"{path}-shm")
@@ -185,7 +185,7 @@ def test_a_change_to_wal_is_followed(watch, writer, path):
 
 
 def test_a_wal_that_was_deleted_and_made_anew_is_followed(watch, writer, path):
-    """The last connection deletes the WAL; the next one makes another."""
+    """The last connection deletes the WAL, and the next one makes another."""
     conn = writer()
     commit(conn)
     events = watch(path)
@@ -200,7 +200,7 @@ def test_a_wal_that_was_deleted_and_made_anew_is_followed(watch, writer, path):
 
 
 def test_the_watcher_does_not_pin_the_wal(sql_watch, writer, path):
-    """A reader that stays would keep a checkpoint from starting the WAL over."""
+    """A reader with an open transaction would keep a checkpoint from restarting the WAL."""
     conn = writer()
     events = sql_watch(path)
     for _ in range(20):
@@ -210,7 +210,7 @@ def test_the_watcher_does_not_pin_the_wal(sql_watch, writer, path):
 
 
 def test_only_subscribers_of_the_file_are_woken(sql_watch, writer, tmp_path):
-    """Many databases in one directory: events of the others are none of ours."""
+    """Many databases in one directory: events of the others must not wake."""
     paths = [tmp_path / f"{number}.db" for number in range(5)]
     conns = [writer(target=each) for each in paths]
     watches = [sql_watch(each) for each in paths]
@@ -222,12 +222,12 @@ def test_only_subscribers_of_the_file_are_woken(sql_watch, writer, tmp_path):
         assert watches[number].stats()["wakes"] == 0
 
 
-# ------------------------------------------------------------------------------------------------ at the wrong moment
+# ------------------------------------------------------------------------------------------------------ at a bad moment
 
 
 @pytest.mark.parametrize("backend", [None, "polling", "kernel"])
 def test_a_commit_under_way_when_the_watch_begins_wakes(watch, writer, path, backend):
-    """The baseline cannot be read while somebody has the file for himself, and is needed all the same."""
+    """The baseline is required, but cannot be read while another connection has exclusive access."""
     conn = writer("delete")
     conn.execute("BEGIN EXCLUSIVE")
     commit(conn)
@@ -238,7 +238,7 @@ def test_a_commit_under_way_when_the_watch_begins_wakes(watch, writer, path, bac
 
 @pytest.mark.parametrize("backend", [None, "polling", "shm"])
 def test_a_watch_survives_a_recovery_of_the_wal_index(watch, writer, path, backend):
-    """A writer died while it changed the index; the first to come rebuilds it, and everybody else is told to wait."""
+    """A writer died while it changed the index; the first reader rebuilds it, and the others must wait."""
     conn = writer()
     commit(conn)
     events = watch(path, backend)

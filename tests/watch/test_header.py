@@ -1,4 +1,4 @@
-"""`include/honker.h`: it compiles, it names what the library exports, and a C program can do what it says."""
+"""`include/honker.h` compiles, declares exactly the exported functions, and works from a C program as documented."""
 
 import ctypes
 import re

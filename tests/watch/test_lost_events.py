@@ -1,4 +1,4 @@
-"""File events that do not come, or come too many: nothing is lost, and no commit waits longer than a safety tick."""
+"""Missing or excessive file events: nothing is lost, and no commit waits longer than a safety tick."""
 
 import itertools
 import os
@@ -14,7 +14,7 @@ from .conftest import commit
 
 QUEUED_EVENTS = Path("/proc/sys/fs/inotify/max_queued_events")
 
-# Waits for one wake after the other and says after each how many safety ticks had passed when it came.
+# Waits for one wake after the other and prints after each the number of safety ticks passed.
 LISTENER = """
 import json, sys
 import honker
@@ -49,7 +49,7 @@ def environment(percent):
 
 @pytest.fixture
 def listener(path):
-    """Starts a process that listens with broken events; its standard error is kept."""
+    """Start a process that listens with broken events; its standard error is kept."""
     children = []
 
     def start(percent, count, backend=""):
@@ -67,7 +67,7 @@ def listener(path):
 
 
 def commit_and_expect(conn, child, count):
-    """Each commit is noticed before the next is made; the largest number of safety ticks that passed meanwhile."""
+    """Commit, and wait until each commit is noticed. Returns the largest number of safety ticks during a wait."""
     ticks = [None]
     for number in range(1, count + 1):
         commit(conn)
@@ -94,7 +94,7 @@ def test_events_that_are_lost_cost_a_safety_tick_at_most(listener, writer, capfd
 
 
 def test_kernel_by_name_dies_when_events_do_not_come(listener, writer):
-    """It was asked for by name, so it must not become something else in silence."""
+    """It was requested by name, so it must not be replaced silently."""
     conn = writer()
     child = listener(100, 40, "kernel")
     for _ in range(39):
@@ -106,10 +106,10 @@ def test_kernel_by_name_dies_when_events_do_not_come(listener, writer):
 
 
 def test_an_event_queue_that_overflows_loses_nothing(listener, writer):
-    """The listener is stopped while more happens than its queue holds, and set going again."""
+    """The listener is stopped while more happens than its queue holds, and then continued."""
     if not os.access(QUEUED_EVENTS, os.W_OK):
         pytest.skip("needs the right to lower fs.inotify.max_queued_events")
-    conn = writer("delete")  # journals that come and go: events that do not merge into one
+    conn = writer("delete")  # journals that appear and disappear: events that do not merge into one
     before = QUEUED_EVENTS.read_text()
     QUEUED_EVENTS.write_text("2")
     try:
@@ -129,7 +129,7 @@ def test_an_event_queue_that_overflows_loses_nothing(listener, writer):
 
 
 def stop_between_reads(process, conn):
-    """Stops it while it holds no lock, which outside WAL would keep everybody from committing."""
+    """Stop it while it holds no lock, which outside WAL mode would block all commits."""
     while True:
         process.send_signal(signal.SIGSTOP)
         try:
@@ -145,6 +145,6 @@ def stop_between_reads(process, conn):
 
 
 def wait_for(child, number):
-    """Until the listener has read that many commits; several may have been one wake."""
+    """Wait until the listener has read that many commits; several may have been one wake."""
     while int(child.line().split()[0]) < number:
         pass

@@ -1,4 +1,4 @@
-"""However a file is called, it is the same file."""
+"""All paths of one file lead to the same watcher."""
 
 import os
 import sqlite3
@@ -106,6 +106,6 @@ def test_a_name_that_is_not_utf8_can_be_watched_or_is_refused(tmp_path):
     try:
         db = honker.open(path)
     except honker.HonkerError:
-        return  # an answer too
+        return  # also a valid outcome
     with db:
         assert db.update_events().wait(0) is False

@@ -1,8 +1,8 @@
 """SQLite's locks survive the watcher, because it never opens the files itself.
 
-POSIX locks belong to the process: closing any descriptor of a file drops all that the process holds on it. If the
-watcher opened the database or its `-shm` and closed it again, another process could delete the WAL under us, and the
-next commit would be acknowledged and lost. So another process asks for the locks, and `strace` tells who opens what.
+POSIX locks belong to the process: closing any descriptor of a file drops all its locks on the file. If the watcher
+opened and closed the database or its `-shm`, another process could delete the WAL, and the next commit would be
+acknowledged and lost. So another process tests the locks, and `strace` shows every open.
 """
 
 import os
@@ -17,8 +17,8 @@ from ..support.processes import running
 from .conftest import commit, pass_ticks
 from .faces import FACES, WAKE
 
-# Asks whether a write lock could be had on SQLite's shared lock range of the database, and on the byte of the WAL index
-# that says somebody is connected; see os_unix.c of SQLite. Opens and closes files: in a process of its own.
+# Checks if a write lock is available on SQLite's shared lock range of the database, and on the byte of the WAL index
+# that marks a connection; see os_unix.c of SQLite. It opens and closes files, so it is a separate process.
 ASK = """
 import fcntl, os, struct, sys
 FLOCK = "hhqqi4x"
@@ -37,7 +37,7 @@ for _ in sys.stdin:
 
 @pytest.fixture
 def holders(path, writer):
-    """Asks who holds the lock of the database and that of its WAL index; 0 is nobody."""
+    """The holders of the lock of the database and of that of its WAL index; 0 means none."""
     writer().execute("SELECT * FROM t").fetchall()
     with running(ASK, path) as child:
         child.expect("ready")
@@ -50,7 +50,7 @@ def holders(path, writer):
 
 
 def test_closing_a_descriptor_of_the_file_would_drop_the_locks(holders, path):
-    """What all this is about; and that the question can be answered with no."""
+    """Reproduces the hazard, and shows that the check can fail."""
     assert holders() == [os.getpid()] * 2
     os.close(os.open(path, os.O_RDONLY))
     os.close(os.open(f"{path}-shm", os.O_RDONLY))
@@ -91,7 +91,7 @@ def test_locks_are_held_after_a_checkpoint_and_a_vacuum_under_a_watcher(holders,
 
 
 def test_a_commit_after_churn_is_seen_by_a_new_process(path, holders, writer, watch):
-    """The story of the lost commit, told to its end: another process opens the file and closes it again."""
+    """The full story of the lost commit: another process opens the file and closes it again."""
     conn = writer()
     for _ in range(5):
         watch(path).close()
@@ -112,7 +112,7 @@ def test_a_commit_after_churn_is_seen_by_a_new_process(path, holders, writer, wa
     assert done.stdout == "5\n"
 
 
-# --------------------------------------------------------------------------------------------------------- who opens it
+# ----------------------------------------------------------------------------------------------------- opening the file
 
 TRACED = """
 import gc, sqlite3, sys
@@ -162,7 +162,7 @@ def trace(tmp_path_factory):
 
 
 def calls(text, path):
-    """(call, file, libraries on the stack, innermost first) for each call that concerns one of the database's files."""
+    """(call, file, libraries on the stack, innermost first) for each call on one of the database's files."""
     found, current = [], None
     for line in text.splitlines():
         frame = FRAME.match(line)
@@ -194,14 +194,15 @@ def caller(libraries):
 
 
 def test_the_wal_index_is_opened_once_for_all_connections(trace):
-    """By SQLite, which shares it within a process: a second descriptor would be one too many to close."""
+    """SQLite opens it, and shares it within a process: another descriptor could be closed and drop the locks."""
     path, found = trace
     assert [call for call, file, _ in found if file == f"{path}-shm"] == ["openat", "close"]
 
 
 def test_a_watched_database_opens_and_closes_files_as_often_as_connections(trace):
     path, found = trace
-    # SQLite keeps what a connection leaves behind until no connection has locks, and reuses it: no close in between.
+    # SQLite keeps the descriptor of a closed connection while other connections hold locks, and reuses it: no close in
+    # between.
     assert sum(file == str(path) for call, file, _ in found if call == "close") == sum(
         file == str(path) for call, file, _ in found if call.startswith("open")
     )

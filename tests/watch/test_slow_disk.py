@@ -1,4 +1,4 @@
-"""A disk that takes long to sync: the file events come long before the commit is visible, and still they have come."""
+"""A disk with slow syncs: file events arrive long before the commit is visible, and must still count."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from ..support.processes import running
 from .conftest import pass_ticks
 from .faces import WAKE
 
-# Thirty milliseconds are a hard disk's, or a cloud volume's on a bad day.
+# Thirty milliseconds are typical of a hard disk, or of a slow cloud volume.
 SHIM = r"""
 #include <time.h>
 static int wait_long(void) { struct timespec t = {0, 30000000}; return nanosleep(&t, 0) * 0; }
@@ -31,7 +31,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def slow_writer(path, writer, tmp_path):
-    """Commits as often as told, in a process whose syncs are slow."""
+    """Commit as often as requested, in a process with slow syncs."""
     compiler = shutil.which("cc")
     if not compiler:
         pytest.skip("needs a C compiler")
@@ -53,7 +53,7 @@ def test_each_commit_wakes(slow_writer, sql_watch, path):
 
 
 def test_slow_commits_are_not_mistaken_for_events_that_are_lost(slow_writer, sql_watch, path):
-    """Each was announced, by the write that came before the sync."""
+    """Each was announced, by the write before the sync."""
     events = sql_watch(path)
     slow_writer.say("40")
     slow_writer.expect("done")

@@ -1,8 +1,9 @@
-//! Bytes of the fuzzer as a script of SQL: what to call with what, which row to spoil, when to begin and to end.
+//! Interprets bytes of the fuzzer as a script of SQL: calls with arguments, rows to corrupt, transactions to begin or
+//! end.
 
 use super::sqlite::Value;
 
-/// Reads from the front; past the end come zeros, so that every input is a script.
+/// Reads from the front; zeros follow the end, so that every input is a script.
 pub struct Input<'a> {
     bytes: &'a [u8],
 }
@@ -31,8 +32,8 @@ impl<'a> Input<'a> {
         &things[usize::from(self.byte()) % things.len()]
     }
 
-    /// The index of one of several names. Each value of the input chooses the name that is its nearest by a hash, so that
-    /// an input of the corpus goes on meaning the same when the engine gets more functions or columns.
+    /// The index of one of several names. A hash maps each value of the input to its nearest name, so an input of the
+    /// corpus keeps its meaning when the engine gets more functions or columns.
     pub fn choose_named(&mut self, names: &[String]) -> usize {
         let seed = u64::from(self.byte()) << 8 | u64::from(self.byte());
         (0..names.len()).min_by_key(|index| distance(seed, &names[*index])).expect("there are some")
@@ -64,7 +65,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// FNV-1a, and a last stir, as it mixes the end of a text badly.
+/// FNV-1a with a final mix, because it mixes the end of a text badly.
 fn distance(seed: u64, name: &str) -> u64 {
     let start = (0xcbf2_9ce4_8422_2325 ^ seed).wrapping_mul(0x0100_0000_01b3);
     let hash = name.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

@@ -1,7 +1,7 @@
-//! SQL calls: a script calls the functions of the extension with anything, in every position that SQLite allows, and
-//! writes anything into the tables by hand. No call crashes or hangs, each error has one of honker's
-//! codes, the connection is left as it was found, the database stays sound, and healthy rows go on: a job that is
-//! enqueued last is claimed, and the next claim is not "now" for ever.
+//! SQL calls: a script calls the functions of the extension with any values, in every position that SQLite allows, and
+//! writes any values into the tables. No call may crash or hang, each error has one of honker's codes, the connection
+//! keeps its state, the database stays sound, and healthy rows are still processed: a job enqueued last is claimed, and
+//! no wait ends at "now" for ever.
 //!
 //! Watchers are left out: they act on files and wait. The tests in `tests/hostile` call them.
 
@@ -15,11 +15,11 @@ use input::Input;
 use sqlite::{Connection, Value};
 
 const STEPS_MAX: usize = 64;
-/// A queue that no script knows.
+/// A queue that no script uses.
 const HEALTHY: &str = "healthy jobs";
 const QUEUES: [&str; 3] = ["q", "w", HEALTHY];
 
-/// The database that every script begins with, and the names it can use.
+/// The start of every script, and the names it can use.
 struct World {
     image: Vec<u8>,
     functions: Vec<(String, usize)>,
@@ -127,7 +127,7 @@ fn call(conn: &Connection, input: &mut Input<'_>, before: &str, position: &str) 
         let code = message.split(':').next().unwrap_or_default();
         let is_ours = code.starts_with("HONKER_") && code != "HONKER_INTERNAL";
         assert!(is_ours, "{name}({values:?}) failed with {message:?}");
-        // SQLite itself ends a transaction when a table is full, and one is when a hand has used up its last id.
+        // SQLite itself ends a transaction when a table is full, as after a hand-written last id.
         if code == "HONKER_FULL" {
             return;
         }
@@ -135,7 +135,7 @@ fn call(conn: &Connection, input: &mut Input<'_>, before: &str, position: &str) 
     assert_eq!(conn.is_autocommit(), was_autocommit, "{name}({values:?}) began or ended a transaction");
 }
 
-/// Writes by hand into one row, into all, or a new one. Constraints may refuse it.
+/// Writes into one row, into all, or into a new one. Constraints may reject it.
 fn spoil(conn: &Connection, input: &mut Input<'_>) {
     let (table, column) = &world().columns[input.choose_named(&world().column_keys)];
     let form = input.byte();
@@ -155,10 +155,10 @@ fn spoil(conn: &Connection, input: &mut Input<'_>) {
     let _refused = conn.run(&sql, &[value]);
 }
 
-/// Spoiled rows neither stop a claim nor keep a worker or a scheduler from sleeping.
+/// Corrupt rows neither stop a claim nor keep a worker or a scheduler from sleeping.
 fn check_progress(conn: &Connection) {
-    // A hand-written id may have used up the ids, and a hand-written version may have closed the file: then the error
-    // says so, and there is nothing to claim.
+    // A hand-written id may have used up the ids, and a hand-written version may have closed the file. Then the error
+    // reports it, and there is nothing to claim.
     let _ = conn.run("SELECT honker_queue_resume(?)", &[Value::text(HEALTHY)]);
     // A hand-written minimum keeps this version from claiming, as it should.
     let _ = conn.run("UPDATE _honker_meta SET value = 0 WHERE key = 'min_writer_version'", &[]);
@@ -183,7 +183,7 @@ fn check_progress(conn: &Connection) {
     }
 }
 
-/// Claims until nothing is left; how many jobs that were. Each claim must come nearer to the end.
+/// Claims until the queue is empty, and returns the number of jobs. Each claim must make progress.
 fn drain(conn: &Connection, queue: &str) -> usize {
     let mut jobs = 0;
     for _ in 0..STEPS_MAX * 4 {
@@ -203,6 +203,6 @@ fn drain(conn: &Connection, queue: &str) -> usize {
 
 fn check_soundness(conn: &Connection) {
     let found = conn.run("PRAGMA integrity_check", &[]).expect("a check");
-    // Constraints are not honker's: a hand-written row may break NOT NULL where the schema was changed under it.
+    // Constraints are not honker's: a hand-written row may violate NOT NULL after the schema was changed.
     assert_eq!(text(&found[0]), "ok");
 }

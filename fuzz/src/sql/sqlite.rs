@@ -1,4 +1,4 @@
-//! The SQLite of this machine, called as any host calls it: the engine reaches it through the table that it hands out.
+//! The SQLite of this machine, called as any host calls it: the engine reaches it through its API table.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
@@ -13,12 +13,12 @@ const COPIED: isize = -1;
 type EntryPoint = unsafe extern "C" fn(*mut c_void, *mut *mut c_char, *const c_void) -> c_int;
 
 unsafe extern "C" {
-    // Of the C library, as every program on these systems has it.
+    // Part of the C library on these systems.
     fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void;
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
-/// The shared library, found at run time so that building needs no package for developers.
+/// The shared library, found at run time so that building needs no development package.
 fn library() -> *mut c_void {
     static LIBRARY: OnceLock<usize> = OnceLock::new();
     let address = LIBRARY.get_or_init(|| {
@@ -30,7 +30,7 @@ fn library() -> *mut c_void {
     *address as *mut c_void
 }
 
-/// Functions of the shared library, each looked up when it is first called.
+/// Functions of the shared library, each looked up at its first call.
 macro_rules! sqlite {
     ($(fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
         $(unsafe fn $name($($argument: $type),*) $(-> $result)? {
@@ -41,7 +41,7 @@ macro_rules! sqlite {
                 assert!(!address.is_null(), concat!("SQLite has no ", stringify!($name)));
                 address as usize
             });
-            // SAFETY: the signature is that of sqlite3.h; the caller vouches for the arguments.
+            // SAFETY: the signature is that of sqlite3.h; the caller is responsible for the arguments.
             unsafe {
                 let function: unsafe extern "C" fn($($type),*) $(-> $result)? = std::mem::transmute(address);
                 function($($argument),*)
@@ -76,7 +76,7 @@ sqlite! {
     fn sqlite3_column_count(statement: *mut c_void) -> c_int;
 }
 
-/// A value to bind, or one that came back.
+/// A value to bind, or a value read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Null,
@@ -108,11 +108,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A new database; `image` is its content.
+    /// A new database, filled from `image`.
     pub fn open(image: Option<&[u8]>) -> Self {
         let mut db = ptr::null_mut();
-        // SAFETY: an entry point is registered once however often it is given; the image is copied into SQLite's memory,
-        // which it frees.
+        // SAFETY: registering an entry point again has no effect; the image is copied into SQLite's memory, which
+        // SQLite frees.
         unsafe {
             assert_eq!(sqlite3_auto_extension(honker_ext_entry_point()), OK);
             assert_eq!(sqlite3_open(c":memory:".as_ptr(), &raw mut db), OK);
@@ -127,10 +127,10 @@ impl Connection {
         Self { db }
     }
 
-    /// What the database holds, for [`Self::open`].
+    /// The content of the database, for [`Self::open`].
     pub fn image(&self) -> Vec<u8> {
         let mut size = 0;
-        // SAFETY: the connection is open; the memory is SQLite's own and is given back.
+        // SAFETY: the connection is open; the memory belongs to SQLite and is freed.
         unsafe {
             let image = sqlite3_serialize(self.db, c"main".as_ptr(), &raw mut size, 0);
             let copy = std::slice::from_raw_parts(image, usize::try_from(size).expect("a size")).to_vec();
@@ -139,7 +139,7 @@ impl Connection {
         }
     }
 
-    /// Runs a statement to its end: the first row, or the message of the error.
+    /// Runs a statement to its end. Returns the first row, or the message of the error.
     pub fn run(&self, sql: &str, values: &[Value]) -> Result<Vec<Value>, String> {
         let mut rows = self.rows(sql, values)?;
         Ok(if rows.is_empty() { Vec::new() } else { rows.swap_remove(0) })
@@ -166,7 +166,7 @@ impl Connection {
                 _ => break Err(self.message()),
             }
         };
-        // SAFETY: as above; its code repeats that of the step.
+        // SAFETY: as above; it returns the code of the step again.
         unsafe { sqlite3_finalize(statement) };
         outcome
     }
@@ -176,9 +176,9 @@ impl Connection {
         unsafe { sqlite3_get_autocommit(self.db) != 0 }
     }
 
-    /// Closes the connection, which must not be refused for an unfinalised statement.
+    /// Closes the connection, which fails if a statement was not finalised.
     pub fn close(self) {
-        // SAFETY: the connection is open, and not used any more.
+        // SAFETY: the connection is open, and not used afterwards.
         assert_eq!(unsafe { sqlite3_close(self.db) }, OK, "{}", self.message());
     }
 
@@ -188,7 +188,7 @@ impl Connection {
     }
 }
 
-/// The entry point of the engine, under the type that SQLite calls it by.
+/// The entry point of the engine, with the type that SQLite expects.
 fn honker_ext_entry_point() -> EntryPoint {
     unsafe extern "C" {
         // Exported by `honker_ext`, which `main.rs` links.
@@ -199,7 +199,7 @@ fn honker_ext_entry_point() -> EntryPoint {
 
 fn bind(statement: *mut c_void, index: c_int, value: &Value) {
     let length = |bytes: &[u8]| c_int::try_from(bytes.len()).expect("short");
-    // SAFETY: the statement is alive, and SQLite copies the values. A code is not looked at: what cannot be bound
+    // SAFETY: the statement is alive, and SQLite copies the value. The code is ignored: a value that cannot be bound
     // stays NULL.
     unsafe {
         match value {

@@ -9,9 +9,9 @@ from contextlib import closing
 
 import click
 
+from honker.database import Database, open
 from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
-from honker.extension import connect
-from honker.handle import Database, open
+from honker.sqlite.extension import connect
 
 database_argument = click.argument("path", metavar="DB")
 

@@ -11,8 +11,8 @@ import click
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.output import Output, bright, faint, json_option, local_time, notice, payload_text, visible
 from honker.cli.signals import run_until_signal
-from honker.handle import Database
-from honker.pubsub import Listener, Notification
+from honker.database import Database
+from honker.stream.notifications import Listener, Notification
 
 
 @click.command(

@@ -14,9 +14,9 @@ from honker.cli.log import configure_logging, log_option
 from honker.cli.output import Output, ReaderGone, json_option
 from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
+from honker.database import Database
 from honker.errors import DatabaseBusyError, LeadershipLost, LockHeld
-from honker.handle import Database
-from honker.scheduler import Scheduler
+from honker.schedule.scheduler import Scheduler
 
 #: Says one line: an event's name for programs, its text for people, and what else there is to know.
 Say: TypeAlias = Callable[..., None]

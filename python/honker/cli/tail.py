@@ -12,9 +12,10 @@ import click
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.output import Output, bright, faint, json_option, local_time, notice, payload_text, visible
 from honker.cli.signals import run_until_signal
-from honker.feed import BATCH
-from honker.handle import Database
-from honker.stream import Event, Stream
+from honker.database import Database
+from honker.stream.event import Event
+from honker.stream.log_reader import BATCH
+from honker.stream.stream import Stream
 
 # A moment behind every event: the last of those that are a `datetime`.
 _END_OF_TIME: Final = 253402300799

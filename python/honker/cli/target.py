@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import click
 
-from honker.handle import Database
+from honker.database import Database
 
 #: How the argument is called in usages and errors.
 METAVAR = "MODULE:DB"

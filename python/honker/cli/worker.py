@@ -15,9 +15,9 @@ from honker.cli.scheduler import Say, schedule, speaker
 from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
 from honker.errors import NoTasksError
-from honker.runner import GRACE_S, MAX_CONCURRENCY
-from honker.tasks import TaskSpec, registry
-from honker.worker import run_workers
+from honker.task.registry import TaskSpec, registry
+from honker.worker.runner import GRACE_S, MAX_CONCURRENCY
+from honker.worker.worker import run_workers
 
 
 @click.command(

@@ -1,0 +1,244 @@
+"""The seam: the operations that a storage engine offers to everything above it.
+
+Everything above this package runs the functions of ``reference.yaml`` through an `Engine`, each as one statement
+``SELECT honker_<noun>_<verb>(?, ...)``. It uses no driver, no file and no connection. One engine exists:
+`honker.sqlite`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
+
+
+class Transaction(ABC):
+    """A write transaction, begun by ``with`` or ``async with`` and ended by leaving the block.
+
+    The write lock is waited for once, on entry, and no statement inside the block can fail for the lack of it. COMMIT
+    on a normal exit, ROLLBACK on an exception, which is never suppressed. After an exit the object may be entered
+    again.
+
+    With ``async with``, waiting for other tasks or another process does not block the event loop. Other tasks that want
+    to write wait until the block ends.
+
+    Jobs and events that are added one after the other, with nothing else in between, are mostly written together, just
+    before the next statement or the COMMIT. They are dated at that moment, and a full disk is reported there.
+    """
+
+    @abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abstractmethod
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    @abstractmethod
+    def execute(self, sql: str, params: Parameters = None) -> None:
+        """Run one statement that returns no rows.
+
+        Args:
+            sql: One SQL statement.
+            params: Positional parameters: None, bool, int, float, str or bytes each.
+
+        Raises:
+            UnexpectedRowsError: The statement returns rows; call `query`.
+            UnsupportedParameterError: The parameters are not as above.
+            DatabaseError: The statement failed.
+        """
+
+    @abstractmethod
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """Run one statement and return its rows, each a dict by column label.
+
+        Args:
+            sql: One SQL statement.
+            params: Positional parameters: None, bool, int, float, str or bytes each.
+
+        Raises:
+            UnsupportedParameterError: The parameters are not as above.
+            DatabaseError: The statement failed.
+        """
+
+    @abstractmethod
+    def notify(self, channel: str, payload: Any) -> int:
+        """Notify the listeners of a channel when this transaction commits; none of them if it does not.
+
+        Args:
+            channel: Non-empty text, at most 255 UTF-8 bytes.
+            payload: Anything JSON can carry.
+
+        Returns:
+            The notification's id.
+
+        Raises:
+            InvalidPayloadError: The payload has no JSON form.
+
+        Source: SQL ``notify``.
+        """
+
+    @abstractmethod
+    def bootstrap_honker_schema(self) -> None:
+        """Create or upgrade honker's tables as part of this transaction; nothing if they are current.
+
+        Source: SQL ``honker_bootstrap``.
+        """
+
+
+class HandlerScope(Protocol):
+    """The transaction of a job's handler, as the worker sees it: the worker ends it, the handler only uses it."""
+
+    @property
+    def transaction(self) -> Transaction:
+        """The transaction to hand to the handler; it begins when the handler first needs it."""
+        ...
+
+    @property
+    def is_active(self) -> bool:
+        """True once it has begun, until it ends."""
+        ...
+
+    def finish(self, *, commits: bool) -> None:
+        """COMMIT or ROLLBACK, if it has begun; every later use is refused."""
+        ...
+
+    def revoke(self) -> None:
+        """Refuse every further statement and the commit: the handler's lease is lost."""
+        ...
+
+
+class Updates(Protocol):
+    """Wakes after commits, for ``for``, ``async for`` or any event loop; see `honker.UpdateEvents`."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when `wait` would not block."""
+        ...
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Block until a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit."""
+        ...
+
+    async def wait_async(self, timeout_s: float | None) -> bool:
+        """As `wait`, without blocking the event loop. A cancelled wait leaves the object usable."""
+        ...
+
+    def stats(self) -> dict[str, Any]:
+        """The mode and the counters of the watcher."""
+        ...
+
+    def close(self) -> None:
+        """End the subscription; a waiting thread gets a `DatabaseClosedError`. Idempotent."""
+        ...
+
+    def __iter__(self) -> Iterator[None]: ...
+    def __aiter__(self) -> AsyncIterator[None]: ...
+
+
+class Engine(Protocol):
+    """Runs the functions of the contract on one database. Safe to use from several threads and event loops.
+
+    ``tx=`` is an open transaction, of honker or of the application's own driver: the function becomes part of it.
+    Methods that begin with ``a`` never block the event loop. A cancelled ``a`` call may still take effect.
+    """
+
+    @property
+    def path(self) -> str:
+        """The database: an absolute path or a URI."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """The same text for every handle on this database, through a link or another spelling of its path too."""
+        ...
+
+    def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a function that writes, as part of ``tx`` or committed by itself."""
+        ...
+
+    async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """As `call`, without blocking the event loop."""
+        ...
+
+    def call_now(self, sql: str, *params: SQLValue) -> Any:
+        """As `call`, without waiting.
+
+        Raises:
+            DatabaseBusyError: Another thread, task or process is writing.
+        """
+        ...
+
+    def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a function that only reads; takes no write lock."""
+        ...
+
+    async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """As `ask`, without blocking the event loop."""
+        ...
+
+    def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+        """Add a job or an event in a transaction, alone or together with those that follow it.
+
+        Args:
+            one: The function that adds this one, and its arguments.
+            many: The function that adds many, and its arguments from ?2 on; ?1 is a JSON array of elements.
+            element: This one in that array, as JSON text.
+            tx: The transaction.
+
+        Returns:
+            Its id.
+        """
+        ...
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """The rows of one statement of the application that only reads."""
+        ...
+
+    async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
+        """As `query`, without blocking the event loop."""
+        ...
+
+    def transaction(self) -> Transaction:
+        """A write transaction for the application."""
+        ...
+
+    def handler_transaction(self) -> HandlerScope:
+        """A write transaction for the handler of a job, ended by the worker."""
+        ...
+
+    def updates(self) -> Updates:
+        """Begin to notice commits of any connection in any process, from this moment on."""
+        ...
+
+    def clock(self) -> float:
+        """The engine's time in Unix seconds; all waiting for an instant uses it."""
+        ...
+
+    def close(self) -> None:
+        """Close every connection. Idempotent. A transaction that is open at this moment may still end."""
+        ...
+
+
+class Handle(Protocol):
+    """An object that works on an engine: the database, for queues, streams, locks and the like."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The database: an absolute path or a URI."""
+        ...

@@ -1,0 +1,1 @@
+"""Durable job queues: enqueue, claim, settle, dead letters, statistics."""

@@ -1,0 +1,134 @@
+"""The jobs of a queue, one after the other, waiting while there are none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Protocol, Self
+
+from honker import serialization
+from honker.errors import DatabaseBusyError
+from honker.job import Job, JobQueue
+
+
+class ClaimableQueue(JobQueue, Protocol):
+    """The queue of an iterator of claims: `honker.Queue`."""
+
+    def claim_one(self, worker_id: str) -> Job | None:
+        """Lease the first due job."""
+        ...
+
+    def claim_now(self, worker_id: str) -> Job | None:
+        """Lease the first due job without waiting for the write lock."""
+        ...
+
+    def next_claim_at(self) -> float | None:
+        """The earliest moment at which a claim could return something."""
+        ...
+
+    async def anext_claim_at(self) -> float | None:
+        """As `next_claim_at`, without blocking the event loop."""
+        ...
+
+
+def jobs_of(queue: JobQueue, answer: str) -> list[Job]:
+    """The jobs in the answer to a claim."""
+    # The usual answer of an idle queue is not worth parsing.
+    return [] if answer == "[]" else [Job(queue, row) for row in serialization.read(answer)]
+
+
+class Claims:
+    """Jobs of a queue as they become due, each leased when it is handed out; never ends by itself.
+
+    Works with ``for`` and with ``async for``. While nothing is due it waits: for a commit of any process, for the
+    moment a delayed job becomes due or a lease lapses, or for ``idle_poll_s``, whichever comes first. Waiting holds
+    no transaction and writes nothing; after each commit the engine looks before it takes the write lock.
+
+    A cancelled ``await`` (``asyncio.wait_for`` that times out, say) leaves it usable, and no job is lost: one that
+    was just being claimed is handed out by the next call.
+    """
+
+    def __init__(self, queue: ClaimableQueue, worker_id: str, idle_poll_s: float | None) -> None:
+        self._queue = queue
+        self._worker_id = worker_id
+        self._idle_poll_s = idle_poll_s
+        self._engine = queue.db.engine
+        # Before the first look at the queue: a commit between a look and a wait must not be missed.
+        self._updates = self._engine.updates()
+        # A claim that waits in a thread for another process's write lock. It outlives the wait for it, and even the
+        # event loop: the next call hands out its job.
+        self._thread: ThreadPoolExecutor | None = None
+        self._claiming: Future[Job | None] | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Job:
+        while True:
+            job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
+            if job is not None:
+                return job
+            # After an idle poll only the cheaper question is asked, which reads.
+            while not self._updates.wait(timeout := self._timeout_s(self._queue.next_claim_at())) and timeout != 0:
+                pass
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Job:
+        while True:
+            job = await self._claim()
+            if job is not None:
+                return job
+            while True:
+                timeout = self._timeout_s(await self._queue.anext_claim_at())
+                if await self._updates.wait_async(timeout) or timeout == 0:
+                    break
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening for commits. Jobs already handed out stay leased."""
+        self._updates.close()
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+
+    async def _claim(self) -> Job | None:
+        """At once if the write lock is free; else in a thread, which a cancelled wait leaves running."""
+        if self._claiming is None:
+            with contextlib.suppress(DatabaseBusyError):
+                return self._queue.claim_now(self._worker_id)
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="honker-claim")
+            self._claiming = self._thread.submit(self._queue.claim_one, self._worker_id)
+        claiming = self._claiming
+        await asyncio.wait([asyncio.shield(asyncio.wrap_future(claiming))])
+        return self._result(claiming)
+
+    def _result(self, claiming: Future[Job | None]) -> Job | None:
+        """The job of a claim in a thread; its failure ends that claim, not the iteration."""
+        try:
+            return claiming.result()
+        finally:
+            self._claiming = None
+
+    def _timeout_s(self, next_claim_at: float | None) -> float | None:
+        """Seconds to wait if no commit comes; 0 if there is something to claim."""
+        until_due = None if next_claim_at is None else max(0.0, next_claim_at - self._engine.clock())
+        known = [span for span in (until_due, self._until_poll_s()) if span is not None]
+        return min(known, default=None)
+
+    def _until_poll_s(self) -> float | None:
+        """Idle iterators look in the same moments: the first warms the processor's caches for the others."""
+        if self._idle_poll_s is None or self._idle_poll_s <= 0:
+            return self._idle_poll_s
+        return self._idle_poll_s - time.monotonic() % self._idle_poll_s

@@ -1,0 +1,89 @@
+"""Adding jobs: the calls of the contract that enqueue, made from checked arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias, TypeVar, cast
+
+from honker import serialization
+from honker.arguments import Call, Instant, Seconds, SQLValue, optional_instant, optional_seconds, whole
+
+T = TypeVar("T")
+
+#: An option of several jobs: one value for all of them, or a sequence with one for each.
+ForEach: TypeAlias = T | Sequence[T]
+
+_ENQUEUE: Final = "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)"
+_ENQUEUE_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, ?3, ?4, ?5, ?6, ?7)"
+# For a job without options. Constants stand in the statement: a parameter costs Python as much as a column costs
+# SQLite.
+_PLAIN: Final = "SELECT honker_enqueue(?, ?, NULL, NULL, 0, ?, NULL)"
+_PLAIN_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, NULL, NULL, 0, ?3, NULL)"
+
+
+def enqueue_call(  # noqa: PLR0917 - by position, since this is called for every job
+    queue: str,
+    text: str,
+    run_at: Instant | None,
+    delay: Seconds | None,
+    priority: int,
+    expires: Seconds | None,
+    max_attempts: int | None,
+    default_attempts: int,
+) -> Call:
+    """The call that adds one job with the payload ``text``; ``default_attempts`` replaces None in ``max_attempts``."""
+    if run_at is delay is expires is max_attempts is None and type(priority) is int and priority == 0:
+        return _PLAIN, queue, text, default_attempts
+    return (
+        _ENQUEUE,
+        queue,
+        text,
+        optional_instant(run_at, "run_at"),
+        optional_seconds(delay, "delay"),
+        whole(priority, "priority"),
+        default_attempts if max_attempts is None else whole(max_attempts, "max_attempts"),
+        optional_seconds(expires, "expires"),
+    )
+
+
+def series_call(call: Call) -> Call:
+    """The call that adds many jobs like the one that `enqueue_call` returned: their payloads are its ?1."""
+    if call[0] is _PLAIN:
+        return _PLAIN_MANY, call[1], call[3]
+    return (_ENQUEUE_MANY, call[1], *call[3:])
+
+
+def enqueue_many_call(  # noqa: PLR0917 - by position, since this is called for every job
+    queue: str,
+    payloads: Iterable[object],
+    run_at: ForEach[Instant | None],
+    delay: ForEach[Seconds | None],
+    priority: ForEach[int],
+    expires: ForEach[Seconds | None],
+    max_attempts: ForEach[int | None],
+    default_attempts: int,
+) -> Call:
+    """The call that adds several jobs; ``default_attempts`` stands for None in ``max_attempts``."""
+
+    def budget(attempts: int | None, argument: str) -> int:
+        return default_attempts if attempts is None else whole(attempts, argument)
+
+    return (
+        "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?)",
+        queue,
+        serialization.encode_all(payloads),
+        _each(run_at, "run_at", optional_instant),
+        _each(delay, "delay", optional_seconds),
+        _each(priority, "priority", whole),
+        _each(max_attempts, "max_attempts", budget),
+        _each(expires, "expires", optional_seconds),
+    )
+
+
+def _each(option: ForEach[T], argument: str, check: Callable[[T, str], SQLValue]) -> SQLValue:
+    """An option as the engine takes it: one value, or a JSON array of them."""
+    if isinstance(option, Sequence) and not isinstance(option, (str, bytes)):
+        values = cast("Sequence[T]", option)
+        return json.dumps([check(value, f"{argument} at position {n}") for n, value in enumerate(values)])
+    return check(cast("T", option), argument)

@@ -1,0 +1,74 @@
+"""Token buckets over all processes that use the database."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from honker.arguments import TransactionLike
+from honker.engine import Handle
+
+_TAKE: Final = "SELECT honker_token_bucket_take(?, ?, ?, ?)"
+
+
+class TokenBucket:
+    """A rate of use that lets bursts pass: a bucket of tokens, refilled evenly, from which each use takes some.
+
+    Unlike the windows of `Database.try_rate_limit` it has no edges at which twice the rate could pass. All
+    callers that use its name share it, and should give it the same capacity and rate. Get one from
+    `Database.token_bucket`.
+
+    To wait for a token::
+
+        while wait_s := bucket.take():
+            time.sleep(wait_s)
+
+    Attributes:
+        db: The database.
+        name: The bucket's name.
+        capacity: The most tokens it holds.
+        refill_per_s: Tokens that it gains per second.
+    """
+
+    def __init__(self, db: Handle, name: str, capacity: float, refill_per_s: float) -> None:
+        self.db = db
+        self.name = name
+        self.capacity = capacity
+        self.refill_per_s = refill_per_s
+        self._engine = db.engine
+
+    def __repr__(self) -> str:
+        return f"<honker.TokenBucket {self.name!r} of {self.db.path!r}>"
+
+    def take(self, tokens: float = 1, tx: TransactionLike = None) -> float:
+        """Take tokens, all or none.
+
+        Args:
+            tokens: More than 0, at most the capacity.
+            tx: A transaction to take them in: they are back in the bucket if it does not commit.
+
+        Returns:
+            0 if they were taken; else the seconds until there will be enough, if no other caller takes any.
+
+        Raises:
+            InvalidArgumentError: ``tokens`` is outside its range, or the bucket's own numbers are not above 0 and at
+                most 1,000,000,000.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Cost: O(log buckets).
+        Source: SQL ``honker_token_bucket_take``.
+        """
+        wait_s: float = self._engine.call(_TAKE, self.name, self.capacity, self.refill_per_s, tokens, tx=tx)
+        return wait_s
+
+    async def atake(self, tokens: float = 1, tx: TransactionLike = None) -> float:
+        """As `take`, without blocking the event loop."""
+        wait_s: float = await self._engine.acall(_TAKE, self.name, self.capacity, self.refill_per_s, tokens, tx=tx)
+        return wait_s
+
+    def try_take(self, tokens: float = 1, tx: TransactionLike = None) -> bool:
+        """As `take`. True if the tokens were taken."""
+        return self.take(tokens, tx) == 0
+
+    async def atry_take(self, tokens: float = 1, tx: TransactionLike = None) -> bool:
+        """As `try_take`, without blocking the event loop."""
+        return await self.atake(tokens, tx) == 0

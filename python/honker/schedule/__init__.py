@@ -1,0 +1,1 @@
+"""Schedules: when jobs are enqueued by themselves, and the process that does so."""

@@ -1,0 +1,295 @@
+"""One SQLite connection: opened with honker's settings, run with honker's errors, guarded against forks."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sqlite3
+import time
+import weakref
+from types import ModuleType
+from typing import Any, Final
+
+from honker.arguments import Parameters, Row, SQLValue, sql_parameters
+from honker.errors import (
+    DatabaseBusyError,
+    DatabaseClosedError,
+    ForkError,
+    InvalidArgumentError,
+    UnexpectedRowsError,
+    from_sqlite,
+)
+from honker.sqlite.extension import connect
+from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
+from honker.sqlite.path import explain_open, file_of
+from honker.sqlite.watcher import pause_watchers, resume_watchers
+
+#: How long an operation waits for the write lock of another process.
+BUSY_TIMEOUT_S: Final = 5.0
+
+#: The levels of `honker.open`'s ``synchronous``.
+SYNCHRONOUS: Final = ("NORMAL", "FULL", "EXTRA")
+
+_PRAGMAS: Final = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32000",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 10000",
+    # Some distributions overwrite what is deleted: 256 pages when a job of 1 MiB is acknowledged. FAST does so only
+    # where a page is written anyway.
+    "PRAGMA secure_delete = FAST",
+)
+
+# Connections that a forked child must not even let go of: closing them there would act on the parent's file.
+_open_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+class Connection:
+    """A connection with the engine loaded. Not locked: whoever shares it between threads must serialise them."""
+
+    def __init__(
+        self, path: str, module: ModuleType, *, synchronous: str = SYNCHRONOUS[0], is_query_only: bool = False
+    ) -> None:
+        self._pid = os.getpid()
+        self._module = module
+        self._is_retired = False
+        self._is_running = False
+        # How long statements wait for a lock now; None as long as SQLite's own handler does the waiting.
+        self._busy_timeout_s: float | None = None
+        self._raw: sqlite3.Connection | None = _open(path, module)
+        try:
+            self._configure(synchronous, is_query_only=is_query_only)
+            file = self._file()
+            self._held = Held(file, identity_of(file) or (0, 0), identity_of(file + "-shm"))
+        except BaseException:
+            self.close()
+            raise
+        _open_connections.add(self)
+
+    def _configure(self, synchronous: str, *, is_query_only: bool) -> None:
+        self._enter_wal()
+        for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
+            self.run(pragma)
+        if is_query_only:
+            self.run("PRAGMA query_only = ON")
+        else:
+            self.wait_when_busy()
+
+    def _enter_wal(self) -> None:
+        """Switch the file to WAL, unless it is there.
+
+        The switch needs the file for itself and does not wait for it by itself: when several processes open one new
+        file at once, all but the first are told that it is locked. So it is tried until the busy timeout.
+        """
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while self.scalar("PRAGMA journal_mode") != "wal":
+            try:
+                self.scalar("PRAGMA journal_mode = WAL")
+                return
+            except DatabaseBusyError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.005)
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The ``sqlite3`` connection.
+
+        Raises:
+            ForkError: This process inherited the connection.
+            DatabaseClosedError: It is closed, or retired and not in a transaction.
+        """
+        if self._pid != os.getpid():
+            raise forked(self._pid)
+        if self._raw is None or (self._is_retired and not self._raw.in_transaction):
+            raise DatabaseClosedError("Database is closed")
+        return self._raw
+
+    def retire(self) -> None:
+        """Refuse all but what is left of a transaction that is open; the first step of closing."""
+        self._is_retired = True
+
+    def file_identity(self) -> tuple[int, int] | None:
+        """Device and inode of the file that the connection's path leads to now; None while there is none.
+
+        Runs no statement: other threads ask this while the connection is somebody's who waits for the write lock.
+        Python would wait for that thread and keep the interpreter's lock, so that nobody in the process could give
+        the write lock back.
+        """
+        return identity_of(self._held.path)
+
+    @property
+    def real_path(self) -> str:
+        """The path of the file, without links and without the syntax of a URI."""
+        return os.path.realpath(self._held.path)
+
+    def _file(self) -> str:
+        """The database file as SQLite knows it: absolute, and without the syntax of a URI."""
+        rows: list[tuple[int, str, str]] = self.raw.execute("PRAGMA database_list").fetchall()
+        return rows[0][2]
+
+    def wait_when_busy(self) -> None:
+        """From now on, wait for the lock of another process up to the busy timeout."""
+        self._set_busy_timeout(BUSY_TIMEOUT_S)
+
+    def fail_when_busy(self) -> None:
+        """From now on, fail at once where the lock of another process would have to be waited for."""
+        self._set_busy_timeout(0.0)
+
+    def _set_busy_timeout(self, seconds: float) -> None:
+        if seconds != self._busy_timeout_s:
+            self.scalar("SELECT honker_busy_timeout(?)", (int(seconds * 1000),))
+            self._busy_timeout_s = seconds
+
+    def begin(self) -> None:
+        """Begin a write transaction; waits for the write lock.
+
+        Raises:
+            DatabaseBusyError: It did not come within the busy timeout.
+        """
+        self.roll_back_if_open()
+        self.wait_when_busy()
+        self.run("BEGIN IMMEDIATE")
+
+    def begin_now(self) -> bool:
+        """Begin a write transaction if the write lock is free; what runs in it waits as ever."""
+        self.roll_back_if_open()
+        self.fail_when_busy()
+        try:
+            self.run("BEGIN IMMEDIATE")
+        except DatabaseBusyError:
+            return False
+        finally:
+            self.wait_when_busy()
+        return True
+
+    def roll_back_if_open(self) -> None:
+        """Leave no transaction behind; nothing if there is none or the connection is closed.
+
+        Also what an interrupt left behind that kept the last user of the connection from it: whoever comes next would
+        otherwise become part of a transaction that nobody commits.
+        """
+        if self._raw is not None and self._raw.in_transaction:
+            self.run("ROLLBACK")
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:
+        """The first column of the only row of a statement, which is run to its end."""
+        raw = self.raw
+        self._is_running = True
+        try:
+            rows: list[tuple[Any, ...]] = raw.execute(sql, params).fetchall()
+        except self._module.Error as error:
+            raise from_sqlite(error) from error
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise InvalidArgumentError(f"{_culprit(params)} cannot be passed to SQL: {error}") from error
+        finally:
+            self._is_running = False
+        return rows[0][0] if rows else None
+
+    def run(self, sql: str) -> None:
+        """Run a statement that returns nothing of interest."""
+        self.scalar(sql)
+
+    def execute(self, sql: str, params: Parameters) -> None:
+        """Run a statement of the application that returns no rows.
+
+        Raises:
+            UnexpectedRowsError: It returns rows.
+        """
+        if self._run(sql, params)[0] is not None:
+            raise UnexpectedRowsError("Execute returned results - did you mean to call query?")
+
+    def query(self, sql: str, params: Parameters) -> list[Row]:
+        """The rows of a statement of the application."""
+        description, values = self._run(sql, params)
+        columns = [column[0] for column in description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in values]
+
+    def _run(self, sql: str, params: Parameters) -> tuple[Any, list[Any]]:
+        """The description and the rows of a statement."""
+        values = sql_parameters(params)
+        raw = self.raw
+        self._is_running = True
+        try:
+            cursor = raw.execute(sql, values)
+            return cursor.description, cursor.fetchall()
+        except self._module.Error as error:
+            raise from_sqlite(error) from error
+        finally:
+            self._is_running = False
+
+    def close(self) -> None:
+        """Close. Idempotent; does nothing in a forked child."""
+        raw, self._raw = self._raw, None
+        if raw is None:
+            return
+        if self._pid == os.getpid():
+            raw.close()
+        else:
+            _make_immortal(raw)
+
+    def inherit(self, *, watchers_were_idle: bool) -> None:
+        """In a forked child: touch nothing of it, and see whether its file may be opened again."""
+        raw = self._raw
+        if raw is not None:
+            was_idle = watchers_were_idle and not self._is_running and not raw.in_transaction
+            self.close()
+            inherit(self._held, was_idle=was_idle)
+
+
+def _open(path: str, module: ModuleType) -> sqlite3.Connection:
+    file = file_of(path)
+    if is_unsafe(str(file)):
+        raise ForkError(
+            f"{str(file)!r} was in use by the parent when this process was forked, and SQLite cannot open it here "
+            "without the risk of losing commits; close the database before the fork, or start the process with 'spawn'"
+        )
+    try:
+        return connect(
+            path,
+            sqlite3=module,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            uri=path.startswith("file:"),
+        )
+    except module.Error as error:
+        raise explain_open(path, from_sqlite(error)) from error
+
+
+def _culprit(params: tuple[SQLValue, ...]) -> str:
+    """Which of a function's arguments does not fit into SQL."""
+    for position, value in enumerate(params, start=1):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return f"argument {position}, {value},"
+        if isinstance(value, str) and not value.isascii() and value != value.encode(errors="ignore").decode():
+            return f"argument {position}, {value!r},"
+    return "an argument"
+
+
+def _make_immortal(raw: sqlite3.Connection) -> None:
+    """Keep an inherited connection from ever being closed, the end of the interpreter included."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
+
+
+class _Fork:
+    """What is done around a fork, so that a child that opens the database again loses nothing."""
+
+    def __init__(self) -> None:
+        self._watchers_are_idle = True
+
+    def before(self) -> None:
+        self._watchers_are_idle = pause_watchers()
+
+    def in_parent(self) -> None:
+        resume_watchers(is_child=False)
+
+    def in_child(self) -> None:
+        for connection in list(_open_connections):
+            connection.inherit(watchers_were_idle=self._watchers_are_idle)
+        resume_watchers(is_child=True)
+
+
+if hasattr(os, "register_at_fork"):
+    _fork = _Fork()
+    os.register_at_fork(before=_fork.before, after_in_parent=_fork.in_parent, after_in_child=_fork.in_child)

@@ -1,0 +1,246 @@
+"""The engine on SQLite: one connection that writes, several that read, one that watches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+import weakref
+from types import ModuleType
+from typing import Any
+
+from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
+from honker.errors import (
+    ArgumentOverflowError,
+    DatabaseBusyError,
+    DatabaseClosedError,
+    InvalidArgumentError,
+    WatcherError,
+)
+from honker.sqlite.connection import SYNCHRONOUS, Connection
+from honker.sqlite.extension import extension_info
+from honker.sqlite.foreign import session_of
+from honker.sqlite.handler_transaction import SQLiteHandlerScope
+from honker.sqlite.path import database_path
+from honker.sqlite.readers import LoopReader, ReaderPool
+from honker.sqlite.transaction import SQLiteTransaction, append_to
+from honker.sqlite.watcher import UpdateEvents, check_watcher_options
+from honker.sqlite.write_lock import WriteLock, in_thread
+
+
+class SQLiteEngine:
+    """Runs SQL functions on the right connection of one database file; see `honker.engine.Engine`.
+
+    A function that writes is one statement, run in autocommit on the writing connection by the holder of the write
+    lock. A function that only reads runs on a reading connection, and waits for no writer.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        max_readers: int,
+        watcher_backend: str | None,
+        watcher_poll_interval_ms: int | None,
+        module: ModuleType,
+        *,
+        synchronous: str,
+    ) -> None:
+        check_watcher_options(watcher_backend, watcher_poll_interval_ms)
+        if synchronous not in SYNCHRONOUS:
+            raise InvalidArgumentError(f"synchronous is {synchronous!r}; choose one of {', '.join(SYNCHRONOUS)}")
+        if max_readers < 0:
+            raise ArgumentOverflowError(f"max_readers is {max_readers}; 0 or more are allowed")
+        self._path = database_path(path)
+        self._module = module
+        self._watcher_options = watcher_backend, watcher_poll_interval_ms
+        self._write_lock = WriteLock()
+        self._writer = Connection(self._path, module, synchronous=synchronous)
+        self._identity = self._writer.file_identity()
+        self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
+        self._loop_reader = LoopReader(self._open_reader)
+        # Guards the two fields below.
+        self._updates_lock = threading.Lock()
+        self._updates: weakref.WeakSet[UpdateEvents] = weakref.WeakSet()
+        self._is_closed = False
+        try:
+            if watcher_backend is not None:
+                # A backend that was asked for by name must work, and say so now rather than when it is first needed.
+                self.updates().close()
+            self.call("SELECT honker_bootstrap()")
+        except BaseException:
+            self.close()
+            raise
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):  # The constructor may have failed half-way.
+            self.close()
+
+    def _open_reader(self) -> Connection:
+        return Connection(self._path, self._module, is_query_only=True)
+
+    @property
+    def path(self) -> str:
+        """The database file: an absolute path, or a ``file:`` URI with one."""
+        return self._path
+
+    @property
+    def identity(self) -> str:
+        """The file's path without links: the same for every spelling of it."""
+        return self._writer.real_path
+
+    @property
+    def is_writing_here(self) -> bool:
+        """True while this thread, or a task suspended on it, is in a transaction."""
+        return self._write_lock.is_held_here
+
+    def clock(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    def transaction(self) -> SQLiteTransaction:
+        """A write transaction, for ``with`` or ``async with``; see `honker.Transaction`."""
+        return SQLiteTransaction(self._writer, self._write_lock)
+
+    def handler_transaction(self) -> SQLiteHandlerScope:
+        """A write transaction for the handler of a job."""
+        return SQLiteHandlerScope(self._writer, self._write_lock)
+
+    # Reading
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """The rows of one statement of the application that only reads."""
+        with self._readers.lend() as reader:
+            return reader.query(sql, params)
+
+    async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
+        """As `query`, in a thread: a statement of the application may take any time."""
+        return await asyncio.to_thread(self.query, sql, params)
+
+    def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a SQL function that only reads."""
+        if tx is not None:
+            return session_of(tx, self._module).scalar(sql, params)
+        with self._readers.lend() as reader:
+            return reader.scalar(sql, params)
+
+    async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """As `ask`: at once on the reserved connection, or in a thread where that would have to wait."""
+        if tx is not None:
+            return session_of(tx, self._module).scalar(sql, params)
+        for is_prepared in (False, True):
+            reader = self._loop_reader.take_now()
+            if reader is not None:
+                try:
+                    return reader.scalar(sql, params)
+                except DatabaseBusyError:
+                    break
+                finally:
+                    self._loop_reader.give_back()
+            if not is_prepared:
+                await asyncio.to_thread(self._loop_reader.prepare)
+        return await asyncio.to_thread(self.ask, sql, *params)
+
+    # Writing
+
+    def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a SQL function that writes, as part of ``tx`` or committed by itself."""
+        if tx is not None:
+            return session_of(tx, self._module).scalar(sql, params)
+        _ = self._writer.raw
+        self._write_lock.acquire()
+        return self._call_and_release(sql, params)
+
+    def call_now(self, sql: str, *params: SQLValue) -> Any:
+        """As `call`, without waiting.
+
+        Raises:
+            DatabaseBusyError: Another thread, task or process is writing.
+        """
+        _ = self._writer.raw
+        if not self._write_lock.acquire_now():
+            raise DatabaseBusyError("database is locked: another thread or task of this process is writing")
+        try:
+            self._writer.roll_back_if_open()
+            self._writer.fail_when_busy()
+            return self._writer.scalar(sql, params)
+        finally:
+            self._write_lock.release()
+
+    async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """As `call`, without blocking the event loop.
+
+        A cancelled call may still take effect: a statement that SQLite has begun cannot be called back.
+        """
+        if tx is not None:
+            return session_of(tx, self._module).scalar(sql, params)
+        _ = self._writer.raw
+        await self._write_lock.acquire_async()
+        # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
+        try:
+            self._writer.roll_back_if_open()
+            self._writer.fail_when_busy()
+            result = self._writer.scalar(sql, params)
+        except DatabaseBusyError:
+            self._write_lock.hand_to_thread()
+            return await in_thread(self._call_and_release, sql, params, otherwise=self._write_lock.release)
+        except BaseException:
+            self._write_lock.release()
+            raise
+        self._write_lock.release()
+        return result
+
+    def _call_and_release(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        try:
+            self._writer.roll_back_if_open()
+            self._writer.wait_when_busy()
+            return self._writer.scalar(sql, params)
+        finally:
+            self._write_lock.release()
+
+    def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+        """Add a job or an event in a transaction, alone or together with those that follow it."""
+        if isinstance(tx, SQLiteTransaction):
+            return append_to(tx, one, many, element)
+        added: int = self.call(*one, tx=tx)
+        return added
+
+    # Waiting
+
+    def updates(self) -> UpdateEvents:
+        """Begin to notice commits of any connection in any process, from this moment on.
+
+        Raises:
+            WatcherError: The file cannot be watched in the way asked for, or was replaced by another.
+            DatabaseClosedError: The database is closed.
+
+        Cost: the first one starts a native thread for the file, which all others share.
+        Source: ``honker_watcher_open`` of ``include/honker.h``; SQL ``honker_update_watcher_open`` is the same.
+        """
+        _ = self._writer.raw
+        updates = UpdateEvents(extension_info()[0], self._path, *self._watcher_options)
+        # Checked after the watcher has looked: every later replacement is noticed by the watcher.
+        if self._writer.file_identity() != self._identity:
+            updates.close()
+            raise WatcherError(
+                f"update watcher died: database file replaced: {self._path}; close this handle and open the file again"
+            )
+        with self._updates_lock:
+            if not self._is_closed:
+                self._updates.add(updates)
+                return updates
+        updates.close()
+        raise DatabaseClosedError("Database is closed")
+
+    def close(self) -> None:
+        """Close every connection. Idempotent. A transaction that is open at this moment may still end."""
+        with self._updates_lock:
+            self._is_closed = True
+            updates = list(self._updates)
+        for each in updates:
+            each.close()
+        self._readers.close()
+        self._loop_reader.close()
+        self._writer.retire()
+        self._write_lock.when_free(self._writer.close)

@@ -1,0 +1,96 @@
+"""Transactions passed as ``tx=``: honker's own, and those of the application's driver."""
+
+from __future__ import annotations
+
+import sqlite3
+from types import ModuleType
+from typing import Any, Protocol
+
+from honker.arguments import SQLValue, TransactionLike
+from honker.errors import HonkerError, InvalidArgumentError, from_sqlite
+from honker.sqlite.transaction import SQLiteTransaction, scalar_in
+
+
+class Session(Protocol):
+    """Runs functions of the contract as part of a transaction."""
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        """The first column of the only row."""
+
+
+class _Own:
+    """A transaction of honker."""
+
+    def __init__(self, tx: SQLiteTransaction) -> None:
+        self._tx = tx
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        return scalar_in(self._tx, sql, params)
+
+
+class _Foreign:
+    """The transaction of an application's own ``sqlite3`` connection."""
+
+    def __init__(self, raw: sqlite3.Connection, module: ModuleType) -> None:
+        self._raw = raw
+        self._module = module
+
+    def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        try:
+            self._begin_as_python_would()
+            cursor = self._raw.cursor()
+            cursor.row_factory = None  # the owner's may make anything of a row
+            value = cursor.execute(sql, params).fetchall()[0][0]
+        except self._module.Error as error:
+            raise _explain(from_sqlite(error)) from error
+        return value.decode() if isinstance(value, bytes) else value  # the owner's text_factory may be bytes
+
+    def _begin_as_python_would(self) -> None:
+        """Begin the transaction that an INSERT would have begun here, so that the owner's commit decides."""
+        if self._raw.in_transaction:
+            return
+        if self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True:
+            raise InvalidArgumentError(
+                "tx is a connection in autocommit mode without an open transaction; begin one before you pass it"
+            )
+        self._raw.execute("BEGIN IMMEDIATE")
+
+
+def _explain(error: HonkerError) -> HonkerError:
+    if "no such function" in str(error):
+        return InvalidArgumentError(
+            f"tx is a connection without honker's functions ({error}); "
+            "call honker.load_extension(connection), or open it with honker.connect()"
+        )
+    return error
+
+
+def session_of(tx: TransactionLike, module: ModuleType) -> Session:
+    """The session that runs functions inside the transaction ``tx``.
+
+    Raises:
+        InvalidArgumentError: It is of no kind that honker supports.
+    """
+    if isinstance(tx, SQLiteTransaction):
+        return _Own(tx)
+    raw = _driver_connection(tx)
+    if isinstance(raw, (sqlite3.Connection, module.Connection)):
+        return _Foreign(raw, module if isinstance(raw, module.Connection) else sqlite3)
+    raise InvalidArgumentError(
+        f"tx is {type(tx).__name__}; pass a honker.Transaction, a sqlite3.Connection, a SQLAlchemy Connection or "
+        "Session, or a Django connection"
+    )
+
+
+def _driver_connection(tx: Any) -> Any:
+    """The ``sqlite3`` connection below an ORM's; found by shape, so that no ORM need be installed."""
+    if hasattr(tx, "get_bind") and callable(getattr(tx, "connection", None)):  # SQLAlchemy Session
+        tx = tx.connection()
+    if hasattr(tx, "exec_driver_sql"):  # SQLAlchemy Connection
+        if not tx.in_transaction():
+            tx.begin()  # as its own statements would: otherwise its commit() finds nothing to commit
+        return tx.connection.driver_connection
+    if hasattr(tx, "ensure_connection"):  # Django
+        tx.ensure_connection()
+        return tx.connection
+    return tx

@@ -1,0 +1,112 @@
+"""The transaction of a job's handler: begun when it is first needed, and ended by the worker."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from honker.errors import TransactionNotStartedError
+from honker.sqlite.connection import Connection
+from honker.sqlite.transaction import SQLiteTransaction
+from honker.sqlite.write_lock import WriteLock, current_task
+
+
+class _HandlerTransaction(SQLiteTransaction):
+    """The transaction that a handler with a parameter annotated `honker.Transaction` gets.
+
+    A plain function uses it at once: the first statement begins it. A coroutine begins it with ``async with tx:``, so
+    that waiting for the write lock does not block the event loop; the block's end does not end the transaction. From
+    its begin on the database is locked for all other writers, so do slow work before.
+    """
+
+    def __init__(self, connection: Connection, write_lock: WriteLock) -> None:
+        super().__init__(connection, write_lock)
+        # Threads of one handler that use it first wait here for each other, and one of them for the write lock.
+        self._beginning = threading.Lock()
+        self._refusal: str | None = None  # the reason why it may not be used any more
+
+    def __enter__(self) -> Self:
+        self._check_granted()
+        with self._beginning:
+            if not self._is_active:
+                super().__enter__()
+                self._check_still_granted()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None and self._is_active:
+            self._end(commits=False)
+
+    async def __aenter__(self) -> Self:
+        self._check_granted()
+        if not self._is_active:
+            await super().__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _finish(self, *, commits: bool) -> None:
+        was_granted = self._refusal is None
+        self._refusal = self._refusal or "its handler has ended"
+        if self._is_active:
+            self._end(commits=commits and was_granted)
+
+    def _revoke(self) -> None:
+        self._refusal = "the lease of its job was lost or given back"
+        self._batch = None
+
+    def _check_granted(self) -> None:
+        if self._refusal is not None:
+            raise TransactionNotStartedError(f"Transaction not started: {self._refusal}")
+
+    def _check_still_granted(self) -> None:
+        """After the wait for the write lock, which may have been longer than the lease."""
+        try:
+            self._check_granted()
+        except BaseException:
+            self._end(commits=False)
+            raise
+
+    def _prepare(self) -> None:
+        self._check_granted()
+        super()._prepare()
+        if not self._is_active:
+            if current_task() is not None:
+                raise TransactionNotStartedError(
+                    "Transaction not started: in a coroutine begin it with `async with tx:`, which does not block"
+                )
+            self.__enter__()
+
+
+class SQLiteHandlerScope:
+    """The worker's side of a handler's transaction; see `honker.engine.HandlerScope`.
+
+    Ending and revoking are not methods of the transaction itself, because handlers hold that object.
+    """
+
+    def __init__(self, connection: Connection, write_lock: WriteLock) -> None:
+        self._transaction = _HandlerTransaction(connection, write_lock)
+
+    @property
+    def transaction(self) -> SQLiteTransaction:
+        """The transaction to hand to the handler; it begins when the handler first needs it."""
+        return self._transaction
+
+    @property
+    def is_active(self) -> bool:
+        """True once it has begun, until it ends."""
+        return self._transaction._is_active  # pyright: ignore[reportPrivateUsage] - as above
+
+    def finish(self, *, commits: bool) -> None:
+        """COMMIT or ROLLBACK, if it has begun; every later use is refused."""
+        self._transaction._finish(commits=commits)  # pyright: ignore[reportPrivateUsage] - as above
+
+    def revoke(self) -> None:
+        """Refuse every further statement and the commit: the handler's lease is lost."""
+        self._transaction._revoke()  # pyright: ignore[reportPrivateUsage] - as above

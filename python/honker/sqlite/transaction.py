@@ -1,0 +1,254 @@
+"""Write transactions of the application."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable
+from os import getpid
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from honker import serialization
+from honker.arguments import Call, Parameters, Row, SQLValue
+from honker.engine import Transaction
+from honker.errors import NestedTransactionError, TransactionNotStartedError
+from honker.sqlite.batch import Batch
+from honker.sqlite.connection import Connection
+from honker.sqlite.write_lock import WriteLock, in_thread
+
+T = TypeVar("T")
+
+# Undoes everything that waits: each savepoint it can return to is older, since waiting elements are written before one.
+_ROLLBACK: Final = re.compile(r"\s*ROLLBACK\b", re.IGNORECASE)
+
+
+class SQLiteTransaction(Transaction):
+    """A write transaction on SQLite: ``BEGIN IMMEDIATE`` ... ``COMMIT``."""
+
+    _is_active = False  # also for an object whose constructor was interrupted
+
+    def __init__(self, connection: Connection, write_lock: WriteLock) -> None:
+        self._connection = connection
+        self._write_lock = write_lock
+        self._pid = getpid()
+        # One use at a time; guards the fields below. Never held while waiting for the write lock: see `_prepare`.
+        self._mutex = threading.RLock()
+        self._is_in_use = False
+        self._was_ended_by_application = False
+        self._batch: Batch | None = None
+
+    def __enter__(self) -> Self:
+        _ = self._connection.raw
+        self._write_lock.acquire()
+        try:
+            self._connection.begin()
+            self._is_active = True
+        except BaseException:  # an interrupt may come after it has begun
+            self._end(commits=False)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end(commits=kind is None)
+
+    async def __aenter__(self) -> Self:
+        _ = self._connection.raw
+        await self._write_lock.acquire_async()
+        try:
+            self._is_active = self._connection.begin_now()
+        except BaseException:
+            self._end(commits=False)
+            raise
+        if not self._is_active:
+            await _Begin(self._connection, self._write_lock).wait()
+            self._is_active = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end(commits=kind is None)
+
+    def __del__(self) -> None:
+        if self._is_active:
+            self._end(commits=False)
+
+    def _end(self, *, commits: bool) -> None:
+        try:
+            if commits:
+                _ = self._connection.raw
+            if self._pid == getpid():  # in a forked child the mutex may be held by a thread that is not there
+                with self._mutex:  # a statement that another thread runs now is part of it, and none after
+                    self._conclude(commits=commits)
+        finally:
+            self._is_active = False
+            self._write_lock.release()
+
+    def _conclude(self, *, commits: bool) -> None:
+        self._is_active = False
+        try:
+            if commits:
+                self._flush(self._connection)
+                self._connection.run("COMMIT")
+        finally:
+            self._batch = None
+            self._was_ended_by_application = False
+            self._connection.roll_back_if_open()
+
+    def _prepare(self) -> None:
+        """Everything that may wait or fail, before the mutex is taken."""
+        _ = self._connection.raw
+
+    def _begun(self, *, by_application: bool = False) -> Connection:
+        """The connection, in the transaction that a statement is to be part of.
+
+        SQLite rolls back by itself on a full disk, for example. A later statement would be committed alone, so it is
+        refused, unless the application has ended the transaction by a statement and now runs its own.
+        """
+        if not self._is_active:
+            raise TransactionNotStartedError("Transaction not started: use it inside its with block")
+        if not self._connection.raw.in_transaction and not (by_application and self._was_ended_by_application):
+            raise TransactionNotStartedError(
+                "the transaction has ended inside its with block, by a statement or because SQLite rolled it back; "
+                "leave the block and begin again"
+            )
+        return self._connection
+
+    def _append(self, one: Call, many: Call, element: str) -> int:
+        batch = self._batch
+        if batch is not None and batch.add_many == many and self._pid == getpid():
+            with self._mutex:
+                if self._batch is batch and not self._is_in_use:
+                    try:
+                        self._is_in_use = True
+                        reserved = batch.reserve_id(element)
+                    finally:
+                        self._is_in_use = False
+                    if reserved:
+                        return reserved
+        return self._add_now(one, many)
+
+    def _add_now(self, one: Call, many: Call) -> int:
+        self._prepare()
+        with self._mutex:
+            self._check_unused()
+            try:
+                self._is_in_use = True
+                connection = self._begun()
+                batch = self._batch
+                if batch is None or batch.add_many != many:
+                    self._flush(connection)
+                    self._batch = batch = Batch(many)
+                return batch.add_now(connection, *one)
+            finally:
+                self._is_in_use = False
+
+    def _flush(self, connection: Connection) -> None:
+        batch = self._batch
+        if batch is not None:
+            batch.flush(connection)
+            self._batch = None
+
+    def _check_unused(self) -> None:
+        if self._is_in_use:
+            raise NestedTransactionError("the transaction is in use: a signal handler interrupted a statement of it")
+
+    def _run(
+        self, run: Callable[[Connection, str, Any], T], sql: str, params: Any, *, by_application: bool = False
+    ) -> T:
+        self._prepare()
+        with self._mutex:
+            self._check_unused()
+            try:
+                self._is_in_use = True
+                connection = self._begun(by_application=by_application)
+                if self._batch is not None and not _ROLLBACK.match(sql):
+                    self._flush(connection)
+                result = run(connection, sql, params)
+                self._batch = None
+                self._was_ended_by_application = not connection.raw.in_transaction
+                return result
+            finally:
+                self._is_in_use = False
+
+    def _scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        return self._run(Connection.scalar, sql, params)
+
+    def execute(self, sql: str, params: Parameters = None) -> None:
+        """Run one statement that returns no rows; see `honker.Transaction`."""
+        self._run(Connection.execute, sql, params, by_application=True)
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """Run one statement and return its rows; see `honker.Transaction`."""
+        return self._run(Connection.query, sql, params, by_application=True)
+
+    def notify(self, channel: str, payload: Any) -> int:
+        """Notify the listeners of a channel when this transaction commits; see `honker.Transaction`."""
+        text = serialization.encode(payload)
+        notification_id: int = self._scalar("SELECT notify(?, ?)", (channel, text))
+        return notification_id
+
+    def bootstrap_honker_schema(self) -> None:
+        """Create or upgrade honker's tables as part of this transaction; see `honker.Transaction`."""
+        self._scalar("SELECT honker_bootstrap()", ())
+
+
+def scalar_in(tx: SQLiteTransaction, sql: str, params: tuple[SQLValue, ...]) -> Any:
+    """The first column of the only row of a function of the contract, run in a transaction.
+
+    Not a method: applications hold the object.
+    """
+    return tx._scalar(sql, params)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+
+
+def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: str) -> int:
+    """Add a job or an event to a transaction, now or together with others that follow; see `Engine.add`."""
+    return tx._append(one, many, element)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+
+
+class _Begin:
+    """BEGIN IMMEDIATE in a thread, for a task that may be cancelled while it waits.
+
+    A thread cannot be cancelled. If the task is, the thread undoes everything it obtains: the transaction, and the
+    write lock that was the task's.
+    """
+
+    def __init__(self, connection: Connection, write_lock: WriteLock) -> None:
+        self._connection = connection
+        self._write_lock = write_lock
+        # Guards the two fields below: exactly one of thread and task undoes.
+        self._mutex = threading.Lock()
+        self._is_abandoned = False
+        self._has_begun = False
+
+    async def wait(self) -> None:
+        """Return with the transaction begun, or raise with neither transaction nor write lock."""
+        try:
+            await in_thread(self._begin, otherwise=self._write_lock.release)
+        except asyncio.CancelledError:
+            with self._mutex:
+                self._is_abandoned = True
+                if self._has_begun:
+                    self._undo()
+            raise
+
+    def _begin(self) -> None:
+        try:
+            self._connection.begin()
+        except BaseException:
+            self._write_lock.release()
+            raise
+        with self._mutex:
+            self._has_begun = True
+            if self._is_abandoned:
+                self._undo()
+
+    def _undo(self) -> None:
+        try:
+            self._connection.roll_back_if_open()
+        finally:
+            self._write_lock.release()

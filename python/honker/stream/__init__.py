@@ -1,0 +1,1 @@
+"""Logs: event streams with an offset per consumer, and notifications."""

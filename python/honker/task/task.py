@@ -1,0 +1,176 @@
+"""Tasks: functions whose calls are enqueued here and run by a worker, maybe in another process.
+
+A call is a job whose payload names the function and carries its arguments, so a worker must have imported the module
+that defines it. `honker.task.registry.registry` holds the tasks that this process knows.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, overload
+
+from honker.arguments import Instant, Seconds, TransactionLike
+from honker.engine import Transaction
+from honker.job import Job, JobQueue
+from honker.task.message import envelope
+from honker.task.options import check_options, check_process_handler
+from honker.task.registry import TaskSpec, registry
+from honker.task.result import TaskResult
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Options(TypedDict, total=False):
+    """The options of `Queue.enqueue`."""
+
+    tx: TransactionLike
+    run_at: Instant | None
+    delay: Seconds | None
+    priority: int
+    expires: Seconds | None
+    max_attempts: int
+
+
+class _Enqueue(Generic[P]):
+    """A call that enqueues, with its options settled."""
+
+    def __init__(self, queue: JobQueue, name: str, options: _Options) -> None:
+        self._queue = queue
+        self._name = name
+        self._options = options
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+        """Enqueue the call.
+
+        Raises:
+            InvalidPayloadError: An argument has no JSON form.
+        """
+        job_id = self._queue.enqueue(self._payload(args, kwargs), **self._options)
+        return self._result(job_id)
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+        """As calling it, without blocking the event loop."""
+        return self._result(await self._queue.aenqueue(self._payload(args, kwargs), **self._options))
+
+    def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        return envelope(self._name, args, kwargs)
+
+    def _result(self, job_id: int) -> TaskResult:
+        return TaskResult(self._queue.db.engine, job_id, is_committed=self._options.get("tx") is None)
+
+
+class Task(Generic[P, R]):
+    """A function whose calls are enqueued and run by a worker.
+
+    Calling it never runs it here: it returns a `TaskResult` at once. `call_local` runs it here.
+
+    Attributes:
+        spec: The task as a worker knows it.
+        fn: The function.
+        name: The name under which workers find it.
+    """
+
+    def __init__(self, queue: JobQueue, spec: TaskSpec, fn: Callable[..., R]) -> None:
+        functools.update_wrapper(self, fn)
+        self.spec = spec
+        self.fn = fn
+        self.name = spec.name
+        self._queue = queue
+        self._enqueue: _Enqueue[P] = self.enqueue_with()
+
+    def __repr__(self) -> str:
+        return f"<honker.Task {self.name!r} of queue {self.spec.queue_name!r}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+        """Enqueue a call; its arguments travel as JSON.
+
+        Raises:
+            InvalidPayloadError: An argument has no JSON form.
+
+        Source: SQL ``honker_enqueue``.
+        """
+        return self._enqueue(*args, **kwargs)
+
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+        """As calling it, without blocking the event loop."""
+        return await self._enqueue.aenqueue(*args, **kwargs)
+
+    def enqueue_with(
+        self,
+        *,
+        tx: TransactionLike = None,
+        delay: Seconds | None = None,
+        run_at: Instant | None = None,
+        priority: int | None = None,
+        expires: Seconds | None = None,
+    ) -> _Enqueue[P]:
+        """The same call with other options: ``send.enqueue_with(tx=tx, delay=60)(order_id)``.
+
+        Args:
+            tx: The transaction to enqueue in: the call happens if and only if that commits.
+            delay: Seconds from now; it is not run earlier.
+            run_at: Unix seconds or a datetime; it is not run earlier.
+            priority: Larger runs sooner; None means the task's.
+            expires: Seconds after which it is dead-lettered instead of run; None means the task's.
+        """
+        options: _Options = {
+            "tx": tx,
+            "delay": delay,
+            "run_at": run_at,
+            "priority": self.spec.priority if priority is None else priority,
+            "expires": self.spec.expires_s if expires is None else expires,
+            "max_attempts": self.spec.retries,
+        }
+        return _Enqueue(self._queue, self.name, options)
+
+    def call_local(self, *args: Any, **kwargs: Any) -> R:
+        """Run the function here and now; a parameter that a worker would fill is passed like any other."""
+        return self.fn(*args, **kwargs)
+
+
+class TaskDecorator(Protocol):
+    """Makes a function a `Task`. Leading `Job` and `Transaction` parameters are the worker's to fill."""
+
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Task[P, R]: ...
+
+
+def task_decorator(queue: JobQueue, *, name: str | None, **options: Any) -> TaskDecorator:
+    """Make a decorator from a queue and the options of `Queue.task` or `Queue.periodic_task`.
+
+    Raises:
+        InvalidArgumentError: An option is outside its range.
+    """
+    check_options(queue.name, {"name": name, **options})
+
+    def decorate(fn: Callable[..., Any], /) -> Any:
+        spec = TaskSpec(
+            name=name or _default_name(fn),
+            fn=fn,
+            queue_name=queue.name,
+            path=queue.db.engine.identity,
+            **options,
+        )
+        if spec.executor == "process":
+            check_process_handler(fn, list(spec.injections))
+        if spec.schedule is not None:
+            check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
+        registry().register(spec)
+        return Task[..., Any](queue, spec, fn)
+
+    return decorate
+
+
+def _default_name(fn: Callable[..., Any]) -> str:
+    named: Any = fn
+    while isinstance(named, functools.partial):
+        named = named.func
+    return f"{named.__module__}.{getattr(named, '__qualname__', type(named).__qualname__)}"

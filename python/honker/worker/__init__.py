@@ -1,0 +1,1 @@
+"""Workers: processes that claim jobs, call handlers and settle the outcome."""

@@ -1,0 +1,243 @@
+"""Workers: they run the tasks whose calls are waiting in queues."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+from honker.engine import Handle, HandlerScope, Transaction
+from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
+from honker.job import Job
+from honker.queue.queue import Queue
+from honker.schedule.registration import aregister_schedules
+from honker.task.message import read_envelope
+from honker.task.registry import TaskRegistry, TaskSpec, registry
+from honker.worker.outcome import Call, Ending, Policy, Target, is_async_callable
+from honker.worker.runner import GRACE_S, Runner, logger
+from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, own_error, put_back
+
+_RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
+_NAME_MAX_BYTES: Final = 255
+_numbers: Final = itertools.count()
+
+
+class QueueDatabase(Handle, Protocol):
+    """A database with queues."""
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name."""
+        ...
+
+
+class Worker:
+    """Runs the tasks of one queue in this process, several at a time.
+
+    A task is run at least once: when a worker dies its jobs run again, when their leases have lapsed. A plain function
+    runs in a thread, a coroutine on the event loop. While a handler lives its lease is renewed; one that loses its
+    lease all the same is cancelled, and its outcome is dropped.
+
+    Args:
+        queue: The queue.
+        concurrency: Handlers at once; None means the number of processors.
+        registry_: The tasks; None means those of this process.
+        grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
+        unknown_task_s: Seconds for which the call of a task that this process does not know is put back for a worker
+            that does, uncharged, at growing intervals of up to a minute, counted from when the first worker came
+            across it; then it is dead-lettered. 0 does so at once.
+
+    Attributes:
+        queue: As above.
+        worker_id: Under which it claims.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        *,
+        concurrency: int | None = None,
+        registry_: TaskRegistry | None = None,
+        grace_s: float = GRACE_S,
+        unknown_task_s: float = UNKNOWN_TASK_S,
+    ) -> None:
+        self.queue = queue
+        self.worker_id = _worker_id(queue.name)
+        self._registry = registry() if registry_ is None else registry_
+        self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
+        self._grace_s = grace_s
+        self._unknown_task_s = check_limit(unknown_task_s)
+        self._runner()  # refuses what is out of range
+        self._plans: dict[str, _Plan] = {}
+
+    def __repr__(self) -> str:
+        return f"<honker.Worker {self.worker_id!r}>"
+
+    async def run(self, stop_event: asyncio.Event | None = None) -> None:
+        """Run tasks until ``stop_event`` is set, which is only read; then let handlers end within the grace period.
+
+        Cancelled, it cancels handlers and gives their jobs back at once.
+
+        Raises:
+            DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+        """
+        await self._runner().run(stop_event)
+
+    def _runner(self) -> Runner:
+        return Runner(self.queue, self.worker_id, self._resolve, concurrency=self._concurrency, grace_s=self._grace_s)
+
+    def _resolve(self, job: Job) -> Call | Ending:
+        """The call that a job is, or what becomes of a job that is none."""
+        try:
+            payload = job.payload
+        except ValueError as error:
+            return {"do": "fail", "error": f"the payload is not JSON: {error}"}
+        invocation = read_envelope(payload)
+        if invocation is None:
+            return {"do": "fail", "error": _RAW}
+        try:
+            plan = self._plan(invocation.task)
+        except UnknownTaskError as error:
+            return self._put_back(job, invocation.task, str(error))
+        job.last_error = own_error(job.last_error)
+        if not plan.spec.injections:
+            return Call(plan.spec.fn, invocation.args, invocation.kwargs, plan.policy, plan.is_async, plan.target)
+        return _injected(job, plan, invocation.args, invocation.kwargs)
+
+    def _plan(self, name: str) -> _Plan:
+        spec = self._registry.get(name)
+        plan = self._plans.get(name)
+        if plan is None or plan.spec is not spec:
+            plan = self._plans[name] = _Plan.of(spec)
+        return plan
+
+    def _put_back(self, job: Job, task: str, error: str) -> Ending:
+        again = put_back(job.last_error, task, self._unknown_task_s)
+        if again is None:
+            return {"do": "fail", "error": error}
+        delay_s, line = again
+        logger.warning("job %d: %s; due again in %.1f s", job.id, line.splitlines()[-1], delay_s)
+        return {"do": "release", "delay_s": delay_s, "error": line}
+
+
+def _worker_id(queue_name: str) -> str:
+    number = next(_numbers)
+    name = f"honker-worker-{os.getpid()}-{queue_name}-{number}"
+    if len(name.encode()) <= _NAME_MAX_BYTES:
+        return name
+    # A queue's name may be as long as a worker's.
+    return f"honker-worker-{os.getpid()}-{queue_name.encode()[:200].decode(errors='ignore')}-{number}"
+
+
+class _Plan(NamedTuple):
+    """How the calls of a task are made; worked out once for each task."""
+
+    spec: TaskSpec
+    policy: Policy
+    is_async: bool
+    target: Target | None
+
+    @classmethod
+    def of(cls, spec: TaskSpec) -> _Plan:
+        policy = Policy(
+            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff),
+            attempts=spec.retries,
+            timeout_s=spec.timeout_s,
+            keeps_result=spec.store_result,
+            result_ttl_s=spec.result_ttl_s,
+        )
+        is_elsewhere = spec.executor == "process"
+        target = Target(spec.fn.__module__, spec.fn.__qualname__, spec.name) if is_elsewhere else None
+        return cls(spec, policy, is_async_callable(spec.fn), target)
+
+
+def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
+    """From the number of the attempt that failed, the seconds until the next."""
+
+    def delay_s(attempt: int) -> float:
+        try:
+            return first_s * backoff ** (attempt - 1)
+        except OverflowError:
+            return float("inf")
+
+    return delay_s
+
+
+def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:
+    """A call with the job and a transaction where the handler wants them."""
+    args, kwargs = list(args), dict(kwargs)
+    tx: HandlerScope | None = None
+    for name, (position, kind) in plan.spec.injections.items():
+        value: Job | Transaction = job
+        if kind is not Job:
+            tx = tx or job.queue.db.engine.handler_transaction()
+            value = tx.transaction
+        if position is not None and position <= len(args):
+            args.insert(position, value)
+        else:
+            kwargs[name] = value
+    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx)
+
+
+async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
+    """Write the schedules; while the file is locked, try again."""
+    while stop_event is None or not stop_event.is_set():
+        try:
+            await aregister_schedules(db, queues)
+            return
+        except DatabaseBusyError as error:
+            logger.warning("schedules are not registered yet: %s", error)
+            await asyncio.sleep(0.1)
+
+
+async def run_workers(
+    db: QueueDatabase,
+    queue: str | None = None,
+    concurrency: int | None = None,
+    registry_: TaskRegistry | None = None,
+    stop_event: asyncio.Event | None = None,
+    *,
+    grace_s: float = GRACE_S,
+    unknown_task_s: float = UNKNOWN_TASK_S,
+) -> None:
+    """Run the tasks of one queue, or of every queue that has some, until ``stop_event`` is set.
+
+    Args:
+        db: The database.
+        queue: The queue's name; None means all that this process has tasks for.
+        concurrency: Handlers at once, for each queue; None means the number of processors.
+        registry_: The tasks; None means those of this process.
+        stop_event: Ends it; it is only read, never set.
+        grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
+        unknown_task_s: Seconds for which the call of a task that no worker knows is put back, see `honker.Worker`.
+
+    Raises:
+        NoTasksError: There is no queue to work on.
+        DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+
+    Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
+    """
+    tasks = registry() if registry_ is None else registry_
+    queues = sorted(tasks.queues()) if queue is None else [queue]
+    if not queues or not tasks.names():
+        raise NoTasksError("no tasks registered: import the modules that define them before running workers")
+    await _register_schedules(db, set(queues), stop_event)
+    workers = [
+        Worker(
+            db.queue(name),
+            concurrency=concurrency,
+            registry_=tasks,
+            grace_s=grace_s,
+            unknown_task_s=unknown_task_s,
+        )
+        for name in queues
+    ]
+    running = [asyncio.ensure_future(worker.run(stop_event)) for worker in workers]
+    try:
+        await asyncio.gather(*running)
+    finally:
+        # One that fails takes the others with it; each gives back what it holds before it ends.
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

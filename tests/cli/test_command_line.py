@@ -1,0 +1,165 @@
+"""The program as a whole: its help, its colours, and errors common to all commands."""
+
+import importlib.metadata
+import os
+import pty
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from honker.cli import main
+
+from ..support.locking import ask
+from ..support.program import COMMAND, environment, honker
+
+COMMANDS = ["worker", "scheduler", "enqueue", "listen", "tail"]
+# A call of each command that takes a database file.
+DATA_COMMANDS = {
+    "enqueue": ["enqueue", "{}", "q", "1"],
+    "listen": ["listen", "{}", "c"],
+    "tail": ["tail", "{}", "t", "--no-follow"],
+}
+
+
+def on_a_terminal(*arguments, cwd, **variables):
+    """The output of a command on a terminal."""
+    leader, follower = pty.openpty()
+    try:
+        subprocess.run(
+            [*COMMAND, *arguments], cwd=cwd, stdout=follower, timeout=50, check=True, env=environment(**variables)
+        )
+        os.set_blocking(leader, False)
+        return os.read(leader, 65536).decode()
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+
+def test_importing_honker_does_not_import_its_command_line():
+    script = "import sys, honker; sys.exit('click' in sys.modules or 'honker.cli' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=50, check=False).returncode == 0
+
+
+def test_the_installed_program_is_the_same_as_the_module():
+    [script] = importlib.metadata.entry_points(group="console_scripts", name="honker")
+    assert script.load() is main.main
+
+
+def test_the_version_is_that_of_the_package():
+    done = honker("--version")
+    assert done.stdout.startswith(f"honker {importlib.metadata.version('honker')} ")
+    assert sqlite3.sqlite_version in done.stdout
+
+
+def test_the_help_names_every_command():
+    done = honker("--help")
+    assert done.returncode == 0
+    assert re.findall(r"^  (\w+) {2,}\w", done.stdout.partition("Commands:")[2], re.MULTILINE) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_shows_an_example_and_the_exit_codes(command):
+    done = honker(command, "--help")
+    assert done.returncode == 0
+    assert re.search(rf"Examples?:\n(.*\n)* +.*honker {command} ", done.stdout)
+    assert "Exit codes: 0 " in " ".join(done.stdout.split())
+    assert "\b" not in done.stdout
+
+
+def test_an_unknown_command_is_a_usage_error():
+    done = honker("wrok")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command" in done.stderr
+
+
+@pytest.mark.parametrize("command", DATA_COMMANDS)
+def test_a_missing_file_is_not_created(tmp_path, command):
+    file = tmp_path / "nowhere.db"
+    done = honker(*(each.format(file) for each in DATA_COMMANDS[command]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.search(r"'\S*nowhere.db' does not exist; name the database file", done.stderr)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("command", DATA_COMMANDS)
+def test_a_directory_is_no_database(tmp_path, command):
+    done = honker(*(each.format(tmp_path) for each in DATA_COMMANDS[command]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is a directory" in done.stderr
+
+
+@pytest.mark.parametrize("command", DATA_COMMANDS)
+def test_a_file_that_is_no_database_is_refused(path, command):
+    path.write_text("Dear diary, " * 1000)
+    done = honker(*(each.format(path) for each in DATA_COMMANDS[command]))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"Error: '\S+': file is not a database\n", done.stderr)
+
+
+@pytest.mark.parametrize("command", DATA_COMMANDS)
+def test_a_database_without_honker_is_left_as_it_is(path, command):
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    before = path.read_bytes()
+    done = honker(*(each.format(path) for each in DATA_COMMANDS[command]))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has no honker in it" in done.stderr
+    assert path.read_bytes() == before
+    assert sorted(each.name for each in path.parent.iterdir()) == [path.name]
+
+
+def test_a_path_with_characters_of_a_uri_is_a_path(tmp_path):
+    """The check for honker's tables opens the file by a URI."""
+    odd = tmp_path / "a?b#c%20d é.db"
+    with closing(sqlite3.connect(odd)) as conn:
+        conn.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    assert "has no honker in it" in honker("tail", odd, "t").stderr
+    assert [each.name for each in tmp_path.iterdir()] == [odd.name]
+
+
+def test_a_value_that_the_engine_refuses_is_a_usage_error(db, path):
+    done = honker("enqueue", path, "", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+    assert ask(path, "SELECT count(*) FROM _honker_live") == [(0,)]
+
+
+def test_ctrl_c_while_it_reads_its_input_ends_it_quietly(db, path, monkeypatch, capsys):
+    class Terminal:
+        def read(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    assert main.run(["enqueue", str(path), "q", "-"]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+TAIL = ["tail", "app.db", "orders", "--from-start", "--no-follow"]
+
+
+def test_output_is_coloured_on_a_terminal_only(db, tmp_path):
+    db.stream("orders").publish({"id": 1})
+    coloured = on_a_terminal(*TAIL, cwd=tmp_path)
+    assert "\x1b[36m" in coloured
+    assert "\x1b" not in honker(*TAIL, cwd=tmp_path).stdout
+    assert "\x1b" not in on_a_terminal(*TAIL, cwd=tmp_path, NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(*TAIL, cwd=tmp_path, TERM="dumb")
+
+
+def test_what_others_have_stored_does_not_control_the_terminal(db, tmp_path):
+    db.stream("orders").publish({"clear": "\x1b[2J", "c1": "\x9b2J", "turn": "\u202e"}, key="a\nb\x1b[31m")
+    [line] = on_a_terminal(*TAIL, cwd=tmp_path, NO_COLOR="1").splitlines()
+    assert line.isprintable()
+    assert r'{"clear": "\u001b[2J", "c1": "\u009b2J", "turn": "\u202e"}' in line
+    assert r"a\nb\u001b[31m" in line
+
+
+def test_letters_that_the_terminal_does_not_know_do_not_end_it(db, tmp_path):
+    db.stream("orders").publish("é \ud800")
+    done = honker(*TAIL, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r'"\xe9 \ud800"' in done.stdout

@@ -1,0 +1,269 @@
+"""Leadership: one scheduler leads, others stand by, and a leader that loses the lock stops."""
+
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from honker import DatabaseError, LeadershipLost, LockHeld, Scheduler, WatcherError
+
+from ..support.locking import ask
+from ..support.schedules import due_from, fired, jobs, leading, lock_row, next_fire_at
+from ..support.waiting import until
+
+# ------------------------------------------------------------------------------------------------------ taking the lead
+
+
+def test_a_scheduler_without_any_schedule_does_not_run(scheduler, path):
+    with pytest.raises(DatabaseError, match="no registered tasks"):
+        asyncio.run(scheduler.run())
+    with pytest.raises(RuntimeError, match="no registered tasks"):
+        asyncio.run(scheduler.run(asyncio.Event(), standby=True))
+    assert lock_row(path) is None
+
+
+def test_a_scheduler_runs_the_schedules_that_others_added(db, hourly, path):
+    async def main():
+        async with leading(Scheduler(db)):
+            due_from(path, 1000)
+            await until(lambda: fired(path))
+
+    asyncio.run(main())
+
+
+def test_a_scheduler_holds_its_lock_while_it_runs_and_then_gives_it_back(hourly, path):
+    async def main():
+        async with leading(hourly):
+            assert 50 < lock_row(path)[1] - time.time() < 60.01
+
+    asyncio.run(main())
+    assert lock_row(path) is None
+    assert (Scheduler.LOCK_NAME, Scheduler.LOCK_TTL, Scheduler.HEARTBEAT_INTERVAL) == ("honker-scheduler", 60, 30)
+
+
+def test_a_scheduler_stops_at_once_if_its_stop_event_is_set_already(hourly, path):
+    async def main():
+        stop = asyncio.Event()
+        stop.set()
+        await asyncio.wait_for(hourly.run(stop), 5)
+
+    due_from(path, 1000)
+    asyncio.run(main())
+    assert lock_row(path) is None
+    assert jobs(path) == []
+
+
+def test_a_scheduler_without_a_stop_event_runs_until_it_is_cancelled(hourly, path):
+    async def main():
+        running = asyncio.create_task(hourly.run())
+        await until(lambda: lock_row(path))
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(main())
+    assert lock_row(path) is None
+
+
+def test_a_stop_event_that_is_set_for_a_moment_stops_the_scheduler(hourly):
+    """It is set and cleared before the loop runs again, and still ends the wait."""
+
+    async def main():
+        stop = asyncio.Event()
+        running = asyncio.create_task(hourly.run(stop))
+        await until(lambda: lock_row(hourly.db.path))
+        stop.set()
+        stop.clear()
+        try:
+            await asyncio.wait_for(asyncio.shield(running), 2)
+        finally:
+            running.cancel()
+
+    asyncio.run(main())
+
+
+def test_a_scheduler_says_when_it_begins_to_lead(db, hourly, path):
+    leaders = []
+
+    async def main():
+        async with leading(hourly, on_leading=lambda: leaders.append(lock_row(path))):
+            with pytest.raises(LockHeld):
+                await Scheduler(db).run(on_leading=lambda: leaders.append("another"))
+        with pytest.raises(ZeroDivisionError):
+            await hourly.run(on_leading=lambda: 1 / 0)
+
+    asyncio.run(main())
+    assert [leader is not None for leader in leaders] == [True]
+    assert lock_row(path) is None
+
+
+def test_a_second_scheduler_is_refused_while_another_leads(db, hourly, path):
+    async def main():
+        async with leading(hourly):
+            before = lock_row(path)
+            stop = asyncio.Event()
+            with pytest.raises(LockHeld, match="honker-scheduler"):
+                await Scheduler(db).run(stop)
+            assert not stop.is_set()
+            assert lock_row(path) == before
+
+    asyncio.run(main())
+
+
+def test_schedulers_with_locks_of_their_own_both_lead(db, hourly, path):
+    async def main():
+        async with leading(hourly), leading(Scheduler(db, "second")):
+            assert lock_row(path)[0] != lock_row(path, "second")[0]
+            due_from(path, 1000)
+            await until(lambda: fired(path))
+
+    asyncio.run(main())
+    assert fired(path).count(1000) == 1
+
+
+def test_a_standby_waits_and_takes_over_as_soon_as_the_leader_stops(db, hourly, path):
+    async def main():
+        leader_stop, standby_stop = asyncio.Event(), asyncio.Event()
+        leader = asyncio.create_task(hourly.run(leader_stop))
+        await until(lambda: lock_row(path))
+        owner = lock_row(path)[0]
+        standby = asyncio.create_task(Scheduler(db).run(standby_stop, standby=True))
+        await asyncio.sleep(0)
+        leader_stop.set()
+        await leader
+        began = time.monotonic()
+        try:
+            await until(lambda: lock_row(path) and lock_row(path)[0] != owner, timeout_s=20)
+            took_s = time.monotonic() - began
+            due_from(path, 1000)
+            await until(lambda: fired(path))
+        finally:
+            standby_stop.set()
+            await standby
+        return took_s
+
+    assert asyncio.run(main()) < 2
+
+
+def test_a_standby_takes_over_when_the_lease_of_its_leader_lapses(hourly, path, monkeypatch):
+    """It knows when that is: nothing wakes it, and it does not look again and again."""
+    monkeypatch.setattr("honker.schedule.scheduler._STANDBY_POLL_S", 1000)
+    ask(
+        path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'dead', unixepoch() + 2)"
+    )
+    expires_at = lock_row(path)[1]
+
+    async def main():
+        stop = asyncio.Event()
+        running = asyncio.create_task(hourly.run(stop, standby=True))
+        await until(lambda: lock_row(path)[0] != "dead")
+        assert time.time() >= expires_at
+        stop.set()
+        await running
+
+    asyncio.run(main())
+
+
+def test_a_standby_fires_nothing(hourly, path, monkeypatch):
+    monkeypatch.setattr("honker.schedule.scheduler._STANDBY_POLL_S", 0.01)
+    ask(path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'x', unixepoch() + 99)")
+    before = lock_row(path)
+
+    async def main():
+        stop = asyncio.Event()
+        running = asyncio.create_task(hourly.run(stop, standby=True))
+        due_from(path, 1000)
+        done, _ = await asyncio.wait([running], timeout=0.3)
+        assert not done
+        stop.set()
+        await asyncio.wait_for(running, 5)
+
+    asyncio.run(main())
+    assert jobs(path) == []
+    assert lock_row(path) == before
+
+
+def test_a_standby_writes_nothing_while_it_waits(hourly, path, monkeypatch):
+    monkeypatch.setattr("honker.schedule.scheduler._STANDBY_POLL_S", 0.01)
+    ask(path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'x', unixepoch() + 99)")
+
+    async def main(conn):
+        version = conn.execute("PRAGMA data_version").fetchone()
+        running = asyncio.create_task(hourly.run(standby=True))
+        await asyncio.wait([running], timeout=0.3)
+        running.cancel()
+        assert conn.execute("PRAGMA data_version").fetchone() == version
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        asyncio.run(main(conn))
+
+
+def test_a_leader_that_cannot_notice_commits_gives_its_lock_back(hourly, path, monkeypatch):
+    def fail():
+        raise WatcherError("no watcher today")
+
+    monkeypatch.setattr(hourly.db.engine, "updates", fail)
+    with pytest.raises(WatcherError, match="today"):
+        asyncio.run(hourly.run())
+    assert lock_row(path) is None
+
+
+# ---------------------------------------------------------------------------------------------------- losing leadership
+
+
+def steal(path):
+    """Take the lock as another scheduler would after it expired, with a long lease."""
+    ask(path, "UPDATE _honker_locks SET owner = 'thief', expires_at = unixepoch() + 1000")
+    return lock_row(path)
+
+
+async def expect_loss(scheduler, bring_about, **options):
+    """Run a scheduler that loses its lock; the stop event must not change."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(scheduler.run(stop, **options))
+    await until(lambda: running.done() or lock_row(scheduler.db.path))
+    bring_about()
+    with pytest.raises(LeadershipLost, match="lost"):
+        await asyncio.wait_for(running, 10)
+    assert not stop.is_set()
+
+
+@pytest.mark.parametrize("standby", [False, True], ids=["alone", "with standby"])
+def test_a_leader_whose_lock_was_stolen_notices_when_it_renews(hourly, path, standby):
+    hourly.heartbeat_interval = 0.05
+    asyncio.run(expect_loss(hourly, lambda: steal(path), standby=standby))
+    owner, expires_at = lock_row(path)
+    assert owner == "thief"
+    assert expires_at - time.time() > 900
+
+
+def test_a_leader_whose_lock_was_stolen_fires_nothing_any_more(hourly, path):
+    """The heartbeat is far away: the due schedule makes the leader check."""
+
+    def steal_and_make_due():
+        conn = sqlite3.connect(path, isolation_level=None)
+        with closing(conn):
+            conn.execute("BEGIN IMMEDIATE")
+            conn.execute("UPDATE _honker_locks SET owner = 'thief', expires_at = unixepoch() + 1000")
+            conn.execute("UPDATE _honker_scheduler_tasks SET next_fire_at = 1000")
+            conn.execute("COMMIT")
+
+    asyncio.run(expect_loss(hourly, steal_and_make_due))
+    assert jobs(path) == []
+    assert next_fire_at(path) == 1000
+    assert lock_row(path)[0] == "thief"
+
+
+def test_a_leader_whose_lease_has_lapsed_has_lost_it_even_if_nobody_took_it(hourly, path):
+    hourly.heartbeat_interval = 0.05
+    asyncio.run(expect_loss(hourly, lambda: ask(path, "UPDATE _honker_locks SET expires_at = unixepoch() - 1")))
+
+
+def test_a_leader_whose_lock_was_deleted_has_lost_it(hourly, path):
+    def delete_and_make_due():
+        ask(path, "DELETE FROM _honker_locks")
+        due_from(path, 1000)
+
+    asyncio.run(expect_loss(hourly, delete_and_make_due))
+    assert jobs(path) == []
