@@ -51,7 +51,7 @@ def test_a_task_is_dressed_as_its_function(queue):
         """Add two numbers."""
         return a + b
 
-    assert (add.__doc__, add.__name__, add.name, add.spec.name) == ("Adds.", "add", "add", "add")
+    assert (add.__doc__, add.__name__, add.name, add.spec.name) == ("Add two numbers.", "add", "add", "add")
     assert add.call_local(1, 2) == add.fn(1, 2) == 3
 
 
