@@ -6,13 +6,14 @@ import asyncio
 import functools
 import json
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import honker
 import pytest
-from honker.worker import outcome as call
-from honker.worker import runner, worker
+from honker.task.message import envelope
+from honker.worker import outcome, runner, worker
 from honker.worker.unknown_task import PutBack, put_back
 
 from ..support.locking import ask, write_lock_elsewhere
@@ -252,7 +253,7 @@ def test_a_result_is_kept_if_the_task_says_so(db, queue, path):
 
 
 def test_a_result_that_cannot_be_kept_is_the_failure_of_the_job(db, queue, path, monkeypatch):
-    monkeypatch.setattr(call, "RESULT_MAX_CHARS", 10)
+    monkeypatch.setattr(outcome, "RESULT_MAX_CHARS", 10)
     for value in (object(), "x" * 10):
         with pytest.raises(honker.JobFailedError, match="the result"):
             run_for(db, queue.task(name="t")(lambda value=value: value)())
@@ -274,7 +275,7 @@ def test_what_is_no_call_is_a_dead_letter_and_the_worker_goes_on(db, queue, path
 
 
 def unknown(queue, **options):
-    return queue.enqueue(honker.tasks.envelope("unknown"), **({"max_attempts": 1} | options))
+    return queue.enqueue(envelope("unknown"), **({"max_attempts": 1} | options))
 
 
 def line(path):
@@ -358,7 +359,7 @@ def test_what_is_remembered_of_an_unknown_task_stands_behind_the_error_of_its_la
 )
 def test_what_is_not_remembered_or_cannot_be_read_begins_anew(written):
     assert PutBack.read(written) is None
-    delay_s, text = put_back(written, "x" * 1000, 60)
+    delay_s, text = put_back(written, "x" * 1000, 60, time.time())
     assert delay_s == 0.1
     assert PutBack.read(text).count == 1
     assert len(text) < 500
@@ -368,9 +369,9 @@ def test_the_delays_of_an_unknown_task_grow_to_a_minute_and_stay_within_its_time
     since = datetime.now(UTC) - timedelta(seconds=100)
     for count, limit_s, least, most in [(9, 3600, 51, 52), (10, 3600, 60, 60), (10**6, 3600, 60, 60), (9, 110, 0, 10)]:
         text = f"unknown task: 'x', put back {count} times since {since.isoformat()}"
-        delay_s, _ = put_back(text, "x", limit_s)
+        delay_s, _ = put_back(text, "x", limit_s, time.time())
         assert least <= delay_s <= most
-    assert put_back(text, "x", 99) is None
+    assert put_back(text, "x", 99, time.time()) is None
 
 
 @pytest.mark.parametrize("limit_s", [-1, float("nan"), 10**10])
@@ -536,13 +537,13 @@ def test_what_does_not_end_in_time_is_given_back_uncharged(db, queue, path, how,
 
 def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
     rounds = []
-    call_now = type(db).call_now
+    call_now = type(db.engine).call_now
 
     def counted(self, sql, *params):
         rounds.append((params[2], len(json.loads(params[4]))))
         return call_now(self, sql, *params)
 
-    monkeypatch.setattr(type(db), "call_now", counted)
+    monkeypatch.setattr(type(db.engine), "call_now", counted)
 
     @queue.task(name="t", store_result=False)
     async def task(): ...

@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import ExitStack
 
 import honker
+from honker.task.message import envelope
 
 from ..support.locking import ask
 from ..support.processes import Child
@@ -86,7 +87,7 @@ def enqueue_all(path):
     with honker.open(path) as db, db.transaction() as tx:
         for number in range(JOBS):
             kind = KINDS[number % len(KINDS)]
-            payload = honker.tasks.envelope(kind, (number,))
+            payload = envelope(kind, (number,))
             budget = {"failing": 2, "late": 1}.get(kind, 1000)
             ids[kind].add(db.queue("q").enqueue(payload, tx=tx, max_attempts=budget))
     return ids

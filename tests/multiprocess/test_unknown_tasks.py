@@ -5,6 +5,7 @@ release runs them, with no attempt lost. A call that nobody comes to know is dea
 """
 
 import honker
+from honker.task.message import envelope
 from honker.worker.unknown_task import PutBack
 
 from ..support.locking import ask
@@ -36,7 +37,7 @@ def test_a_call_survives_old_workers_until_a_new_one_comes(path):
         queue = db.queue("q")
         for worker in old:
             worker.expect("ready")
-        result = honker.TaskResult(queue, queue.enqueue(honker.tasks.envelope("new", (21,))))
+        result = honker.TaskResult(db.engine, queue.enqueue(envelope("new", (21,))))
         put_back, attempts = wait_until(lambda: (seen := remembered(path))[0] and seen)
         assert attempts == 0
         old[0].kill()
@@ -57,7 +58,7 @@ def test_a_call_that_nobody_knows_is_dead_in_the_end_and_says_why(path):
     with honker.open(path) as db, several(2, OLD, path, 1) as old:
         for worker in old:
             worker.expect("ready")
-        db.queue("q").enqueue(honker.tasks.envelope("new"), max_attempts=1)
+        db.queue("q").enqueue(envelope("new"), max_attempts=1)
         wait_until(lambda: ask(path, "SELECT 1 FROM _honker_dead"), timeout_s=30)
     assert ask(path, "SELECT attempts, last_error FROM _honker_dead") == [
         (1, "unknown task: 'new'. Registered tasks: ['old']")

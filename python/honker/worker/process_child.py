@@ -16,17 +16,30 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final, cast
+from dataclasses import asdict
+from typing import Any, Final, NamedTuple, cast
 
 from honker.errors import InvalidTaskError, Retryable
 from honker.task.registry import registry
 from honker.task.task import Task
-from honker.worker.outcome import Policy, Target, described, success
+from honker.worker.outcome import Policy, described, success
 
 #: Bytes before each message that tell its length.
 LENGTH_BYTES: Final = 8
 
 Message = dict[str, Any]
+
+
+class Target(NamedTuple):
+    """A function, for a process that has not imported it yet.
+
+    Attributes:
+        task: The name it is registered under when its module has been imported.
+    """
+
+    module: str
+    qualname: str
+    task: str
 
 
 def encode(message: Message) -> bytes:
@@ -93,7 +106,7 @@ def _end_of(link: _Link, call: Message) -> Message:
     except BaseException as error:
         return {"error": described(error), "delay_s": None}
     policy = Policy(lambda _: 0.0, keeps_result=call["keeps_result"], result_ttl_s=call["result_ttl_s"])
-    return {"ending": success(policy, value)}
+    return {"settlement": asdict(success(policy, value))}
 
 
 def _found(target: Target) -> Callable[..., Any]:

@@ -19,8 +19,7 @@ import sys
 import threading
 from typing import Final
 
-from honker.worker.outcome import Target
-from honker.worker.process_child import LENGTH_BYTES, Message, encode
+from honker.worker.process_child import LENGTH_BYTES, Message, Target, encode
 
 #: Seconds that a process may take to start and to import a handler's module.
 START_S: Final = 60.0
@@ -60,7 +59,7 @@ class Processes:
             timeout_s: Seconds that it may take; what it takes to start and to import does not count.
 
         Returns:
-            What the process says: an ``ending``, or an ``error``.
+            The answer of the process: a ``settlement``, or an ``error``.
 
         Raises:
             TimeoutError: The time is over; the process is killed.
