@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import honker
@@ -64,8 +65,18 @@ def end_process(code):
     os._exit(code)
 
 
+class Unreadable(BaseException):
+    def __str__(self):
+        raise Unreadable
+
+
 def fail(error, *arguments):
-    raise {"ValueError": ValueError, "SystemExit": SystemExit, "Retryable": honker.Retryable}[error](*arguments)
+    kinds = {"ValueError": ValueError, "SystemExit": SystemExit, "Retryable": honker.Retryable}
+    raise {**kinds, "Unreadable": Unreadable}[error](*arguments)
+
+
+def put_off_for(hours):
+    raise honker.Retryable("later", timedelta(hours=hours))
 
 
 def return_what_has_no_json():
@@ -74,6 +85,10 @@ def return_what_has_no_json():
 
 def return_awaitable():
     return asyncio.sleep(0)
+
+
+def return_generator():
+    return (number for number in range(3))
 
 
 class Holder:

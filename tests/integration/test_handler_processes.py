@@ -208,7 +208,12 @@ def test_a_process_that_dies_between_two_calls_costs_nobody_an_attempt(db, make)
 
 @pytest.mark.parametrize(
     ("arguments", "begins"),
-    [(("ValueError", "broken"), "broken\nTraceback"), (("SystemExit", 3), "3\nTraceback"), (("Retryable", "no"), "no")],
+    [
+        (("ValueError", "broken"), "broken\nTraceback"),
+        (("SystemExit", 3), "3\nTraceback"),
+        (("Retryable", "no"), "no"),
+        (("Unreadable",), "Unreadable (its message"),
+    ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_what_a_handler_raises_is_its_failure(db, make, path, arguments, begins):
@@ -226,15 +231,28 @@ def test_a_handler_chooses_the_delay_before_its_next_attempt(db, make, path):
     assert ask(path, "SELECT run_at - unixepoch() BETWEEN 990 AND 1001 FROM _honker_live") == [(1,)]
 
 
+def test_the_delay_may_be_a_timedelta(db, make, path):
+    make("put_off_for")(2)
+    run_until(db, lambda: live(path)[0][2])
+    assert ask(path, "SELECT run_at - unixepoch() BETWEEN 7190 AND 7201 FROM _honker_live") == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("return_what_has_no_json", "the result cannot be kept"), ("return_awaitable", "must not return an awaitable")],
+    [("return_awaitable", "must not return an awaitable"), ("return_generator", "returned a generator")],
 )
 @pytest.mark.filterwarnings("ignore:coroutine")
-def test_what_cannot_be_brought_back_is_a_failure(db, make, path, name, says):
+def test_a_value_that_is_work_to_be_done_is_a_failure(db, make, path, name, says):
     make(name, retries=1)()
     run_until(db, lambda: dead(path))
     assert says in dead(path)[0][1]
+
+
+def test_a_result_without_json_is_dropped_with_a_warning_and_the_job_is_done(db, make, path, caplog):
+    with pytest.raises(honker.ResultGoneError):
+        run_for(db, make("return_what_has_no_json", retries=1)())
+    assert dead(path) == []
+    assert "its result is not stored: Object of type object" in caplog.text
 
 
 def test_a_result_that_nobody_keeps_may_be_anything(db, make):

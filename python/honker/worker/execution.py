@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -16,11 +17,20 @@ from honker import serialization
 from honker.engine import HandlerScope
 from honker.job import Job
 from honker.queue.queue import Queue
-from honker.worker.leases import Fate, Run
-from honker.worker.outcome import Policy, described, failure, failure_of, success
+from honker.worker.leases import STUBBORN_S, Fate, Run
+from honker.worker.outcome import (
+    EncodedResult,
+    Policy,
+    acknowledged,
+    describe,
+    failure,
+    failure_of,
+    refuse_lazy,
+    success,
+)
 from honker.worker.process_child import Target
 from honker.worker.process_pool import ProcessDied, Processes
-from honker.worker.settlement import Ack, Committed, Fail, FinishedJob, Outcome, Release, Retry, Settlement, encode
+from honker.worker.settlement import Ack, Committed, FinishedJob, Outcome, Release, Retry, Settlement, encode
 
 _WORK = "SELECT honker_work(?, ?, ?, ?, ?)"
 
@@ -36,6 +46,7 @@ class Call:
         is_async: True to call it on the event loop, False to call it in a thread.
         target: The place where another process finds the function, if it is to be called there.
         tx: The transaction among its arguments, if any.
+        name: The name of the task, for the log.
     """
 
     fn: Callable[..., Any]
@@ -45,6 +56,7 @@ class Call:
     is_async: bool
     target: Target | None = None
     tx: HandlerScope | None = None
+    name: str = ""
 
 
 #: Finds the call for a job, or the settlement of a job that has none.
@@ -102,17 +114,32 @@ class Execution:
 
     async def run(self, run: Run) -> Outcome:
         """Call the handler of a job; never raises."""
-        job = run.job
+        job, call = run.job, None
         try:
             call = self._resolve(job)
-            return await self._perform(job, call) if isinstance(call, Call) else call
-        except asyncio.CancelledError:
-            if run.fate is Fate.RELEASED:
-                return Release()
-            return Retry(0, "the handler was cancelled")
-        except Exception as error:
-            logger.exception("job %d cannot be handled", job.id)
-            return Retry(60, described(error))
+            if not isinstance(call, Call):
+                return call
+            run.name = call.name
+            return await self._perform(job, call)
+        except BaseException as error:
+            if isinstance(error, GeneratorExit) and not _is_loop_running():
+                raise  # This task was dropped together with its event loop.
+            return await self._outcome_of(run, call, error)
+
+    async def _outcome_of(self, run: Run, call: Call | Settlement | None, error: BaseException) -> Outcome:
+        """The outcome of a run that was cancelled, or could not be made."""
+        if is_cancellation(error) and run.fate is Fate.OWN:
+            # An event loop that shuts down cancels this task and the worker's in one step; the worker then sets the
+            # fate. A handler that has cancelled its own task fails.
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        if run.fate is not Fate.OWN:
+            return Release()
+        if isinstance(call, Call):
+            return failure_of(run.job, call.policy, error)
+        text = describe(error).text
+        logger.error("job %d cannot be handled: %s", run.job.id, text)
+        return Retry(60, text)
 
     async def _perform(self, job: Job, call: Call) -> Outcome:
         if call.target is not None:
@@ -120,31 +147,30 @@ class Execution:
         timeout_s = call.policy.timeout_s
         if timeout_s is None:
             return await self._attempt(job, call)
+        text = f"timeout after {timeout_s}s"
+        watch = asyncio.get_running_loop().call_later(timeout_s + STUBBORN_S, _report_stubborn, job, text)
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._attempt(job, call)
         except TimeoutError:  # Not the handler's own, which `_attempt` has made a failure.
-            return failure(job, call.policy, f"timeout after {timeout_s}s")
+            goes_on = "; its thread goes on and keeps its slot" if self._threads.is_stray(job) else ""
+            return failure(job, call.policy, text + goes_on)
+        finally:
+            watch.cancel()
 
     async def _in_process(self, job: Job, call: Call, target: Target) -> Outcome:
         """Call a handler in another process, which is killed when this task is cancelled."""
         policy = call.policy
-        request = {
-            "args": call.args,
-            "kwargs": call.kwargs,
-            "keeps_result": policy.keeps_result,
-            "result_ttl_s": policy.result_ttl_s,
-        }
+        request = {"args": call.args, "kwargs": call.kwargs, "keeps_result": policy.keeps_result}
         try:
             answer = await self._processes.call(target, request, policy.timeout_s)
         except TimeoutError:
             return failure(job, policy, f"timeout after {policy.timeout_s}s")
         except ProcessDied as death:
             return failure(job, policy, str(death))
-        if "settlement" in answer:
-            kind = Fail if "error" in answer["settlement"] else Ack
-            return kind(**answer["settlement"])
-        return failure(job, policy, answer["error"], answer["delay_s"])
+        if "text" in answer:
+            return failure(job, policy, answer["text"], answer["delay_s"])
+        return acknowledged(job, policy, EncodedResult(*answer["result"])) if policy.keeps_result else Ack()
 
     async def _attempt(self, job: Job, call: Call) -> Outcome:
         # A thread ends the transaction itself: it may go on after this task has given it up.
@@ -160,14 +186,17 @@ class Execution:
                 value = call.fn(*call.args, **call.kwargs)
             if inspect.isawaitable(value):
                 value = await value
+            refuse_lazy(value)
             return await self._conclude(job, call, value)
-        except asyncio.CancelledError:
+        except BaseException as error:
+            # Any exception is the handler's failure: one that left this task would hold the slot for ever, and
+            # KeyboardInterrupt or SystemExit would end the event loop with all its jobs.
+            if not is_cancellation(error):
+                return failure_of(job, call.policy, error)
             # A thread that goes on must not write either.
             if call.tx is not None:
                 call.tx.revoke()
             raise
-        except (Exception, SystemExit) as error:
-            return failure_of(job, call.policy, error)
         finally:
             if call.tx is not None and not is_in_thread:
                 call.tx.finish(commits=False)
@@ -179,8 +208,9 @@ class Execution:
             if inspect.isawaitable(value):
                 is_over = False
                 return _Awaited(value)
-            settlement = success(call.policy, value)
-            if call.tx is None or not call.tx.is_active or not isinstance(settlement, Ack):
+            refuse_lazy(value)
+            settlement = success(job, call.policy, value)
+            if call.tx is None or not call.tx.is_active:
                 return settlement
             answer = self._engine.call(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
             return _commit(job, call.tx, answer)
@@ -192,8 +222,8 @@ class Execution:
 
     async def _conclude(self, job: Job, call: Call, value: Any) -> Outcome:
         """The outcome of a handler that returned, committed with its transaction if that has begun."""
-        settlement = success(call.policy, value)
-        if call.tx is None or not call.tx.is_active or not isinstance(settlement, Ack):
+        settlement = success(job, call.policy, value)
+        if call.tx is None or not call.tx.is_active:
             return settlement
         answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
         return _commit(job, call.tx, answer)
@@ -201,6 +231,26 @@ class Execution:
     def _ack_parameters(self, job: Job, ack: Ack) -> tuple[str, str, int, float, str]:
         lease_s = self._queue.visibility_timeout_s
         return self._queue.name, self._worker_id, 0, lease_s, encode([FinishedJob(job, ack)])
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """True if an exception ends this task from outside: by `asyncio.Task.cancel`, or with its event loop."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, GeneratorExit) and not _is_loop_running()
+
+
+def _report_stubborn(job: Job, reason: str) -> None:
+    logger.warning("%r: %s, but its handler ignores the cancellation and keeps its slot", job, reason)
+
+
+def _is_loop_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _commit(job: Job, tx: HandlerScope, answer: str) -> Committed:
@@ -220,7 +270,15 @@ class _Threads:
         self._name = name
         self._on_free = on_free
         self._pool: ThreadPoolExecutor | None = None
-        self.stray_count = 0
+        self._strays: set[Job] = set()
+
+    @property
+    def stray_count(self) -> int:
+        return len(self._strays)
+
+    def is_stray(self, job: Job) -> bool:
+        """True if the thread of a job was given up and goes on."""
+        return job in self._strays
 
     async def run(self, job: Job, fn: Callable[[], Outcome | _Awaited]) -> Outcome | _Awaited:
         """Call a function, which must not raise, in a thread."""
@@ -231,22 +289,43 @@ class _Threads:
             return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
             if not running.cancel() and not running.done():
-                self.stray_count += 1
-                running.add_done_callback(functools.partial(self._when_stray_ends, asyncio.get_running_loop()))
-                logger.warning("job %d was given up; its thread goes on and keeps its slot", job.id)
+                self._give_up(job, running)
             raise
 
-    def _when_stray_ends(self, loop: asyncio.AbstractEventLoop, _: Future[Any]) -> None:
-        def end() -> None:
-            self.stray_count -= 1
+    def _give_up(self, job: Job, running: Future[Outcome | _Awaited]) -> None:
+        self._strays.add(job)
+        loop = asyncio.get_running_loop()
+        running.add_done_callback(functools.partial(self._when_stray_ends, loop, job))
+        logger.warning("%r was given up; its thread goes on and keeps its slot", job)
+        if len(self._strays) >= self._count:
+            logger.error(
+                "%s: all %d slots are kept by threads that were given up; no job is claimed until one ends",
+                self._name,
+                self._count,
+            )
+
+    def _when_stray_ends(self, loop: asyncio.AbstractEventLoop, job: Job, running: Future[Outcome | _Awaited]) -> None:
+        end = running.result()
+        if isinstance(end, _Awaited):
+            _close(end.value)
+
+        def leave() -> None:
+            self._strays.discard(job)
+            logger.info("the thread of %r has ended; its slot is free", job)
             self._on_free()
 
         try:
-            loop.call_soon_threadsafe(end)
+            loop.call_soon_threadsafe(leave)
         except RuntimeError:
-            logger.debug("a handler ended after its event loop")
+            logger.debug("the thread of %r has ended after its event loop", job)
 
     def close(self) -> None:
         """Let the idle threads end."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _close(value: Any) -> None:
+    """Close a coroutine that is not awaited any more."""
+    if inspect.iscoroutine(value):
+        value.close()

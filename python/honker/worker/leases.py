@@ -39,10 +39,12 @@ class Run:
 
     Attributes:
         since_s: The time of the event loop at which it was claimed.
+        name: The name of its task, for the log; empty for a job without one.
     """
 
     job: Job
     since_s: float
+    name: str = ""
     task: asyncio.Task[None] | None = None
     fate: Fate = Fate.OWN
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, cast
 
 from honker import serialization
-from honker.errors import InvalidPayloadError, Retryable
+from honker.errors import InvalidPayloadError, InvalidTaskError, Retryable
 from honker.job import Job
 from honker.task.options import SPAN_MAX_S
-from honker.worker.settlement import Ack, Fail, Outcome, Retry
+from honker.worker.settlement import Ack, Committed, Fail, Outcome, Release, Retry
 
 #: Characters of a result: all results of a round are one SQL argument, which has an upper bound.
 RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
@@ -21,6 +23,13 @@ RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
 _ERROR_MAX_CHARS: Final = 20_000
 
 _ACK: Final = Ack()
+_WORDS: Final[dict[type[Outcome], str]] = {
+    Ack: "done",
+    Committed: "done",
+    Retry: "failed",
+    Fail: "dead",
+    Release: "released",
+}
 
 logger = logging.getLogger("honker")
 
@@ -44,25 +53,79 @@ class Policy:
     result_ttl_s: float | None = None
 
 
-def success(policy: Policy, value: Any) -> Ack | Fail:
-    """The settlement of a job whose handler returned."""
-    if not policy.keeps_result:
-        return _ACK
+class EncodedResult(NamedTuple):
+    """The result of a handler as JSON.
+
+    Attributes:
+        text: The JSON text; None if there is none.
+        refusal: The reason why there is none.
+    """
+
+    text: str | None
+    refusal: str | None = None
+
+
+def encode_result(value: Any) -> EncodedResult:
+    """The JSON of a value that a handler returned; never raises an `Exception`."""
     try:
         text = serialization.encode(value)
     except InvalidPayloadError as error:
-        # The handler has done its work, and would only do it again.
-        return Fail(f"the result cannot be kept: {error.__cause__ or error}")
+        return EncodedResult(None, message_of(error.__cause__ or error))
+    except Exception as error:  # The value's own methods may raise anything.
+        return EncodedResult(None, message_of(error))
     if len(text) > RESULT_MAX_CHARS:
-        return Fail(f"the result has {len(text)} characters; at most {RESULT_MAX_CHARS} are kept")
-    return Ack(text, policy.result_ttl_s or 0)
+        return EncodedResult(None, f"it has {len(text)} characters; at most {RESULT_MAX_CHARS} are stored")
+    return EncodedResult(text)
+
+
+def success(job: Job, policy: Policy, value: Any) -> Ack:
+    """The settlement of a job whose handler returned."""
+    return acknowledged(job, policy, encode_result(value)) if policy.keeps_result else _ACK
+
+
+def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:
+    """The settlement of a job with a result. A result without JSON is only logged: the work is done."""
+    if result.text is None:
+        logger.warning("%r is done, but its result is not stored: %s", job, result.refusal)
+        return _ACK
+    return Ack(result.text, policy.result_ttl_s or 0)
 
 
 def failure_of(job: Job, policy: Policy, error: BaseException) -> Retry | Fail:
-    """The settlement of a job whose handler raised."""
-    if isinstance(error, Retryable):
-        return failure(job, policy, str(error), error.delay_s)
-    return failure(job, policy, described(error))
+    """The settlement of a job whose handler raised; never raises."""
+    report = describe(error)
+    return failure(job, policy, report.text, report.delay_s)
+
+
+class ErrorReport(NamedTuple):
+    """The text that is kept of an exception, and the delay that a `Retryable` asks for; None if it asks for none."""
+
+    text: str
+    delay_s: float | None = None
+
+
+def describe(error: BaseException) -> ErrorReport:
+    """Describe an exception, then drop its traceback, whose frames hold the variables of the handler.
+
+    Never raises: the methods of an exception may, and formatting a long chain may recurse too deeply.
+    """
+    try:
+        if not isinstance(error, Retryable):
+            return ErrorReport(described(error))
+        text, delay_s = message_of(error), _chosen_delay_s(error)
+        if delay_s is None:
+            text += "\nhonker.Retryable: delay_s is not a number of seconds; the delay of the task is used"
+        return ErrorReport(text, delay_s)
+    finally:
+        drop_tracebacks(error)
+
+
+def _chosen_delay_s(error: Retryable) -> float | None:
+    try:
+        wanted = error.delay_s  # absent from a subclass whose constructor does not call ours
+        return bounded(wanted.total_seconds() if isinstance(wanted, timedelta) else wanted)
+    except (AttributeError, TypeError, ValueError, ArithmeticError):
+        return None
 
 
 def failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) -> Retry | Fail:
@@ -85,17 +148,93 @@ def failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) 
 
 def bounded(delay_s: float) -> float:
     """A delay that the engine takes: one that it refuses would fail the settlements of other jobs."""
-    return 0.0 if math.isnan(delay_s) else min(max(float(delay_s), 0.0), float(SPAN_MAX_S))
+    if isinstance(delay_s, float) and math.isnan(delay_s):
+        return 0.0
+    # Compared before it is converted: an int may be larger than any float.
+    return float(min(max(delay_s, 0), SPAN_MAX_S))
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an exception; the name of its class if it has none, or if asking for it fails."""
+    name = type(error).__qualname__
+    try:
+        # Not a subclass of str, whose methods may raise as well.
+        return str.__str__(str(error)) or name
+    except BaseException as failure:
+        return f"{name} (its message cannot be read: {type(failure).__qualname__})"
 
 
 def described(error: BaseException) -> str:
     """The text that is kept of an exception: its message and its traceback."""
-    return f"{error}\n{''.join(traceback.format_exception(error))}"
+    message = message_of(error)
+    try:
+        lines = traceback.format_exception(error)
+    except BaseException as failure:
+        # Of a chain that is too long, or an exception that cannot be written, at least the place is kept.
+        lines = [f"Traceback (shortened: {type(failure).__qualname__}):\n", *traceback.format_tb(error.__traceback__)]
+    if len(message) > _ERROR_MAX_CHARS // 4:
+        message = f"{message[: _ERROR_MAX_CHARS // 4]}..."  # leaves room for the beginning of the traceback
+    return f"{message}\n{''.join(lines)}"
 
 
-def report(job: Job, outcome: Outcome) -> None:
-    """Log a failed attempt."""
+def drop_tracebacks(error: BaseException) -> None:
+    """Drop the tracebacks of an exception and of all exceptions that it names.
+
+    A frame that has its exception in a variable would otherwise live, with all of its variables, until the garbage
+    collector finds the circle.
+    """
+    left: list[BaseException] = [error]
+    seen: set[int] = set()
+    while left:
+        one = left.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        with contextlib.suppress(Exception):  # A class may have attributes of these names that raise.
+            one.__traceback__ = None
+            left += [each for each in (one.__cause__, one.__context__) if each is not None]
+            if isinstance(one, BaseExceptionGroup):
+                left += cast("BaseExceptionGroup[BaseException]", one).exceptions
+
+
+def refuse_lazy(value: Any) -> None:
+    """Refuse a return value that is work still to be done, such as a generator.
+
+    Raises:
+        InvalidTaskError: It is one; a worker does not run it.
+    """
+    if not isinstance(value, (Generator, AsyncGenerator, Coroutine, map, filter)):
+        return
+    if isinstance(value, (Generator, Coroutine)):
+        cast("Generator[Any] | Coroutine[Any, Any, Any]", value).close()
+    kind = type(cast("object", value)).__name__.replace("_", " ")
+    raise InvalidTaskError(f"the handler returned a {kind}, which has not run; do the work before returning")
+
+
+def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
+    """Log the end of an attempt: failures always, and one line for each attempt at the level debug."""
     if isinstance(outcome, Retry):
         logger.warning("%r failed; again in %.3g s: %s", job, outcome.delay_s, outcome.error)
     elif isinstance(outcome, Fail):
         logger.error("%r failed for good: %s", job, outcome.error)
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    word = _WORDS[type(outcome)]
+    facts = {
+        "task": name,
+        "queue": job.queue_name,
+        "job_id": job.id,
+        "attempt": job.attempts,
+        "seconds": seconds,
+        "outcome": word,
+    }
+    logger.debug(
+        "task %r, job %d of queue %r, attempt %d: %s in %.3f s",
+        name,
+        job.id,
+        job.queue_name,
+        job.attempts,
+        word,
+        seconds,
+        extra=facts,
+    )

@@ -16,13 +16,12 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, Final, NamedTuple, cast
 
-from honker.errors import InvalidTaskError, Retryable
+from honker.errors import InvalidTaskError
 from honker.task.registry import registry
 from honker.task.task import Task
-from honker.worker.outcome import Policy, described, success
+from honker.worker.outcome import describe, encode_result, refuse_lazy
 
 #: Bytes before each message that tell its length.
 LENGTH_BYTES: Final = 8
@@ -95,18 +94,17 @@ class _Link:
 
 
 def _end_of(link: _Link, call: Message) -> Message:
+    """Call a function; the answer holds its ``result`` and the reason why that has no JSON, or its ``error``."""
     try:
         fn = _found(Target(*call["target"]))
         link.send({"begun": True})
         value = fn(*call["args"], **call["kwargs"])
         if inspect.isawaitable(value):
             raise InvalidTaskError("a handler in another process must not return an awaitable; use executor='thread'")
-    except Retryable as error:
-        return {"error": str(error), "delay_s": error.delay_s}
+        refuse_lazy(value)
+        return {"result": encode_result(value) if call["keeps_result"] else None}
     except BaseException as error:
-        return {"error": described(error), "delay_s": None}
-    policy = Policy(lambda _: 0.0, keeps_result=call["keeps_result"], result_ttl_s=call["result_ttl_s"])
-    return {"settlement": asdict(success(policy, value))}
+        return describe(error)._asdict()
 
 
 def _found(target: Target) -> Callable[..., Any]:

@@ -55,11 +55,11 @@ class Processes:
 
         Args:
             target: The function.
-            request: Its ``args`` and ``kwargs``, and what its end is to hold.
+            request: Its ``args`` and ``kwargs``, and whether it ``keeps_result``.
             timeout_s: Seconds that it may take; what it takes to start and to import does not count.
 
         Returns:
-            The answer of the process: a ``settlement``, or an ``error``.
+            The answer of the process: its ``result``, or an ``error``.
 
         Raises:
             TimeoutError: The time is over; the process is killed.

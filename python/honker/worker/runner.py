@@ -215,7 +215,7 @@ class Runner:
             self._backlog.add(run.job, outcome)
         self._signal()
         if is_ours:
-            report(run.job, outcome)
+            report(run.job, run.name, outcome, self._loop.time() - run.since_s)
 
     # Waiting
 

@@ -108,7 +108,16 @@ class Worker:
             return self._put_back(job, invocation.task, str(error))
         job.last_error = own_error(job.last_error)
         if not plan.spec.injections:
-            return Call(plan.spec.fn, invocation.args, invocation.kwargs, plan.policy, plan.is_async, plan.target)
+            spec = plan.spec
+            return Call(
+                spec.fn,
+                invocation.args,
+                invocation.kwargs,
+                plan.policy,
+                plan.is_async,
+                plan.target,
+                name=spec.name,
+            )
         return _injected(job, plan, invocation.args, invocation.kwargs)
 
     def _plan(self, name: str) -> _Plan:
@@ -183,7 +192,7 @@ def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) ->
             args.insert(position, value)
         else:
             kwargs[name] = value
-    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx)
+    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx, name=plan.spec.name)
 
 
 async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
