@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -89,6 +90,47 @@ def return_awaitable():
 
 def return_generator():
     return (number for number in range(3))
+
+
+def nap(marker):
+    tell(marker)
+    time.sleep(1000)
+
+
+def terminate_a_forked_child(marker):
+    """A fork of this process, as those of multiprocessing, must end when it is terminated; its exit code."""
+    child = multiprocessing.get_context("fork").Process(target=nap, args=(marker,))
+    child.start()
+    while not Path(marker).exists():
+        time.sleep(0.005)
+    child.terminate()
+    child.join(5)
+    code = child.exitcode
+    child.kill()
+    return code
+
+
+def use_pools(count):
+    """The results of as many pools of forked processes."""
+    found = []
+    for _ in range(count):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            found.append(pool.map(abs, [-1, 2, -3]))
+    return found
+
+
+def start_a_program(marker):
+    """Starts a program, which is left behind."""
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    tell(marker, program.pid)
+    program.returncode = 0  # it is not this handler's any more
+
+
+def start_and_die(marker, code):
+    """Starts a program, which is left behind, and ends its process without a word."""
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    tell(marker, program.pid)
+    os._exit(code)
 
 
 class Holder:

@@ -5,10 +5,14 @@ import functools
 import importlib
 import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import honker
 import pytest
+from honker.worker import process_child
 from honker.worker import process_pool as processes
 
 from ..support.locking import ask
@@ -193,6 +197,28 @@ def test_a_process_that_ends_itself_is_a_failed_attempt(db, make, path):
     assert dead(path) == [(2, "the handler's process ended with exit code 7")]
 
 
+def test_a_process_that_dies_takes_along_what_its_handler_has_started(db, make, tmp_path, path):
+    marker = tmp_path / "marker"
+    make("start_and_die", retries=1)(str(marker), 3)
+    run_until(db, lambda: dead(path))
+    assert dead(path) == [(1, "the handler's process ended with exit code 3")]
+    wait_until(lambda: all(is_gone(each) for each in pids(marker)))
+
+
+def test_what_a_handler_has_started_ends_with_the_worker(db, make, tmp_path):
+    marker = tmp_path / "marker"
+    assert run_for(db, make("start_a_program")(str(marker))) is None
+    wait_until(lambda: all(is_gone(each) for each in pids(marker)))
+
+
+def test_a_forked_child_of_a_handler_can_be_terminated(db, make, tmp_path):
+    assert run_for(db, make("terminate_a_forked_child")(str(tmp_path / "marker"))) == -signal.SIGTERM
+
+
+def test_pools_of_forked_processes_come_to_their_end(db, make):
+    assert run_for(db, make("use_pools", timeout_s=60)(5)) == [[1, 2, 3]] * 5
+
+
 def test_a_process_that_dies_between_two_calls_costs_nobody_an_attempt(db, make):
     task = make("process_id", retries=1)
 
@@ -334,6 +360,25 @@ def test_a_worker_that_is_killed_leaves_no_handler_behind(path, tmp_path):
         wait_until(marker.exists)
         worker.kill()
         wait_until(lambda: all(is_gone(each) for each in pids(marker)))
+
+
+CHILD = "import sys; from honker.worker.process_child import serve; serve(int(sys.argv[1]))"
+
+
+@pytest.mark.parametrize("sent", [3, 5000], ids=["within the length", "within the body"])
+def test_a_worker_that_is_killed_while_it_sends_leaves_no_process_behind(sent):
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = [sys.executable, "-c", CHILD, str(theirs.fileno())]
+        child = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
+    try:
+        with ours:
+            call = {"target": ["os", "getpid", ""], "args": ["x" * 10_000], "kwargs": {}, "keeps_result": True}
+            ours.sendall(process_child.encode(call)[:sent])
+        assert child.wait(10) == 0
+    finally:
+        child.kill()
+        child.wait()
 
 
 # ----------------------------------------------------------------------------------------------------------- decorating

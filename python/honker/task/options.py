@@ -127,7 +127,9 @@ def check_options(queue: str, options: dict[str, Any]) -> None:
 def lazy_reason(fn: Callable[..., Any]) -> str | None:
     """The reason why a call of a function would not run its body; None if it would."""
     called: Any = fn
-    if not inspect.isroutine(called) and not isinstance(called, functools.partial):
+    while isinstance(called, functools.partial):
+        called = called.func
+    if not inspect.isroutine(called) and not inspect.isclass(called):
         called = type(called).__call__
     if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
         return "is a generator function, whose body a call does not run; return instead of yield"
