@@ -298,7 +298,7 @@ class _Threads:
         running.add_done_callback(functools.partial(self._when_stray_ends, loop, job))
         logger.warning("%r was given up; its thread goes on and keeps its slot", job)
         if len(self._strays) >= self._count:
-            logger.error(
+            logger.warning(
                 "%s: all %d slots are kept by threads that were given up; no job is claimed until one ends",
                 self._name,
                 self._count,
