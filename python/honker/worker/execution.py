@@ -89,16 +89,25 @@ class Execution:
         worker_id: The worker that has claimed the jobs.
         resolve: Finds the call for a job.
         concurrency: Handlers at once.
+        on_end: Called with each run and its outcome.
         on_free: Called when a thread that was given up has ended.
     """
 
     def __init__(
-        self, queue: Queue, worker_id: str, resolve: Resolver, concurrency: int, on_free: Callable[[], None]
+        self,
+        queue: Queue,
+        worker_id: str,
+        resolve: Resolver,
+        concurrency: int,
+        *,
+        on_end: Callable[[Run, Outcome], None],
+        on_free: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._engine = queue.db.engine
         self._worker_id = worker_id
         self._resolve = resolve
+        self._on_end = on_end
         self._threads = _Threads(concurrency, worker_id, on_free)
         self._processes = Processes()
 
@@ -112,19 +121,23 @@ class Execution:
         await self._processes.close()
         self._threads.close()
 
-    async def run(self, run: Run) -> Outcome:
-        """Call the handler of a job; never raises."""
+    async def run(self, run: Run) -> None:
+        """Bring one job to its end; never raises."""
         job, call = run.job, None
         try:
             call = self._resolve(job)
             if not isinstance(call, Call):
-                return call
-            run.name = call.name
-            return await self._perform(job, call)
+                outcome: Outcome = call
+            else:
+                run.name = call.name
+                # Most calls need no limit and no process; a coroutine less is measurable.
+                is_plain = call.target is None and call.policy.timeout_s is None
+                outcome = await (self._attempt(job, call) if is_plain else self._perform(job, call))
         except BaseException as error:
             if isinstance(error, GeneratorExit) and not _is_loop_running():
                 raise  # This task was dropped together with its event loop.
-            return await self._outcome_of(run, call, error)
+            outcome = await self._outcome_of(run, call, error)
+        self._on_end(run, outcome)
 
     async def _outcome_of(self, run: Run, call: Call | Settlement | None, error: BaseException) -> Outcome:
         """The outcome of a run that was cancelled, or could not be made."""
@@ -142,6 +155,7 @@ class Execution:
         return Retry(60, text)
 
     async def _perform(self, job: Job, call: Call) -> Outcome:
+        """Call a handler in another process, or for a limited time."""
         if call.target is not None:
             return await self._in_process(job, call, call.target)
         timeout_s = call.policy.timeout_s
@@ -187,7 +201,11 @@ class Execution:
             if inspect.isawaitable(value):
                 value = await value
             refuse_lazy(value)
-            return await self._conclude(job, call, value)
+            settlement = success(job, call.policy, value)
+            if call.tx is None or not call.tx.is_active:
+                return settlement
+            answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
+            return _commit(job, call.tx, answer)
         except BaseException as error:
             # Any exception is the handler's failure: one that left this task would hold the slot for ever, and
             # KeyboardInterrupt or SystemExit would end the event loop with all its jobs.
@@ -219,14 +237,6 @@ class Execution:
         finally:
             if call.tx is not None and is_over:
                 call.tx.finish(commits=False)
-
-    async def _conclude(self, job: Job, call: Call, value: Any) -> Outcome:
-        """The outcome of a handler that returned, committed with its transaction if that has begun."""
-        settlement = success(job, call.policy, value)
-        if call.tx is None or not call.tx.is_active:
-            return settlement
-        answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
-        return _commit(job, call.tx, answer)
 
     def _ack_parameters(self, job: Job, ack: Ack) -> tuple[str, str, int, float, str]:
         lease_s = self._queue.visibility_timeout_s
