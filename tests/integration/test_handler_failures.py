@@ -389,3 +389,19 @@ def test_each_attempt_has_one_debug_line_with_its_facts(db, queue, path, caplog)
     assert facts == [("t", "q", result.id, 1, "failed"), ("t", "q", result.id, 2, "done")]
     assert all(0.01 <= each.seconds < 10 for each in lines)
     assert lines[1].message.startswith(f"task 't', job {result.id} of queue 'q', attempt 2: done in 0.")
+
+
+def test_a_logging_handler_that_raises_loses_no_job(db, queue, path):
+    class Broken(logging.Handler):
+        def handle(self, record):
+            raise OSError("disk full")
+
+    queue.task(name="bad", retries=1)(lambda: 1 / 0)()
+    good = queue.task(name="good")(lambda: 1)
+    broken = Broken()
+    logging.getLogger("honker").addHandler(broken)
+    try:
+        assert run_for(db, good(), concurrency=1) == 1
+    finally:
+        logging.getLogger("honker").removeHandler(broken)
+    assert dead(path)[0][1].startswith("division by zero")
