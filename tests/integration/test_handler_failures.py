@@ -405,3 +405,30 @@ def test_a_logging_handler_that_raises_loses_no_job(db, queue, path):
     finally:
         logging.getLogger("honker").removeHandler(broken)
     assert dead(path)[0][1].startswith("division by zero")
+
+
+def test_a_thread_that_was_given_up_frees_its_slot_when_its_rollback_fails(db, queue, path, monkeypatch):
+    proceed = threading.Event()
+    scope = type(db.engine.handler_transaction())
+    finish = scope.finish
+
+    def fail_to_finish(self, *, commits):
+        finish(self, commits=commits)
+        raise honker.DatabaseError("disk I/O error")
+
+    @queue.task(name="stuck", retries=1, timeout_s=0.02)
+    def stuck(tx: honker.Transaction):
+        proceed.wait(10)
+
+    stuck()
+    good = queue.task(name="good")(lambda: 1)
+    monkeypatch.setattr(scope, "finish", fail_to_finish)
+
+    async def main():
+        async with working(db, concurrency=1):
+            await until(lambda: dead(path))
+            result = good()
+            proceed.set()
+            return await result.aget(10)
+
+    assert asyncio.run(main()) == 1

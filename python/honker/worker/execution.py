@@ -291,7 +291,7 @@ class _Threads:
         return job in self._strays
 
     async def run(self, job: Job, fn: Callable[[], Outcome | _Awaited]) -> Outcome | _Awaited:
-        """Call a function, which must not raise, in a thread."""
+        """Call a function in a thread; the thread goes on when this is cancelled."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
         running = self._pool.submit(contextvars.copy_context().run, fn)
@@ -315,7 +315,8 @@ class _Threads:
             )
 
     def _when_stray_ends(self, loop: asyncio.AbstractEventLoop, job: Job, running: Future[Outcome | _Awaited]) -> None:
-        end = running.result()
+        # The rollback of its transaction may have failed, which must not keep the slot.
+        end = running.result() if running.exception() is None else None
         if isinstance(end, _Awaited):
             _close(end.value)
 
