@@ -1,4 +1,4 @@
-"""The reference's way to run one job with a handler of one's own; here for those who import it from there.
+"""`run_task` of the reference, which runs one claimed job with a handler of the caller.
 
 New code has `honker.Worker` and tasks, which renew the lease, settle in batches, and end handlers that take too long.
 """
@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from honker.errors import Retryable
 from honker.job import Job
-from honker.worker.outcome import bounded, described
+from honker.worker.execution import is_cancellation
+from honker.worker.outcome import bounded, describe, refuse_lazy
 from honker.worker.worker import retry_delays
 
 __all__ = ["run_task"]
@@ -26,7 +26,7 @@ class _Queue(Protocol):
 
 
 class RunnableJob(Protocol):
-    """What `run_task` needs of a job: a `honker.Job`, or something like it."""
+    """The part of a `honker.Job` that `run_task` uses."""
 
     id: int
     attempts: int
@@ -54,16 +54,16 @@ async def run_task(
     """Run a claimed job and settle it: acknowledged, put back after a delay, or dead.
 
     The handler is called on the event loop, with the payload, or with the job if its parameter is called ``job`` or
-    annotated `honker.Job`. What it returns is awaited if it can be, whatever kind of callable it is.
+    annotated `honker.Job`. An awaitable that it returns is awaited.
 
     Args:
         job: The job.
-        handler: What to call.
-        timeout: Seconds that what is awaited may take; None for any. A plain function cannot be interrupted.
+        handler: The function to call.
+        timeout: Seconds that the awaitable may take; None for any. A plain function cannot be interrupted.
         retries: Attempts before it is dead; None leaves it to the job's own budget.
         retry_delay: Seconds until the second attempt.
-        backoff: What that is multiplied by after each further failure.
-        save_result: Whether to keep what the handler returns. A result that cannot be kept is only logged.
+        backoff: The factor on that delay after each further failure.
+        save_result: True to store the value that the handler returns. A result without JSON is only logged.
         result_ttl: Seconds for which it is kept; None or 0 for good.
 
     Raises:
@@ -71,17 +71,20 @@ async def run_task(
     """
     try:
         value = await _call(job, handler, timeout)
-    except Retryable as error:
-        await _settle_failure(job, retries, str(error), error.delay_s)
     except _TimedOut as error:
         await _settle_failure(job, retries, str(error), _compute_delay(retry_delay, backoff, job.attempts))
-    except Exception as error:
-        text = described(error)
-        if isinstance(error, TimeoutError) and not str(error):
-            text = f"handler timeout{text}"
-        await _settle_failure(job, retries, text, _compute_delay(retry_delay, backoff, job.attempts))
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) or is_cancellation(error):
+            raise
+        has_timed_out = isinstance(error, TimeoutError) and not error.args
+        text, delay_s = describe(error)
+        if has_timed_out:
+            text = f"handler timeout\n{text.partition(chr(10))[2]}"
+        if delay_s is None:
+            delay_s = _compute_delay(retry_delay, backoff, job.attempts)
+        await _settle_failure(job, retries, text, delay_s)
     else:
-        # Not within the try: the handler has done its work, and what goes wrong now is no reason to do it again.
+        # Not within the try: the handler has done its work, and a later error must not repeat it.
         if save_result:
             await _keep(job, value, result_ttl)
         await _settle(job, "ack")
@@ -94,11 +97,14 @@ class _TimedOut(Exception):
 async def _call(job: RunnableJob, handler: Callable[[Any], Any], timeout: float | None) -> Any:
     value = handler(job if _wants_job(handler) else job.payload)
     if not inspect.isawaitable(value):
+        refuse_lazy(value)
         return value
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
-            return await value
+            value = await value
+        refuse_lazy(value)
+        return value
     except TimeoutError:
         if limit.expired():
             raise _TimedOut(f"timeout after {timeout}s") from None
@@ -133,7 +139,7 @@ async def _settle_failure(job: RunnableJob, retries: int | None, error: str, del
 
 
 async def _settle(job: RunnableJob, verb: str, *arguments: Any) -> None:
-    """Without blocking the event loop, if the job knows how."""
+    """Settle the job; a `honker.Job` without blocking the event loop."""
     if isinstance(job, Job):
         await getattr(job, f"a{verb}")(*arguments)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -23,6 +24,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 # Seconds for cancelled tasks, and for threads, to come to their end.
 _CLEAN_UP_S: Final = 1.0
+
+logger = logging.getLogger("honker")
 
 _Step: TypeAlias = Callable[[], object]
 
@@ -78,7 +81,7 @@ def _run(
     try:
         task = loop.create_task(main)
         _take_signals(loop, list(steps_of(task)), received)
-        loop.run_until_complete(task)
+        _run_to_end(loop, task)
     except asyncio.CancelledError:
         if not received.number:
             raise
@@ -88,6 +91,22 @@ def _run(
         # Nothing is left that a late signal would have to be gentle with.
         _let_signals_kill()
     return 0
+
+
+def _run_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+    """Run the loop until the task ends.
+
+    Signals raise nothing here, so a KeyboardInterrupt or SystemExit comes from the application's code: from a task that
+    a handler has created, which asyncio lets through. The awaiting handler gets it, too, and fails.
+    """
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if task.done():
+                raise
+            logger.error("a task of the application raised %r", error)
+    task.result()
 
 
 def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received: _Received) -> None:
@@ -105,6 +124,18 @@ def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received:
         # into its place.
         loop.add_signal_handler(number, lambda: None)
         signal.signal(number, take_step)
+    os.register_at_fork(after_in_child=functools.partial(_be_ordinary, take_step))
+
+
+def _be_ordinary(ours: Callable[[int, FrameType | None], None]) -> None:
+    """Give a process that a handler has forked Python's own signal handlers.
+
+    With ours, `multiprocessing` could not terminate it, and its signals would wake the event loop of this process.
+    """
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is ours:  # not a handler of the application
+            signal.signal(number, default)
+            signal.set_wakeup_fd(-1)
 
 
 def _let_signals_kill() -> None:
