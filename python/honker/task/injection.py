@@ -49,7 +49,7 @@ def _annotations(fn: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(target)
     except Exception:
-        # A name that exists for type checkers only. The spellings that honker documents are still understood.
+        # An annotation exists only for type checkers. The documented spellings still work.
         written: dict[str, Any] = getattr(target, "__annotations__", {})
         known = {"Job": Job, "honker.Job": Job, "Transaction": Transaction, "honker.Transaction": Transaction}
         return {name: known.get(hint, hint) if isinstance(hint, str) else hint for name, hint in written.items()}
