@@ -20,8 +20,8 @@ def open_existing(path: str) -> Database:
     """Open an existing file with honker's tables. A mistyped path creates and changes nothing.
 
     Raises:
-        click.BadParameter: The file does not exist. click.ClickException: The file is not a database, or has no honker
-        tables.
+        click.BadParameter: The file does not exist.
+        click.ClickException: The file is not a database, or has no honker tables.
     """
     if not os.path.isfile(path):
         what = "is a directory" if os.path.isdir(path) else "does not exist"

@@ -54,7 +54,7 @@ Exit codes: 0 enqueued, 1 database error, 2 usage error.""",
     "--run-at",
     callback=_read_moment,
     metavar="MOMENT",
-    help="Do not run the job before this time: Unix seconds, or ISO 8601 (local time without a zone).",
+    help="Do not run it before this time: Unix seconds, or 2026-12-24T18:00:00+01:00 (local without a zone).",
 )
 @click.option("--priority", type=int, default=0, show_default=True, metavar="N", help="Larger values run sooner.")
 @click.option("--expires", type=float, metavar="SECONDS", help="Seconds from now after which the job no longer runs.")

@@ -12,9 +12,7 @@ from typing import Any
 import click
 
 #: The option ``--json``, the same for every command.
-json_option = click.option(
-    "--json", "is_json", is_flag=True, help="Print one JSON object per line, flushed at once."
-)
+json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON object per line, flushed at once.")
 
 
 class ReaderGone(Exception):

@@ -44,7 +44,7 @@ def resolve(target: str) -> Database:
 
 
 def open_target(target: str) -> Database:
-    """As `resolve`, with errors for the command line.
+    """Like `resolve`, with errors for the command line.
 
     Raises:
         click.BadParameter: The target does not lead to a database.
