@@ -161,17 +161,17 @@ class Job:
         return self.queue.heartbeat(self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)
 
     async def aack(self, tx: TransactionLike = None) -> bool:
-        """As `ack`, without blocking the event loop."""
+        """Like `ack`, without blocking the event loop."""
         return await self.queue.aack(self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     async def aretry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
-        """As `retry`, without blocking the event loop."""
+        """Like `retry`, without blocking the event loop."""
         return await self.queue.aretry(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
     async def afail(self, error: str | None = "", tx: TransactionLike = None) -> bool:
-        """As `fail`, without blocking the event loop."""
+        """Like `fail`, without blocking the event loop."""
         return await self.queue.afail(self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
 
     async def aheartbeat(self, extend_s: Seconds | None = None, tx: TransactionLike = None) -> bool:
-        """As `heartbeat`, without blocking the event loop."""
+        """Like `heartbeat`, without blocking the event loop."""
         return await self.queue.aheartbeat(self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)

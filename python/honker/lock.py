@@ -55,7 +55,7 @@ class Lock:
         return self.acquired
 
     async def atry_acquire(self) -> bool:
-        """As `try_acquire`, without blocking the event loop."""
+        """Like `try_acquire`, without blocking the event loop."""
         was_acquired = self.acquired
         try:
             held = await self._engine.acall(_ACQUIRE, self.name, self.owner, self.ttl)
@@ -86,7 +86,7 @@ class Lock:
         return self.acquired
 
     async def arenew(self, ttl: Seconds | None = None) -> bool:
-        """As `renew`, without blocking the event loop."""
+        """Like `renew`, without blocking the event loop."""
         if not self.acquired:
             return False
         ttl_s = self.ttl if ttl is None else seconds(ttl, "ttl")
@@ -103,7 +103,7 @@ class Lock:
         return token
 
     async def atoken(self) -> int | None:
-        """As `token`, without blocking the event loop."""
+        """Like `token`, without blocking the event loop."""
         token: int | None = await self._engine.aask(_TOKEN, self.name, self.owner)
         return token
 
@@ -116,7 +116,7 @@ class Lock:
         return until
 
     async def aheld_until(self) -> float | None:
-        """As `held_until`, without blocking the event loop."""
+        """Like `held_until`, without blocking the event loop."""
         until: float | None = await self._engine.aask(_EXPIRES_AT, self.name)
         return until
 
@@ -129,7 +129,7 @@ class Lock:
         self._engine.call(_RELEASE, self.name, self.owner)
 
     async def arelease(self) -> None:
-        """As `release`, without blocking the event loop."""
+        """Like `release`, without blocking the event loop."""
         self.acquired = False
         await self._engine.acall(_RELEASE, self.name, self.owner)
 

@@ -60,7 +60,7 @@ class TokenBucket:
         return wait_s
 
     async def atake(self, tokens: float = 1, tx: TransactionLike = None) -> float:
-        """As `take`, without blocking the event loop."""
+        """Like `take`, without blocking the event loop."""
         wait_s: float = await self._engine.acall(_TAKE, self.name, self.capacity, self.refill_per_s, tokens, tx=tx)
         return wait_s
 
@@ -69,5 +69,5 @@ class TokenBucket:
         return self.take(tokens, tx) == 0
 
     async def atry_take(self, tokens: float = 1, tx: TransactionLike = None) -> bool:
-        """As `try_take`, without blocking the event loop."""
+        """Like `try_take`, without blocking the event loop."""
         return await self.atake(tokens, tx) == 0

@@ -15,11 +15,11 @@ _ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
 
 def _fast_encoder() -> Callable[[Any, int], Iterable[str]] | None:
-    """The C encoder behind `_ENCODER`, which would create one for each text. That takes longer than encoding a small
-    payload.
+    """The C encoder behind `_ENCODER`.
 
-    Python does not document it, so an interpreter may lack it. Unlike `_ENCODER`, it does not detect circular
-    references, which exceed the recursion limit.
+    `_ENCODER` creates one for each text, which takes longer than encoding a small payload. Python does not document the
+    C encoder, so an interpreter may lack it. Unlike `_ENCODER`, it does not detect circular references, which exceed
+    the recursion limit.
     """
     make: Any = getattr(encoder, "c_make_encoder", None)
     if make is None:
@@ -78,7 +78,7 @@ def decode(text: str | None) -> Any:
 
     Raises:
         json.JSONDecodeError: The stored text is not JSON, or Python cannot read it: it is too deeply nested, or has an
-        integer of more digits than ``sys.get_int_max_str_digits()``.
+            integer of more digits than ``sys.get_int_max_str_digits()``.
     """
     if not text:
         return None

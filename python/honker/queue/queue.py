@@ -131,7 +131,7 @@ class Queue:
         expires: Seconds | None = None,
         max_attempts: int | None = None,
     ) -> int:
-        """As `enqueue`, without blocking the event loop."""
+        """Like `enqueue`, without blocking the event loop."""
         if tx is not None:
             return self.enqueue(payload, tx, run_at, delay, priority, expires, max_attempts)
         text = serialization.encode(payload)
@@ -191,7 +191,7 @@ class Queue:
         expires: ForEach[Seconds | None] = None,
         max_attempts: ForEach[int | None] = None,
     ) -> list[int]:
-        """As `enqueue_many`, without blocking the event loop."""
+        """Like `enqueue_many`, without blocking the event loop."""
         options = run_at, delay, priority, expires, max_attempts
         call = enqueue_many_call(self.name, payloads, *options, self.max_attempts)
         return json.loads(await self._engine.acall(*call, tx=tx))
@@ -204,7 +204,7 @@ class Queue:
         return jobs[0] if jobs else None
 
     async def aclaim_one(self, worker_id: str, tx: TransactionLike = None) -> Job | None:
-        """As `claim_one`, without blocking the event loop; see `aclaim_batch`."""
+        """Like `claim_one`, without blocking the event loop; see `aclaim_batch`."""
         jobs = await self.aclaim_batch(worker_id, 1, tx=tx)
         return jobs[0] if jobs else None
 
@@ -238,7 +238,7 @@ class Queue:
                 return jobs
 
     async def aclaim_batch(self, worker_id: str, n: int, tx: TransactionLike = None) -> list[Job]:
-        """As `claim_batch`, without blocking the event loop.
+        """Like `claim_batch`, without blocking the event loop.
 
         A call that is cancelled while it waits for the write lock may still lease jobs. They are claimed again only
         after their leases lapse. `claim` loses no jobs on cancellation.
@@ -252,7 +252,7 @@ class Queue:
                 return jobs
 
     def claim_now(self, worker_id: str) -> Job | None:
-        """As `claim_one`, without waiting for the write lock. May miss due jobs behind dead rows.
+        """Like `claim_one`, without waiting for the write lock. May miss due jobs behind dead rows.
 
         Raises:
             DatabaseBusyError: Another thread, task or process is writing.
@@ -287,11 +287,11 @@ class Queue:
         return self._engine.ask(_NEXT_CLAIM_AT, self.name, tx=tx) or None
 
     def _next_claim_at(self) -> float:
-        """As `next_claim_at`, with 0 for None; kept for existing callers."""
+        """Like `next_claim_at`, with 0 for None; kept for existing callers."""
         return self.next_claim_at() or 0
 
     async def anext_claim_at(self, tx: TransactionLike = None) -> float | None:
-        """As `next_claim_at`, without blocking the event loop."""
+        """Like `next_claim_at`, without blocking the event loop."""
         return await self._engine.aask(_NEXT_CLAIM_AT, self.name, tx=tx) or None
 
     def is_claimable(self, tx: TransactionLike = None) -> bool:
@@ -300,7 +300,7 @@ class Queue:
         return at is not None and at <= self._engine.clock()
 
     async def ais_claimable(self, tx: TransactionLike = None) -> bool:
-        """As `is_claimable`, without blocking the event loop."""
+        """Like `is_claimable`, without blocking the event loop."""
         at = await self.anext_claim_at(tx)
         return at is not None and at <= self._engine.clock()
 
@@ -322,7 +322,7 @@ class Queue:
         return QueueStats(**json.loads(text))
 
     async def astats(self, count_limit: int | None = None, tx: TransactionLike = None) -> QueueStats:
-        """As `stats`, without blocking the event loop."""
+        """Like `stats`, without blocking the event loop."""
         text: str = await self._engine.aask(_STATS, self.name, count_limit, tx=tx)
         return QueueStats(**json.loads(text))
 
@@ -334,7 +334,7 @@ class Queue:
         return bool(self._engine.call(_PAUSE, self.name, tx=tx))
 
     async def apause(self, tx: TransactionLike = None) -> bool:
-        """As `pause`, without blocking the event loop."""
+        """Like `pause`, without blocking the event loop."""
         return bool(await self._engine.acall(_PAUSE, self.name, tx=tx))
 
     def resume(self, tx: TransactionLike = None) -> bool:
@@ -345,7 +345,7 @@ class Queue:
         return bool(self._engine.call(_RESUME, self.name, tx=tx))
 
     async def aresume(self, tx: TransactionLike = None) -> bool:
-        """As `resume`, without blocking the event loop."""
+        """Like `resume`, without blocking the event loop."""
         return bool(await self._engine.acall(_RESUME, self.name, tx=tx))
 
     # Settling by id. `honker.Job` has the same methods without the first arguments, and is easier to use.
@@ -369,7 +369,7 @@ class Queue:
     async def aack(
         self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
     ) -> bool:
-        """As `ack`, without blocking the event loop."""
+        """Like `ack`, without blocking the event loop."""
         return bool(await self._engine.acall(settle.ACK, job_id, worker_id, attempt, tx=tx))
 
     def ack_batch(self, job_ids: Iterable[int | Job], worker_id: str, tx: TransactionLike = None) -> int:
@@ -389,7 +389,7 @@ class Queue:
         return 0 if call is None else self._engine.call(*call, tx=tx)
 
     async def aack_batch(self, job_ids: Iterable[int | Job], worker_id: str, tx: TransactionLike = None) -> int:
-        """As `ack_batch`, without blocking the event loop."""
+        """Like `ack_batch`, without blocking the event loop."""
         call = settle.ack_batch_call(job_ids, worker_id)
         return 0 if call is None else await self._engine.acall(*call, tx=tx)
 
@@ -420,7 +420,7 @@ class Queue:
         attempt: int | None = None,
         tx: TransactionLike = None,
     ) -> bool:
-        """As `retry`, without blocking the event loop."""
+        """Like `retry`, without blocking the event loop."""
         call = settle.retry_call(job_id, worker_id, delay_s, error, attempt)
         return bool(await self._engine.acall(*call, tx=tx))
 
@@ -448,7 +448,7 @@ class Queue:
         attempt: int | None = None,
         tx: TransactionLike = None,
     ) -> bool:
-        """As `fail`, without blocking the event loop."""
+        """Like `fail`, without blocking the event loop."""
         return bool(await self._engine.acall(settle.FAIL, job_id, worker_id, error, attempt, tx=tx))
 
     def heartbeat(
@@ -476,7 +476,7 @@ class Queue:
         attempt: int | None = None,
         tx: TransactionLike = None,
     ) -> bool:
-        """As `heartbeat`, without blocking the event loop."""
+        """Like `heartbeat`, without blocking the event loop."""
         lease_s = self.visibility_timeout_s if extend_s is None else extend_s
         return bool(await self._engine.acall(*settle.heartbeat_call(job_id, worker_id, lease_s, attempt), tx=tx))
 
@@ -492,7 +492,7 @@ class Queue:
         return bool(self._engine.call(_CANCEL, job_id, self.name, tx=tx))
 
     async def acancel(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """As `cancel`, without blocking the event loop."""
+        """Like `cancel`, without blocking the event loop."""
         return bool(await self._engine.acall(_CANCEL, job_id, self.name, tx=tx))
 
     def get_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
@@ -508,7 +508,7 @@ class Queue:
         return json.loads(text) if text else None
 
     async def aget_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
-        """As `get_job`, without blocking the event loop."""
+        """Like `get_job`, without blocking the event loop."""
         text: str = await self._engine.aask(_GET_JOB, job_id, self.name, tx=tx)
         return json.loads(text) if text else None
 
@@ -522,7 +522,7 @@ class Queue:
         return self._engine.call(_SWEEP_EXPIRED, self.name, tx=tx)
 
     async def asweep_expired(self, tx: TransactionLike = None) -> int:
-        """As `sweep_expired`, without blocking the event loop."""
+        """Like `sweep_expired`, without blocking the event loop."""
         return await self._engine.acall(_SWEEP_EXPIRED, self.name, tx=tx)
 
     # Dead letters
@@ -538,7 +538,7 @@ class Queue:
         return bool(self._engine.call(REQUEUE, job_id, self.name, tx=tx))
 
     async def arequeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """As `requeue`, without blocking the event loop."""
+        """Like `requeue`, without blocking the event loop."""
         return bool(await self._engine.acall(REQUEUE, job_id, self.name, tx=tx))
 
     def retain_dead(
@@ -565,7 +565,7 @@ class Queue:
     async def aretain_dead(
         self, max_age_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
     ) -> None:
-        """As `retain_dead`, without blocking the event loop."""
+        """Like `retain_dead`, without blocking the event loop."""
         await self._engine.acall(*retain_call(self.name, max_age_s, max_keep), tx=tx)
 
     def prune_dead(
@@ -591,7 +591,7 @@ class Queue:
     async def aprune_dead(
         self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
     ) -> int:
-        """As `prune_dead`, without blocking the event loop."""
+        """Like `prune_dead`, without blocking the event loop."""
         return await self._engine.acall(*prune_call(self.name, older_than_s, max_keep), tx=tx)
 
     # Results
@@ -615,7 +615,7 @@ class Queue:
     async def asave_result(
         self, job_id: int, value: Any, ttl: Seconds | None = None, tx: TransactionLike = None
     ) -> None:
-        """As `save_result`, without blocking the event loop."""
+        """Like `save_result`, without blocking the event loop."""
         await self._engine.acall(*save_result_call(job_id, value, ttl), tx=tx)
 
     def get_result(self, job_id: int, tx: TransactionLike = None) -> tuple[bool, Any]:
@@ -626,7 +626,7 @@ class Queue:
         return read_result(self._engine.ask(GET_RESULT, job_id, tx=tx))
 
     async def aget_result(self, job_id: int, tx: TransactionLike = None) -> tuple[bool, Any]:
-        """As `get_result`, without blocking the event loop."""
+        """Like `get_result`, without blocking the event loop."""
         return read_result(await self._engine.aask(GET_RESULT, job_id, tx=tx))
 
     async def wait_result(self, job_id: int, timeout: float | None = None) -> Any:
@@ -653,7 +653,7 @@ class Queue:
         return self._engine.call(SWEEP_RESULTS, tx=tx)
 
     async def asweep_results(self, tx: TransactionLike = None) -> int:
-        """As `sweep_results`, without blocking the event loop."""
+        """Like `sweep_results`, without blocking the event loop."""
         return await self._engine.acall(SWEEP_RESULTS, tx=tx)
 
     # Tasks

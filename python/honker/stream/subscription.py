@@ -1,4 +1,4 @@
-"""Consumers of a stream: events in order, and the offset saved behind them."""
+"""Consumers of a stream, which read events in order and save their offset."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from honker.errors import NestedTransactionError
 from honker.stream.event import Event
 from honker.stream.log_reader import BATCH, LogReader, without_malformed
 
-if TYPE_CHECKING:  # at run time a stream makes its subscriptions, not the other way round
+if TYPE_CHECKING:  # at run time `stream.stream` imports this module
     from honker.stream.stream import Stream
 
 READ_SINCE: Final = "SELECT honker_stream_read_since(?, ?, ?)"
 
-# Seconds after which a subscription looks even if no commit woke it.
+# Seconds between a subscription's checks without a commit.
 _FALLBACK_POLL_S: Final = 15.0
 
 
@@ -35,7 +35,7 @@ class StreamSubscription(LogReader[Event]):
         self._save_every_n = save_every_n
         self._save_every_s = save_every_s
         self._read_to = offset
-        # The event that the consumer holds, the last one it is done with, and how many of those are not saved.
+        # The current event, the last event that the consumer is done with, and the number of such events not saved.
         self._handed_out: int | None = None
         self._done_to: int | None = None
         self._unsaved = 0
@@ -104,7 +104,7 @@ class StreamSubscription(LogReader[Event]):
         super().close()
 
     async def aclose(self) -> None:
-        """As `close`, without blocking the event loop."""
+        """Like `close`, without blocking the event loop."""
         consumer, offset = self._consumer, self._done_to
         if self._is_worth_saving() and consumer is not None and offset is not None:
             await self._stream.asave_offset(consumer, offset)

@@ -62,7 +62,7 @@ def fetch_outcome(engine: Engine, job_id: int) -> Outcome:
 
 
 async def afetch_outcome(engine: Engine, job_id: int) -> Outcome:
-    """As `fetch_outcome`, without blocking the event loop."""
+    """Like `fetch_outcome`, without blocking the event loop."""
     found = _found(await engine.aask(GET_RESULT, job_id))
     if found is not None:
         return found
@@ -170,7 +170,7 @@ class TaskResult:
             updates.close()
 
     async def aget(self, timeout: float | None = None) -> Any:
-        """As `get`, without blocking the event loop."""
+        """Like `get`, without blocking the event loop."""
         deadline = Deadline(self.id, timeout)
         updates = self._engine.updates()
         try:

@@ -58,7 +58,7 @@ class TaskQueue(Protocol):
         expires: Seconds | None = None,
         max_attempts: int | None = None,
     ) -> int:
-        """As `enqueue`, without blocking the event loop."""
+        """Like `enqueue`, without blocking the event loop."""
         ...
 
 
