@@ -1,4 +1,4 @@
-"""Results of jobs: kept, read, and waited for."""
+"""Saving, reading and awaiting results of jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from honker.arguments import Call, Seconds, seconds
 from honker.engine import Engine
 from honker.errors import JobCancelledError, JobFailedError, ResultGoneError
 
-#: Seconds after which a waiter looks even if no commit woke it.
+#: Seconds between a waiter's checks without a commit.
 POLL_S: Final = 15.0
 
 GET_RESULT: Final = "SELECT honker_result_get(?)"
@@ -26,7 +26,7 @@ def save_result_call(job_id: int, value: Any, ttl: Seconds | None) -> Call:
 
 
 def read_result(text: str | None) -> tuple[bool, Any]:
-    """``(True, value)``, or ``(False, None)`` when there is none."""
+    """Decode a result: ``(True, value)``, or ``(False, None)`` if it is missing."""
     return (False, None) if text is None else (True, serialization.decode(text))
 
 
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     Attributes:
         has_result: True if there is a result.
         value: The result.
-        state: ``pending``, ``processing``, ``dead``, ``cancelled``, or ``gone``; of interest while there is no result.
+        state: ``pending``, ``processing``, ``dead``, ``cancelled``, or ``gone``; relevant only without a result.
     """
 
     has_result: bool
@@ -48,8 +48,8 @@ def fetch_outcome(engine: Engine, job_id: int) -> Outcome:
     """The result of a job, or else its state.
 
     Raises:
-        JobFailedError: It is dead.
-        JobCancelledError: It was cancelled, less than a day ago.
+        JobFailedError: The job is dead.
+        JobCancelledError: The job was cancelled less than a day ago.
 
     Source: SQL ``honker_result_get``, ``honker_job_outcome``.
     """
@@ -62,7 +62,7 @@ def fetch_outcome(engine: Engine, job_id: int) -> Outcome:
 
 
 async def afetch_outcome(engine: Engine, job_id: int) -> Outcome:
-    """As `fetch_outcome`, without blocking the event loop."""
+    """Like `fetch_outcome`, without blocking the event loop."""
     found = _found(await engine.aask(GET_RESULT, job_id))
     if found is not None:
         return found
@@ -85,11 +85,11 @@ def _state(job_id: int, text: str) -> str:
 
 
 class Deadline:
-    """The end of a wait for a result.
+    """The deadline of a wait for a result.
 
     Args:
         job_id: The job whose result is awaited.
-        timeout: Seconds; None means for good.
+        timeout: Seconds to wait; None waits without limit.
     """
 
     def __init__(self, job_id: int, timeout: float | None) -> None:
@@ -98,10 +98,10 @@ class Deadline:
         self._at = None if timeout is None else time.monotonic() + timeout
 
     def next_s(self) -> float:
-        """Seconds until the next look, if no commit wakes the waiter before.
+        """Seconds until the next check, unless a commit wakes the waiter first.
 
         Raises:
-            TimeoutError: The time is over.
+            TimeoutError: The timeout has passed.
         """
         if self._at is None:
             return POLL_S
@@ -112,7 +112,7 @@ class Deadline:
 
 
 async def wait_for_result(engine: Engine, job_id: int, timeout: float | None) -> Any:
-    """The result of a job, waiting until it is there.
+    """Wait for the result of a job and return it.
 
     Raises:
         JobFailedError: The job is dead.
@@ -139,25 +139,25 @@ class TaskResult:
     def __init__(self, engine: Engine, job_id: int, *, is_committed: bool = True) -> None:
         self.id = job_id
         self._engine = engine
-        # A job of a transaction that may still be open is not missing before it has been seen.
+        # A job of a transaction that may still be open counts as missing only after it was visible once.
         self._was_seen = is_committed
 
     def __repr__(self) -> str:
         return f"<honker.TaskResult of job {self.id}>"
 
     def get(self, timeout: float | None = None) -> Any:
-        """The value, waiting until it is there; blocks the thread.
+        """Wait for the value and return it; blocks the thread.
 
         Args:
-            timeout: Seconds to wait; None waits for good.
+            timeout: Seconds to wait; None waits without limit.
 
         Returns:
-            The value that the task returned, after its way through JSON.
+            The task's return value, decoded from JSON.
 
         Raises:
             JobFailedError: The job is dead.
             JobCancelledError: The job was cancelled.
-            ResultGoneError: The job ended and left no result; it is a TimeoutError too.
+            ResultGoneError: The job ended without a result; also a TimeoutError.
             TimeoutError: The result did not come in time.
         """
         deadline = Deadline(self.id, timeout)
@@ -170,7 +170,7 @@ class TaskResult:
             updates.close()
 
     async def aget(self, timeout: float | None = None) -> Any:
-        """As `get`, without blocking the event loop."""
+        """Like `get`, without blocking the event loop."""
         deadline = Deadline(self.id, timeout)
         updates = self._engine.updates()
         try:
@@ -185,5 +185,5 @@ class TaskResult:
         if outcome.state != "gone":
             self._was_seen = True
         elif not outcome.has_result and self._was_seen:
-            raise ResultGoneError(f"job {self.id} is gone and left no result; none was kept, or its time is over")
+            raise ResultGoneError(f"job {self.id} is gone and left no result; none was kept, or it has expired")
         return outcome.has_result

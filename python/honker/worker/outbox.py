@@ -97,7 +97,7 @@ class Outbox:
         run_at: Instant | None = None,
         expires: Seconds | None = None,
     ) -> int:
-        """As `enqueue`, without blocking the event loop."""
+        """Like `enqueue`, without blocking the event loop."""
         return await self.queue.aenqueue(payload, tx=tx, priority=priority, delay=delay, run_at=run_at, expires=expires)
 
     async def run_worker(self, worker_id: str) -> None:
