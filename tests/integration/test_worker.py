@@ -586,9 +586,9 @@ def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
     rounds = []
     call_now = type(db.engine).call_now
 
-    def counted(sql, *params):
+    def counted(self, sql, *params):
         rounds.append((params[2], len(json.loads(params[4]))))
-        return call_now(sql, *params)
+        return call_now(self, sql, *params)
 
     monkeypatch.setattr(type(db.engine), "call_now", counted)
 
