@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from honker.errors import Retryable
 from honker.job import Job
-from honker.worker.outcome import bounded, described
+from honker.worker.execution import is_cancellation
+from honker.worker.outcome import bounded, describe, refuse_lazy
 from honker.worker.worker import retry_delays
 
 __all__ = ["run_task"]
@@ -71,15 +71,18 @@ async def run_task(
     """
     try:
         value = await _call(job, handler, timeout)
-    except Retryable as error:
-        await _settle_failure(job, retries, str(error), error.delay_s)
     except _TimedOut as error:
         await _settle_failure(job, retries, str(error), _compute_delay(retry_delay, backoff, job.attempts))
-    except Exception as error:
-        text = described(error)
-        if isinstance(error, TimeoutError) and not str(error):
-            text = f"handler timeout{text}"
-        await _settle_failure(job, retries, text, _compute_delay(retry_delay, backoff, job.attempts))
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) or is_cancellation(error):
+            raise
+        has_timed_out = isinstance(error, TimeoutError) and not error.args
+        text, delay_s = describe(error)
+        if has_timed_out:
+            text = f"handler timeout\n{text.partition(chr(10))[2]}"
+        if delay_s is None:
+            delay_s = _compute_delay(retry_delay, backoff, job.attempts)
+        await _settle_failure(job, retries, text, delay_s)
     else:
         # Not within the try: the handler has done its work, and what goes wrong now is no reason to do it again.
         if save_result:
@@ -94,11 +97,14 @@ class _TimedOut(Exception):
 async def _call(job: RunnableJob, handler: Callable[[Any], Any], timeout: float | None) -> Any:
     value = handler(job if _wants_job(handler) else job.payload)
     if not inspect.isawaitable(value):
+        refuse_lazy(value)
         return value
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
-            return await value
+            value = await value
+        refuse_lazy(value)
+        return value
     except TimeoutError:
         if limit.expired():
             raise _TimedOut(f"timeout after {timeout}s") from None

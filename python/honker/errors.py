@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import ClassVar, Final
 
@@ -114,14 +115,14 @@ class Retryable(HonkerError):
     """Raised by a handler: the job is to run again after ``delay_s`` seconds, if it has attempts left.
 
     Attributes:
-        delay_s: Seconds from now.
+        delay_s: Seconds from now, or a `timedelta`.
     """
 
-    def __init__(self, message: str = "", delay_s: float = 60) -> None:
+    def __init__(self, message: str = "", delay_s: float | timedelta = 60) -> None:
         super().__init__(message)
         self.delay_s = delay_s
 
-    def __reduce__(self) -> tuple[type[Retryable], tuple[str, float]]:
+    def __reduce__(self) -> tuple[type[Retryable], tuple[str, float | timedelta]]:
         return type(self), (str(self), self.delay_s)
 
 

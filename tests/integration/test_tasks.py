@@ -279,7 +279,11 @@ def test_parameters_for_the_worker_are_found_by_their_annotation(queue):
     @queue.task(name="u")
     def written(a, job: "honker.Job", missing: "Nowhere" = None): ...  # noqa: F821
 
-    assert task.spec.injections == {"job": (0, honker.Job), "tx": (1, honker.Transaction)}
+    assert task.spec.injections == {
+        "job": (0, honker.Job),
+        "tx": (1, honker.Transaction),
+        "other": (None, honker.Job),
+    }
     assert written.spec.injections == {"job": (1, honker.Job)}
 
 

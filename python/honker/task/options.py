@@ -5,6 +5,7 @@ The ranges are those of the engine, in ``limits.rs`` of its core.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -121,6 +122,29 @@ def check_options(queue: str, options: dict[str, Any]) -> None:
         rule = rules.get(argument)
         if rule is not None and not rule.allows(value):
             raise InvalidArgumentError(f"{argument} is {value!r}; it must be {rule.range}: {rule.advice}")
+
+
+def lazy_reason(fn: Callable[..., Any]) -> str | None:
+    """The reason why a call of a function would not run its body; None if it would."""
+    called: Any = fn
+    while isinstance(called, functools.partial):
+        called = called.func
+    if not inspect.isroutine(called) and not inspect.isclass(called):
+        called = type(called).__call__
+    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+        return "is a generator function, whose body a call does not run; return instead of yield"
+    return None
+
+
+def check_handler(fn: Callable[..., Any]) -> None:
+    """Refuse a function whose call would be acknowledged without having run.
+
+    Raises:
+        InvalidTaskError: It is a generator function.
+    """
+    reason = lazy_reason(fn)
+    if reason is not None:
+        raise InvalidTaskError(f"task {getattr(fn, '__qualname__', fn)!r} {reason}")
 
 
 def check_process_handler(fn: Callable[..., Any], injected: list[str]) -> None:

@@ -14,7 +14,7 @@ from honker.arguments import Instant, Seconds, TransactionLike
 from honker.engine import Handle, Transaction
 from honker.job import Job
 from honker.task.message import envelope
-from honker.task.options import check_options, check_process_handler
+from honker.task.options import check_handler, check_options, check_process_handler
 from honker.task.registry import TaskSpec, registry
 from honker.task.result import TaskResult
 
@@ -81,7 +81,7 @@ class _Enqueue(Generic[P]):
         self._name = name
         self._options = options
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """Enqueue the call.
 
         Raises:
@@ -90,7 +90,7 @@ class _Enqueue(Generic[P]):
         job_id = self._queue.enqueue(self._payload(args, kwargs), **self._options)
         return self._result(job_id)
 
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """As calling it, without blocking the event loop."""
         return self._result(await self._queue.aenqueue(self._payload(args, kwargs), **self._options))
 
@@ -123,7 +123,7 @@ class Task(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<honker.Task {self.name!r} of queue {self.spec.queue_name!r}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """Enqueue a call; its arguments travel as JSON.
 
         Raises:
@@ -133,7 +133,7 @@ class Task(Generic[P, R]):
         """
         return self._enqueue(*args, **kwargs)
 
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """As calling it, without blocking the event loop."""
         return await self._enqueue.aenqueue(*args, **kwargs)
 
@@ -165,7 +165,7 @@ class Task(Generic[P, R]):
         }
         return _Enqueue(self._queue, self.name, options)
 
-    def call_local(self, *args: Any, **kwargs: Any) -> R:
+    def call_local(self, /, *args: Any, **kwargs: Any) -> R:
         """Run the function here and now; a parameter that a worker would fill is passed like any other."""
         return self.fn(*args, **kwargs)
 
@@ -192,6 +192,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
     check_options(queue.name, {"name": name, **options})
 
     def decorate(fn: Callable[..., Any], /) -> Any:
+        check_handler(fn)
         spec = TaskSpec(
             name=name or _default_name(fn),
             fn=fn,

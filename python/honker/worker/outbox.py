@@ -11,8 +11,11 @@ from honker.engine import Handle
 from honker.errors import InvalidArgumentError, InvalidDeliveryError
 from honker.job import Job
 from honker.queue.queue import Queue
-from honker.worker.outcome import Call, Ending, Policy, is_async_callable
+from honker.task.options import lazy_reason
+from honker.worker.execution import Call, is_async_callable
+from honker.worker.outcome import Policy
 from honker.worker.runner import Runner
+from honker.worker.settlement import Fail
 
 MAX_ATTEMPTS: Final = 5
 BASE_BACKOFF_S: Final = 5
@@ -53,6 +56,8 @@ class Outbox:
     ) -> None:
         if not callable(delivery):
             raise InvalidDeliveryError(f"delivery must be callable, not {type(delivery).__name__}")
+        if (refusal := lazy_reason(delivery)) is not None:
+            raise InvalidDeliveryError(f"delivery {refusal}")
         self.db = db
         self.name = name
         self.delivery = delivery
@@ -106,12 +111,12 @@ class Outbox:
         """
         await Runner(self.queue, worker_id, self._resolve).run()
 
-    def _resolve(self, job: Job) -> Call | Ending:
+    def _resolve(self, job: Job) -> Call | Fail:
         try:
             payload = job.payload
         except ValueError as error:
-            return {"do": "fail", "error": f"the payload is not JSON: {error}"}
-        return Call(self.delivery, [payload], {}, self._policy, self._is_async)
+            return Fail(f"the payload is not JSON: {error}")
+        return Call(self.delivery, [payload], {}, self._policy, self._is_async, name=self.queue.name)
 
     def _backoff_s(self, attempt: int) -> float:
         # Never less than what was asked for, whatever the bound.

@@ -48,15 +48,16 @@ def own_error(last_error: str | None) -> str | None:
     return _LINE.sub("", last_error) or None if last_error else last_error
 
 
-def put_back(last_error: str | None, task: str, limit_s: float) -> tuple[float, str] | None:
-    """The delay until a job of an unknown task is due again, and what to remember; None when its time is over.
+def put_back(last_error: str | None, task: str, limit_s: float, clock: float) -> tuple[float, str] | None:
+    """The delay until a job of an unknown task is due again, and the error to store; None when its time is over.
 
     Args:
         last_error: That of the job.
         task: The task's name.
         limit_s: Seconds for which it may stay unknown.
+        clock: The engine's time in Unix seconds.
     """
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(clock, UTC)
     before = PutBack.read(last_error) or PutBack(0, now)
     left_s = limit_s - (now - before.since).total_seconds()
     if left_s <= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,13 +16,18 @@ from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
 from honker.task.message import read_envelope
 from honker.task.registry import TaskRegistry, TaskSpec, registry
-from honker.worker.outcome import Call, Ending, Policy, Target, is_async_callable
-from honker.worker.runner import GRACE_S, Runner, logger
+from honker.worker.execution import Call, is_async_callable
+from honker.worker.outcome import Policy
+from honker.worker.process_child import Target
+from honker.worker.runner import GRACE_S, Runner
+from honker.worker.settlement import Fail, Release, Settlement
 from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, own_error, put_back
 
 _RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
 _NAME_MAX_BYTES: Final = 255
 _numbers: Final = itertools.count()
+
+logger = logging.getLogger("honker")
 
 
 class QueueDatabase(Handle, Protocol):
@@ -87,22 +93,31 @@ class Worker:
     def _runner(self) -> Runner:
         return Runner(self.queue, self.worker_id, self._resolve, concurrency=self._concurrency, grace_s=self._grace_s)
 
-    def _resolve(self, job: Job) -> Call | Ending:
+    def _resolve(self, job: Job) -> Call | Settlement:
         """The call that a job is, or what becomes of a job that is none."""
         try:
             payload = job.payload
         except ValueError as error:
-            return {"do": "fail", "error": f"the payload is not JSON: {error}"}
+            return Fail(f"the payload is not JSON: {error}")
         invocation = read_envelope(payload)
         if invocation is None:
-            return {"do": "fail", "error": _RAW}
+            return Fail(_RAW)
         try:
             plan = self._plan(invocation.task)
         except UnknownTaskError as error:
             return self._put_back(job, invocation.task, str(error))
         job.last_error = own_error(job.last_error)
         if not plan.spec.injections:
-            return Call(plan.spec.fn, invocation.args, invocation.kwargs, plan.policy, plan.is_async, plan.target)
+            spec = plan.spec
+            return Call(
+                spec.fn,
+                invocation.args,
+                invocation.kwargs,
+                plan.policy,
+                plan.is_async,
+                plan.target,
+                name=spec.name,
+            )
         return _injected(job, plan, invocation.args, invocation.kwargs)
 
     def _plan(self, name: str) -> _Plan:
@@ -112,13 +127,13 @@ class Worker:
             plan = self._plans[name] = _Plan.of(spec)
         return plan
 
-    def _put_back(self, job: Job, task: str, error: str) -> Ending:
-        again = put_back(job.last_error, task, self._unknown_task_s)
+    def _put_back(self, job: Job, task: str, error: str) -> Fail | Release:
+        again = put_back(job.last_error, task, self._unknown_task_s, job.queue.db.engine.clock())
         if again is None:
-            return {"do": "fail", "error": error}
+            return Fail(error)
         delay_s, line = again
         logger.warning("job %d: %s; due again in %.1f s", job.id, line.splitlines()[-1], delay_s)
-        return {"do": "release", "delay_s": delay_s, "error": line}
+        return Release(delay_s, line)
 
 
 def _worker_id(queue_name: str) -> str:
@@ -177,7 +192,7 @@ def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) ->
             args.insert(position, value)
         else:
             kwargs[name] = value
-    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx)
+    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx, name=plan.spec.name)
 
 
 async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
