@@ -11,11 +11,11 @@ from decimal import Decimal
 
 import honker
 import pytest
-from honker.task.message import read_envelope
+from honker.task.message import envelope, read_envelope
 from honker.task.registry import TaskRegistry
 
 from ..support.waiting import wait_until
-from ..support.workers import run_for
+from ..support.workers import live, run_for, run_until, working
 
 
 def rolled_back(db, work):
@@ -51,7 +51,7 @@ def test_a_task_is_dressed_as_its_function(queue):
         """Add two numbers."""
         return a + b
 
-    assert (add.__doc__, add.__name__, add.name, add.spec.name) == ("Adds.", "add", "add", "add")
+    assert (add.__doc__, add.__name__, add.name, add.spec.name) == ("Add two numbers.", "add", "add", "add")
     assert add.call_local(1, 2) == add.fn(1, 2) == 3
 
 
@@ -210,6 +210,92 @@ def test_one_name_is_one_function(queue):
     assert honker.registry().get("t").priority == 1
     with pytest.raises(honker.TaskConflictError, match="duplicate task name"):
         queue.task(name="t")(lambda: None)
+
+
+def other_database(tmp_path):
+    return honker.open(tmp_path / "other.db")
+
+
+def test_a_function_may_be_a_task_of_two_queues_and_both_are_served(db):
+    def double(n):
+        return 2 * n
+
+    one, two = db.task("one")(double), db.task("two")(double)
+    assert honker.registry().queues() == {"one", "two"}
+    calls = [one(1), two(2)]
+
+    async def main():
+        async with working(db):
+            return [await each.aget(10) for each in calls]
+
+    assert asyncio.run(main()) == [2, 4]
+
+
+def test_a_task_of_two_queues_has_the_options_of_the_queue_that_its_job_came_from(db):
+    def broken():
+        raise ZeroDivisionError
+
+    db.task("patient", name="t", retries=1_000, retry_delay_s=1_000)(broken)
+    db.task("hasty", name="t", retries=1)(broken)
+    waiting = db.queue("patient").enqueue(envelope("t"), max_attempts=1_000)
+    dying = db.queue("hasty").enqueue(envelope("t"), max_attempts=1_000)
+    run_until(db, lambda: db.get_job(dying) is None and db.get_job(waiting)["attempts"] == 1)
+    assert db.get_job(waiting)["state"] == "pending"
+
+
+def test_databases_may_have_different_tasks_of_one_name(db, tmp_path):
+    def define(database, answer):
+        @database.task(name="t")
+        def task():
+            return answer
+
+        return task
+
+    with other_database(tmp_path) as other:
+        ours, theirs = define(db, "ours"), define(other, "theirs")
+        assert run_for(db, ours()) == "ours"
+        assert run_for(other, theirs()) == "theirs"
+
+
+def test_a_worker_serves_only_queues_and_tasks_of_its_database(db, tmp_path):
+    ran = []
+    with other_database(tmp_path) as other:
+        other.task("theirs", name="their task")(lambda: ran.append("their task"))
+        ours = db.task("ours", name="our task")(lambda: ran.append("our task"))
+        strays = [db.queue(name).enqueue(envelope("their task")) for name in ("theirs", "ours")]
+        run_for(db, ours())
+        run_until(db, lambda: "unknown task" in (live(db.path)[1][2] or ""))
+        assert ran == ["our task"]
+        assert [db.get_job(each)["attempts"] for each in strays] == [0, 0]
+
+
+def test_workers_of_a_database_without_tasks_say_whose_tasks_there_are(db, tmp_path):
+    db.task()(lambda: None)
+    with other_database(tmp_path) as other, pytest.raises(honker.NoTasksError, match=r"other\.db.*belong to .*app\.db"):
+        asyncio.run(other.run_workers())
+
+
+def test_a_task_registered_without_a_database_belongs_to_every_one(db, tmp_path):
+    honker.registry().register(honker.TaskSpec("t", lambda: "ran", "q"))
+    with other_database(tmp_path) as other:
+        for each in (db, other):
+            assert run_for(each, honker.TaskResult(each.engine, each.queue("q").enqueue(envelope("t")))) == "ran"
+        with pytest.raises(honker.TaskConflictError):
+            other.task(name="t")(lambda: None)
+
+
+def test_a_local_task_may_be_defined_again_after_its_handle_is_closed(path):
+    for answer in (1, 2):
+        with honker.open(path) as db:
+            task = db.task(name="t")(lambda answer=answer: answer)
+            assert run_for(db, task()) == answer
+
+
+def test_tasks_can_be_forgotten(db):
+    db.task(name="t")(lambda: None)
+    honker.registry().clear()
+    assert honker.registry().names() == []
+    db.task(name="t")(lambda: None)
 
 
 RELOADED = """

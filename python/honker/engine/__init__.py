@@ -163,6 +163,11 @@ class Engine(Protocol):
         """The same text for every handle on this database, through a link or another spelling of its path too."""
         ...
 
+    @property
+    def is_closed(self) -> bool:
+        """True once it is closed."""
+        ...
+
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a function that writes, as part of ``tx`` or committed by itself."""
         ...

@@ -46,7 +46,7 @@ def _calls(db: Handle, queues: set[str] | None) -> dict[str, Call]:
     database = db.engine.identity
     return {
         spec.scheduler_name or spec.name: _call(spec, spec.schedule.expr, getattr(spec.schedule, "time_zone", None))
-        for spec in registry().specs()
+        for spec in registry().specs(database)
         if spec.schedule is not None and spec.path == database and (queues is None or spec.queue_name in queues)
     }
 

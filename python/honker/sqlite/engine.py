@@ -95,6 +95,11 @@ class SQLiteEngine:
         """True while this thread, or a task suspended on it, is in a transaction."""
         return self._write_lock.is_held_here
 
+    @property
+    def is_closed(self) -> bool:
+        """True once it is closed."""
+        return self._is_closed
+
     def clock(self) -> float:
         """Unix seconds."""
         return time.time()

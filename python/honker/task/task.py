@@ -204,7 +204,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
             check_process_handler(fn, list(spec.injections))
         if spec.schedule is not None:
             check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
-        registry().register(spec)
+        registry().register(spec, queue.db.engine)
         return Task[..., Any](queue, spec, fn)
 
     return decorate

@@ -48,7 +48,7 @@ class Worker:
     Args:
         queue: The queue.
         concurrency: Handlers at once; None means the number of processors.
-        registry_: The tasks; None means those of this process.
+        registry_: The tasks, of which those of the queue's database are run; None means those of this process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
         unknown_task_s: Seconds for which the call of a task that this process does not know is put back for a worker
             that does, uncharged, at growing intervals of up to a minute, counted from when the first worker came
@@ -121,7 +121,7 @@ class Worker:
         return _injected(job, plan, invocation.args, invocation.kwargs)
 
     def _plan(self, name: str) -> _Plan:
-        spec = self._registry.get(name)
+        spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
         plan = self._plans.get(name)
         if plan is None or plan.spec is not spec:
             plan = self._plans[name] = _Plan.of(spec)
@@ -206,6 +206,11 @@ async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.
             await asyncio.sleep(0.1)
 
 
+def _other_databases(tasks: TaskRegistry) -> str:
+    paths = sorted({str(spec.path) for spec in tasks.specs()})
+    return f"; the {len(tasks.specs())} tasks of this process belong to {', '.join(map(repr, paths))}" if paths else ""
+
+
 async def run_workers(
     db: QueueDatabase,
     queue: str | None = None,
@@ -220,7 +225,7 @@ async def run_workers(
 
     Args:
         db: The database.
-        queue: The queue's name; None means all that this process has tasks for.
+        queue: The queue's name; None means all that this process has tasks of the database for.
         concurrency: Handlers at once, for each queue; None means the number of processors.
         registry_: The tasks; None means those of this process.
         stop_event: Ends it; it is only read, never set.
@@ -234,9 +239,13 @@ async def run_workers(
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
     tasks = registry() if registry_ is None else registry_
-    queues = sorted(tasks.queues()) if queue is None else [queue]
-    if not queues or not tasks.names():
-        raise NoTasksError("no tasks registered: import the modules that define them before running workers")
+    database = db.engine.identity
+    queues = sorted(tasks.queues(database)) if queue is None else [queue]
+    if not queues or not tasks.names(database):
+        raise NoTasksError(
+            f"no tasks registered for the database {db.path!r}: import the modules that define them before running "
+            f"workers{_other_databases(tasks)}"
+        )
     await _register_schedules(db, set(queues), stop_event)
     workers = [
         Worker(
