@@ -108,7 +108,11 @@ class JobCancelledError(HonkerError):
 
 
 class ResultGoneError(HonkerError, TimeoutError):
-    """The job is gone and left no result: none was kept, or its time is over. Waiting longer is of no use."""
+    """The job left no result and will leave none: it is gone, or the transaction that enqueued it was rolled back."""
+
+
+class DeadlockError(HonkerError, RuntimeError):
+    """A wait for a result would never end, because the caller holds up the work that it waits for."""
 
 
 class Retryable(HonkerError):

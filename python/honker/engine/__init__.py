@@ -119,6 +119,20 @@ class HandlerScope(Protocol):
         ...
 
 
+class Fate(Protocol):
+    """The end of a transaction that was passed as ``tx=``."""
+
+    @property
+    def is_over(self) -> bool:
+        """True once it has ended."""
+        ...
+
+    @property
+    def is_committed(self) -> bool | None:
+        """True if it was committed, False if it was rolled back, None if that is not known."""
+        ...
+
+
 class Updates(Protocol):
     """Wakes after commits, for ``for``, ``async for`` or any event loop; see `honker.UpdateEvents`."""
 
@@ -204,6 +218,10 @@ class Engine(Protocol):
         Returns:
             Its id.
         """
+        ...
+
+    def fate(self, tx: TransactionLike) -> Fate:
+        """The end of the transaction ``tx``, which runs now."""
         ...
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:

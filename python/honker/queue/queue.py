@@ -636,6 +636,7 @@ class Queue:
         Raises:
             JobFailedError: The job is dead.
             JobCancelledError: The job was cancelled.
+            ResultGoneError: The job ended and left no result. An id that no job has had yet is waited for.
             TimeoutError: The result did not come in time.
         """
         return await wait_for_result(self._engine, job_id, timeout)

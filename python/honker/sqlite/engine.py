@@ -21,7 +21,8 @@ from honker.errors import (
 )
 from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.extension import extension_info
-from honker.sqlite.foreign import session_of
+from honker.sqlite.fate import ForeignFate, OwnFate
+from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
@@ -210,6 +211,10 @@ class SQLiteEngine:
             return append_to(tx, one, many, element)
         added: int = self.call(*one, tx=tx)
         return added
+
+    def fate(self, tx: TransactionLike) -> OwnFate | ForeignFate:
+        """The end of the transaction ``tx``, which runs now."""
+        return fate_of(tx, self._module)
 
     # Waiting
 

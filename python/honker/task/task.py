@@ -98,7 +98,7 @@ class _Enqueue(Generic[P]):
         return envelope(self._name, args, kwargs)
 
     def _result(self, job_id: int) -> TaskResult:
-        return TaskResult(self._queue.db.engine, job_id, is_committed=self._options.get("tx") is None)
+        return TaskResult(self._queue.db.engine, job_id, tx=self._options.get("tx"))
 
 
 class Task(Generic[P, R]):

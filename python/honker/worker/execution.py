@@ -17,6 +17,7 @@ from honker import serialization
 from honker.engine import HandlerScope
 from honker.job import Job
 from honker.queue.queue import Queue
+from honker.task.running import RunningHandler, running_handler
 from honker.worker.leases import STUBBORN_S, Fate, Run
 from honker.worker.outcome import (
     EncodedResult,
@@ -90,11 +91,20 @@ class Execution:
         resolve: Finds the call for a job.
         concurrency: Handlers at once.
         on_free: Called when a thread that was given up has ended.
+        has_free_slot: True if the worker could start another handler now.
     """
 
     def __init__(
-        self, queue: Queue, worker_id: str, resolve: Resolver, concurrency: int, on_free: Callable[[], None]
+        self,
+        queue: Queue,
+        worker_id: str,
+        resolve: Resolver,
+        concurrency: int,
+        *,
+        on_free: Callable[[], None],
+        has_free_slot: Callable[[], bool],
     ) -> None:
+        self._has_free_slot = has_free_slot
         self._queue = queue
         self._engine = queue.db.engine
         self._worker_id = worker_id
@@ -115,6 +125,7 @@ class Execution:
     async def run(self, run: Run) -> Outcome:
         """Call the handler of a job; never raises."""
         job, call = run.job, None
+        running_handler.set(RunningHandler(job, self._has_free_slot))
         try:
             call = self._resolve(job)
             if not isinstance(call, Call):
