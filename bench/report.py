@@ -10,8 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support import numbers, plots, program, targets
-from support import results as kept
+from support import numbers, plots, program, results as kept, targets
 from support.numbers import number
 from support.tables import tabulate
 

@@ -19,8 +19,7 @@ from dataclasses import asdict
 from support import floor, lost_wakes, numbers, program, rounds
 from support.checks import CheckError, SideError
 from support.histogram import bins, percentiles
-from support.latency import BACKENDS, PIPE, Cell, measure_after_idle
-from support.latency import measure as measure_cell
+from support.latency import BACKENDS, PIPE, Cell, measure as measure_cell, measure_after_idle
 from support.sides import OURS, start
 from support.tables import tabulate
 

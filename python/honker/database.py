@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any, Final, Self
 
@@ -15,10 +16,12 @@ from honker import serialization
 from honker.arguments import Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds
 from honker.engine import Engine, Transaction
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
+from honker.job import JobInfo, job_info
 from honker.lock import Lock
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.queue.stats import QueueStats
 from honker.rate_limit import TokenBucket
+from honker.records import Record
 from honker.sqlite.connection import SYNCHRONOUS
 from honker.sqlite.engine import SQLiteEngine
 from honker.sqlite.watcher import UpdateEvents
@@ -48,6 +51,21 @@ _REQUEUE: Final = "SELECT honker_requeue(?)"
 _RETENTION: Final = "SELECT honker_retention_list()"
 _MALFORMED_ROWS: Final = "SELECT honker_malformed_rows(?)"
 _GET_JOB: Final = "SELECT honker_get_job(?)"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MalformedRow(Record):
+    """A row that was edited by hand into a form that the engine cannot read.
+
+    Attributes:
+        table: The table's name.
+        row: The rowid.
+        problem: The reason why it cannot be read.
+    """
+
+    table: str
+    row: int
+    problem: str
 
 
 class Database:
@@ -439,18 +457,16 @@ class Database:
             if len(page) < _QUEUES_PER_PAGE:
                 return found
 
-    def get_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
+    def get_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
         """A waiting or leased job of any queue, or None; see `Queue.get_job`.
 
         Source: SQL ``honker_get_job``.
         """
-        text: str = self._engine.ask(_GET_JOB, job_id, tx=tx)
-        return json.loads(text) if text else None
+        return job_info(self._engine.ask(_GET_JOB, job_id, tx=tx))
 
-    async def aget_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
+    async def aget_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
         """As `get_job`, without blocking the event loop."""
-        text: str = await self._engine.aask(_GET_JOB, job_id, tx=tx)
-        return json.loads(text) if text else None
+        return job_info(await self._engine.aask(_GET_JOB, job_id, tx=tx))
 
     def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
         """Remove a job of any queue, waiting or leased. True if a job was removed.
@@ -485,7 +501,7 @@ class Database:
         """As `retention`, without blocking the event loop."""
         return [Retention(**row) for row in json.loads(await self._engine.aask(_RETENTION))]
 
-    def malformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[dict[str, Any]]:
+    def malformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
         """Rows that were edited by hand into a form that the engine cannot read.
 
         No other row waits for such a row: a claim dead-letters one that it meets, a tick passes over the schedule, a
@@ -496,14 +512,14 @@ class Database:
             tx: A transaction to look in.
 
         Returns:
-            For each: table, row (its rowid) and problem. Repair or delete it.
+            The rows; repair or delete each.
 
         Cost: reads every table from end to end, for maintenance.
         Source: SQL ``honker_malformed_rows``.
         """
-        return json.loads(self._engine.ask(_MALFORMED_ROWS, limit, tx=tx))
+        return [MalformedRow.of(row) for row in json.loads(self._engine.ask(_MALFORMED_ROWS, limit, tx=tx))]
 
-    async def amalformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[dict[str, Any]]:
+    async def amalformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
         """As `malformed_rows`, without blocking the event loop; it reads everything, so it runs in a thread."""
         return await asyncio.to_thread(self.malformed_rows, limit, tx)
 

@@ -2,15 +2,165 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from honker import serialization
-from honker.arguments import Seconds, TransactionLike
-
-if TYPE_CHECKING:
-    from honker.queue.queue import Queue
+from honker.arguments import Instant, Seconds, TransactionLike
+from honker.engine import Handle
+from honker.records import Record
 
 _UNDECODED: Final = object()
+
+
+class JobQueue(Protocol):
+    """The queue of a job or a task, as both see it: `honker.Queue`."""
+
+    @property
+    def name(self) -> str:
+        """The queue's name."""
+        ...
+
+    @property
+    def db(self) -> Handle:
+        """The database."""
+        ...
+
+    def enqueue(  # noqa: PLR0917 - those of `Queue.enqueue`
+        self,
+        payload: Any,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+    ) -> int:
+        """Add a job and return its id."""
+        ...
+
+    async def aenqueue(  # noqa: PLR0917 - those of `Queue.enqueue`
+        self,
+        payload: Any,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+    ) -> int:
+        """As `enqueue`, without blocking the event loop."""
+        ...
+
+    def ack(self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None) -> bool:
+        """End a job that succeeded."""
+        ...
+
+    async def aack(
+        self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
+    ) -> bool:
+        """As `ack`, without blocking the event loop."""
+        ...
+
+    def retry(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Put a job back to run after a delay."""
+        ...
+
+    async def aretry(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """As `retry`, without blocking the event loop."""
+        ...
+
+    def fail(
+        self, job_id: int, worker_id: str, error: str | None, *, attempt: int | None = None, tx: TransactionLike = None
+    ) -> bool:
+        """Dead-letter a job."""
+        ...
+
+    async def afail(
+        self, job_id: int, worker_id: str, error: str | None, *, attempt: int | None = None, tx: TransactionLike = None
+    ) -> bool:
+        """As `fail`, without blocking the event loop."""
+        ...
+
+    def heartbeat(
+        self,
+        job_id: int,
+        worker_id: str,
+        extend_s: Seconds | None = None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Make a lease end some time from now."""
+        ...
+
+    async def aheartbeat(
+        self,
+        job_id: int,
+        worker_id: str,
+        extend_s: Seconds | None = None,
+        *,
+        attempt: int | None = None,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """As `heartbeat`, without blocking the event loop."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JobInfo(Record):
+    """A waiting or leased job, as it was at one moment; its fields are also read by name, as in ``info["state"]``.
+
+    Attributes:
+        id: The job's id.
+        queue: The queue's name.
+        payload: JSON text.
+        state: ``"pending"`` or ``"processing"``.
+        priority: Larger runs sooner.
+        run_at: Unix seconds before which it is not claimed.
+        worker_id: The worker that holds it, or None.
+        claim_expires_at: Unix seconds of the last instant of the lease, or None.
+        attempts: Claims so far.
+        max_attempts: Claims before it is dead-lettered.
+        created_at: Unix seconds at which it was enqueued.
+        expires_at: Unix seconds from which it is not claimed any more, or None.
+    """
+
+    id: int
+    queue: str
+    payload: str
+    state: str
+    priority: int
+    run_at: float
+    worker_id: str | None
+    claim_expires_at: float | None
+    attempts: int
+    max_attempts: int
+    created_at: float
+    expires_at: float | None
+
+
+def job_info(text: str) -> JobInfo | None:
+    """The job in an answer of ``honker_get_job``; None if it is empty."""
+    return JobInfo.of(serialization.read(text)) if text else None
 
 
 class Job:
@@ -55,7 +205,7 @@ class Job:
         "worker_id",
     )
 
-    def __init__(self, queue: Queue, row: dict[str, Any]) -> None:
+    def __init__(self, queue: JobQueue, row: dict[str, Any]) -> None:
         self.queue = queue
         self.id: int = row["id"]
         self.worker_id: str = row["worker_id"]

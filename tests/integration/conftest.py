@@ -2,8 +2,7 @@
 
 import honker
 import pytest
-from honker.sqlite import connection
-from honker.sqlite import write_lock as turn
+from honker.sqlite import connection, write_lock as turn
 
 from ..support.feeds import WAYS
 from ..support.schedules import EXPIRES_S, HOUR_S

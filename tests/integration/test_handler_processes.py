@@ -12,8 +12,7 @@ from pathlib import Path
 
 import honker
 import pytest
-from honker.worker import process_child
-from honker.worker import process_pool as processes
+from honker.worker import process_child, process_pool as processes
 
 from ..support.locking import ask
 from ..support.parameter_ids import stable

@@ -4,8 +4,7 @@ import json
 import math
 
 import pytest
-from honker import HonkerError, InvalidPayloadError
-from honker import serialization as payload
+from honker import HonkerError, InvalidPayloadError, serialization as payload
 
 
 @pytest.mark.parametrize(

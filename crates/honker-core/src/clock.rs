@@ -161,7 +161,9 @@ impl Serialize for Span {
 /// One look at the clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading {
-    ns: i64,
+    floor: Instant,
+    ceil: Instant,
+    second: i64,
 }
 
 /// Milliseconds at which the clock of this process stands still, or [`RUNNING`].
@@ -180,21 +182,34 @@ impl Reading {
     #[must_use]
     pub fn take() -> Self {
         match STOPPED_AT_MS.load(Ordering::Relaxed) {
-            RUNNING => Self { ns: wall_clock_ns() },
-            ms => Self { ns: ms.saturating_mul(1_000_000) },
+            RUNNING => {
+                let ns = wall_clock_ns();
+                Self::between(Instant(ns.div_euclid(1_000_000)), Instant(-(-ns).div_euclid(1_000_000)))
+            }
+            ms => Self::between(Instant(ms), Instant(ms)),
         }
+    }
+
+    const fn between(floor: Instant, ceil: Instant) -> Self {
+        Self { floor, ceil, second: floor.second() }
     }
 
     /// Rounded down to the millisecond.
     #[must_use]
     pub const fn floor(self) -> Instant {
-        Instant(self.ns.div_euclid(1_000_000))
+        self.floor
     }
 
     /// Rounded up to the millisecond.
     #[must_use]
     pub const fn ceil(self) -> Instant {
-        Instant(-(-self.ns).div_euclid(1_000_000))
+        self.ceil
+    }
+
+    /// The second that it lies in.
+    #[must_use]
+    pub const fn second(self) -> i64 {
+        self.second
     }
 }
 

@@ -60,7 +60,10 @@ impl<'c> Ctx<'c> {
     }
 
     fn reading(&self) -> Reading {
-        let reading = self.reading.get().unwrap_or_else(Reading::take);
+        if let Some(reading) = self.reading.get() {
+            return reading;
+        }
+        let reading = Reading::take();
         self.reading.set(Some(reading));
         reading
     }
@@ -74,12 +77,12 @@ impl<'c> Ctx<'c> {
     /// The second that the time of this call lies in.
     #[must_use]
     pub fn second(&self) -> i64 {
-        self.now().second()
+        self.reading().second()
     }
 
     /// The instant `span` from now, rounded up to the millisecond, so that it is never early.
     #[must_use]
-    pub fn from_now(&self, span: Span) -> Instant {
+    pub fn after(&self, span: Span) -> Instant {
         self.reading().ceil() + span
     }
 
@@ -95,7 +98,7 @@ impl<'c> Ctx<'c> {
     /// lease holds. That makes it up to one second longer, never shorter. Any other length is exact.
     #[must_use]
     pub fn end_of_lease(&self, length: Span) -> Instant {
-        if length.is_whole() { Instant::from_seconds(self.second()) + length } else { self.from_now(length) }
+        if length.is_whole() { Instant::from_seconds(self.second()) + length } else { self.after(length) }
     }
 
     /// A statement to run several times.

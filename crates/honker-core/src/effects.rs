@@ -1,8 +1,8 @@
 //! The effects of state changes, collected during a call and written once at its end.
 //!
 //! A call may move thousands of jobs. Work that follows from a move, and that may be shared between moves, is noted here
-//! by `queue::transition` and written by [`crate::Ctx::flush`] inside the bracket of the call: what follows from ten
-//! burials in one queue is one look at that queue's policy. An effect that a later statement of the same call must see
+//! by `queue::transition` and written by [`crate::Ctx::flush`] inside the bracket of the call: ten new dead letters of one
+//! queue take one look at that queue's policy. An effect that a later statement of the same call must see
 //! needs a flush before that statement; `honker_work` flushes between settling and claiming.
 
 use std::collections::BTreeMap;
@@ -14,16 +14,19 @@ use crate::{Ctx, Result, queue, result};
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     /// The dead letters made, by queue: its retention policy may give up older ones.
-    buried: BTreeMap<String, Vec<i64>>,
-    /// Jobs that were cancelled: each leaves a trace for those who wait for its result.
+    dead_letters: BTreeMap<String, Vec<i64>>,
+    /// Jobs that were cancelled: each leaves a trace for callers that wait for its result.
     cancelled: Vec<i64>,
     /// Results that were saved: each pays for the deletion of a few expired ones.
     results: i64,
 }
 
 impl Effects {
-    pub(crate) fn buried(&mut self, queue: String, id: i64) {
-        self.buried.entry(queue).or_default().push(id);
+    pub(crate) fn dead_lettered(&mut self, queue: &str, id: i64) {
+        match self.dead_letters.get_mut(queue) {
+            Some(ids) => ids.push(id),
+            None => drop(self.dead_letters.insert(queue.to_owned(), vec![id])),
+        }
     }
 
     pub(crate) fn cancelled(&mut self, id: i64) {
@@ -35,12 +38,12 @@ impl Effects {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.buried.is_empty() && self.cancelled.is_empty() && self.results == 0
+        self.dead_letters.is_empty() && self.cancelled.is_empty() && self.results == 0
     }
 
     /// Writes them. An effect adds no further effects.
     pub(crate) fn write(self, ctx: &Ctx<'_>) -> Result<()> {
-        for (queue, ids) in &self.buried {
+        for (queue, ids) in &self.dead_letters {
             queue::keep_to_policy(ctx, queue, ids)?;
         }
         for id in &self.cancelled {

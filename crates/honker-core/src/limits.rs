@@ -14,7 +14,7 @@ pub const TEXT_MAX_BYTES: usize = 100 * 1024 * 1024;
 
 /// Calls of functions within each other, through triggers whose statements call functions again. SQLite ends a recursion of
 /// triggers by itself, but does not see one that goes through a function, which would use up the stack: a file with such a
-/// trigger could crash whoever opens it. Sixteen is far more than anybody means, and small on every stack.
+/// trigger could crash the program that opens it. Sixteen is far more than any use, and small on every stack.
 pub const NESTED_CALLS_MAX: u32 = 16;
 
 /// Bytes of a cron expression; the longest sensible list of minutes, hours and days stays below it.
@@ -32,7 +32,7 @@ pub const CLAIM_MAX_BYTES: usize = 64 * 1024 * 1024;
 pub const LAPSED_PER_CLAIM: i64 = 100;
 
 /// Exhausted, expired and malformed rows that one claim dead-letters when it meets them, for the same reason.
-pub const BURIED_PER_CLAIM: usize = 1_000;
+pub const DEAD_LETTERS_PER_CLAIM: usize = 1_000;
 
 /// How far statistics count. A count of a million visits as many index entries, some 50 ms.
 pub const COUNT_LIMIT: RangeInclusive<i64> = 1..=1_000_000;
@@ -97,9 +97,9 @@ pub const PRUNE_EVERY: i64 = 64;
 /// What is deleted at such a turn, at most: twice as many as were added, so that a backlog shrinks.
 pub const PRUNE_MAX: i64 = 128;
 
-/// A stream is asked again what is too much when the log has grown by this share of what it keeps.
+/// The surplus of a stream is searched again when the log has grown by this share of the events it keeps.
 pub const JUDGE_SHARE: i64 = 16;
 
-/// How long a cancelled job is remembered for those who wait for its result: who looks less often than once a day does
-/// not wait.
+/// The time for which a cancelled job is remembered for callers that wait for its result: a caller that looks less often
+/// than once a day does not wait.
 pub const CANCEL_TRACE_RETENTION: Span = Span::from_seconds(24 * 3600);

@@ -100,8 +100,11 @@ impl Statements {
     }
 
     fn put_back(&self, slot: usize, mut statement: Statement<'static>) {
-        // A bound payload may be large.
-        statement.clear_bindings();
+        // A payload bound to a statement that writes may be large. Those that read hold names and numbers only, and clearing
+        // would make SQLite 3.54 prepare most of them again at the next use.
+        if !statement.readonly() {
+            statement.clear_bindings();
+        }
         let mut idle = self.idle.borrow_mut();
         if idle.len() <= slot {
             idle.resize_with(slot + 1, || None);

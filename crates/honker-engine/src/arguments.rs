@@ -1,4 +1,4 @@
-//! Checking what callers pass: no coercion, every range enforced, every message with the argument, the value seen and
+//! Checking the arguments of calls: no coercion, every range enforced, every message with the argument, the value seen and
 //! what is allowed.
 
 use std::ops::RangeInclusive;

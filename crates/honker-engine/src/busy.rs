@@ -3,7 +3,7 @@
 //! SQLite's own busy handler sleeps for 1, 2, 5 ... 100 ms between two tries, while a transaction of a queue holds the
 //! write lock for some fifty microseconds. This one begins with tens of microseconds and doubles, so that eight processes
 //! do not spend the machine on asking; and draws each pause at random, so that those that were refused together do not
-//! come back together. Who has waited for long asks often again: otherwise those that have just come would always be first.
+//! come back together. A connection that has waited for long asks often again: otherwise later arrivals would always be first.
 //!
 //! It is installed only where it is asked for, by `honker_busy_timeout`: a host's connection keeps what its owner chose.
 

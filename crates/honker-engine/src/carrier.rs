@@ -1,4 +1,4 @@
-//! Undoing what a function wrote inside a statement of the host that writes.
+//! Undoing the writes of a function inside a statement of the host that writes.
 //!
 //! There SQLite allows neither BEGIN nor SAVEPOINT, and it may keep no journal for the host's statement: if the function
 //! fails midway in a single-row `INSERT ... VALUES (honker_fail(...))` within a transaction, the statement fails but what
@@ -49,7 +49,7 @@ pub fn carried<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> 
     }
 }
 
-/// Does what is pending on this thread, if anything. For `honker_carry`.
+/// Runs the work that is pending on this thread, if there is any. For `honker_carry`.
 pub fn run_pending() -> Result<()> {
     match PENDING.take() {
         // SAFETY: `carried` waits in this very call stack and keeps the closure alive.

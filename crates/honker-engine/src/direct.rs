@@ -1,10 +1,10 @@
-//! Whether a function is called by the application's own SQL, and not by the schema of the file.
+//! Restricting a function to the application's own SQL, as opposed to the schema of a file.
 //!
-//! Whoever sends an application a database file must not be able to start threads in it. `SQLITE_DIRECTONLY` is SQLite's
-//! answer, and does what it says for views and triggers. But SQLite calls such a function from a CHECK constraint and from
-//! a DEFAULT all the same, whatever `trusted_schema` says (tried with 3.40.1, where `writefile` of its own shell writes
-//! from a CHECK), and evaluates constraints for `PRAGMA integrity_check` too. So we look at the statements that are
-//! running: the text of one must name the function, as that of an application which inserts a row does not.
+//! The author of a database file must not be able to start threads in the program that opens it. `SQLITE_DIRECTONLY`
+//! prevents that for views and triggers. But SQLite calls such a function from a CHECK constraint and from a DEFAULT,
+//! with any `trusted_schema` (tried with 3.40.1, where `writefile` of its own shell writes from a CHECK), and evaluates
+//! constraints for `PRAGMA integrity_check` too. So we look at the statements that are running: the text of one must name
+//! the function, as that of an application which inserts a row does not.
 
 use std::ffi::CStr;
 

@@ -2,7 +2,7 @@
 //!
 //! SQLite's trace tells of every statement when it begins, at each row it returns and when it has ended: those of the
 //! host, BEGIN and COMMIT of our brackets, each inner statement and those of triggers. So the engine itself needs no
-//! hook, and a statement that is added later is a boundary without anybody thinking of it.
+//! hook, and a statement that is added later is a boundary without a change here.
 //!
 //! With `HONKER_FAILPOINT=n` in the environment the process is killed at the `n`-th boundary, counted over all its
 //! connections, with the one signal that nothing can clean up after.

@@ -99,7 +99,7 @@ fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
 /// `values` must point to `count` values, which live as long as the result is used.
 unsafe fn decode<'a>(count: c_int, values: *mut *mut ffi::sqlite3_value) -> Vec<Value<'a>> {
     let count = usize::try_from(count).unwrap_or(0);
-    // SAFETY: the caller vouches for the array; each value is asked for the type that it says it has, so that
+    // SAFETY: the caller vouches for the array; each value is read in its own type, so that
     // SQLite converts nothing and the pointers stay valid.
     (0..count).map(|index| unsafe { decode_one(*values.add(index)) }).collect()
 }

@@ -25,7 +25,7 @@ use crate::plan::Plan;
 /// Registers the VFS.
 ///
 /// # Safety
-/// To be called by SQLite only, with what it passes to extensions.
+/// To be called by SQLite only, with the arguments that it passes to extensions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sqlite3_honkerfaults_init(
     db: *mut ffi::sqlite3,

@@ -1,4 +1,4 @@
-//! The log of what was written, in the order in which it was.
+//! The log of all writes, in their order.
 //!
 //! Each record is: the event's letter, the length of the path in two bytes, a number in eight, the length of the data in
 //! four, all little-endian; then path and data.

@@ -90,7 +90,7 @@ unsafe extern "C" fn delete(vfs: *mut sqlite3_vfs, name: *const c_char, sync_dir
             return code;
         }
         let real = real(vfs);
-        // Not synced in truth: nobody pulls the plug of this machine.
+        // Not synced in truth: this machine keeps its power.
         let code = (*real).xDelete.map_or(ffi::SQLITE_IOERR, |delete| delete(real, name, 0));
         if code == ffi::SQLITE_OK {
             record(Event::Delete, &text(name), u64::from(sync_directory != 0), &[]);

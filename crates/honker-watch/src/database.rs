@@ -1,4 +1,4 @@
-//! The watcher's own connection, and what it can tell.
+//! The watcher's own connection, and the numbers read from it.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -30,7 +30,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_micros(50);
 
 /// Keeps the watchers of this process out of SQLite until [`resume`], because a fork copies its memory as it is: a child
-/// in which it is in the middle of something must not use it on these files. Whether all of them are out.
+/// in which it is in the middle of something must not use it on these files. True if all of them are out.
 #[must_use]
 pub fn pause() -> bool {
     FORKS.fetch_add(1, Ordering::SeqCst);

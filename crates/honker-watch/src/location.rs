@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The file behind what was passed to SQLite: a path, relative or through links, or a `file:` URI.
+/// The file behind a name for SQLite: a path, relative or through links, or a `file:` URI.
 pub fn resolve(given: &str) -> io::Result<PathBuf> {
     let named = match given.strip_prefix("file:") {
         Some(uri) => uri_path(uri),
@@ -67,7 +67,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity of the file at `path`; `None` while there is none.
+    /// The identity of the file at `path`; `None` while there is no file.
     #[cfg(unix)]
     pub fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;

@@ -1,7 +1,8 @@
-//! What the watcher's thread does: look at the right moments whether anything was committed.
+//! The loop of the watcher's thread: it looks for commits at the right moments.
 //!
-//! `data_version` tells it, for a statement; in WAL mode the change counter of the WAL index tells it for a read of
-//! memory, so that is what is looked at after an event, and safety ticks verify that it told the truth.
+//! `data_version` changes with a commit and takes a statement to read. In WAL mode the change counter of the WAL index
+//! changes too and takes a read of memory. So the counter is read after an event, and safety ticks verify it by
+//! `data_version`.
 //!
 //! With file events it sleeps until one comes. The event precedes the commit's visibility by some microseconds (by an
 //! fsync, with `synchronous=FULL`), so each event opens a window in which it looks again and again, at growing
@@ -64,7 +65,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(1);
 #[cfg(target_os = "linux")]
 static ANNOUNCED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// What is watched, and what was seen last.
+/// The watched file, and the numbers that were read last.
 pub struct Lookout {
     shared: Arc<Shared>,
     options: Options,
@@ -81,7 +82,7 @@ pub struct Lookout {
     events: Option<Announcements>,
 }
 
-/// File events, and what they have announced.
+/// File events, and the commits they have announced.
 #[cfg(target_os = "linux")]
 struct Announcements {
     events: crate::events::Events,
@@ -393,9 +394,10 @@ impl Lookout {
 
     /// The same by `data_version`, but for what the change counter has told already.
     ///
-    /// No commit is told by neither. What `look` has seen is in both numbers, so it has been told and is passed over here. What
-    /// is committed between a look and this is passed over, too, but the counter has moved on from `counted`: the next look
-    /// tells it, at the event that announced it or at the next tick. What the counter never told is told here.
+    /// Each commit is reported by one of the two. A commit that `look` has seen is in both numbers, so it has been reported
+    /// and is passed over here. A commit between a look and this is passed over, too, but the counter has moved on from
+    /// `counted`: the next look reports it, at the event that announced it or at the next tick. A commit that the counter
+    /// does not show is reported here.
     fn verify(&mut self) -> bool {
         let was_counted = std::mem::take(&mut self.has_counted);
         let Some(database) = &self.database else { return false };

@@ -89,7 +89,7 @@ fn current() -> &'static Registry {
     let process = std::process::id();
     loop {
         let found = REGISTRY.load(Ordering::Acquire);
-        // SAFETY: what was stored is never freed.
+        // SAFETY: a stored registry is never freed.
         if let Some(registry) = unsafe { found.as_ref() }
             && registry.process == process
         {

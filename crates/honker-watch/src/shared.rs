@@ -25,7 +25,7 @@ pub struct Shared {
 struct Subscribers {
     signals: HashMap<u64, Arc<Signal>>,
     /// Set once, when the thread ends other than by being stopped. Read and set under the same lock as the signals, so
-    /// that a subscription to a dead watcher, which would wait for good, cannot be made.
+    /// that a subscription to a dead watcher, which would wait for ever, cannot be made.
     death: Option<String>,
 }
 

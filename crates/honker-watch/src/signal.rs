@@ -115,7 +115,7 @@ mod descriptor {
             }
         }
 
-        /// Takes what was signalled, without waiting.
+        /// Takes the pending signal, without waiting.
         pub fn take(&self) -> Wake {
             let mut wake = Wake::Timeout;
             let mut buffer = [0; 512];

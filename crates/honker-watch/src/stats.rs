@@ -1,10 +1,10 @@
-//! What a watcher has seen.
+//! The counters of a watcher.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-/// Counters that the watcher's thread writes and anybody reads.
+/// Counters that the watcher's thread writes and any thread reads.
 #[derive(Debug, Default)]
 pub struct Stats {
     pub events: Counter,
@@ -27,7 +27,7 @@ impl Counter {
     }
 }
 
-/// What a watcher does and has seen.
+/// The state and the counters of a watcher.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// `events`, `polling`, `shm`, or `dead`.

@@ -160,6 +160,8 @@ fn check_progress(conn: &Connection) {
     // A hand-written id may have used up the ids, and a hand-written version may have closed the file. Then the error
     // reports it, and there is nothing to claim.
     let _ = conn.run("SELECT honker_queue_resume(?)", &[Value::text(HEALTHY)]);
+    // A hand-written minimum keeps this version from claiming, as it should.
+    let _ = conn.run("UPDATE _honker_meta SET value = 0 WHERE key = 'min_writer_version'", &[]);
     let enqueue = "SELECT honker_enqueue(?, '{}', NULL, NULL, 0, 3, NULL)";
     let enqueued = conn.run(enqueue, &[Value::text(HEALTHY)]);
     let mut claimed = 0;

@@ -7,17 +7,34 @@ import contextlib
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 from honker import serialization
 from honker.errors import DatabaseBusyError
-from honker.job import Job
-
-if TYPE_CHECKING:  # for the type that users see; at run time a queue makes its claims, not the other way round
-    from honker.queue.queue import Queue
+from honker.job import Job, JobQueue
 
 
-def jobs_of(queue: Queue, answer: str) -> list[Job]:
+class ClaimableQueue(JobQueue, Protocol):
+    """The queue of an iterator of claims: `honker.Queue`."""
+
+    def claim_one(self, worker_id: str) -> Job | None:
+        """Lease the first due job."""
+        ...
+
+    def claim_now(self, worker_id: str) -> Job | None:
+        """Lease the first due job without waiting for the write lock."""
+        ...
+
+    def next_claim_at(self) -> float | None:
+        """The earliest moment at which a claim could return something."""
+        ...
+
+    async def anext_claim_at(self) -> float | None:
+        """As `next_claim_at`, without blocking the event loop."""
+        ...
+
+
+def jobs_of(queue: JobQueue, answer: str) -> list[Job]:
     """The jobs in the answer to a claim."""
     # The usual answer of an idle queue is not worth parsing.
     return [] if answer == "[]" else [Job(queue, row) for row in serialization.read(answer)]
@@ -34,7 +51,7 @@ class Claims:
     was just being claimed is handed out by the next call.
     """
 
-    def __init__(self, queue: Queue, worker_id: str, idle_poll_s: float | None) -> None:
+    def __init__(self, queue: ClaimableQueue, worker_id: str, idle_poll_s: float | None) -> None:
         self._queue = queue
         self._worker_id = worker_id
         self._idle_poll_s = idle_poll_s

@@ -10,7 +10,7 @@ from honker import serialization
 from honker.arguments import Call, Instant, Seconds, TransactionLike, seconds, whole
 from honker.engine import Handle
 from honker.errors import InvalidArgumentError
-from honker.job import Job
+from honker.job import Job, JobInfo, job_info
 from honker.queue import settle
 from honker.queue.claims import Claims, jobs_of
 from honker.queue.dead_letters import REQUEUE, prune_call, retain_call
@@ -495,22 +495,16 @@ class Queue:
         """As `cancel`, without blocking the event loop."""
         return bool(await self._engine.acall(_CANCEL, job_id, self.name, tx=tx))
 
-    def get_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
+    def get_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
         """A waiting or leased job of this queue, or None. `Database.get_job` reaches every queue.
-
-        Returns:
-            The columns of the job by name: id, queue, payload (JSON text), state, priority, run_at, worker_id,
-            claim_expires_at, attempts, max_attempts, created_at, expires_at.
 
         Source: SQL ``honker_get_job``.
         """
-        text: str = self._engine.ask(_GET_JOB, job_id, self.name, tx=tx)
-        return json.loads(text) if text else None
+        return job_info(self._engine.ask(_GET_JOB, job_id, self.name, tx=tx))
 
-    async def aget_job(self, job_id: int, tx: TransactionLike = None) -> dict[str, Any] | None:
+    async def aget_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
         """As `get_job`, without blocking the event loop."""
-        text: str = await self._engine.aask(_GET_JOB, job_id, self.name, tx=tx)
-        return json.loads(text) if text else None
+        return job_info(await self._engine.aask(_GET_JOB, job_id, self.name, tx=tx))
 
     def sweep_expired(self, tx: TransactionLike = None) -> int:
         """Dead-letter every expired job that is not leased, and return their number. Claims bury those they meet.

@@ -7,13 +7,15 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from honker import serialization
 from honker.arguments import Call, TransactionLike
 from honker.engine import Handle, Updates
 from honker.errors import DatabaseError, LeadershipLost, LockHeld
 from honker.lock import Lock
+from honker.records import Record
 from honker.schedule.registration import REGISTER, aregister_schedules
 from honker.task.registry import HasExpression
 
@@ -35,6 +37,47 @@ _UPDATE: Final = "SELECT honker_scheduler_update(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SOONEST: Final = "SELECT honker_scheduler_soonest()"
 _TICK: Final = "SELECT honker_scheduler_tick(?)"
 _LOCK_TOKEN: Final = "SELECT honker_lock_token(?, ?)"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScheduleInfo(Record):
+    """A schedule, as it was at one moment; its fields are also read by name, as in ``info["enabled"]``.
+
+    Attributes:
+        name: The schedule's name.
+        queue: The queue its jobs go to.
+        cron_expr: The cron expression or interval.
+        payload: The payload of its jobs, JSON text.
+        priority: That of its jobs.
+        expires_s: Seconds after its boundary from which a job is not claimed any more, or None.
+        next_fire_at: Unix seconds of its next boundary.
+        enabled: False while it is paused.
+        max_attempts: Claims of a job before it is dead-lettered.
+        time_zone: An IANA name; None means the zone of the process that computes boundaries.
+        misfire: ``"catch_up"``, ``"once"`` or ``"skip"``.
+        last_error: The reason why it had to be passed over, or None.
+    """
+
+    name: str
+    queue: str
+    cron_expr: str
+    payload: str
+    priority: int
+    expires_s: float | None
+    next_fire_at: float
+    enabled: bool
+    max_attempts: int
+    time_zone: str | None
+    misfire: str
+    last_error: str | None
+
+
+# In the class below `list` names the method.
+Schedules: TypeAlias = "list[ScheduleInfo]"
+
+
+def _schedules(text: str) -> Schedules:
+    return [ScheduleInfo.of(row) for row in json.loads(text)]
 
 
 class Scheduler:
@@ -153,21 +196,16 @@ class Scheduler:
         """As `resume`, without blocking the event loop."""
         return bool(await self._engine.acall(_RESUME, name, tx=tx))
 
-    def list(self, tx: TransactionLike = None) -> list[dict[str, Any]]:
+    def list(self, tx: TransactionLike = None) -> list[ScheduleInfo]:
         """Every schedule, by name.
-
-        Returns:
-            For each: name, queue, cron_expr, payload (JSON text), priority, expires_s, next_fire_at, enabled,
-            max_attempts, time_zone, misfire, and last_error, the reason why a schedule had to be passed over.
 
         Source: SQL ``honker_scheduler_list``.
         """
-        return json.loads(self._engine.ask(_LIST, tx=tx))
+        return _schedules(self._engine.ask(_LIST, tx=tx))
 
-    # `list` names the method in this class's annotations.
-    async def alist(self, tx: TransactionLike = None) -> Any:
+    async def alist(self, tx: TransactionLike = None) -> Schedules:
         """As `list`, without blocking the event loop."""
-        return json.loads(await self._engine.aask(_LIST, tx=tx))
+        return _schedules(await self._engine.aask(_LIST, tx=tx))
 
     def update(
         self,

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from honker.arguments import Call
+from honker.engine import Handle
 from honker.errors import NestedTransactionError
 from honker.stream.event import Event
 from honker.stream.log_reader import BATCH, LogReader, without_malformed
-
-if TYPE_CHECKING:  # at run time a stream makes its subscriptions, not the other way round
-    from honker.stream.stream import Stream
 
 READ_SINCE: Final = "SELECT honker_stream_read_since(?, ?, ?)"
 
 # Seconds after which a subscription looks even if no commit woke it.
 _FALLBACK_POLL_S: Final = 15.0
+
+
+class SavedStream(Protocol):
+    """The stream of a subscription: `honker.Stream`."""
+
+    @property
+    def name(self) -> str:
+        """The topic's name."""
+        ...
+
+    @property
+    def db(self) -> Handle:
+        """The database."""
+        ...
+
+    def save_offset(self, consumer: str, offset: int) -> bool:
+        """Raise the consumer's offset."""
+        ...
+
+    async def asave_offset(self, consumer: str, offset: int) -> bool:
+        """As `save_offset`, without blocking the event loop."""
+        ...
 
 
 class StreamSubscription(LogReader[Event]):
@@ -27,7 +47,7 @@ class StreamSubscription(LogReader[Event]):
     """
 
     def __init__(
-        self, stream: Stream, consumer: str | None, offset: int, save_every_n: int, save_every_s: float
+        self, stream: SavedStream, consumer: str | None, offset: int, save_every_n: int, save_every_s: float
     ) -> None:
         super().__init__(stream.db.engine, _FALLBACK_POLL_S)
         self._stream = stream

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
 from honker.arguments import Instant, Seconds, TransactionLike
-from honker.engine import Handle, Transaction
-from honker.job import Job
+from honker.engine import Transaction
+from honker.job import Job, JobQueue
 from honker.task.message import envelope
 from honker.task.options import check_handler, check_options, check_process_handler
 from honker.task.registry import TaskSpec, registry
@@ -20,46 +20,6 @@ from honker.task.result import TaskResult
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class TaskQueue(Protocol):
-    """The queue of a task: where its calls are enqueued."""
-
-    @property
-    def name(self) -> str:
-        """The queue's name."""
-        ...
-
-    @property
-    def db(self) -> Handle:
-        """The database."""
-        ...
-
-    def enqueue(  # noqa: PLR0917 - those of `Queue.enqueue`
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """Add a job and return its id."""
-        ...
-
-    async def aenqueue(  # noqa: PLR0917 - those of `Queue.enqueue`
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """As `enqueue`, without blocking the event loop."""
-        ...
 
 
 class _Options(TypedDict, total=False):
@@ -76,7 +36,7 @@ class _Options(TypedDict, total=False):
 class _Enqueue(Generic[P]):
     """A call that enqueues, with its options settled."""
 
-    def __init__(self, queue: TaskQueue, name: str, options: _Options) -> None:
+    def __init__(self, queue: JobQueue, name: str, options: _Options) -> None:
         self._queue = queue
         self._name = name
         self._options = options
@@ -112,7 +72,7 @@ class Task(Generic[P, R]):
         name: The name under which workers find it.
     """
 
-    def __init__(self, queue: TaskQueue, spec: TaskSpec, fn: Callable[..., R]) -> None:
+    def __init__(self, queue: JobQueue, spec: TaskSpec, fn: Callable[..., R]) -> None:
         functools.update_wrapper(self, fn)
         self.spec = spec
         self.fn = fn
@@ -183,7 +143,7 @@ class TaskDecorator(Protocol):
     def __call__(self, fn: Callable[P, R], /) -> Task[P, R]: ...
 
 
-def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> TaskDecorator:
+def task_decorator(queue: JobQueue, *, name: str | None, **options: Any) -> TaskDecorator:
     """Make a decorator from a queue and the options of `Queue.task` or `Queue.periodic_task`.
 
     Raises:

@@ -1,6 +1,6 @@
 -- Who holds a lock.
 -- ?1 name, ?2 now (instant).
--- Returns owner; no row when it is free or has lapsed. A lock that somebody edited into having no end or no owner is free:
+-- Returns owner; no row when it is free or has lapsed. A lock that was edited into having no end or no owner is free:
 -- a text sorts above every number, and would be held for ever.
 -- Index: the primary key. Lock: read.
 SELECT owner FROM _honker_locks WHERE name = ?1 AND expires_at > ?2

@@ -1,6 +1,6 @@
 //! Rows that were edited by hand and cannot be understood.
 //!
-//! No operation stops at such a row: a claim buries it, a tick notes the reason on the schedule, a reader marks the event.
+//! No operation stops at such a row: a claim dead-letters it, a tick notes the reason on the schedule, a reader marks the event.
 //! Some rows are never met, such as a waiting job whose `run_at` is a text. They are found here only, because looking for
 //! them takes a pass over the tables.
 

@@ -1,7 +1,7 @@
--- Rows that cannot be understood, and that operations therefore pass over: somebody edited them by hand.
+-- Rows that were edited by hand and cannot be understood. Operations pass over them.
 -- ?1 how many at most.
 -- Returns table_name, row (the rowid), problem.
--- A text that is not UTF-8 is not found here: SQLite has no test for it. Claims bury such a job, and readers report it.
+-- A text that is not UTF-8 is not found here: SQLite has no test for it. Claims dead-letter such a job, and readers report it.
 -- Index: none, each table is read from end to end: for maintenance. Lock: read.
 SELECT table_name, row, problem FROM (
   SELECT '_honker_live' AS table_name, id AS row, CASE

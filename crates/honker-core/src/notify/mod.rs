@@ -61,7 +61,7 @@ pub fn read_since(ctx: &Ctx<'_>, channel: &str, id: i64, limit: i64) -> Result<V
     ctx.rows(sql!("read_since.sql"), params![channel, id, limit], Notification::read)
 }
 
-/// The id of the channel's newest notification; 0 when there is none. Reads only.
+/// The id of the channel's newest notification; 0 for an empty channel. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.

@@ -3,7 +3,7 @@
 //! The cost does not depend on the backlog. Waiting jobs are visited one priority level at a time, one seek each:
 //! delayed jobs of a high level neither hide due jobs of a lower one nor are stepped over. Lapsed leases are taken
 //! from the head of their index and first become waiting jobs again, so one index decides the order of all.
-//! Exhausted, expired and malformed rows are buried where the claim meets them, a bounded number per call.
+//! Exhausted, expired and malformed rows are dead-lettered where the claim meets them, a bounded number per call.
 //!
 //! Invariant: at most one live claim per job. `claim` runs in one write transaction (the caller's bracket), and
 //! SQLite has one writer: two workers cannot both see a row as waiting. If the process dies at any statement the
@@ -22,7 +22,7 @@ use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
 use super::transition::{Move, leave};
 use crate::clock::{Instant, Span};
-use crate::limits::{BURIED_PER_CLAIM, CLAIM_MAX_BYTES, LAPSED_PER_CLAIM};
+use crate::limits::{CLAIM_MAX_BYTES, DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM};
 use crate::{Ctx, Result, schema, sql};
 
 /// The terms of a claim.
@@ -110,7 +110,7 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 
 /// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
 ///
-/// May return none while work waits behind more than [`BURIED_PER_CLAIM`] dead rows; [`next_claim_at`] then still says
+/// May return none while work waits behind more than [`DEAD_LETTERS_PER_CLAIM`] dead rows; [`next_claim_at`] then still says
 /// "now".
 ///
 /// # Errors
@@ -123,7 +123,7 @@ pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
     }
     let policy = Policy { now: ctx.now(), lease_end: ctx.end_of_lease(claim.lease) };
-    let mut batch = Batch { claim, policy, jobs: Vec::new(), bytes: 0, buried: 0 };
+    let mut batch = Batch { claim, policy, jobs: Vec::new(), bytes: 0, dead_letters: 0 };
     while let Some(level) = due
         && let Some(undue) = batch.take(ctx, &level)?
     {
@@ -221,7 +221,7 @@ fn walk_levels(ctx: &Ctx<'_>, queue: &str, start: Option<Level>) -> Result<Walk>
     Ok(walk)
 }
 
-/// Makes jobs whose lease has lapsed wait again, or buries those that have no attempt or no time left.
+/// Makes jobs whose lease has lapsed wait again, or dead-letters those that have no attempt or no time left.
 fn put_back_lapsed(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     let now = ctx.now();
     let lapsed = ctx.rows(sql!("claim_lapsed.sql"), params![queue, now, now.second(), LAPSED_PER_CLAIM], |row| {
@@ -229,7 +229,7 @@ fn put_back_lapsed(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     })?;
     for (id, cause) in lapsed {
         match cause {
-            Some(error) => leave(ctx, &Move::Bury { id, held: None, error: &error })?,
+            Some(error) => leave(ctx, &Move::DeadLetter { id, queue, error: &error })?,
             None => leave(ctx, &Move::Lapse { id })?,
         };
     }
@@ -242,19 +242,19 @@ struct Batch<'a> {
     policy: Policy,
     jobs: Vec<ClaimedJob>,
     bytes: usize,
-    buried: usize,
+    dead_letters: usize,
 }
 
 impl Batch<'_> {
     fn has_room(&self) -> bool {
-        self.jobs.len() < self.claim.n && self.bytes < CLAIM_MAX_BYTES && self.buried < BURIED_PER_CLAIM
+        self.jobs.len() < self.claim.n && self.bytes < CLAIM_MAX_BYTES && self.dead_letters < DEAD_LETTERS_PER_CLAIM
     }
 
     /// Carries out the policy's verdicts on due jobs, from a level on downwards, as many as there is room for. Returns the
     /// level of the first job that is not due, if it came to one.
     ///
     /// The rows are read to the end before any is changed: changing a row moves it in the index being walked. Rows that
-    /// were taken or buried are gone from the index, so the same walk then goes on where it stopped.
+    /// were taken or dead-lettered are gone from the index, so the same walk then goes on where it stopped.
     fn take(&mut self, ctx: &Ctx<'_>, level: &Priority) -> Result<Option<Priority>> {
         while self.has_room() {
             let wanted = self.claim.n - self.jobs.len();
@@ -277,9 +277,9 @@ impl Batch<'_> {
                 leave(ctx, &Move::Take { id: job.id, worker_id, lease_end })?;
                 self.jobs.push(job);
             }
-            Verdict::Bury(id, error) => {
-                leave(ctx, &Move::Bury { id, held: None, error: &error })?;
-                self.buried += 1;
+            Verdict::DeadLetter(id, error) => {
+                leave(ctx, &Move::DeadLetter { id, queue: self.claim.queue, error: &error })?;
+                self.dead_letters += 1;
             }
         }
         Ok(())

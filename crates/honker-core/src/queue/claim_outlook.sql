@@ -2,7 +2,7 @@
 -- at which jobs wait, and the writer version that the file demands.
 -- ?1 queue.
 -- Returns is_paused (1 or NULL), claim_expires_at (NULL when nothing is in flight), priority and run_at (NULL when
--- nothing waits), min_writer_version (NULL when there is none). A lease without an end, which can only have been written by
+-- nothing waits), min_writer_version (NULL when the file demands none). A lease without an end, which can only have been written by
 -- hand, sorts first and has lapsed at 0.
 -- Index: the primary keys of _honker_queues and _honker_meta, and the heads of _honker_live_processing_deadline and
 -- _honker_live_ready.

@@ -30,16 +30,16 @@ pub fn prune_dead(ctx: &Ctx<'_>, queue: &str, limits: Limits) -> Result<usize> {
 }
 
 /// Deletes a few dead letters that the policy of the queue gives up, after others were added: old ones each time; those
-/// beyond the number that stays, which takes passing over these, at one burial in [`crate::limits::PRUNE_EVERY`].
-pub(crate) fn keep_to_policy(ctx: &Ctx<'_>, queue: &str, buried: &[i64]) -> Result<()> {
+/// beyond the number that stays, which takes passing over these, at one dead letter in [`crate::limits::PRUNE_EVERY`].
+pub(crate) fn keep_to_policy(ctx: &Ctx<'_>, queue: &str, added: &[i64]) -> Result<()> {
     let Some(policy) = policy(ctx, Kind::Dead, queue)? else { return Ok(()) };
     let times = |rows: i64, count: usize| rows.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
-    let turns = buried.iter().filter(|id| is_turn(**id)).count();
+    let turns = added.iter().filter(|id| is_turn(**id)).count();
     if turns > 0 {
         prune(ctx, queue, policy.limits, times(PRUNE_MAX, turns))?;
     } else if policy.limits.max_age.is_some() {
         let by_age = Limits { max_keep: None, ..policy.limits };
-        prune(ctx, queue, by_age, times(EXPIRED_ROWS_PER_WRITE, buried.len()))?;
+        prune(ctx, queue, by_age, times(EXPIRED_ROWS_PER_WRITE, added.len()))?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub struct LiveJob {
     pub expires_at: Option<Instant>,
 }
 
-/// The live job of that id, in `queue` or in any; `None` when it was acked, cancelled, buried or never existed.
+/// The live job of that id, in `queue` or in any; `None` when it was acked, cancelled, dead-lettered or never existed.
 ///
 /// # Errors
 /// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
@@ -58,7 +58,7 @@ pub fn get_job(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<Option<Liv
     })
 }
 
-/// The state of a job, for those who wait for its result.
+/// The state of a job, for callers that wait for its result.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
     /// `pending`, `processing`, `dead`, `cancelled`, `gone` for a job that was acknowledged, or `unknown` for an id

@@ -2,7 +2,7 @@
 //!
 //! `enqueue` adds a pending job, `claim` leases it to a worker by the verdicts of `policy`, and `settle` ends or extends
 //! the lease. Every move between states is made by `transition`, whose table is the life of a job. `dead` brings dead
-//! letters back and prunes them, `sweep` buries expired jobs, `pause` holds a queue back, `work` is the round of a worker,
+//! letters back and prunes them, `sweep` dead-letters expired jobs, `pause` holds a queue back, `work` is the round of a worker,
 //! and `inspect` and `stats` read only. `slack` keeps the rows of large jobs at one length.
 
 mod claim;

@@ -1,8 +1,8 @@
 -- The first queue, by name, after a given one: of those with a waiting, leased or dead job, and those that are paused.
 -- ?1 the name to begin after; '' for the first of all.
--- Returns queue, or NULL when there is none left.
+-- Returns queue, or NULL after the last.
 -- Index: the heads of _honker_live_ready, _honker_live_processing_deadline and _honker_dead_age after the name, and the
--- primary key of _honker_queues: one seek each, so that a list costs what it is long, and not what the queues hold.
+-- primary key of _honker_queues: one seek each, so that the cost of a list depends on its length, and not on the size of the queues.
 -- Lock: read.
 SELECT min(queue)
 FROM (

@@ -14,7 +14,7 @@ pub(super) enum Verdict {
     /// Lease it.
     Take(ClaimedJob),
     /// Make a dead letter of it, with this error.
-    Bury(i64, String),
+    DeadLetter(i64, String),
 }
 
 /// The facts that a decision rests on, the same for all rows of a claim.
@@ -34,7 +34,7 @@ impl Policy {
     pub(super) fn judge(&self, row: &Row<'_>) -> rusqlite::Result<Verdict> {
         let id = row.get(0)?;
         if let Some(cause) = end_of_life(row, 4, self.now)?.or_else(|| malformed(row)) {
-            return Ok(Verdict::Bury(id, cause));
+            return Ok(Verdict::DeadLetter(id, cause));
         }
         Ok(Verdict::Take(ClaimedJob {
             id,

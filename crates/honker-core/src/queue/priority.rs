@@ -1,7 +1,7 @@
-//! The priority of a level of waiting jobs, whatever the rows hold.
+//! The priority of a level of waiting jobs, of any stored type.
 //!
-//! Somebody may have written a text or a blob into the column by hand, even a text that is not UTF-8. Such a level sorts
-//! above all numbers, so a claim meets it first: it must be able to stand on it, bury what is there, and go on below.
+//! A text or a blob may have been written into the column by hand, even a text that is not UTF-8. Such a level sorts
+//! above all numbers, so a claim meets it first: it must dead-letter the jobs at that level and go on below.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, Value, ValueRef};

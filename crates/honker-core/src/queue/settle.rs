@@ -44,21 +44,21 @@ pub fn ack_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<'a>>) 
     Ok(count)
 }
 
-/// Puts a job back to run after `delay`, or buries it after its last attempt. True if the claim was held.
+/// Makes a job wait for its next attempt after `delay`, or dead-letters it after its last one. True if the claim was held.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn retry(ctx: &Ctx<'_>, held: &Held<'_>, delay: Span, error: &str) -> Result<bool> {
-    let run_at = if delay.is_positive() { ctx.from_now(delay) } else { Instant::from_seconds(ctx.second()) };
+    let run_at = if delay.is_positive() { ctx.after(delay) } else { Instant::from_seconds(ctx.second()) };
     Ok(leave(ctx, &Move::Retry { held: *held, run_at, error })? || fail(ctx, held, error)?)
 }
 
-/// Buries a job that must not run again. True if the claim was held.
+/// Dead-letters a job that must not run again. True if the claim was held.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn fail(ctx: &Ctx<'_>, held: &Held<'_>, error: &str) -> Result<bool> {
-    leave(ctx, &Move::Bury { id: held.id, held: Some(*held), error })
+    leave(ctx, &Move::Fail { held: *held, error })
 }
 
 /// Makes a lease end `lease` from now. True if the claim was held: a lapsed one is not revived. One statement.
@@ -98,7 +98,7 @@ pub fn heartbeat_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<
 /// # Errors
 /// Whatever SQLite reports.
 pub fn release(ctx: &Ctx<'_>, held: &Held<'_>, delay: Option<Span>, error: Option<&str>) -> Result<bool> {
-    let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.from_now(delay));
+    let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.after(delay));
     leave(ctx, &Move::Release { held: *held, run_at, error })
 }
 

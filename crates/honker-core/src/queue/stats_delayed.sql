@@ -1,6 +1,6 @@
 -- How many jobs of a priority are not due yet, up to a limit, and when the first of them will be.
 -- ?1 queue, ?2 priority, ?3 now (instant), ?4 how many to count at most.
--- Returns count, run_at (NULL when there is none).
+-- Returns count, run_at (NULL when the count is 0).
 -- Index: _honker_live_ready, one seek, then neighbours; no row is read. Lock: read.
 SELECT count(*), min(run_at)
 FROM (

@@ -1,11 +1,11 @@
-//! Sweeping: burying expired jobs that no claim has met.
+//! Sweeping: dead-lettering expired jobs that no claim has met.
 
 use rusqlite::params;
 
 use super::transition::{Move, leave};
 use crate::{Ctx, Result, schema, sql};
 
-/// Buries every expired job of the queue that no worker holds. Returns the number buried.
+/// Makes dead letters of the expired jobs of the queue that no worker holds. Returns their number.
 ///
 /// A job that expired while it was leased is left to its holder, who may still ack it, until the lease lapses.
 ///
@@ -16,7 +16,7 @@ pub fn sweep_expired(ctx: &Ctx<'_>, queue: &str) -> Result<i64> {
     let expired: Vec<i64> =
         ctx.rows(sql!("sweep_expired.sql"), params![queue, ctx.now(), ctx.second()], |row| row.get(0))?;
     for id in &expired {
-        leave(ctx, &Move::Bury { id: *id, held: None, error: "expired" })?;
+        leave(ctx, &Move::DeadLetter { id: *id, queue, error: "expired" })?;
     }
     Ok(i64::try_from(expired.len()).unwrap_or(i64::MAX))
 }

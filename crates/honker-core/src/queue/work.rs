@@ -15,7 +15,7 @@ pub struct Settlement<'a> {
     pub held: Held<'a>,
     /// The move of the job.
     pub ending: Ending<'a>,
-    /// The result to keep for those who wait, if the claim was held.
+    /// The result to keep for callers that wait, if the claim was held.
     pub result: Option<Kept<'a>>,
 }
 
@@ -50,7 +50,7 @@ pub enum Ending<'a> {
 pub struct Kept<'a> {
     /// The value: JSON text, by convention.
     pub value: &'a str,
-    /// The time for which it is kept; for good if none.
+    /// The time for which it is kept; `None` means for ever.
     pub ttl: Option<Span>,
 }
 

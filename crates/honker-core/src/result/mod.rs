@@ -1,4 +1,4 @@
-//! Results of jobs, kept for those who wait for them.
+//! Results of jobs, kept for callers that wait for them.
 //!
 //! Each save deletes a few expired results: the table stays bounded by the results that are still valid, without a
 //! sweeper.
@@ -9,14 +9,14 @@ use crate::clock::Span;
 use crate::limits::CANCEL_TRACE_RETENTION;
 use crate::{Ctx, Result, sql};
 
-/// Keeps `value` as the result of a job, replacing an earlier one; for `ttl`, or for good. The job need not exist.
+/// Keeps `value` as the result of a job, replacing an earlier one; for `ttl`, or for ever. The job need not exist.
 ///
 /// Run in a write transaction: its effect also deletes expired results.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn save(ctx: &Ctx<'_>, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
-    let expires_at = ttl.map(|ttl| ctx.from_now(ttl));
+    let expires_at = ttl.map(|ttl| ctx.after(ttl));
     ctx.execute(sql!("save.sql"), params![job_id, value, expires_at, ctx.second()])?;
     ctx.note(super::effects::Effects::saved_result);
     Ok(())
@@ -28,7 +28,7 @@ pub fn save(ctx: &Ctx<'_>, job_id: i64, value: &str, ttl: Option<Span>) -> Resul
 /// value for "no result", and pruning or sweeping results removes the trace too; so it needs no table or column. Only
 /// [`crate::queue::outcome`] looks at it.
 pub(crate) fn trace_cancelled(ctx: &Ctx<'_>, job_id: i64) -> Result<()> {
-    let expires_at = ctx.from_now(CANCEL_TRACE_RETENTION);
+    let expires_at = ctx.after(CANCEL_TRACE_RETENTION);
     ctx.execute(sql!("trace_cancelled.sql"), params![job_id, expires_at, ctx.second(), ctx.now()])?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Retention policies: how many dead letters of a queue, or events of a topic, are kept, and for how long.
 //!
-//! There is no sweeper. Writers delete a few of the rows that the policy of that name gives up: each burial of a job, and
+//! There is no sweeper. Writers delete a few of the rows that the policy of that name gives up: each dead letter, and
 //! each publish at some of the offsets. So a table stays near its policies as long as it is written to, and no write
 //! becomes a long one. A name without further writes keeps its last rows until it is pruned.
 

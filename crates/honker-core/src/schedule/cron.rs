@@ -52,7 +52,7 @@ impl Cron {
     /// Parses a nickname, or 5 or 6 fields separated by white space.
     ///
     /// # Errors
-    /// A phrase that says what is wrong with which field.
+    /// A phrase that names the field and the problem.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = if text.starts_with('@') { nickname(text)? } else { text };
         let mut texts: Vec<&str> = text.split_whitespace().collect();

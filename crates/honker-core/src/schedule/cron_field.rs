@@ -1,14 +1,14 @@
 //! One cron field as text: checked word by word and rewritten to plain numbers, before croner parses it.
 //!
 //! croner 4 replaces names as plain text wherever they occur (`MON` as an hour is 1, `JANFEB` is December), drops
-//! empty list items, does not know `*` inside a list, ignores what follows `W`, ignores `L` beside `LW`, and
+//! empty list items, does not know `*` inside a list, ignores text after `W`, ignores `L` beside `LW`, and
 //! never matches `7L`. The order of ranges and all else about the structure is left to croner.
 
 /// No field spans more values, so a larger step selects the first value of its range only, and so does this one.
 /// croner adds steps in 16 bits and would refuse some of them.
 const LARGEST_STEP: u32 = 60;
 
-/// The place of a field in an expression, and the words it knows.
+/// The place of a field in an expression, and its words.
 pub(super) struct Field {
     /// As used in messages.
     pub name: &'static str,
@@ -49,7 +49,7 @@ impl Field {
     /// `text` in the form croner reads as we mean it.
     ///
     /// # Errors
-    /// A phrase that says what is wrong with `text`.
+    /// A phrase that names the problem of `text`.
     pub(super) fn translate(&self, text: &str) -> Result<String, String> {
         if text == "*" {
             return Ok(text.to_owned());
@@ -71,7 +71,7 @@ impl Field {
             return self.translate_range(item);
         };
         if number(range).is_some() {
-            // Vixie cron ignores the step, others run from N to the end: nobody can know what the author meant.
+            // Vixie cron ignores the step, others run from N to the end: the meaning is ambiguous.
             let largest = self.bounds.1;
             return Err(format!("{item:?} is ambiguous, write \"{range}-{largest}/{step}\" or \"{range}\""));
         }

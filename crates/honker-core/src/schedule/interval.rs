@@ -9,7 +9,7 @@ pub(super) const PREFIX: &str = "@every";
 /// language which reads the row agrees on its length.
 ///
 /// # Errors
-/// A phrase that says what is wrong with `text`.
+/// A phrase that names the problem of `text`.
 pub(super) fn parse(text: &str) -> Result<i64, String> {
     let text = text.trim();
     let (unit_s, unit_at) = match text.char_indices().next_back() {

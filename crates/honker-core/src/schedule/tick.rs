@@ -44,7 +44,7 @@ pub fn tick(ctx: &Ctx<'_>, until: Instant) -> Result<Vec<Fire>> {
     Ok(fires)
 }
 
-/// The first boundary of all schedules that are not paused; `None` when there is none. Reads only.
+/// The first boundary of all schedules that are not paused; `None` without such a schedule. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.

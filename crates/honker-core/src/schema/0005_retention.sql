@@ -1,5 +1,5 @@
--- Version 5: how long, and how many, dead letters of a queue and events of a topic are kept. What has no row here is
--- kept for good.
+-- Version 5: how long, and how many, dead letters of a queue and events of a topic are kept. Without a row here,
+-- all are kept.
 CREATE TABLE _honker_retention (
   kind TEXT NOT NULL,
   name TEXT NOT NULL,

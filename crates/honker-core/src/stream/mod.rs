@@ -134,7 +134,7 @@ pub fn offset_at(ctx: &Ctx<'_>, since: Instant) -> Result<i64> {
             .row(params![middle, high], |row| Ok((row.get::<_, i64>(0)?, Instant::from_stored(row.get_ref(1)?))))?;
         match found {
             Some((offset, created_at)) if created_at.is_none_or(|at| at < since) => low = offset.saturating_add(1),
-            // The event found is young enough, or there is none between the middle and `high`.
+            // The event found is young enough, or no event lies between the middle and `high`.
             Some(_) | None => high = middle,
         }
     }

@@ -3,13 +3,14 @@
 -- for none, ?4 how many at most.
 -- Only the first events are looked at: time grows with offsets, and a search for old ones further on would read the
 -- topic.
+-- The + keeps SQLite 3.54 from preparing the statement again at each use.
 -- Index: _honker_stream_topic, the head of the topic. Lock: write.
 DELETE FROM _honker_stream WHERE offset IN (
   SELECT offset
   FROM (
     SELECT offset, created_at
     FROM _honker_stream INDEXED BY _honker_stream_topic
-    WHERE topic = ?1
+    WHERE topic = +?1
     ORDER BY offset
     LIMIT +?4
   )

@@ -1,4 +1,4 @@
--- Notes what a bucket holds.
+-- Stores the level of a bucket.
 -- ?1 name, ?2 missing, ?3 counted_at (instant), ?4 full_at (instant).
 -- Index: the primary key, and _honker_token_buckets_full. Lock: write.
 INSERT INTO _honker_token_buckets (name, missing, counted_at, full_at) VALUES (?1, ?2, ?3, ?4)

@@ -13,6 +13,7 @@ use super::connections::BUSY_TIMEOUT_MS;
 use super::watchers::WAIT_MAX_MS;
 use crate::arguments::Arguments;
 
+#[expect(clippy::unnecessary_wraps, reason = "the type of every function of the table")]
 pub fn limits(_ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
     Ok(Output::json(&all()))
 }

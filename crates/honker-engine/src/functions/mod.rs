@@ -1,4 +1,4 @@
-//! The table of every SQL function. What each does for its callers is written down once, in `reference.yaml`.
+//! The table of every SQL function. The contract of each is in `reference.yaml`.
 
 mod bulk;
 mod clock;
@@ -33,7 +33,7 @@ pub struct Function {
     pub call: fn(&Ctx<'_>, &Arguments<'_>) -> Result<Output>,
 }
 
-/// What a function does to the database, which decides whether it needs a bracket.
+/// The effect of a function on the database, which decides if it needs a bracket.
 #[derive(Clone, Copy)]
 pub enum Effect {
     /// Nothing, or it brackets for itself.
@@ -42,12 +42,12 @@ pub enum Effect {
     Statement,
     /// Several statements: the bracket makes them atomic.
     Transition,
-    /// Something outside the database, or to the connection. Not to be called from triggers and views: whoever sends an application a
-    /// database file must not be able to start threads in it.
+    /// An effect outside the database, or on the connection. Not to be called from triggers and views: the author of a
+    /// database file must not be able to start threads in the program that opens it.
     Outside,
 }
 
-/// What a function returns to SQL.
+/// The result of a function.
 pub enum Output {
     Null,
     Integer(i64),

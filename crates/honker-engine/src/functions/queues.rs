@@ -44,7 +44,7 @@ pub(super) fn new_job<'a>(ctx: &Ctx<'_>, arguments: &Arguments<'a>) -> Result<Ne
         // A delay wins over run_at; a delay of nothing means now.
         run_at: match delay {
             Some(delay) if delay.as_ms() == 0 => None,
-            Some(delay) => Some(ctx.from_now(delay)),
+            Some(delay) => Some(ctx.after(delay)),
             None => run_at,
         },
         priority: arguments.integer_in(4, "priority", &PRIORITY)?,

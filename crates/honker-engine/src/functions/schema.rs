@@ -1,4 +1,4 @@
-//! Setup, and what somebody did to the tables since.
+//! Setup, and later changes to the tables by others.
 
 use honker_core::{Ctx, Result, malformed, schema};
 

@@ -1,4 +1,4 @@
-//! The functions that workers and those who wait for them call.
+//! The functions of workers and of callers that wait for jobs.
 
 use std::borrow::Cow;
 
@@ -70,7 +70,7 @@ impl Finished<'_> {
                 Verb::Fail => Ending::Fail { error },
                 Verb::Release => Ending::Release { delay, error: self.error.as_deref() },
             },
-            // Nothing or less means for good, as for `honker_result_save`.
+            // A time to live of 0 or less means for ever, as for `honker_result_save`.
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
         })
     }
