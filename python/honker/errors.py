@@ -59,6 +59,14 @@ class InvalidTaskError(InvalidArgumentError, TypeError):
     """A function cannot be made a task in the way that was asked for; the message says what to do instead."""
 
 
+class InvalidCallError(InvalidArgumentError, TypeError):
+    """The arguments of a call do not fit the signature of the task. Nothing was enqueued."""
+
+
+class InvalidScheduleError(InvalidArgumentError, AttributeError):
+    """An object without an ``expr`` is no schedule; `honker.crontab` and `honker.every_s` make schedules."""
+
+
 class NoTasksError(HonkerError, RuntimeError):
     """There are no tasks registered, so there is nothing to work on; import the modules that define them."""
 

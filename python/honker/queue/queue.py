@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, overload
 
 from honker import serialization
 from honker.arguments import Call, Instant, Seconds, TransactionLike, seconds, whole
-from honker.engine import Handle
+from honker.engine import Handle, Transaction
 from honker.errors import InvalidArgumentError
 from honker.job import Job, JobInfo, job_info
 from honker.queue import settle
@@ -16,10 +16,13 @@ from honker.queue.claims import Claims, jobs_of
 from honker.queue.dead_letters import REQUEUE, prune_call, retain_call
 from honker.queue.enqueue import ForEach, enqueue_call, enqueue_many_call, series_call
 from honker.queue.stats import QueueStats
-from honker.task.options import Executor
+from honker.task.options import Executor, attempts_of, check_schedule
 from honker.task.registry import HasExpression
 from honker.task.result import GET_RESULT, SWEEP_RESULTS, read_result, save_result_call, wait_for_result
-from honker.task.task import TaskDecorator, task_decorator
+from honker.task.task import Task, TaskDecorator, task_decorator
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 VISIBILITY_TIMEOUT_S = 300
 MAX_ATTEMPTS = 3
@@ -648,10 +651,20 @@ class Queue:
 
     # Tasks
 
+    @overload
+    def task(self, name: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, name: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, name: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, name: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
     def task(
         self,
         name: str | None = None,
         *,
+        max_attempts: int | None = None,
         retries: int | None = None,
         retry_delay_s: float = 60,
         backoff: float = 1.0,
@@ -661,7 +674,22 @@ class Queue:
         store_result: bool = True,
         result_ttl_s: float = 3600,
         executor: Executor = "thread",
-    ) -> TaskDecorator:
+    ) -> TaskDecorator: ...
+    def task(
+        self,
+        name: Callable[..., Any] | str | None = None,
+        *,
+        max_attempts: int | None = None,
+        retries: int | None = None,
+        retry_delay_s: float = 60,
+        backoff: float = 1.0,
+        timeout_s: float | None = None,
+        priority: int = 0,
+        expires_s: Seconds | None = None,
+        store_result: bool = True,
+        result_ttl_s: float = 3600,
+        executor: Executor = "thread",
+    ) -> Any:
         """Make a function a task of this queue: calling it enqueues a job, which a worker runs. See `honker.Task`.
 
         Runs no SQL. The function may be a plain one, which a worker calls in a thread, or a coroutine function. A
@@ -669,8 +697,11 @@ class Queue:
         first, or the one after the job) gets a transaction that is committed with the job's end.
 
         Args:
-            name: Under which workers find it; by default its module and qualified name.
-            retries: Attempts before a job is dead-lettered, 1 to 1,000,000; None means the queue's ``max_attempts``.
+            name: Under which workers find it; by default its module and qualified name. The decorator also works
+                without parentheses.
+            max_attempts: Attempts before a job is dead-lettered, the first one included, 1 to 1,000,000; None means the
+                queue's ``max_attempts``.
+            retries: The older name of ``max_attempts``, with the same meaning: 1 tries once. Give one of them.
             retry_delay_s: Seconds between an attempt that failed and the next, 0 to 100 years.
             backoff: What the delay is multiplied by after each further failure, more than 0.
             timeout_s: Seconds that an attempt may take, more than 0; None for any.
@@ -685,13 +716,15 @@ class Queue:
 
         Raises:
             InvalidArgumentError: An option is outside its range.
-            InvalidTaskError: The function cannot be called in another process.
+            InvalidTaskError: The function cannot be a task, or cannot be called in another process.
             TaskConflictError: Another function is registered under the name.
         """
+        if callable(name):
+            return self.task()(name)
         return task_decorator(
             self,
             name=name,
-            retries=self.max_attempts if retries is None else retries,
+            retries=attempts_of(retries, max_attempts, self.max_attempts),
             retry_delay_s=retry_delay_s,
             backoff=backoff,
             timeout_s=timeout_s,
@@ -731,9 +764,11 @@ class Queue:
 
         Raises:
             InvalidArgumentError: An option is outside its range.
-            InvalidTaskError: The function cannot be called in another process.
+            InvalidTaskError: The function cannot be a task or has required parameters, or cannot be called in another
+                process.
             TaskConflictError: Another function is registered under the name.
         """
+        check_schedule(schedule)
         return task_decorator(
             self,
             name=name,

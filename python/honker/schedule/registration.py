@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from honker import serialization
-from honker.arguments import Call
+from honker.arguments import Call, whole
 from honker.engine import Handle
 from honker.task.message import envelope
 from honker.task.registry import TaskSpec, registry
@@ -58,7 +58,7 @@ def _call(spec: TaskSpec, expression: str, time_zone: str | None) -> Call:
         spec.queue_name,
         expression,
         serialization.encode(envelope(spec.name)),
-        spec.priority,
+        whole(spec.priority, "priority"),
         None if spec.expires_s is None else int(cast("int", spec.expires_s)),
         spec.retries,
         time_zone,

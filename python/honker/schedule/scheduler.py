@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from honker import serialization
-from honker.arguments import Call, TransactionLike
+from honker.arguments import Call, TransactionLike, optional_whole, whole
 from honker.engine import Handle, Updates
 from honker.errors import DatabaseError, LeadershipLost, LockHeld
 from honker.lock import Lock
 from honker.records import Record
 from honker.schedule.registration import REGISTER, aregister_schedules
+from honker.task.options import check_schedule
 from honker.task.registry import HasExpression
 
 
@@ -349,8 +350,21 @@ def _register_call(  # noqa: PLR0917 - the options of the public method
     job_options: tuple[int, int | None, int],
     misfire: str,
 ) -> Call:
+    check_schedule(schedule)
     time_zone = getattr(schedule, "time_zone", None)
-    return REGISTER, name, queue, schedule.expr, serialization.encode(payload), *job_options, time_zone, misfire
+    priority, expires, max_attempts = job_options
+    return (
+        REGISTER,
+        name,
+        queue,
+        schedule.expr,
+        serialization.encode(payload),
+        whole(priority, "priority"),
+        optional_whole(expires, "expires"),
+        whole(max_attempts, "max_attempts"),
+        time_zone,
+        misfire,
+    )
 
 
 def _update_call(  # noqa: PLR0917 - the options of the public method
@@ -362,15 +376,17 @@ def _update_call(  # noqa: PLR0917 - the options of the public method
     misfire: str | None,
 ) -> Call:
     expires, max_attempts = clearable
+    if schedule is not None:
+        check_schedule(schedule)
     return (
         _UPDATE,
         name,
         None if schedule is None else schedule.expr,
         None if isinstance(payload, _Unset) else serialization.encode(payload),
-        priority,
-        None if isinstance(expires, _Unset) else expires,
+        optional_whole(priority, "priority"),
+        None if isinstance(expires, _Unset) else optional_whole(expires, "expires"),
         not isinstance(expires, _Unset),
-        None if isinstance(max_attempts, _Unset) else max_attempts,
+        None if isinstance(max_attempts, _Unset) else optional_whole(max_attempts, "max_attempts"),
         not isinstance(max_attempts, _Unset),
         None if schedule is None else getattr(schedule, "time_zone", None) or "",
         misfire,

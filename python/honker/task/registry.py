@@ -30,7 +30,7 @@ class TaskSpec:
         name: Under which it is registered.
         fn: The function.
         queue_name: The queue that its calls go to.
-        retries: Attempts before a job is dead-lettered.
+        retries: Attempts before a job is dead-lettered, the first one included.
         retry_delay_s: Seconds between an attempt that failed and the next.
         timeout_s: Seconds that an attempt may take; None for any.
         priority: Larger runs sooner.
@@ -59,6 +59,11 @@ class TaskSpec:
     schedule: HasExpression | None = None
     scheduler_name: str | None = None
     path: str | None = None
+
+    @property
+    def max_attempts(self) -> int:
+        """The clearer name of ``retries``."""
+        return self.retries
 
     @functools.cached_property
     def injections(self) -> dict[str, Injection]:
