@@ -179,5 +179,5 @@ def test_a_whole_number_may_be_a_float_without_a_fraction(value):
     "value", [1.5, 2.0**54, math.inf, math.nan, True, "3", None, Decimal(3), 2**63, b"1"], ids=repr
 )
 def test_another_value_is_no_whole_number(value):
-    with pytest.raises(InvalidArgumentError, match="n is .*whole number"):
+    with pytest.raises(InvalidArgumentError, match=r"n is .*whole number"):
         whole(value, "n")
