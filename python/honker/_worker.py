@@ -1,6 +1,6 @@
-"""The reference's way to run one job with a handler of one's own; here for those who import it from there.
+"""Run one claimed job with a given handler; kept for programs that import ``honker._worker``.
 
-New code has `honker.Worker` and tasks, which renew the lease, settle in batches, and end handlers that take too long.
+New code uses `honker.Worker` and tasks, which also renew leases, settle jobs in batches and end handlers at a timeout.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Queue(Protocol):
 
 
 class RunnableJob(Protocol):
-    """What `run_task` needs of a job: a `honker.Job`, or something like it."""
+    """A job that `run_task` accepts: a `honker.Job`, or an object with the same members."""
 
     id: int
     attempts: int
@@ -51,23 +51,24 @@ async def run_task(
     save_result: bool = False,
     result_ttl: float | None = 3600.0,
 ) -> None:
-    """Run a claimed job and settle it: acknowledged, put back after a delay, or dead.
+    """Run a claimed job and settle it by an ack, a retry after a delay, or a dead letter.
 
-    The handler is called on the event loop, with the payload, or with the job if its parameter is called ``job`` or
-    annotated `honker.Job`. What it returns is awaited if it can be, whatever kind of callable it is.
+    The handler is called on the event loop. Its argument is the payload, or the job if its first parameter is named
+    ``job`` or annotated `honker.Job`. An awaitable return value is awaited.
 
     Args:
         job: The job.
-        handler: What to call.
-        timeout: Seconds that what is awaited may take; None for any. A plain function cannot be interrupted.
-        retries: Attempts before it is dead; None leaves it to the job's own budget.
+        handler: A function or coroutine function.
+        timeout: Seconds allowed for awaiting the return value; None for no limit. A plain function cannot be
+            interrupted.
+        retries: Attempts before the job is dead-lettered; None uses the job's ``max_attempts``.
         retry_delay: Seconds until the second attempt.
-        backoff: What that is multiplied by after each further failure.
-        save_result: Whether to keep what the handler returns. A result that cannot be kept is only logged.
-        result_ttl: Seconds for which it is kept; None or 0 for good.
+        backoff: The factor on that delay after each further failure.
+        save_result: True to keep the handler's return value. A failure to keep it is only logged.
+        result_ttl: Seconds to keep the result; None or 0 keeps it forever.
 
     Raises:
-        asyncio.CancelledError: It was cancelled; the job is not settled, and its lease will lapse.
+        asyncio.CancelledError: The call was cancelled. The job is not settled, and its lease will lapse.
     """
     try:
         value = await _call(job, handler, timeout)
@@ -84,14 +85,14 @@ async def run_task(
             delay_s = _compute_delay(retry_delay, backoff, job.attempts)
         await _settle_failure(job, retries, text, delay_s)
     else:
-        # Not within the try: the handler has done its work, and what goes wrong now is no reason to do it again.
+        # Outside the try: the handler has succeeded, and a later failure is no reason to run it again.
         if save_result:
             await _keep(job, value, result_ttl)
         await _settle(job, "ack")
 
 
 class _TimedOut(Exception):
-    """The time that `run_task` gave is over."""
+    """The timeout of `run_task` has passed."""
 
 
 async def _call(job: RunnableJob, handler: Callable[[Any], Any], timeout: float | None) -> Any:
@@ -120,7 +121,7 @@ def _wants_job(handler: Callable[[Any], Any]) -> bool:
 
 
 def _compute_delay(retry_delay: float, backoff: float, attempts: int) -> float:
-    """Seconds until the next attempt, after the one of that number; never early, so not cut to whole seconds."""
+    """Seconds until the attempt after that number. Not truncated to whole seconds, which would be early."""
     return bounded(retry_delays(retry_delay, backoff)(attempts))
 
 
@@ -139,7 +140,7 @@ async def _settle_failure(job: RunnableJob, retries: int | None, error: str, del
 
 
 async def _settle(job: RunnableJob, verb: str, *arguments: Any) -> None:
-    """Without blocking the event loop, if the job knows how."""
+    """Settle a job, without blocking the event loop if it is a `honker.Job`."""
     if isinstance(job, Job):
         await getattr(job, f"a{verb}")(*arguments)
     else:

@@ -389,3 +389,46 @@ def test_each_attempt_has_one_debug_line_with_its_facts(db, queue, path, caplog)
     assert facts == [("t", "q", result.id, 1, "failed"), ("t", "q", result.id, 2, "done")]
     assert all(0.01 <= each.seconds < 10 for each in lines)
     assert lines[1].message.startswith(f"task 't', job {result.id} of queue 'q', attempt 2: done in 0.")
+
+
+def test_a_logging_handler_that_raises_loses_no_job(db, queue, path):
+    class Broken(logging.Handler):
+        def handle(self, record):
+            raise OSError("disk full")
+
+    queue.task(name="bad", retries=1)(lambda: 1 / 0)()
+    good = queue.task(name="good")(lambda: 1)
+    broken = Broken()
+    logging.getLogger("honker").addHandler(broken)
+    try:
+        assert run_for(db, good(), concurrency=1) == 1
+    finally:
+        logging.getLogger("honker").removeHandler(broken)
+    assert dead(path)[0][1].startswith("division by zero")
+
+
+def test_a_thread_that_was_given_up_frees_its_slot_when_its_rollback_fails(db, queue, path, monkeypatch):
+    proceed = threading.Event()
+    scope = type(db.engine.handler_transaction())
+    finish = scope.finish
+
+    def fail_to_finish(self, *, commits):
+        finish(self, commits=commits)
+        raise honker.DatabaseError("disk I/O error")
+
+    @queue.task(name="stuck", retries=1, timeout_s=0.02)
+    def stuck(tx: honker.Transaction):
+        proceed.wait(10)
+
+    stuck()
+    good = queue.task(name="good")(lambda: 1)
+    monkeypatch.setattr(scope, "finish", fail_to_finish)
+
+    async def main():
+        async with working(db, concurrency=1):
+            await until(lambda: dead(path))
+            result = good()
+            proceed.set()
+            return await result.aget(10)
+
+    assert asyncio.run(main()) == 1

@@ -530,6 +530,55 @@ def test_what_does_not_end_in_time_is_given_back_uncharged(db, queue, path, how,
     assert live(path) == [("pending", 0, None)]
 
 
+# ----------------------------------------------------------------------------------------------------------- event loop
+
+
+def is_on_a_loop():
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def test_the_event_loop_never_makes_a_call_that_may_wait(db, queue, path, monkeypatch):
+    """Each of the engine's waiting methods stops the whole loop, its renewals of leases included."""
+    waited = []
+
+    def watched(name):
+        method = getattr(type(db.engine), name)
+
+        def call(self, *args, **kwargs):
+            if is_on_a_loop():
+                waited.append((name, args))
+            return method(self, *args, **kwargs)
+
+        return call
+
+    @queue.task(name="aok")
+    async def aok(tx: honker.Transaction):
+        async with tx:
+            tx.notify("c", 1)
+
+    @queue.task(name="bad", retries=1)
+    async def bad():
+        raise ValueError
+
+    @queue.task(name="ok")
+    def ok(tx: honker.Transaction):
+        tx.notify("c", 1)
+
+    db.periodic_task(honker.every_s(3600), queue="q", name="beat")(lambda: None)
+    for task in (aok, bad, ok):
+        task()
+    unknown(queue)
+    for name in ("call", "ask", "query", "add"):
+        monkeypatch.setattr(type(db.engine), name, watched(name))
+    is_done = "SELECT 1 FROM _honker_live WHERE last_error IS NULL"
+    run_until(db, lambda: not ask(path, is_done), concurrency=1)
+    assert waited == []
+
+
 # ----------------------------------------------------------------------------------------------------------- throughput
 
 

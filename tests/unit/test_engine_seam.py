@@ -1,4 +1,4 @@
-"""The rooms above the engine know neither SQLite nor files: they run functions of the contract through the engine."""
+"""The rooms above the engine use neither SQLite nor files: they run functions of the contract through the engine."""
 
 import ast
 import re

@@ -1,5 +1,5 @@
 //! Checking the arguments of calls: no coercion, every range enforced, every message with the argument, the value seen and
-//! what is allowed.
+//! the allowed range.
 
 use std::ops::RangeInclusive;
 

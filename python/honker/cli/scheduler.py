@@ -1,4 +1,4 @@
-"""``honker scheduler``: enqueue jobs when schedules say so."""
+"""``honker scheduler``: enqueue jobs at the times of schedules."""
 
 from __future__ import annotations
 
@@ -18,29 +18,28 @@ from honker.database import Database
 from honker.errors import DatabaseBusyError, LeadershipLost, LockHeld
 from honker.schedule.scheduler import Scheduler
 
-#: Says one line: an event's name for programs, its text for people, and what else there is to know.
+#: Prints one line: the event's name for programs, its text for people, and further fields.
 Say: TypeAlias = Callable[..., None]
 
 
 @click.command(
-    short_help="Enqueue jobs when schedules say so.",
+    short_help="Enqueue jobs at the times of schedules.",
     epilog="""\b
 Example:
   honker scheduler shop.tasks:db
 
-Run it in any number of processes: one leads, the others stand by and take over when it is gone. Ctrl-C or SIGTERM stops
-it. Exit codes: 0 stopped cleanly, 1 there is no schedule, another scheduler leads and --no-standby was given, or it
-failed, 2 usage.""",
+Any number of processes may run it: one leads, the others stand by and take over if it ends. Ctrl-C or SIGTERM stops it.
+Exit codes: 0 stopped cleanly, 1 error, no schedule, or another scheduler leads (with --no-standby), 2 usage error.""",
 )
 @click.argument("target", metavar=METAVAR)
-@click.option("--standby/--no-standby", default=True, help="Whether to wait while another scheduler leads (default).")
+@click.option("--standby/--no-standby", default=True, help="Wait while another scheduler leads (default), or exit.")
 @log_option
 @json_option
 def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
     """Fire the schedules of a database: at each boundary, enqueue its job.
 
-    MODULE:DB names the honker.Database that a variable of a module holds. The module is imported, from the current
-    directory too, so that its periodic tasks are registered.
+    MODULE:DB names a variable that holds a honker.Database. The module is imported, which registers its periodic tasks;
+    the current directory is searched too.
     """
     db = open_target(target)
     configure_logging(log_level)
@@ -55,10 +54,10 @@ def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
 
 
 async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bool = True) -> None:
-    """Lead, or stand by until it can, until ``stop`` is set.
+    """Lead, or stand by for the leadership, until ``stop`` is set.
 
     Raises:
-        LockHeld: Another scheduler leads, and it does not stand by.
+        LockHeld: Another scheduler leads, and standby is off.
         DatabaseError: There is no schedule at all.
     """
     scheduler = Scheduler(db)
@@ -82,10 +81,10 @@ async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bo
 
 
 def speaker(command: str, output: Output) -> Say:
-    """What says the lines of a command."""
+    """Make the function that prints the lines of a command."""
 
     def say(event: str, text: str, **facts: Any) -> None:
-        # It goes on with its work if nobody reads about it.
+        # The command continues even if its output pipe is closed.
         with contextlib.suppress(ReaderGone):
             output.line(f"{click.style(f'honker {command}:', bold=True)} {text}", {"event": event, **facts})
 

@@ -145,7 +145,7 @@ class Updates(Protocol):
         ...
 
     async def wait_async(self, timeout_s: float | None) -> bool:
-        """As `wait`, without blocking the event loop. A cancelled wait leaves the object usable."""
+        """Like `wait`, without blocking the event loop. A cancelled wait leaves the object usable."""
         ...
 
     def stats(self) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Engine(Protocol):
         ...
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `call`, without blocking the event loop."""
+        """Like `call`, without blocking the event loop."""
         ...
 
     def call_now(self, sql: str, *params: SQLValue) -> Any:
@@ -203,7 +203,7 @@ class Engine(Protocol):
         ...
 
     async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `ask`, without blocking the event loop."""
+        """Like `ask`, without blocking the event loop."""
         ...
 
     def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
@@ -229,7 +229,7 @@ class Engine(Protocol):
         ...
 
     async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
-        """As `query`, without blocking the event loop."""
+        """Like `query`, without blocking the event loop."""
         ...
 
     def transaction(self) -> Transaction:

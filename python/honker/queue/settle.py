@@ -1,4 +1,4 @@
-"""Settling jobs: the calls of the contract that end or extend a lease, made from checked arguments."""
+"""Settling jobs: checked arguments turned into the SQL calls that end or extend a lease."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEARTBEAT: Final = "SELECT honker_heartbeat(?, ?, ?, ?)"
 
 
 def ack_batch_call(job_ids: Iterable[int | Job], worker_id: str) -> Call | None:
-    """The call that acknowledges several jobs; None if there are none."""
+    """The call that acknowledges several jobs; None without jobs."""
     jobs = list(job_ids)
     if not jobs:
         return None
@@ -27,7 +27,7 @@ def ack_batch_call(job_ids: Iterable[int | Job], worker_id: str) -> Call | None:
 
 
 def retry_call(job_id: int, worker_id: str, delay_s: Seconds, error: str | None, attempt: int | None) -> Call:
-    """The call that puts a job back to run after ``delay_s``."""
+    """The call that returns a job to its queue to run after ``delay_s``."""
     return _RETRY, job_id, worker_id, seconds(delay_s, "delay_s"), error, attempt
 
 

@@ -20,7 +20,7 @@ def register_schedules(db: Handle, queues: set[str] | None = None) -> list[str]:
 
     Args:
         db: The database.
-        queues: Only those of tasks of these queues; None for all.
+        queues: Only schedules of tasks in these queues; None for all.
 
     Returns:
         The names of the schedules.
@@ -34,7 +34,7 @@ def register_schedules(db: Handle, queues: set[str] | None = None) -> list[str]:
 
 
 async def aregister_schedules(db: Handle, queues: set[str] | None = None) -> list[str]:
-    """As `register_schedules`, without blocking the event loop."""
+    """Like `register_schedules`, without blocking the event loop."""
     calls = _calls(db, queues)
     for call in calls.values():
         await db.engine.acall(*call)

@@ -1,4 +1,4 @@
-"""The scheduler: enqueues jobs at the boundaries of schedules, in one of several processes."""
+"""The scheduler, which enqueues jobs at the boundaries of schedules, in one of several processes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from honker.task.registry import HasExpression
 
 
 class _Unset:
-    """For parameters to which None is a value."""
+    """The default of parameters for which None is a value."""
 
 
 _UNSET: Final = _Unset()
 
-#: How often a standby looks for the end of the leader, if no commit wakes it: clocks may be set.
+#: Seconds between a standby's checks of the leader without a commit, because clocks may be changed.
 _STANDBY_POLL_S: Final = 5.0
 
 _UNREGISTER: Final = "SELECT honker_scheduler_unregister(?)"
@@ -82,12 +82,12 @@ def _schedules(text: str) -> Schedules:
 
 
 class Scheduler:
-    """Fires schedules: at each boundary it enqueues a job, which workers then run.
+    """A scheduler, which enqueues a job at each boundary of a schedule.
 
-    Schedules are rows of the database, so they outlive the process. Any number of processes may run a scheduler; one
-    of them leads, by a lock, and the others stand by. Each boundary fires exactly once: a tick, the check that its
-    process still leads, and the schedule's next boundary commit together. Methods that begin with ``a`` do the same as
-    their twins without blocking the event loop.
+    Schedules are rows of the database, so they outlive the process. Any number of processes may run a scheduler; one of
+    them leads, by a lock, and the others stand by. Each boundary fires exactly once: a tick, the check that its process
+    still leads, and the schedule's next boundary commit together. The asynchronous methods (``alist`` for ``list``) do
+    the same without blocking the event loop.
 
     Attributes:
         lock_name: The leader's lock.
@@ -120,22 +120,22 @@ class Scheduler:
         misfire: str = "catch_up",
         tx: TransactionLike = None,
     ) -> None:
-        """Keep a schedule, replacing one of that name; its next boundary stays while its expression does.
+        """Add a schedule, or replace the one of that name. An unchanged expression keeps its next boundary.
 
         Args:
             name: The schedule's name.
             queue: The queue its jobs go to.
-            schedule: When; see `honker.crontab` and `honker.every_s`.
-            payload: The payload of its jobs, anything JSON can carry.
-            priority: That of its jobs.
-            expires: Seconds after its boundary from which a job is not claimed any more.
+            schedule: The times to fire; see `honker.crontab` and `honker.every_s`.
+            payload: The payload of its jobs, any value that JSON can represent.
+            priority: The priority of its jobs.
+            expires: Seconds after its boundary from which a job is no longer claimed.
             max_attempts: Claims of a job before it is dead-lettered.
-            misfire: How to treat boundaries that passed without a leader: ``catch_up`` fires each, up to 64,
-                ``once`` fires once for all, ``skip`` none that is later than a minute.
-            tx: A transaction to keep it in.
+            misfire: How to treat boundaries that passed without a leader: ``catch_up`` fires each, up to 64, ``once``
+                fires once for all, ``skip`` fires none that is more than a minute late.
+            tx: A transaction to write it in.
 
         Raises:
-            InvalidArgumentError: A value is refused.
+            InvalidArgumentError: A value is invalid.
             InvalidPayloadError: The payload has no JSON form.
 
         Source: SQL ``honker_scheduler_register``.
@@ -157,7 +157,7 @@ class Scheduler:
         misfire: str = "catch_up",
         tx: TransactionLike = None,
     ) -> None:
-        """As `add`, without blocking the event loop."""
+        """Like `add`, without blocking the event loop."""
         call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), misfire)
         await self._engine.acall(*call, tx=tx)
         self._registered.add(name)
@@ -171,7 +171,7 @@ class Scheduler:
         return bool(self._engine.call(_UNREGISTER, name, tx=tx))
 
     async def aremove(self, name: str, tx: TransactionLike = None) -> bool:
-        """As `remove`, without blocking the event loop."""
+        """Like `remove`, without blocking the event loop."""
         self._registered.discard(name)
         return bool(await self._engine.acall(_UNREGISTER, name, tx=tx))
 
@@ -183,7 +183,7 @@ class Scheduler:
         return bool(self._engine.call(_PAUSE, name, tx=tx))
 
     async def apause(self, name: str, tx: TransactionLike = None) -> bool:
-        """As `pause`, without blocking the event loop."""
+        """Like `pause`, without blocking the event loop."""
         return bool(await self._engine.acall(_PAUSE, name, tx=tx))
 
     def resume(self, name: str, tx: TransactionLike = None) -> bool:
@@ -194,7 +194,7 @@ class Scheduler:
         return bool(self._engine.call(_RESUME, name, tx=tx))
 
     async def aresume(self, name: str, tx: TransactionLike = None) -> bool:
-        """As `resume`, without blocking the event loop."""
+        """Like `resume`, without blocking the event loop."""
         return bool(await self._engine.acall(_RESUME, name, tx=tx))
 
     def list(self, tx: TransactionLike = None) -> list[ScheduleInfo]:
@@ -205,7 +205,7 @@ class Scheduler:
         return _schedules(self._engine.ask(_LIST, tx=tx))
 
     async def alist(self, tx: TransactionLike = None) -> Schedules:
-        """As `list`, without blocking the event loop."""
+        """Like `list`, without blocking the event loop."""
         return _schedules(await self._engine.aask(_LIST, tx=tx))
 
     def update(
@@ -224,9 +224,9 @@ class Scheduler:
 
         Args:
             name: The schedule's name.
-            schedule: When; its next boundary is then the first from now.
+            schedule: The new times to fire; the next boundary is the first one from now.
             payload: The payload of its jobs; None is a value.
-            priority: That of its jobs.
+            priority: The priority of its jobs.
             expires: As in `add`; None removes it.
             max_attempts: As in `add`; None means 3.
             misfire: As in `add`.
@@ -252,7 +252,7 @@ class Scheduler:
         misfire: str | None = None,
         tx: TransactionLike = None,
     ) -> bool:
-        """As `update`, without blocking the event loop."""
+        """Like `update`, without blocking the event loop."""
         call = _update_call(name, schedule, payload, priority, (expires, max_attempts), misfire)
         return bool(await self._engine.acall(*call, tx=tx))
 
@@ -265,19 +265,19 @@ class Scheduler:
     ) -> None:
         """Lead and fire schedules until ``stop_event`` is set.
 
-        Goes on while every schedule is paused, and notices within a moment when other processes add or change one.
+        It continues while every schedule is paused, and promptly applies changes by other processes.
 
         Args:
-            stop_event: Ends it; it is only waited for, never set.
-            standby: Wait while another process leads, and take over when it is gone.
-            on_leading: Called when it begins to lead.
+            stop_event: The event that ends the run; it is only awaited, never set.
+            standby: Wait while another process leads, and take over when it ends.
+            on_leading: Called when this scheduler begins to lead.
 
         Raises:
             LockHeld: Another process leads, and ``standby`` is off.
-            LeadershipLost: Another process took over, because this one was too slow to renew its lock.
-            DatabaseError: There is no schedule at all.
+            LeadershipLost: Another process took over, because this one did not renew its lock in time.
+            DatabaseError: There are no schedules.
         """
-        # Waits for the event before any other process can see this scheduler lead.
+        # The wait for the event starts before this scheduler can become the leader.
         stop = _Stop(stop_event)
         try:
             await aregister_schedules(self.db)
@@ -291,10 +291,10 @@ class Scheduler:
             stop.close()
 
     async def _take_over(self, lock: Lock, stop: _Stop, updates: Updates, *, standby: bool) -> bool:
-        """Become the leader; False if the stop came first.
+        """Become the leader; False if the stop event came first.
 
-        Each commit wakes a standby. So it asks first, which only reads: trying the lock each time would take the write
-        lock from processes that have something to write.
+        Each commit wakes a standby, so it first reads the state of the lock. An attempt to acquire it each time would
+        take the write lock from processes that need it.
         """
         while True:
             held_until = await lock.aheld_until() if standby else None
@@ -328,7 +328,7 @@ class Scheduler:
                     timeout_s = min(timeout_s, soonest - self._engine.clock())
                 await stop.wait_for(updates.wait_async(max(timeout_s, 0.0)))
         finally:
-            # If it was lost the row belongs to another owner, and stays: release is by owner.
+            # A lost lock belongs to another owner, and this release does not affect it.
             await lock.arelease()
 
     async def _tick(self, lock: Lock) -> None:
@@ -402,7 +402,7 @@ class _Stop:
 
     @property
     def is_set(self) -> bool:
-        """True if the event is or was set: once is enough."""
+        """True if the event is set, or was set at any time."""
         return self._event is not None and (
             self._event.is_set() or (self._waiting is not None and self._waiting.done())
         )

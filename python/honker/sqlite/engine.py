@@ -32,10 +32,10 @@ from honker.sqlite.write_lock import WriteLock, in_thread
 
 
 class SQLiteEngine:
-    """Runs SQL functions on the right connection of one database file; see `honker.engine.Engine`.
+    """A storage engine that runs SQL functions on the right connection of one file; see `honker.engine.Engine`.
 
     A function that writes is one statement, run in autocommit on the writing connection by the holder of the write
-    lock. A function that only reads runs on a reading connection, and waits for no writer.
+    lock. A function that only reads runs on a reading connection, and does not wait for writers.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SQLiteEngine:
         self._is_closed = False
         try:
             if watcher_backend is not None:
-                # A backend that was asked for by name must work, and say so now rather than when it is first needed.
+                # A backend that was requested by name must work; a failure is raised here, not at its first use.
                 self.updates().close()
             self.call("SELECT honker_bootstrap()")
         except BaseException:
@@ -88,7 +88,7 @@ class SQLiteEngine:
 
     @property
     def identity(self) -> str:
-        """The file's path without links: the same for every spelling of it."""
+        """The file's path with links resolved, which is the same for every spelling of it."""
         return self._writer.real_path
 
     @property
@@ -116,23 +116,23 @@ class SQLiteEngine:
     # Reading
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
-        """The rows of one statement of the application that only reads."""
+        """Run one read-only statement of the application and return its rows."""
         with self._readers.lend() as reader:
             return reader.query(sql, params)
 
     async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
-        """As `query`, in a thread: a statement of the application may take any time."""
+        """Like `query`, in a thread, because a statement of the application may take long."""
         return await asyncio.to_thread(self.query, sql, params)
 
     def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """The result of a SQL function that only reads."""
+        """Run a read-only SQL function and return its result."""
         if tx is not None:
             return session_of(tx, self._module).scalar(sql, params)
         with self._readers.lend() as reader:
             return reader.scalar(sql, params)
 
     async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `ask`: at once on the reserved connection, or in a thread where that would have to wait."""
+        """Like `ask`: at once on the reserved connection, or in a thread if that would have to wait."""
         if tx is not None:
             return session_of(tx, self._module).scalar(sql, params)
         for is_prepared in (False, True):
@@ -151,7 +151,7 @@ class SQLiteEngine:
     # Writing
 
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """The result of a SQL function that writes, as part of ``tx`` or committed by itself."""
+        """Run a SQL function that writes, as part of ``tx`` or in autocommit, and return its result."""
         if tx is not None:
             return session_of(tx, self._module).scalar(sql, params)
         _ = self._writer.raw
@@ -159,7 +159,7 @@ class SQLiteEngine:
         return self._call_and_release(sql, params)
 
     def call_now(self, sql: str, *params: SQLValue) -> Any:
-        """As `call`, without waiting.
+        """Like `call`, without waiting.
 
         Raises:
             DatabaseBusyError: Another thread, task or process is writing.
@@ -175,9 +175,9 @@ class SQLiteEngine:
             self._write_lock.release()
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `call`, without blocking the event loop.
+        """Like `call`, without blocking the event loop.
 
-        A cancelled call may still take effect: a statement that SQLite has begun cannot be called back.
+        A cancelled call may still take effect, because its statement may already be running.
         """
         if tx is not None:
             return session_of(tx, self._module).scalar(sql, params)
@@ -219,18 +219,18 @@ class SQLiteEngine:
     # Waiting
 
     def updates(self) -> UpdateEvents:
-        """Begin to notice commits of any connection in any process, from this moment on.
+        """Subscribe to commits of any connection in any process, from this moment on.
 
         Raises:
-            WatcherError: The file cannot be watched in the way asked for, or was replaced by another.
+            WatcherError: The file cannot be watched by the requested backend, or was replaced.
             DatabaseClosedError: The database is closed.
 
-        Cost: the first one starts a native thread for the file, which all others share.
+        Cost: the first subscription starts a native thread for the file, which all others share.
         Source: ``honker_watcher_open`` of ``include/honker.h``; SQL ``honker_update_watcher_open`` is the same.
         """
         _ = self._writer.raw
         updates = UpdateEvents(extension_info()[0], self._path, *self._watcher_options)
-        # Checked after the watcher has looked: every later replacement is noticed by the watcher.
+        # Checked after the start of the watcher, which detects every later replacement.
         if self._writer.file_identity() != self._identity:
             updates.close()
             raise WatcherError(
@@ -244,7 +244,7 @@ class SQLiteEngine:
         raise DatabaseClosedError("Database is closed")
 
     def close(self) -> None:
-        """Close every connection. Idempotent. A transaction that is open at this moment may still end."""
+        """Close every connection. Idempotent. An open transaction may still end."""
         with self._updates_lock:
             self._is_closed = True
             updates = list(self._updates)

@@ -14,14 +14,14 @@ from honker.sqlite.transaction import SQLiteTransaction, scalar_in
 
 
 class Session(Protocol):
-    """Runs functions of the contract as part of a transaction."""
+    """A session that runs SQL functions in a transaction."""
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
-        """The first column of the only row."""
+        """Run a function and return the first column of its only row."""
 
 
 class _Own:
-    """A transaction of honker."""
+    """A session in honker's own transaction."""
 
     def __init__(self, tx: SQLiteTransaction) -> None:
         self._tx = tx
@@ -31,7 +31,7 @@ class _Own:
 
 
 class _Foreign:
-    """The transaction of an application's own ``sqlite3`` connection."""
+    """A session in the transaction of the application's ``sqlite3`` connection."""
 
     def __init__(self, raw: sqlite3.Connection, module: ModuleType) -> None:
         self._raw = raw
@@ -41,14 +41,14 @@ class _Foreign:
         try:
             self._begin_as_python_would()
             cursor = self._raw.cursor()
-            cursor.row_factory = None  # the owner's may make anything of a row
+            cursor.row_factory = None  # the application's factory may return any type
             value = cursor.execute(sql, params).fetchall()[0][0]
         except self._module.Error as error:
             raise _explain(from_sqlite(error)) from error
-        return value.decode() if isinstance(value, bytes) else value  # the owner's text_factory may be bytes
+        return value.decode() if isinstance(value, bytes) else value  # the application's text_factory may be bytes
 
     def _begin_as_python_would(self) -> None:
-        """Begin the transaction that an INSERT would have begun here, so that the owner's commit decides."""
+        """Begin the transaction that an INSERT would begin here, so that the application's commit ends it."""
         if self._raw.in_transaction:
             return
         if self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True:
@@ -71,7 +71,7 @@ def session_of(tx: TransactionLike, module: ModuleType) -> Session:
     """The session that runs functions inside the transaction ``tx``.
 
     Raises:
-        InvalidArgumentError: It is of no kind that honker supports.
+        InvalidArgumentError: ``tx`` is of an unsupported type.
     """
     if isinstance(tx, SQLiteTransaction):
         return _Own(tx)
@@ -92,12 +92,12 @@ def fate_of(tx: TransactionLike, module: ModuleType) -> OwnFate | ForeignFate:
 
 
 def _driver_connection(tx: Any) -> Any:
-    """The ``sqlite3`` connection below an ORM's; found by shape, so that no ORM need be installed."""
+    """The ``sqlite3`` connection below an ORM's; found by its attributes, so that no ORM needs to be installed."""
     if hasattr(tx, "get_bind") and callable(getattr(tx, "connection", None)):  # SQLAlchemy Session
         tx = tx.connection()
     if hasattr(tx, "exec_driver_sql"):  # SQLAlchemy Connection
         if not tx.in_transaction():
-            tx.begin()  # as its own statements would: otherwise its commit() finds nothing to commit
+            tx.begin()  # as its own statements do; otherwise its commit() would do nothing
         return tx.connection.driver_connection
     if hasattr(tx, "ensure_connection"):  # Django
         tx.ensure_connection()

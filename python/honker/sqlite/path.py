@@ -1,4 +1,4 @@
-"""Database paths and ``file:`` URIs: checked, made absolute, and explained when they cannot be opened."""
+"""Checks of database paths and ``file:`` URIs, and explanations of failures to open them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def database_path(path: str | os.PathLike[str]) -> str:
     """The path as absolute text.
 
     Raises:
-        InvalidArgumentError: No path, or one that names no file that several connections could share.
+        InvalidArgumentError: ``path`` is not a path, or names no file that several connections can share.
     """
-    text = cast(object, os.fspath(path))  # bytes are paths too, whatever the annotation says
+    text = cast(object, os.fspath(path))  # a path may be bytes at run time, despite the annotation
     if not isinstance(text, str):
         raise InvalidArgumentError(f"path must be str or a path-like object of str, not {type(path).__name__}")
     if not _names_a_file(text):
@@ -24,12 +24,12 @@ def database_path(path: str | os.PathLike[str]) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidArgumentError(f"path is {text!r}, which is not UTF-8; SQLite's paths are") from error
+        raise InvalidArgumentError(f"path is {text!r}, which is not UTF-8; SQLite requires UTF-8 paths") from error
     return absolute(text)
 
 
 def absolute(text: str) -> str:
-    """The same file also after the process has changed its directory; unchanged if it is absolute already."""
+    """The absolute form of a path or ``file:`` URI, which stays valid if the process changes its directory."""
     if not text.startswith("file:"):
         return os.path.abspath(text)
     uri = urllib.parse.urlsplit(text)

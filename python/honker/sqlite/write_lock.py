@@ -1,7 +1,7 @@
 """The lock on the one connection that writes.
 
-SQLite has one writer at a time per file. Within a process, threads and asyncio tasks queue for the connection here, in
-order of arrival and without a retry loop; only the wait for *other processes* is left to SQLite.
+SQLite allows one writer at a time per file. Within a process, threads and asyncio tasks queue for the connection here,
+in order of arrival and without a retry loop; only the wait for *other processes* is left to SQLite.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from honker.errors import DatabaseBusyError, NestedTransactionError
 
-#: Seconds that a thread or task waits for the others of its process. Longer than any sane transaction, so that a
-#: forgotten one is reported instead of waited for.
+#: Seconds that a thread or task waits for the others of its process. Longer than any reasonable transaction, so that a
+#: forgotten one is reported.
 WRITE_LOCK_TIMEOUT_S: Final = 60.0
 
 _NESTED: Final = (
@@ -29,7 +29,7 @@ Task: TypeAlias = "asyncio.Task[Any]"
 
 def current_task() -> Task | None:
     """The asyncio task that is running, if any."""
-    # Asked first: an answer by exception takes ten times as long, and this is asked for every write.
+    # Checked first: the exception without a loop takes ten times as long, and every write calls this.
     return None if asyncio._get_running_loop() is None else asyncio.current_task()
 
 
@@ -66,7 +66,7 @@ class _Holder(NamedTuple):
     task: Task | None
 
 
-#: A thread of ours, which no waiter can keep from releasing the lock.
+#: The holder for a thread of honker, which no waiter can prevent from releasing the lock.
 _THREAD: Final = _Holder(0, None)
 
 
@@ -80,7 +80,7 @@ class _Waiter:
         self.future: asyncio.Future[None] | None = None
 
     def grant(self) -> bool:
-        """Hand the lock over; False if the waiter's event loop is gone."""
+        """Pass the lock to the waiter; False if its event loop is gone."""
         self.event.set()
         if self.future is not None:
             try:
@@ -97,11 +97,11 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 class WriteLock:
-    """A fair lock that threads and tasks can both wait for, and that its holder is refused to wait for."""
+    """A fair lock for threads and tasks, which rejects a second wait by its holder."""
 
     def __init__(self) -> None:
-        # Guards the fields below; never held while waiting. Reentrant, since the garbage collector may find an
-        # abandoned transaction at any point of a method, and release its lock: see `_queue_up`.
+        # Guards the fields below; never held while waiting. Reentrant, because the garbage collector may finalise an
+        # abandoned transaction inside any method, and so release its lock; see `_queue_up`.
         self._mutex = threading.RLock()
         self._holder: _Holder | None = None
         self._waiters: deque[_Waiter] = deque()
@@ -109,7 +109,7 @@ class WriteLock:
 
     @property
     def is_held_here(self) -> bool:
-        """True if this thread, or a task that is suspended on it, holds the lock: blocking for it would never end."""
+        """True if this thread, or a task that is suspended on it, holds the lock: a blocking wait would never end."""
         holder = self._holder
         return holder is not None and holder.thread_id == threading.get_ident()
 
@@ -152,7 +152,7 @@ class WriteLock:
         with self._mutex:
             if self._take_if_free(holder):
                 return
-            # Held by this task, or by the blocking code that runs this very event loop.
+            # Held by this task, or by the blocking code that runs this event loop.
             if self.is_held_here and self._holder in (holder, _Holder(holder.thread_id, None)):
                 raise NestedTransactionError(_NESTED.format(holder="task"))
             waiter = _Waiter(holder)
@@ -169,15 +169,15 @@ class WriteLock:
             raise _timed_out()
 
     def hand_to_thread(self) -> None:
-        """Pass the lock to a thread of ours that works for its holder and releases it.
+        """Pass the lock to a thread of honker that works for its holder and releases it.
 
-        From now on even a blocking wait on the former holder's thread ends.
+        From now on, even a blocking wait in the former holder's thread can end.
         """
         with self._mutex:
             self._holder = _THREAD
 
     def release(self) -> None:
-        """Pass the lock to the next in the queue. Any thread may do so for the holder."""
+        """Pass the lock to the next waiter. Any thread may do so for the holder."""
         with self._mutex:
             self._pass_on()
 
@@ -204,7 +204,7 @@ class WriteLock:
             self._pass_on()
 
     def _leave(self, waiter: _Waiter) -> bool:
-        """Leave the queue; False if the lock came in the same moment."""
+        """Leave the queue; False if the lock was granted at the same moment."""
         with self._mutex:
             try:
                 self._waiters.remove(waiter)
@@ -213,7 +213,7 @@ class WriteLock:
             return True
 
     def _give_up(self, waiter: _Waiter) -> None:
-        """Leave the queue; a lock that came in the same moment goes on to the next."""
+        """Leave the queue; a lock granted at the same moment passes to the next waiter."""
         if not self._leave(waiter):
             self.release()
 

@@ -73,6 +73,6 @@ def _annotations(fn: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(target)
     except Exception:
-        # A name that exists for type checkers only. The spellings that honker documents are still understood.
+        # An annotation exists only for type checkers. The documented spellings still work.
         written: dict[str, Any] = getattr(target, "__annotations__", {})
         return {name: _SPELLINGS.get(hint, hint) if isinstance(hint, str) else hint for name, hint in written.items()}

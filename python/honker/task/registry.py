@@ -1,4 +1,4 @@
-"""The tasks that this process knows, by name."""
+"""The tasks registered in this process, by name."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class HasExpression(Protocol):
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task, as a worker knows it.
+    """The definition of a task.
 
     Attributes:
-        name: Under which it is registered.
+        name: The name under which it is registered.
         fn: The function.
         queue_name: The queue that its calls go to.
         retries: Attempts before a job is dead-lettered, the first one included.
-        retry_delay_s: Seconds between an attempt that failed and the next.
-        timeout_s: Seconds that an attempt may take; None for any.
-        priority: Larger runs sooner.
+        retry_delay_s: Seconds between a failed attempt and the next.
+        timeout_s: Seconds that an attempt may take; None for no limit.
+        priority: Larger values run sooner.
         expires_s: Seconds after which a job is dead-lettered instead of run.
-        store_result: True to keep the value that it returns.
-        result_ttl_s: Seconds for which it is kept; 0 for good.
+        store_result: True to keep the return value.
+        result_ttl_s: Seconds to keep the result; 0 keeps it forever.
         backoff: The factor on the delay after each further failure.
-        executor: ``thread``, or ``process`` for a plain function that is to run in a process of its own.
-        schedule: When it is enqueued by itself, if it is.
-        scheduler_name: The schedule's name; None means the task's.
+        executor: ``thread``, or ``process`` for a plain function that runs in a separate process.
+        schedule: The schedule that enqueues it, or None.
+        scheduler_name: The schedule's name; None uses the task's.
         path: The identity of the database that the task belongs to, see `Engine.identity`; None for every database.
     """
 
@@ -72,7 +72,7 @@ class TaskSpec:
 
 
 class TaskRegistry:
-    """The tasks that this process knows: those of each database and queue, by name.
+    """The tasks registered in this process, by name, database and queue.
 
     A task belongs to the database that decorated it. Different functions may have one name in different databases, and
     one function may be a task of several queues. A `TaskSpec` without a ``path`` belongs to every database.
@@ -84,12 +84,13 @@ class TaskRegistry:
         self._mutex = threading.Lock()
 
     def register(self, spec: TaskSpec, owner: Owner | None = None) -> None:
-        """Make a task known. One that a module registers again when it is reloaded replaces the one before.
+        """Register a task. A task of a reloaded module replaces its earlier version.
 
         Args:
             spec: The task.
             owner: The engine of the handle that decorated it. A function that was a task of a closed handle gives way
                 to another function of its name.
+
 
         Raises:
             TaskConflictError: Another function is registered under its name, in the same database.
@@ -119,7 +120,7 @@ class TaskRegistry:
             path: The identity of a database, see `TaskSpec`: only its tasks; None for those of every database.
 
         Raises:
-            UnknownTaskError: There is none.
+            UnknownTaskError: No task has that name.
         """
         found = [each.spec for each in self._by_name.get(name, []) if _is_of(each.spec, path)]
         if not found:
@@ -176,13 +177,13 @@ def _share_a_database(one: TaskSpec, other: TaskSpec) -> bool:
 
 
 def _is_same(known: Callable[..., Any], fn: Callable[..., Any]) -> bool:
-    """True if two functions are one, or one and the same of a module that was reloaded."""
+    """True if two functions are the same, or versions of one function in a reloaded module."""
     if known is fn:
         return True
     if not (inspect.isfunction(known) and inspect.isfunction(fn)):
         return False
-    # A reload runs the module's code in the same globals. Of lambdas and local functions there may be several, and a
-    # decorator that wraps functions of several modules has globals of its own.
+    # A reload runs the module's code in the same globals. Several lambdas or local functions may share a name, and a
+    # decorator that wraps functions of several modules has its own globals.
     is_of_module = "<" not in fn.__qualname__
     names = (known.__module__, known.__qualname__), (fn.__module__, fn.__qualname__)
     return is_of_module and known.__globals__ is fn.__globals__ and names[0] == names[1]

@@ -1,4 +1,4 @@
-"""Results of jobs: kept, read, and waited for."""
+"""Saving, reading and awaiting results of jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from honker.engine import Engine, Fate
 from honker.errors import DeadlockError, JobCancelledError, JobFailedError, ResultGoneError
 from honker.task.running import is_on_worker_loop, running_handler
 
-#: Seconds after which a waiter looks even if no commit woke it.
+#: Seconds between a waiter's checks without a commit.
 POLL_S: Final = 15.0
 #: The same while the transaction that enqueued the job is open: its rollback is no commit.
 _OPEN_POLL_S: Final = 0.1
@@ -34,7 +34,7 @@ def save_result_call(job_id: int, value: Any, ttl: Seconds | None) -> Call:
 
 
 def read_result(text: str | None) -> tuple[bool, Any]:
-    """``(True, value)``, or ``(False, None)`` when there is none."""
+    """Decode a result: ``(True, value)``, or ``(False, None)`` if it is missing."""
     return (False, None) if text is None else (True, serialization.decode(text))
 
 
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
         has_result: True if there is a result.
         value: The result.
         state: ``pending``, ``processing``, ``dead``, ``cancelled``, ``gone``, or ``unknown`` for an id that no
-            committed job has had; of interest while there is no result.
+            committed job has had; relevant only without a result.
     """
 
     has_result: bool
@@ -57,8 +57,8 @@ def fetch_outcome(engine: Engine, job_id: int) -> Outcome:
     """The result of a job, or else its state.
 
     Raises:
-        JobFailedError: It is dead.
-        JobCancelledError: It was cancelled, less than a day ago.
+        JobFailedError: The job is dead.
+        JobCancelledError: The job was cancelled less than a day ago.
 
     Source: SQL ``honker_result_get``, ``honker_job_outcome``.
     """
@@ -71,7 +71,7 @@ def fetch_outcome(engine: Engine, job_id: int) -> Outcome:
 
 
 async def afetch_outcome(engine: Engine, job_id: int) -> Outcome:
-    """As `fetch_outcome`, without blocking the event loop."""
+    """Like `fetch_outcome`, without blocking the event loop."""
     found = _found(await engine.aask(GET_RESULT, job_id))
     if found is not None:
         return found
@@ -94,11 +94,11 @@ def _state(job_id: int, text: str) -> str:
 
 
 class Deadline:
-    """The end of a wait for a result.
+    """The deadline of a wait for a result.
 
     Args:
         job_id: The job whose result is awaited.
-        timeout: Seconds; None means for good.
+        timeout: Seconds to wait; None waits without limit.
     """
 
     def __init__(self, job_id: int, timeout: float | None) -> None:
@@ -107,10 +107,10 @@ class Deadline:
         self._at = None if timeout is None else time.monotonic() + timeout
 
     def next_s(self) -> float:
-        """Seconds until the next look, if no commit wakes the waiter before.
+        """Seconds until the next check, unless a commit wakes the waiter first.
 
         Raises:
-            TimeoutError: The time is over.
+            TimeoutError: The timeout has passed.
         """
         if self._at is None:
             return POLL_S
@@ -121,7 +121,7 @@ class Deadline:
 
 
 async def wait_for_result(engine: Engine, job_id: int, timeout: float | None) -> Any:
-    """The result of a job, waiting until it is there.
+    """Wait for the result of a job and return it.
 
     Raises:
         JobFailedError: The job is dead.
@@ -174,22 +174,21 @@ class TaskResult:
         return f"<honker.TaskResult of job {self.id}>"
 
     def get(self, timeout: float | None = None) -> Any:
-        """The value, waiting until it is there; blocks the thread.
+        """Wait for the value and return it; blocks the thread.
 
         A handler that waits for another job keeps its slot. If its worker has no other slot free, that is logged as a
         warning: another worker must run the job, or the wait never ends.
 
         Args:
-            timeout: Seconds to wait; None waits for good.
+            timeout: Seconds to wait; None waits without limit.
 
         Returns:
-            The value that the task returned, after its way through JSON.
+            The task's return value, decoded from JSON.
 
         Raises:
             JobFailedError: The job is dead.
             JobCancelledError: The job was cancelled.
-            ResultGoneError: The job ended and left no result, or its transaction was rolled back; it is a TimeoutError
-                too.
+            ResultGoneError: The job ended without a result, or its transaction was rolled back; also a TimeoutError.
             TimeoutError: The result did not come in time.
             DeadlockError: The wait would never end: on the event loop of a worker, or in the transaction that enqueued
                 the job.
@@ -209,7 +208,7 @@ class TaskResult:
             updates.close()
 
     async def aget(self, timeout: float | None = None) -> Any:
-        """As `get`, without blocking the event loop."""
+        """Like `get`, without blocking the event loop."""
         wait = _Wait(self.id, timeout)
         updates = self._engine.updates()
         try:

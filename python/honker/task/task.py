@@ -1,7 +1,7 @@
 """Tasks: functions whose calls are enqueued here and run by a worker, maybe in another process.
 
 A call is a job whose payload names the function and carries its arguments, so a worker must have imported the module
-that defines it. `honker.task.registry.registry` holds the tasks that this process knows.
+that defines it. `honker.task.registry.registry` holds the tasks of this process.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Options(TypedDict, total=False):
 
 
 class _Enqueue(Generic[P]):
-    """A call that enqueues, with its options settled."""
+    """A callable that enqueues a task call with fixed options."""
 
     def __init__(self, queue: JobQueue, name: str, signature: CallSignature, options: _Options) -> None:
         self._queue = queue
@@ -69,10 +69,10 @@ class _Enqueue(Generic[P]):
 class Task(Generic[P, R]):
     """A function whose calls are enqueued and run by a worker.
 
-    Calling it never runs it here: it returns a `TaskResult` at once. `call_local` runs it here.
+    Calling it enqueues a call and returns a `TaskResult` at once. `call_local` runs the function in this process.
 
     Attributes:
-        spec: The task as a worker knows it.
+        spec: The definition of the task.
         fn: The function.
         name: The name under which workers find it.
     """
@@ -113,14 +113,14 @@ class Task(Generic[P, R]):
         priority: int | None = None,
         expires: Seconds | None = None,
     ) -> _Enqueue[P]:
-        """The same call with other options: ``send.enqueue_with(tx=tx, delay=60)(order_id)``.
+        """A call with other options: ``send.enqueue_with(tx=tx, delay=60)(order_id)``.
 
         Args:
-            tx: The transaction to enqueue in: the call happens if and only if that commits.
-            delay: Seconds from now; it is not run earlier.
-            run_at: Unix seconds or a datetime; it is not run earlier.
-            priority: Larger runs sooner; None means the task's.
-            expires: Seconds after which it is dead-lettered instead of run; None means the task's.
+            tx: The transaction to enqueue in. The call runs if and only if it commits.
+            delay: Seconds from now before which the call does not run.
+            run_at: Unix seconds or a datetime before which the call does not run.
+            priority: Larger values run sooner; None uses the task's.
+            expires: Seconds after which it is dead-lettered instead of run; None uses the task's.
         """
         options: _Options = {
             "tx": tx,
@@ -138,7 +138,7 @@ class Task(Generic[P, R]):
 
 
 class TaskDecorator(Protocol):
-    """Makes a function a `Task`. Leading `Job` and `Transaction` parameters are the worker's to fill."""
+    """A decorator that makes a function a `Task`. Workers fill leading `Job` and `Transaction` parameters."""
 
     @overload
     def __call__(self, fn: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...

@@ -90,6 +90,7 @@ class Execution:
         worker_id: The worker that has claimed the jobs.
         resolve: Finds the call for a job.
         concurrency: Handlers at once.
+        on_end: Called with each run and its outcome.
         on_free: Called when a thread that was given up has ended.
         has_free_slot: True if the worker could start another handler now.
     """
@@ -101,6 +102,7 @@ class Execution:
         resolve: Resolver,
         concurrency: int,
         *,
+        on_end: Callable[[Run, Outcome], None],
         on_free: Callable[[], None],
         has_free_slot: Callable[[], bool],
     ) -> None:
@@ -109,6 +111,7 @@ class Execution:
         self._engine = queue.db.engine
         self._worker_id = worker_id
         self._resolve = resolve
+        self._on_end = on_end
         self._threads = _Threads(concurrency, worker_id, on_free)
         self._processes = Processes()
 
@@ -122,20 +125,24 @@ class Execution:
         await self._processes.close()
         self._threads.close()
 
-    async def run(self, run: Run) -> Outcome:
-        """Call the handler of a job; never raises."""
+    async def run(self, run: Run) -> None:
+        """Bring one job to its end; never raises."""
         job, call = run.job, None
         running_handler.set(RunningHandler(job, self._has_free_slot))
         try:
             call = self._resolve(job)
             if not isinstance(call, Call):
-                return call
-            run.name = call.name
-            return await self._perform(job, call)
+                outcome: Outcome = call
+            else:
+                run.name = call.name
+                # Most calls need no limit and no process; a coroutine less is measurable.
+                is_plain = call.target is None and call.policy.timeout_s is None
+                outcome = await (self._attempt(job, call) if is_plain else self._perform(job, call))
         except BaseException as error:
             if isinstance(error, GeneratorExit) and not _is_loop_running():
                 raise  # This task was dropped together with its event loop.
-            return await self._outcome_of(run, call, error)
+            outcome = await self._outcome_of(run, call, error)
+        self._on_end(run, outcome)
 
     async def _outcome_of(self, run: Run, call: Call | Settlement | None, error: BaseException) -> Outcome:
         """The outcome of a run that was cancelled, or could not be made."""
@@ -153,6 +160,7 @@ class Execution:
         return Retry(60, text)
 
     async def _perform(self, job: Job, call: Call) -> Outcome:
+        """Call a handler in another process, or for a limited time."""
         if call.target is not None:
             return await self._in_process(job, call, call.target)
         timeout_s = call.policy.timeout_s
@@ -198,7 +206,11 @@ class Execution:
             if inspect.isawaitable(value):
                 value = await value
             refuse_lazy(value)
-            return await self._conclude(job, call, value)
+            settlement = success(job, call.policy, value)
+            if call.tx is None or not call.tx.is_active:
+                return settlement
+            answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
+            return _commit(job, call.tx, answer)
         except BaseException as error:
             # Any exception is the handler's failure: one that left this task would hold the slot for ever, and
             # KeyboardInterrupt or SystemExit would end the event loop with all its jobs.
@@ -230,14 +242,6 @@ class Execution:
         finally:
             if call.tx is not None and is_over:
                 call.tx.finish(commits=False)
-
-    async def _conclude(self, job: Job, call: Call, value: Any) -> Outcome:
-        """The outcome of a handler that returned, committed with its transaction if that has begun."""
-        settlement = success(job, call.policy, value)
-        if call.tx is None or not call.tx.is_active:
-            return settlement
-        answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
-        return _commit(job, call.tx, answer)
 
     def _ack_parameters(self, job: Job, ack: Ack) -> tuple[str, str, int, float, str]:
         lease_s = self._queue.visibility_timeout_s
@@ -292,7 +296,7 @@ class _Threads:
         return job in self._strays
 
     async def run(self, job: Job, fn: Callable[[], Outcome | _Awaited]) -> Outcome | _Awaited:
-        """Call a function, which must not raise, in a thread."""
+        """Call a function in a thread; the thread goes on when this is cancelled."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
         running = self._pool.submit(contextvars.copy_context().run, fn)
@@ -309,14 +313,15 @@ class _Threads:
         running.add_done_callback(functools.partial(self._when_stray_ends, loop, job))
         logger.warning("%r was given up; its thread goes on and keeps its slot", job)
         if len(self._strays) >= self._count:
-            logger.error(
+            logger.warning(
                 "%s: all %d slots are kept by threads that were given up; no job is claimed until one ends",
                 self._name,
                 self._count,
             )
 
     def _when_stray_ends(self, loop: asyncio.AbstractEventLoop, job: Job, running: Future[Outcome | _Awaited]) -> None:
-        end = running.result()
+        # The rollback of its transaction may have failed, which must not keep the slot.
+        end = running.result() if running.exception() is None else None
         if isinstance(end, _Awaited):
             _close(end.value)
 

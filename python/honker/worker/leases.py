@@ -38,11 +38,13 @@ class Run:
     """A claimed job and the asyncio task that handles it.
 
     Attributes:
+        key: The job's id and attempt: with the worker's name, they are the claim.
         since_s: The time of the event loop at which it was claimed.
         name: The name of its task, for the log; empty for a job without one.
     """
 
     job: Job
+    key: tuple[int, int]
     since_s: float
     name: str = ""
     task: asyncio.Task[None] | None = None
@@ -71,7 +73,7 @@ class Leases:
 
     def add(self, run: Run) -> None:
         """Renew the lease of a run from now on."""
-        self._runs[run.job.id, run.job.attempts] = run
+        self._runs[run.key] = run
 
     def remove(self, run: Run) -> bool:
         """Stop to renew the lease of a run.
@@ -79,10 +81,9 @@ class Leases:
         Returns:
             False if another run of the job, or its release at the end, has taken its place.
         """
-        key = run.job.id, run.job.attempts
-        if self._runs.get(key) is not run:
+        if self._runs.get(run.key) is not run:
             return False
-        del self._runs[key]
+        del self._runs[run.key]
         return True
 
     async def renew_for_ever(self) -> None:
@@ -104,10 +105,10 @@ class Leases:
         runs = [run for run in self._runs.values() if run.fate is Fate.OWN]
         if not runs:
             return
-        claims = _ENCODE([[run.job.id, run.job.attempts] for run in runs])
+        claims = _ENCODE([run.key for run in runs])
         lost = {*serialization.read(await self._engine.acall(_HEARTBEAT, claims, self._worker_id, self._lease_s))}
         for run in runs:
-            if run.job.id in lost and self._runs.get((run.job.id, run.job.attempts)) is run:
+            if run.job.id in lost and self._runs.get(run.key) is run:
                 self._give_up(run)
 
     def _give_up(self, run: Run) -> None:

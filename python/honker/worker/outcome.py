@@ -6,7 +6,8 @@ import contextlib
 import logging
 import math
 import traceback
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple, cast
@@ -30,6 +31,8 @@ _WORDS: Final[dict[type[Outcome], str]] = {
     Fail: "dead",
     Release: "released",
 }
+
+_LAZY: Final = (types.GeneratorType, types.AsyncGeneratorType, types.CoroutineType, map, filter)
 
 logger = logging.getLogger("honker")
 
@@ -203,10 +206,10 @@ def refuse_lazy(value: Any) -> None:
     Raises:
         InvalidTaskError: It is one; a worker does not run it.
     """
-    if not isinstance(value, (Generator, AsyncGenerator, Coroutine, map, filter)):
+    if not isinstance(value, _LAZY):
         return
-    if isinstance(value, (Generator, Coroutine)):
-        cast("Generator[Any] | Coroutine[Any, Any, Any]", value).close()
+    if isinstance(value, (types.GeneratorType, types.CoroutineType)):
+        cast("types.GeneratorType[Any] | types.CoroutineType[Any, Any, Any]", value).close()
     kind = type(cast("object", value)).__name__.replace("_", " ")
     raise InvalidTaskError(f"the handler returned a {kind}, which has not run; do the work before returning")
 

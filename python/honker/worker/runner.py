@@ -32,10 +32,12 @@ from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import report
 from honker.worker.settlement import (
     ROUND_MAX_JOBS,
+    Ack,
     Backlog,
     Committed,
     Fail,
     FinishedJob,
+    Outcome,
     Release,
     encode,
 )
@@ -85,7 +87,13 @@ class Runner:
         self._leases = Leases(queue, worker_id, self._signal)
         self._backlog = Backlog()
         self._execution = Execution(
-            queue, worker_id, resolve, concurrency, on_free=self._signal, has_free_slot=lambda: self._free > 0
+            queue,
+            worker_id,
+            resolve,
+            concurrency,
+            on_end=self._finish,
+            on_free=self._signal,
+            has_free_slot=lambda: self._free > 0,
         )
         self._stopping = asyncio.Event()
         self._failures = 0
@@ -163,10 +171,12 @@ class Runner:
         for is_held, (job, _) in zip(answer["settled"], finished, strict=True):
             if not is_held:
                 logger.info("lease of job %d was lost; its outcome is dropped", job.id)
+        now_s = self._loop.time()
         for row in answer["jobs"]:
-            run = Run(Job(self._queue, row), self._loop.time())
+            job = Job(self._queue, row)
+            run = Run(job, (job.id, job.attempts), now_s)
             self._leases.add(run)
-            run.task = self._loop.create_task(self._handle(run))
+            run.task = self._loop.create_task(self._execution.run(run))
 
     async def _work(self, n: int, finished: list[FinishedJob]) -> str:
         """One round with the database: at once if the write lock is free, else without blocking the event loop."""
@@ -208,17 +218,14 @@ class Runner:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), delay_s)
 
-    async def _handle(self, run: Run) -> None:
-        """Bring one job to its end; never raises."""
-        outcome = await self._execution.run(run)
-        if not self._leases.remove(run):
-            self._signal()
-            return
-        is_ours = run.fate is not Fate.LOST
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        """Free the slot of a run whose handler has ended, and settle its job in the next round."""
+        is_ours = self._leases.remove(run) and run.fate is not Fate.LOST
         if is_ours and not isinstance(outcome, Committed):
             self._backlog.add(run.job, outcome)
         self._signal()
-        if is_ours:
+        # At last: a logging handler of the application may raise.
+        if is_ours and (type(outcome) is not Ack or logger.isEnabledFor(logging.DEBUG)):
             report(run.job, run.name, outcome, self._loop.time() - run.since_s)
 
     # Waiting

@@ -1,9 +1,8 @@
-"""Putting a job back for another worker: one whose task this process does not know.
+"""Calls of tasks that this process does not know: they are put back for another worker.
 
-While a new release is rolled out, workers of the old one claim calls of tasks that only the new one has. They put them
-back, uncharged, later and later, until the time for which somebody may still come to know the task is over. Nothing is
-shared by all workers, and survives them, but the job itself; so what is to be remembered is a line at the end of its
-``last_error``, which also tells an operator what is going on.
+During a rollout, workers of the old release claim calls of tasks that only the new release has. They put these calls
+back, uncharged, at growing intervals, until the time limit for unknown tasks is over. All workers share only the job
+itself, so the count and the beginning are kept in a line at the end of its ``last_error``, where operators see them.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import Final
 from honker.errors import InvalidArgumentError
 from honker.task.options import SPAN_MAX_S
 
-#: Seconds for which a task may stay unknown to every worker that comes across it. A rollout takes minutes, or waits for
-#: somebody's breakfast; a job that is dead-lettered meanwhile has to be brought back by hand.
+#: Seconds for which a task may stay unknown to every worker that claims its calls. A rollout takes minutes, or waits
+#: for an approval; a job that is dead-lettered meanwhile has to be requeued by hand.
 UNKNOWN_TASK_S: Final = 3600.0
 #: Seconds until a job that was put back is due again, the first time and at most.
 _DELAYS_S: Final = (0.1, 60.0)
@@ -28,14 +27,14 @@ _LINE: Final = re.compile(r"(?:\A|\n)unknown task: .*, put back (\d+) times? sin
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """How often a job was put back, and since when."""
+    """The number of times that a job was put back, and the instant of the first."""
 
     count: int
     since: datetime
 
     @classmethod
     def read(cls, last_error: str | None) -> PutBack | None:
-        """What is remembered of a job; None if it was never put back, or nobody can read it any more."""
+        """Read the line of a job; None if it was never put back, or the line cannot be read."""
         found = _LINE.search(last_error or "")
         try:
             return None if found is None else cls(int(found[1]), datetime.fromisoformat(found[2]).astimezone(UTC))
@@ -44,7 +43,7 @@ class PutBack:
 
 
 def own_error(last_error: str | None) -> str | None:
-    """The error of the attempt before, without what is remembered here."""
+    """The error of the attempt before, without the line of this module."""
     return _LINE.sub("", last_error) or None if last_error else last_error
 
 
@@ -63,7 +62,7 @@ def put_back(last_error: str | None, task: str, limit_s: float, clock: float) ->
     if left_s <= 0:
         return None
     first_s, longest_s = _DELAYS_S
-    # Not beyond its time: then it is seen once more, and is dead.
+    # Not beyond the limit: the worker that claims it then makes it a dead letter.
     delay_s = min(first_s * 2 ** min(before.count, 60), longest_s, left_s)
     count = before.count + 1
     line = f"unknown task: {_shown(task)}, put back {count} time{'s' * (count > 1)} since {before.since.isoformat()}"
@@ -72,12 +71,12 @@ def put_back(last_error: str | None, task: str, limit_s: float, clock: float) ->
 
 
 def _shown(task: str) -> str:
-    """A name that may come from anywhere, on one line and not too long."""
+    """A name from an untrusted payload, on one line and not too long."""
     return repr(task if len(task) <= _SHOWN_MAX_CHARS else f"{task[:_SHOWN_MAX_CHARS]}...")
 
 
 def check_limit(unknown_task_s: float) -> float:
-    """Refuse a limit that is none.
+    """Refuse a limit outside its range.
 
     Raises:
         InvalidArgumentError: It is negative, or longer than the engine can count.

@@ -1,4 +1,4 @@
-"""Workers: they run the tasks whose calls are waiting in queues."""
+"""Workers: they run the tasks whose calls wait in queues."""
 
 from __future__ import annotations
 
@@ -41,22 +41,25 @@ class QueueDatabase(Handle, Protocol):
 class Worker:
     """Runs the tasks of one queue in this process, several at a time.
 
-    A task is run at least once: when a worker dies its jobs run again, when their leases have lapsed. A plain function
-    runs in a thread, a coroutine on the event loop. While a handler lives its lease is renewed; one that loses its
-    lease all the same is cancelled, and its outcome is dropped.
+    A task runs at least once: the jobs of a worker that dies run again after their leases have lapsed. A plain function
+    runs in a thread, a coroutine on the event loop. The lease of a job is renewed while its handler runs. A handler
+    that loses its lease is cancelled, and its outcome is dropped.
+
+    An attempt fails whatever its handler raises, KeyboardInterrupt and SystemExit included. A result that JSON cannot
+    carry is dropped with a warning. Each attempt is logged at the level debug, to the logger ``honker``.
 
     Args:
         queue: The queue.
         concurrency: Handlers at once; None means the number of processors.
         registry_: The tasks, of which those of the queue's database are run; None means those of this process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
-        unknown_task_s: Seconds for which the call of a task that this process does not know is put back for a worker
-            that does, uncharged, at growing intervals of up to a minute, counted from when the first worker came
-            across it; then it is dead-lettered. 0 does so at once.
+        unknown_task_s: Seconds for which calls of a task that this process does not know are put back for other
+            workers, uncharged, at growing intervals of up to a minute. They count from the first claim of the call;
+            then it is dead-lettered. 0 does so at once.
 
     Attributes:
-        queue: As above.
-        worker_id: Under which it claims.
+        queue: The queue.
+        worker_id: The name that it claims under.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Worker:
         self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
         self._grace_s = grace_s
         self._unknown_task_s = check_limit(unknown_task_s)
-        self._runner()  # refuses what is out of range
+        self._runner()  # checks the ranges
         self._plans: dict[str, _Plan] = {}
 
     def __repr__(self) -> str:
@@ -86,7 +89,7 @@ class Worker:
         Cancelled, it cancels handlers and gives their jobs back at once.
 
         Raises:
-            DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+            DatabaseClosedError: The database was closed. Other database errors are logged and retried.
         """
         await self._runner().run(stop_event)
 
@@ -94,7 +97,7 @@ class Worker:
         return Runner(self.queue, self.worker_id, self._resolve, concurrency=self._concurrency, grace_s=self._grace_s)
 
     def _resolve(self, job: Job) -> Call | Settlement:
-        """The call that a job is, or what becomes of a job that is none."""
+        """Find the call of a job, or the settlement of a job without one."""
         try:
             payload = job.payload
         except ValueError as error:
@@ -146,7 +149,7 @@ def _worker_id(queue_name: str) -> str:
 
 
 class _Plan(NamedTuple):
-    """How the calls of a task are made; worked out once for each task."""
+    """The way to call a task, computed once for each."""
 
     spec: TaskSpec
     policy: Policy
@@ -168,7 +171,7 @@ class _Plan(NamedTuple):
 
 
 def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
-    """From the number of the attempt that failed, the seconds until the next."""
+    """A function from the number of a failed attempt to the seconds until the next."""
 
     def delay_s(attempt: int) -> float:
         try:
@@ -180,7 +183,7 @@ def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
 
 
 def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:
-    """A call with the job and a transaction where the handler wants them."""
+    """A call with the job and a transaction for the parameters that are annotated so."""
     args, kwargs = list(args), dict(kwargs)
     tx: HandlerScope | None = None
     for name, (position, kind) in plan.spec.injections.items():
@@ -196,7 +199,7 @@ def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) ->
 
 
 async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
-    """Write the schedules; while the file is locked, try again."""
+    """Write the schedules; retry while the database is locked."""
     while stop_event is None or not stop_event.is_set():
         try:
             await aregister_schedules(db, queues)
@@ -221,20 +224,20 @@ async def run_workers(
     grace_s: float = GRACE_S,
     unknown_task_s: float = UNKNOWN_TASK_S,
 ) -> None:
-    """Run the tasks of one queue, or of every queue that has some, until ``stop_event`` is set.
+    """Run the tasks of one queue, or of every queue that has tasks, until ``stop_event`` is set.
 
     Args:
         db: The database.
-        queue: The queue's name; None means all that this process has tasks of the database for.
+        queue: The queue's name; None means all queues that this process has tasks of the database for.
         concurrency: Handlers at once, for each queue; None means the number of processors.
         registry_: The tasks; None means those of this process.
         stop_event: Ends it; it is only read, never set.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
-        unknown_task_s: Seconds for which the call of a task that no worker knows is put back, see `honker.Worker`.
+        unknown_task_s: Seconds for which calls of unknown tasks are put back, see `honker.Worker`.
 
     Raises:
         NoTasksError: There is no queue to work on.
-        DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+        DatabaseClosedError: The database was closed. Other database errors are logged and retried.
 
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
@@ -261,7 +264,7 @@ async def run_workers(
     try:
         await asyncio.gather(*running)
     finally:
-        # One that fails takes the others with it; each gives back what it holds before it ends.
+        # A worker that fails ends the others; each gives its jobs back before it ends.
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
