@@ -16,7 +16,7 @@ from honker.queue.claims import Claims, jobs_of
 from honker.queue.dead_letters import REQUEUE, prune_call, retain_call
 from honker.queue.enqueue import ForEach, enqueue_call, enqueue_many_call, series_call
 from honker.queue.stats import QueueStats
-from honker.task.options import Executor, attempts_of, check_schedule
+from honker.task.options import JITTER, Executor, Misfire, attempts_of, check_schedule
 from honker.task.registry import HasExpression
 from honker.task.result import GET_RESULT, SWEEP_RESULTS, read_result, save_result_call, wait_for_result
 from honker.task.task import Task, TaskDecorator, task_decorator
@@ -673,6 +673,8 @@ class Queue:
         retries: int | None = None,
         retry_delay_s: float = 60,
         backoff: float = 1.0,
+        max_retry_delay_s: float | None = None,
+        jitter: float = JITTER,
         timeout_s: float | None = None,
         priority: int = 0,
         expires_s: Seconds | None = None,
@@ -688,6 +690,8 @@ class Queue:
         retries: int | None = None,
         retry_delay_s: float = 60,
         backoff: float = 1.0,
+        max_retry_delay_s: float | None = None,
+        jitter: float = JITTER,
         timeout_s: float | None = None,
         priority: int = 0,
         expires_s: Seconds | None = None,
@@ -709,6 +713,9 @@ class Queue:
             retries: The older name of ``max_attempts``, with the same meaning: 1 tries once. Give one of them.
             retry_delay_s: Seconds between a failed attempt and the next, 0 to 100 years.
             backoff: The factor on the delay after each further failure, more than 0.
+            max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
+            jitter: The largest part of a delay that is added to it at random, 0 to 1. A retry is never early; 0 keeps
+                delays exact.
             timeout_s: Seconds that an attempt may take, more than 0; None for no limit.
             priority: Larger values run sooner, within ±(2**53 - 1).
             expires_s: Seconds after which a job is dead-lettered instead of run, more than 0.
@@ -732,6 +739,8 @@ class Queue:
             retries=attempts_of(retries, max_attempts, self.max_attempts),
             retry_delay_s=retry_delay_s,
             backoff=backoff,
+            max_retry_delay_s=max_retry_delay_s,
+            jitter=jitter,
             timeout_s=timeout_s,
             priority=priority,
             expires_s=expires_s,
@@ -746,6 +755,14 @@ class Queue:
         *,
         name: str | None = None,
         scheduler_name: str | None = None,
+        max_attempts: int | None = None,
+        retries: int | None = None,
+        retry_delay_s: float = 60,
+        backoff: float = 1.0,
+        max_retry_delay_s: float | None = None,
+        jitter: float = JITTER,
+        timeout_s: float | None = None,
+        misfire: Misfire | None = None,
         expires_s: int | None = None,
         priority: int = 0,
         store_result: bool = False,
@@ -755,12 +772,21 @@ class Queue:
         """Make a function without arguments a task that a schedule enqueues. See `task`.
 
         Runs no SQL: the schedule is written when a worker of this queue or a `honker.Scheduler` starts, or by
-        `honker.register_schedules`. It fires while any process runs a `honker.Scheduler`.
+        `honker.register_schedules`, if its declaration here has changed since the last time. What
+        `Scheduler.update` changes stays until then. It fires while any process runs a `honker.Scheduler`.
 
         Args:
             schedule: The times to enqueue it; see `honker.crontab` and `honker.every_s`.
             name: The name under which workers find the task; by default its module and qualified name.
             scheduler_name: The schedule's name; by default the task's.
+            max_attempts: As for `task`.
+            retries: As for `task`.
+            retry_delay_s: As for `task`.
+            backoff: As for `task`.
+            max_retry_delay_s: As for `task`.
+            jitter: As for `task`.
+            timeout_s: As for `task`.
+            misfire: How to treat boundaries that passed without a leader, see `Scheduler.add`; None means ``catch_up``.
             expires_s: Whole seconds after its boundary from which a job is no longer claimed, 1 or more.
             priority: Larger values run sooner, within ±(2**53 - 1).
             store_result: True to keep the return value.
@@ -779,6 +805,13 @@ class Queue:
             name=name,
             schedule=schedule,
             scheduler_name=scheduler_name,
+            retries=attempts_of(retries, max_attempts, self.max_attempts),
+            retry_delay_s=retry_delay_s,
+            backoff=backoff,
+            max_retry_delay_s=max_retry_delay_s,
+            jitter=jitter,
+            timeout_s=timeout_s,
+            misfire=misfire,
             expires_s=expires_s,
             priority=priority,
             store_result=store_result,

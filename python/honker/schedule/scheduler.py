@@ -16,7 +16,7 @@ from honker.engine import Handle, Updates
 from honker.errors import DatabaseError, LeadershipLost, LockHeld
 from honker.lock import Lock
 from honker.records import Record
-from honker.schedule.registration import REGISTER, aregister_schedules
+from honker.schedule.registration import LIST, REGISTER, UNREGISTER, aregister_schedules
 from honker.task.options import check_schedule
 from honker.task.registry import HasExpression
 
@@ -30,10 +30,8 @@ _UNSET: Final = _Unset()
 #: Seconds between a standby's checks of the leader without a commit, because clocks may be changed.
 _STANDBY_POLL_S: Final = 5.0
 
-_UNREGISTER: Final = "SELECT honker_scheduler_unregister(?)"
 _PAUSE: Final = "SELECT honker_scheduler_pause(?)"
 _RESUME: Final = "SELECT honker_scheduler_resume(?)"
-_LIST: Final = "SELECT honker_scheduler_list()"
 _UPDATE: Final = "SELECT honker_scheduler_update(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SOONEST: Final = "SELECT honker_scheduler_soonest()"
 _TICK: Final = "SELECT honker_scheduler_tick(?)"
@@ -168,12 +166,12 @@ class Scheduler:
         Source: SQL ``honker_scheduler_unregister``.
         """
         self._registered.discard(name)
-        return bool(self._engine.call(_UNREGISTER, name, tx=tx))
+        return bool(self._engine.call(UNREGISTER, name, tx=tx))
 
     async def aremove(self, name: str, tx: TransactionLike = None) -> bool:
         """Like `remove`, without blocking the event loop."""
         self._registered.discard(name)
-        return bool(await self._engine.acall(_UNREGISTER, name, tx=tx))
+        return bool(await self._engine.acall(UNREGISTER, name, tx=tx))
 
     def pause(self, name: str, tx: TransactionLike = None) -> bool:
         """Stop a schedule from firing. True if it was enabled.
@@ -202,11 +200,11 @@ class Scheduler:
 
         Source: SQL ``honker_scheduler_list``.
         """
-        return _schedules(self._engine.ask(_LIST, tx=tx))
+        return _schedules(self._engine.ask(LIST, tx=tx))
 
     async def alist(self, tx: TransactionLike = None) -> Schedules:
         """Like `list`, without blocking the event loop."""
-        return _schedules(await self._engine.aask(_LIST, tx=tx))
+        return _schedules(await self._engine.aask(LIST, tx=tx))
 
     def update(
         self,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from honker.errors import InvalidArgumentError, InvalidScheduleError, InvalidTaskError
 
@@ -23,6 +23,12 @@ MAX_ATTEMPTS: Final = 1_000_000
 PRIORITY_MAX: Final = 2**53 - 1
 SPAN_MAX_S: Final = 3_155_760_000
 
+
+#: The largest part of a retry's delay that is added at random: jobs that failed together do not return together.
+JITTER: Final = 0.1
+
+#: How a schedule treats boundaries that passed without a leader.
+Misfire: TypeAlias = Literal["catch_up", "once", "skip"]
 
 _Check: TypeAlias = "Callable[[Any], bool]"
 
@@ -67,6 +73,14 @@ def _is_executor(value: Any) -> bool:
     return value in ("thread", "process")
 
 
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_misfire(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value in get_args(Misfire))
+
+
 def _whole(least: int, most: int) -> _Check:
     def is_whole(value: Any) -> bool:
         is_integral = type(value) is int or (isinstance(value, float) and value.is_integer())
@@ -96,6 +110,9 @@ _RULES: Final = {
     "max_attempts": _Rule(_whole(1, MAX_ATTEMPTS), _RETRIES_RANGE, "1 tries once"),
     "retry_delay_s": _Rule(_is_span, _SPAN_RANGE, "0 tries again at once"),
     "backoff": _Rule(_is_factor, "a finite number above 0", "1 keeps the delay as it is"),
+    "max_retry_delay_s": _Rule(_or_none(_is_span), f"None, or {_SPAN_RANGE}", "leave it out for no limit"),
+    "jitter": _Rule(_is_share, "0 to 1", "0 keeps delays exact"),
+    "misfire": _Rule(_is_misfire, "None, 'catch_up', 'once' or 'skip'", "leave it out for 'catch_up'"),
     "timeout_s": _Rule(_or_none(_is_timeout), _LIMIT_RANGE, "leave it out for no limit"),
     "priority": _Rule(_whole(-PRIORITY_MAX, PRIORITY_MAX), _PRIORITY_RANGE, "larger runs sooner"),
     "expires_s": _Rule(_or_none(_is_expiry), _LIMIT_RANGE, "leave it out for jobs that stay"),

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from honker.arguments import Seconds
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.task.injection import Injection, injections_of
-from honker.task.options import Executor
+from honker.task.options import JITTER, Executor
 
 
 class HasExpression(Protocol):
@@ -41,6 +41,9 @@ class TaskSpec:
         executor: ``thread``, or ``process`` for a plain function that runs in a separate process.
         schedule: The schedule that enqueues it, or None.
         scheduler_name: The schedule's name; None uses the task's.
+        misfire: How its schedule treats boundaries that passed without a leader, see `Scheduler.add`.
+        max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
+        jitter: The largest part of a delay that is added to it at random.
         path: The identity of the database that the task belongs to, see `Engine.identity`; None for every database.
     """
 
@@ -59,6 +62,9 @@ class TaskSpec:
     schedule: HasExpression | None = None
     scheduler_name: str | None = None
     path: str | None = None
+    misfire: str | None = None
+    max_retry_delay_s: float | None = None
+    jitter: float = JITTER
 
     @property
     def max_attempts(self) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import os
+import random
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -159,7 +161,7 @@ class _Plan(NamedTuple):
     @classmethod
     def of(cls, spec: TaskSpec) -> _Plan:
         policy = Policy(
-            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff),
+            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff, spec.max_retry_delay_s, spec.jitter),
             attempts=spec.retries,
             timeout_s=spec.timeout_s,
             keeps_result=spec.store_result,
@@ -170,14 +172,26 @@ class _Plan(NamedTuple):
         return cls(spec, policy, is_async_callable(spec.fn), target)
 
 
-def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
-    """A function from the number of a failed attempt to the seconds until the next."""
+def retry_delays(
+    first_s: float, backoff: float, longest_s: float | None = None, jitter: float = 0
+) -> Callable[[int], float]:
+    """A function from the number of a failed attempt to the seconds until the next.
+
+    Args:
+        first_s: Seconds after the first attempt.
+        backoff: The factor on the delay after each further attempt.
+        longest_s: The longest delay, before the jitter; None for no limit.
+        jitter: The largest part of a delay that is added to it, so that no retry is early.
+    """
 
     def delay_s(attempt: int) -> float:
         try:
-            return first_s * backoff ** (attempt - 1)
+            delay = first_s and float(first_s) * float(backoff) ** (attempt - 1)
         except OverflowError:
-            return float("inf")
+            delay = math.inf
+        if longest_s is not None:
+            delay = min(delay, longest_s)
+        return delay * random.uniform(1, 1 + jitter) if jitter else delay
 
     return delay_s
 
