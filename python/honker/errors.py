@@ -59,6 +59,14 @@ class InvalidTaskError(InvalidArgumentError, TypeError):
     """A function cannot become a task with these options; the message names an alternative."""
 
 
+class InvalidCallError(InvalidArgumentError, TypeError):
+    """The arguments of a call do not fit the signature of the task. Nothing was enqueued."""
+
+
+class InvalidScheduleError(InvalidArgumentError, AttributeError):
+    """An object without an ``expr`` is no schedule; `honker.crontab` and `honker.every_s` make schedules."""
+
+
 class NoTasksError(HonkerError, RuntimeError):
     """No tasks are registered; import the modules that define them."""
 
@@ -108,7 +116,11 @@ class JobCancelledError(HonkerError):
 
 
 class ResultGoneError(HonkerError, TimeoutError):
-    """The job is gone without a result: none was kept, or it has expired. Waiting longer does not help."""
+    """The job left no result and will leave none: it is gone, or the transaction that enqueued it was rolled back."""
+
+
+class DeadlockError(HonkerError, RuntimeError):
+    """A wait for a result would never end, because the caller holds up the work that it waits for."""
 
 
 class Retryable(HonkerError):

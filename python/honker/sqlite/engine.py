@@ -21,7 +21,8 @@ from honker.errors import (
 )
 from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.extension import extension_info
-from honker.sqlite.foreign import session_of
+from honker.sqlite.fate import ForeignFate, OwnFate
+from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
@@ -94,6 +95,11 @@ class SQLiteEngine:
     def is_writing_here(self) -> bool:
         """True while this thread, or a task suspended on it, is in a transaction."""
         return self._write_lock.is_held_here
+
+    @property
+    def is_closed(self) -> bool:
+        """True once it is closed."""
+        return self._is_closed
 
     def clock(self) -> float:
         """Unix seconds."""
@@ -205,6 +211,10 @@ class SQLiteEngine:
             return append_to(tx, one, many, element)
         added: int = self.call(*one, tx=tx)
         return added
+
+    def fate(self, tx: TransactionLike) -> OwnFate | ForeignFate:
+        """The end of the transaction ``tx``, which runs now."""
+        return fate_of(tx, self._module)
 
     # Waiting
 

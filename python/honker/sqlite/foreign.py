@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from honker.arguments import SQLValue, TransactionLike
 from honker.errors import HonkerError, InvalidArgumentError, from_sqlite
+from honker.sqlite import transaction
+from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.transaction import SQLiteTransaction, scalar_in
 
 
@@ -80,6 +82,13 @@ def session_of(tx: TransactionLike, module: ModuleType) -> Session:
         f"tx is {type(tx).__name__}; pass a honker.Transaction, a sqlite3.Connection, a SQLAlchemy Connection or "
         "Session, or a Django connection"
     )
+
+
+def fate_of(tx: TransactionLike, module: ModuleType) -> OwnFate | ForeignFate:
+    """The end of the transaction ``tx``, which runs now."""
+    if isinstance(tx, SQLiteTransaction):
+        return transaction.fate_of(tx)
+    return ForeignFate(_driver_connection(tx), (sqlite3.Error, module.Error))
 
 
 def _driver_connection(tx: Any) -> Any:

@@ -26,6 +26,7 @@ from honker.errors import (
 )
 from honker.job import Job
 from honker.queue.queue import Queue
+from honker.task.running import mark_worker_loop
 from honker.worker.execution import Execution, Resolver
 from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import report
@@ -85,7 +86,15 @@ class Runner:
         # Invariant: each claim of this worker is in exactly one of these two, until the round that settles it.
         self._leases = Leases(queue, worker_id, self._signal)
         self._backlog = Backlog()
-        self._execution = Execution(queue, worker_id, resolve, concurrency, on_end=self._finish, on_free=self._signal)
+        self._execution = Execution(
+            queue,
+            worker_id,
+            resolve,
+            concurrency,
+            on_end=self._finish,
+            on_free=self._signal,
+            has_free_slot=lambda: self._free > 0,
+        )
         self._stopping = asyncio.Event()
         self._failures = 0
         self._claiming: asyncio.Task[str] | None = None
@@ -101,6 +110,7 @@ class Runner:
             DatabaseClosedError: The database was closed.
         """
         self._loop = asyncio.get_running_loop()
+        mark_worker_loop()
         beside = [asyncio.ensure_future(self._leases.renew_for_ever())]
         if stop_event is not None:
             beside.append(asyncio.ensure_future(self._stop_after(stop_event)))
