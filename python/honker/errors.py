@@ -237,6 +237,16 @@ class WatcherError(DatabaseError):
     code = "HONKER_WATCHER"
 
 
+class DatabaseReplacedError(WatcherError):
+    """The database file was deleted, moved or replaced under the handle; close it and open the file again.
+
+    Every operation of the handle raises it, at the latest a second after the replacement, and changes nothing. Commits
+    of that second are in the file that was removed.
+    """
+
+    code = "HONKER_REPLACED"
+
+
 class DatabaseClosedError(DatabaseError):
     """Database is closed."""
 

@@ -120,8 +120,8 @@ class Connection:
 
     @property
     def real_path(self) -> str:
-        """The path of the file, without links and without the syntax of a URI."""
-        return os.path.realpath(self._held.path)
+        """The path of the file as SQLite knows it: absolute, without links and without the syntax of a URI."""
+        return self._held.path
 
     def _file(self) -> str:
         """The database file as SQLite knows it: absolute, and without the syntax of a URI."""

@@ -20,12 +20,13 @@ from honker.errors import (
     WatcherError,
 )
 from honker.sqlite.connection import SYNCHRONOUS, Connection
+from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import extension_info
 from honker.sqlite.foreign import session_of
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
-from honker.sqlite.transaction import SQLiteTransaction, append_to
+from honker.sqlite.transaction import SQLiteTransaction, append_to, check_own
 from honker.sqlite.watcher import UpdateEvents, check_watcher_options
 from honker.sqlite.write_lock import WriteLock, in_thread
 
@@ -58,6 +59,7 @@ class SQLiteEngine:
         self._write_lock = WriteLock()
         self._writer = Connection(self._path, module, synchronous=synchronous)
         self._identity = self._writer.file_identity()
+        self._file = DatabaseFile(self._path, self._writer.real_path)
         self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
         self._loop_reader = LoopReader(self._open_reader)
         # Guards the two fields below.
@@ -121,14 +123,14 @@ class SQLiteEngine:
     def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a SQL function that only reads."""
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return session_of(tx, self._module, self._file).scalar(sql, params)
         with self._readers.lend() as reader:
             return reader.scalar(sql, params)
 
     async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """As `ask`: at once on the reserved connection, or in a thread where that would have to wait."""
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return session_of(tx, self._module, self._file).scalar(sql, params)
         for is_prepared in (False, True):
             reader = self._loop_reader.take_now()
             if reader is not None:
@@ -147,7 +149,7 @@ class SQLiteEngine:
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a SQL function that writes, as part of ``tx`` or committed by itself."""
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return session_of(tx, self._module, self._file).scalar(sql, params)
         _ = self._writer.raw
         self._write_lock.acquire()
         return self._call_and_release(sql, params)
@@ -174,7 +176,7 @@ class SQLiteEngine:
         A cancelled call may still take effect: a statement that SQLite has begun cannot be called back.
         """
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return session_of(tx, self._module, self._file).scalar(sql, params)
         _ = self._writer.raw
         await self._write_lock.acquire_async()
         # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
@@ -202,6 +204,7 @@ class SQLiteEngine:
     def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction, alone or together with those that follow it."""
         if isinstance(tx, SQLiteTransaction):
+            check_own(tx, self._file)
             return append_to(tx, one, many, element)
         added: int = self.call(*one, tx=tx)
         return added

@@ -16,6 +16,7 @@ from honker.engine import Transaction
 from honker.errors import NestedTransactionError, TransactionNotStartedError
 from honker.sqlite.batch import Batch
 from honker.sqlite.connection import Connection
+from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.write_lock import WriteLock, in_thread
 
 T = TypeVar("T")
@@ -203,6 +204,17 @@ def scalar_in(tx: SQLiteTransaction, sql: str, params: tuple[SQLValue, ...]) -> 
     Not a method: applications hold the object.
     """
     return tx._scalar(sql, params)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+
+
+def check_own(tx: SQLiteTransaction, file: DatabaseFile) -> None:
+    """Check that a transaction of honker, perhaps of another handle, is one of this file.
+
+    Raises:
+        InvalidArgumentError: It is a transaction of another database.
+    """
+    path = tx._connection.real_path  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+    if path is not file.real_path:
+        file.check_same(path)
 
 
 def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: str) -> int:
