@@ -253,6 +253,10 @@ class DatabaseClosedError(DatabaseError):
     code = "HONKER_CLOSED"
 
 
+#: The handle can never be used again: a retry is of no use, and only opening the database again helps.
+HANDLE_ENDED: Final = (DatabaseClosedError, DatabaseReplacedError, ForkError)
+
+
 class NestedTransactionError(DatabaseError):
     """nested db.transaction() is not supported: this thread or task holds one; pass it as ``tx=``."""
 

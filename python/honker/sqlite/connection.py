@@ -19,9 +19,10 @@ from honker.errors import (
     UnexpectedRowsError,
     from_sqlite,
 )
+from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
 from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
-from honker.sqlite.path import explain_open, file_of
+from honker.sqlite.path import existing_only, explain_open, file_of
 from honker.sqlite.watcher import pause_watchers, resume_watchers
 
 #: How long an operation waits for the write lock of another process.
@@ -48,15 +49,23 @@ class Connection:
     """A connection with the engine loaded. Not locked: whoever shares it between threads must serialise them."""
 
     def __init__(
-        self, path: str, module: ModuleType, *, synchronous: str = SYNCHRONOUS[0], is_query_only: bool = False
+        self,
+        path: str,
+        module: ModuleType,
+        *,
+        synchronous: str = SYNCHRONOUS[0],
+        is_query_only: bool = False,
+        creates: bool = False,
     ) -> None:
         self._pid = os.getpid()
         self._module = module
         self._is_retired = False
+        #: The file that each use is checked against, once it is known.
+        self.file: DatabaseFile | None = None
         self._is_running = False
         # How long statements wait for a lock now; None as long as SQLite's own handler does the waiting.
         self._busy_timeout_s: float | None = None
-        self._raw: sqlite3.Connection | None = _open(path, module)
+        self._raw: sqlite3.Connection | None = _open(path, module, creates=creates)
         try:
             self._configure(synchronous, is_query_only=is_query_only)
             file = self._file()
@@ -109,15 +118,6 @@ class Connection:
         """Refuse all but what is left of a transaction that is open; the first step of closing."""
         self._is_retired = True
 
-    def file_identity(self) -> tuple[int, int] | None:
-        """Device and inode of the file that the connection's path leads to now; None while there is none.
-
-        Runs no statement: other threads ask this while the connection is somebody's who waits for the write lock.
-        Python would wait for that thread and keep the interpreter's lock, so that nobody in the process could give
-        the write lock back.
-        """
-        return identity_of(self._held.path)
-
     @property
     def real_path(self) -> str:
         """The path of the file as SQLite knows it: absolute, without links and without the syntax of a URI."""
@@ -141,19 +141,37 @@ class Connection:
             self.scalar("SELECT honker_busy_timeout(?)", (int(seconds * 1000),))
             self._busy_timeout_s = seconds
 
+    def make_ready(self) -> None:
+        """Leave no transaction behind, and see that the file is still there; before each write.
+
+        Raises:
+            DatabaseReplacedError: The file was deleted or replaced.
+        """
+        self.roll_back_if_open()
+        self.check_file()
+
+    def check_file(self) -> None:
+        """See that the file is still there.
+
+        Raises:
+            DatabaseReplacedError: It was deleted or replaced.
+        """
+        if self.file is not None:
+            self.file.check()
+
     def begin(self) -> None:
         """Begin a write transaction; waits for the write lock.
 
         Raises:
             DatabaseBusyError: It did not come within the busy timeout.
         """
-        self.roll_back_if_open()
+        self.make_ready()
         self.wait_when_busy()
         self.run("BEGIN IMMEDIATE")
 
     def begin_now(self) -> bool:
         """Begin a write transaction if the write lock is free; what runs in it waits as ever."""
-        self.roll_back_if_open()
+        self.make_ready()
         self.fail_when_busy()
         try:
             self.run("BEGIN IMMEDIATE")
@@ -237,7 +255,7 @@ class Connection:
             inherit(self._held, was_idle=was_idle)
 
 
-def _open(path: str, module: ModuleType) -> sqlite3.Connection:
+def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection:
     file = file_of(path)
     if is_unsafe(str(file)):
         raise ForkError(
@@ -246,12 +264,12 @@ def _open(path: str, module: ModuleType) -> sqlite3.Connection:
         )
     try:
         return connect(
-            path,
+            path if creates else existing_only(path),
             sqlite3=module,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
             check_same_thread=False,
-            uri=path.startswith("file:"),
+            uri=not creates or path.startswith("file:"),
         )
     except module.Error as error:
         raise explain_open(path, from_sqlite(error)) from error

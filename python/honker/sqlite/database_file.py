@@ -13,6 +13,8 @@ from honker.sqlite.path import file_of
 #: Seconds between two comparisons with the file at the path.
 CHECK_INTERVAL_S: Final = 0.5
 
+Identity = tuple[int, int]
+
 
 class DatabaseFile:
     """The files that a handle has open: the database, its ``-wal`` and its ``-shm``.
@@ -33,9 +35,21 @@ class DatabaseFile:
         self.real_path = real_path
         self.identity = identity_of(real_path)
         self._check_at = 0.0
+        self._database = str(file_of(path))
+        self._expected: dict[str, Identity] = {}
+        self._remember(self._database, real_path)
+
+    def remember_wal(self) -> None:
+        """Note which ``-wal`` and ``-shm`` are in use; called after the first transaction, which creates them."""
+        self._remember(self.real_path + "-wal", self.real_path + "-shm")
+
+    def forget(self) -> None:
+        """Compare nothing any more: the handle is closed, and says so itself."""
+        self._expected = {}
+
+    def _remember(self, *names: str) -> None:
         # Only files that are there: without WAL mode, or with a VFS that keeps its index in memory, some are not.
-        names = (str(file_of(path)), real_path + "-wal", real_path + "-shm")
-        self._parts = tuple((name, found) for name in names if (found := identity_of(name)) is not None)
+        self._expected |= {name: found for name in names if (found := identity_of(name)) is not None}
 
     def check(self) -> None:
         """Compare, unless that was done a moment ago.
@@ -45,15 +59,13 @@ class DatabaseFile:
 
         Cost: a reading of the clock, and three calls of ``stat`` every `CHECK_INTERVAL_S`.
         """
-        now = monotonic()
-        if now >= self._check_at:
+        if monotonic() >= self._check_at:
             self.check_now()
-            # Not after a failure: a file that comes back under its path is the same file.
-            self._check_at = now + CHECK_INTERVAL_S
 
     def check_now(self) -> None:
         """Compare; see `check`."""
-        for name, expected in self._parts:
+        self._check_at = 0.0  # After a failure, look each time: a file that comes back is the same file.
+        for name, expected in self._expected.items():
             try:
                 found = os.stat(name)
             except (FileNotFoundError, NotADirectoryError):
@@ -62,6 +74,7 @@ class DatabaseFile:
                 continue  # The process may no longer look there; that says nothing about the file.
             if (found.st_dev, found.st_ino) != expected:
                 raise _replaced(name, "is another file now")
+        self._check_at = monotonic() + CHECK_INTERVAL_S
 
     def check_same(self, path: str) -> None:
         """Check that a path, as SQLite knows it, is that of this file.

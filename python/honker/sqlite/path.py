@@ -45,6 +45,17 @@ def file_of(path: str) -> Path:
     return Path(named).absolute()
 
 
+def existing_only(path: str) -> str:
+    """A URI that opens the same file and never creates it."""
+    if not path.startswith("file:"):
+        return f"{Path(path).as_uri()}?mode=rw"
+    uri = urllib.parse.urlsplit(path)
+    options = [each for each in uri.query.split("&") if each and each != "mode=rwc"]
+    if not any(each.startswith("mode=") for each in options):
+        options.append("mode=rw")
+    return urllib.parse.urlunsplit(("file", uri.netloc, uri.path, "&".join(options), ""))
+
+
 def explain_open(path: str, error: HonkerError) -> HonkerError:
     """Add the reason to SQLite's bare "unable to open database file"."""
     if not isinstance(error, DatabaseOpenError):

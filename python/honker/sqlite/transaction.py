@@ -94,6 +94,7 @@ class SQLiteTransaction(Transaction):
         try:
             if commits:
                 self._flush(self._connection)
+                self._connection.check_file()
                 self._connection.run("COMMIT")
         finally:
             self._batch = None

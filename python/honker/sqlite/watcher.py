@@ -17,7 +17,13 @@ import time
 from functools import cache
 from typing import Any, Final
 
-from honker.errors import ArgumentOverflowError, DatabaseClosedError, InvalidArgumentError, WatcherError
+from honker.errors import (
+    ArgumentOverflowError,
+    DatabaseClosedError,
+    DatabaseReplacedError,
+    InvalidArgumentError,
+    WatcherError,
+)
 from honker.sqlite.fork import forked
 
 #: Every name of a backend that the engine knows; None lets it choose.
@@ -114,7 +120,7 @@ class UpdateEvents:
         """Block until something was committed since the last wake, or for ``timeout_s`` seconds; whether it was.
 
         Raises:
-            WatcherError: The watcher is dead: the file was replaced.
+            DatabaseReplacedError: The watcher is dead: the file was replaced.
             DatabaseClosedError: It was closed, or the database was.
         """
         self._check_live()
@@ -172,7 +178,7 @@ class UpdateEvents:
         if self._pid != os.getpid():
             raise forked(self._pid)
         if self._death is not None:
-            raise WatcherError(self._death)
+            raise (DatabaseReplacedError if "replaced" in self._death else WatcherError)(self._death)
         if self._handle is None:
             raise DatabaseClosedError("Database is closed: its update watcher has stopped")
 

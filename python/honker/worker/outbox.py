@@ -102,7 +102,8 @@ class Outbox:
             worker_id: Non-empty text, at most 255 UTF-8 bytes.
 
         Raises:
-            DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+            DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced. Any other trouble is logged and waited out.
         """
         await Runner(self.queue, worker_id, self._resolve).run()
 

@@ -80,7 +80,8 @@ class Worker:
         Cancelled, it cancels handlers and gives their jobs back at once.
 
         Raises:
-            DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+            DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced. Any other trouble is logged and waited out.
         """
         await self._runner().run(stop_event)
 
@@ -214,7 +215,8 @@ async def run_workers(
 
     Raises:
         NoTasksError: There is no queue to work on.
-        DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+        DatabaseClosedError: The database was closed.
+        DatabaseReplacedError: Its file was deleted or replaced. Any other trouble is logged and waited out.
 
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
