@@ -14,6 +14,7 @@ from honker.arguments import Parameters, Row, SQLValue, sql_parameters
 from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
+    DatabaseOpenError,
     ForkError,
     InvalidArgumentError,
     UnexpectedRowsError,
@@ -22,7 +23,7 @@ from honker.errors import (
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
 from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
-from honker.sqlite.path import existing_only, explain_open, file_of
+from honker.sqlite.path import existing_only, explain_open, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
 
 #: How long an operation waits for the write lock of another process.
@@ -67,7 +68,7 @@ class Connection:
         self._busy_timeout_s: float | None = None
         self._raw: sqlite3.Connection | None = _open(path, module, creates=creates)
         try:
-            self._configure(synchronous, is_query_only=is_query_only)
+            self._configure(path, synchronous, is_query_only=is_query_only)
             file = self._file()
             self._held = Held(file, identity_of(file) or (0, 0), identity_of(file + "-shm"))
         except BaseException:
@@ -75,8 +76,8 @@ class Connection:
             raise
         _open_connections.add(self)
 
-    def _configure(self, synchronous: str, *, is_query_only: bool) -> None:
-        self._enter_wal()
+    def _configure(self, path: str, synchronous: str, *, is_query_only: bool) -> None:
+        self._enter_wal(is_read_only=is_query_only or not is_writable(path))
         for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
             self.run(pragma)
         if is_query_only:
@@ -84,7 +85,7 @@ class Connection:
         else:
             self.wait_when_busy()
 
-    def _enter_wal(self) -> None:
+    def _enter_wal(self, *, is_read_only: bool) -> None:
         """Switch the file to WAL, unless it is there.
 
         The switch needs the file for itself and does not wait for it by itself: when several processes open one new
@@ -93,7 +94,12 @@ class Connection:
         deadline = time.monotonic() + BUSY_TIMEOUT_S
         while self.scalar("PRAGMA journal_mode") != "wal":
             try:
-                self.scalar("PRAGMA journal_mode = WAL")
+                mode = self.scalar("PRAGMA journal_mode = WAL")
+                if mode != "wal" and not is_read_only:
+                    raise DatabaseOpenError(
+                        f"{self._file()!r} stays in journal mode {mode!r} and does not enter WAL mode, in which "
+                        "readers and writers do not wait for each other; open it without a vfs= that has no shared memory"
+                    )
                 return
             except DatabaseBusyError:
                 if time.monotonic() >= deadline:
