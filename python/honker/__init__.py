@@ -17,6 +17,7 @@ from honker.database import Database, open
 from honker.engine import Transaction
 from honker.errors import (
     ArgumentOverflowError,
+    BlockingCallError,
     ConstraintError,
     DatabaseBusyError,
     DatabaseClosedError,
@@ -51,6 +52,7 @@ from honker.errors import (
     Retryable,
     SchemaTooNewError,
     SQLiteTooOldError,
+    StaleSnapshotError,
     TaskConflictError,
     TransactionNotStartedError,
     UnexpectedRowsError,
@@ -85,6 +87,7 @@ __all__ = [
     "BUSY_TIMEOUT_S",
     "EXTENSION_ENTRYPOINT",
     "ArgumentOverflowError",
+    "BlockingCallError",
     "Claims",
     "ConstraintError",
     "CronSchedule",
@@ -132,6 +135,7 @@ __all__ = [
     "SQLiteTooOldError",
     "Scheduler",
     "SchemaTooNewError",
+    "StaleSnapshotError",
     "Stream",
     "StreamSubscription",
     "Task",

@@ -98,7 +98,7 @@ class Connection:
                 if mode != "wal" and not is_read_only:
                     raise DatabaseOpenError(
                         f"{self._file()!r} stays in journal mode {mode!r} and does not enter WAL mode, in which "
-                        "readers and writers do not wait for each other; open it without a vfs= that has no shared memory"
+                        "readers and writers do not wait for each other; open it with a VFS that has shared memory"
                     )
                 return
             except DatabaseBusyError:
