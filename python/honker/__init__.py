@@ -17,6 +17,7 @@ from honker.database import Database, open
 from honker.engine import Transaction
 from honker.errors import (
     ArgumentOverflowError as ArgumentOverflowError,
+    BlockingCallError as BlockingCallError,
     ConstraintError as ConstraintError,
     DatabaseBusyError,
     DatabaseClosedError as DatabaseClosedError,
@@ -26,6 +27,7 @@ from honker.errors import (
     DatabaseIOError as DatabaseIOError,
     DatabaseOpenError as DatabaseOpenError,
     DatabaseReadOnlyError as DatabaseReadOnlyError,
+    DatabaseReplacedError as DatabaseReplacedError,
     DeadlockError as DeadlockError,
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
@@ -53,6 +55,7 @@ from honker.errors import (
     Retryable,
     SchemaTooNewError as SchemaTooNewError,
     SQLiteTooOldError as SQLiteTooOldError,
+    StaleSnapshotError as StaleSnapshotError,
     TaskConflictError as TaskConflictError,
     TransactionNotStartedError as TransactionNotStartedError,
     UnexpectedRowsError as UnexpectedRowsError,

@@ -91,7 +91,8 @@ class Worker:
         Cancelled, it cancels handlers and gives their jobs back at once.
 
         Raises:
-            DatabaseClosedError: The database was closed. Other database errors are logged and retried.
+            DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
         """
         await self._runner().run(stop_event)
 
@@ -251,7 +252,8 @@ async def run_workers(
 
     Raises:
         NoTasksError: There is no queue to work on.
-        DatabaseClosedError: The database was closed. Other database errors are logged and retried.
+        DatabaseClosedError: The database was closed.
+        DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
 
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
