@@ -23,6 +23,8 @@ from honker.task.registry import HasExpression
 
 T = TypeVar("T")
 
+_OnStandby: TypeAlias = Callable[[LeadershipLost | None], None]
+
 logger = logging.getLogger("honker")
 
 
@@ -269,7 +271,7 @@ class Scheduler:
         *,
         standby: bool = False,
         on_leading: Callable[[], None] | None = None,
-        on_standby: Callable[[LeadershipLost | None], None] | None = None,
+        on_standby: _OnStandby | None = None,
     ) -> None:
         """Lead and fire schedules until ``stop_event`` is set.
 
@@ -294,7 +296,7 @@ class Scheduler:
         stop = _Stop(stop_event)
         try:
             await self._retried(stop, lambda: aregister_schedules(self.db))
-            if not self._registered and not await self._retried(stop, self.alist) and not stop.is_set:
+            if not self._registered and await self._retried(stop, self.alist) == []:
                 raise DatabaseError("no registered tasks: add a schedule before running the scheduler")
             lock = Lock(self.db, self.lock_name, self.lock_ttl)
             with contextlib.closing(self._engine.updates()) as updates:
@@ -338,7 +340,7 @@ class Scheduler:
         lock: Lock,
         stop: _Stop,
         updates: Updates,
-        on_standby: Callable[[LeadershipLost | None], None] | None,
+        on_standby: _OnStandby | None,
         *,
         standby: bool,
     ) -> bool:
