@@ -74,7 +74,7 @@ class Release:
 
     def as_json(self) -> dict[str, Any]:
         """The settlement as ``honker_work`` takes it, without the job."""
-        if self.error is None:
+        if self.error is None and not self.delay_s:
             return {"do": "release"}
         return {"do": "release", "delay_s": self.delay_s, "error": self.error}
 
