@@ -193,7 +193,7 @@ NEED_TABLES = [
     name
     for name, function in functions().items()
     if function["effect"] != "outside"
-    and name not in {"honker_bootstrap", "honker_cron_next_after", "honker_has_additions", "honker_limits"}
+    and name not in {"honker_bootstrap", "honker_cron_next_after", "honker_has_additions", "honker_limits", "notify"}
 ]
 
 
