@@ -16,7 +16,6 @@
 
 use rusqlite::params;
 use rusqlite::types::ValueRef;
-use serde::Serialize;
 
 use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
@@ -39,7 +38,7 @@ pub struct Claim<'a> {
 }
 
 /// A claimed job.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct ClaimedJob {
     /// The job's id.
     pub id: i64,

@@ -3,6 +3,7 @@
 mod bulk;
 mod clock;
 mod connections;
+mod json;
 mod limits;
 mod locks;
 mod notifications;
