@@ -51,11 +51,13 @@ impl Visitor<'_> for IntegerVisitor {
     }
 }
 
-/// A job, with the attempt that was claimed if it is given: an id, or a pair of id and attempt.
-pub struct JobClaim {
-    pub id: i64,
-    /// `None` for an id alone.
-    pub attempt: Option<Option<i64>>,
+/// A claim in a list.
+#[derive(Clone, Copy)]
+pub enum JobClaim {
+    /// The id of the job alone.
+    Id(i64),
+    /// A pair of id and attempt; no attempt means any.
+    Pair(i64, Option<i64>),
 }
 
 impl<'de> Deserialize<'de> for JobClaim {
@@ -68,7 +70,7 @@ struct JobClaimVisitor;
 
 impl JobClaimVisitor {
     fn job<E>(id: std::result::Result<i64, E>) -> std::result::Result<JobClaim, E> {
-        id.map(|id| JobClaim { id, attempt: None })
+        id.map(JobClaim::Id)
     }
 }
 
@@ -97,6 +99,6 @@ impl<'de> Visitor<'de> for JobClaimVisitor {
         if items.next_element::<de::IgnoredAny>()?.is_some() {
             return Err(de::Error::invalid_length(3, &self));
         }
-        Ok(JobClaim { id, attempt: Some(attempt.map(|Integer(attempt)| attempt)) })
+        Ok(JobClaim::Pair(id, attempt.map(|Integer(attempt)| attempt)))
     }
 }

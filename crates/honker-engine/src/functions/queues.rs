@@ -180,7 +180,10 @@ pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     if let Some(json) = arguments.optional_text(2, "attempts_json")? {
         add_attempts(&mut claims, json)?;
     }
-    let held = |JobClaim { id, attempt }: JobClaim| Held { id, worker_id, attempt: attempt.flatten() };
+    let held = |claim| match claim {
+        JobClaim::Id(id) => Held { id, worker_id, attempt: None },
+        JobClaim::Pair(id, attempt) => Held { id, worker_id, attempt },
+    };
     queue::ack_batch(ctx, claims.into_iter().map(held)).map(Output::from)
 }
 
@@ -192,12 +195,13 @@ fn add_attempts(claims: &mut [JobClaim], attempts_json: &str) -> Result<()> {
         return Err(Error::invalid("attempts_json", format!("has {attempts} elements for {ids} ids; give one each")));
     }
     for (claim, attempt) in claims.iter_mut().zip(attempts) {
-        if claim.attempt.is_some() {
-            let id = claim.id;
-            let problem = format!("is given, and so is an attempt of job {id} in ids_json; give attempts in one place");
-            return Err(Error::invalid("attempts_json", problem));
-        }
-        claim.attempt = Some(attempt.map(|Integer(attempt)| attempt));
+        *claim = match *claim {
+            JobClaim::Id(id) => JobClaim::Pair(id, attempt.map(|Integer(attempt)| attempt)),
+            JobClaim::Pair(id, _) => {
+                let problem = format!("is given, and so is an attempt of job {id} in ids_json; give it in one place");
+                return Err(Error::invalid("attempts_json", problem));
+            }
+        };
     }
     Ok(())
 }
