@@ -88,8 +88,8 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
     Ok((has_lapsed || walk.due.is_some()).then_some(Prospect { due: walk.due, has_lapsed }))
 }
 
-/// The earliest instant at which a claim could return a job: "now" for jobs that are due or overdue, `None` when
-/// nothing waits or the queue is paused. Reads only.
+/// The earliest instant at which a claim could return a job: the second that has begun for jobs that are due or overdue,
+/// `None` when nothing waits or the queue is paused. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
@@ -101,10 +101,14 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     let now = ctx.now();
     let first_lapse = outlook.first_lapse(ctx, queue)?;
     if first_lapse.is_some_and(|at| at <= now) {
-        return Ok(Some(now));
+        return Ok(Some(now.rounded_down()));
     }
     let walk = walk_levels(ctx, queue, outlook.highest)?;
-    Ok([first_lapse, walk.first_due].into_iter().flatten().min().map(|at| at.max(now)))
+    match [first_lapse, walk.first_due].into_iter().flatten().min() {
+        Some(at) if at <= now => Ok(Some(now.rounded_down())),
+        Some(at) => ctx.stored(at).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
@@ -121,7 +125,7 @@ pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec
         // A job that has come back may be due at any level.
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
     }
-    let policy = Policy { now: ctx.now(), lease_end: ctx.end_of_lease(claim.lease) };
+    let policy = Policy { now: ctx.now(), lease_end: ctx.stored_end_of_lease(claim.lease)? };
     let mut batch = Batch { claim, policy, jobs: Vec::new(), bytes: 0, dead_letters: 0 };
     while let Some(level) = due
         && let Some(undue) = batch.take(ctx, &level)?

@@ -50,15 +50,18 @@ pub fn enqueue_many<'a>(ctx: &Ctx<'_>, jobs: impl Iterator<Item = Result<NewJob<
 
 fn insert(ctx: &Ctx<'_>, statement: &mut Prepared<'_>, job: &NewJob<'_>) -> Result<i64> {
     let second = ctx.second();
+    let run_at = job.run_at.unwrap_or(Instant::from_seconds(second));
     statement.execute(params![
         job.queue,
         job.payload,
         job.priority,
-        job.run_at.unwrap_or(Instant::from_seconds(second)),
+        run_at,
         job.max_attempts,
         job.expires_at,
         second,
         slack::of_new(job.payload),
+        ctx.if_shared(run_at),
+        job.expires_at.and_then(|at| ctx.if_shared(at)),
     ])?;
     Ok(ctx.conn().last_insert_rowid())
 }

@@ -8,13 +8,15 @@
 //! processes that open one new file the first upgrades and fifteen find nothing to do; a process that dies in the
 //! middle leaves the file as it was.
 
+mod shared;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::statements::Sql;
 use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 7] = [
+const MIGRATIONS: [(i64, &str); 8] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
@@ -22,7 +24,10 @@ const MIGRATIONS: [(i64, &str); 7] = [
     (5, include_str!("0005_retention.sql")),
     (6, include_str!("0006_slack.sql")),
     (7, include_str!("0007_min_writer.sql")),
+    (8, include_str!("0008_shared.sql")),
 ];
+
+pub use shared::{is_shared, set_shared};
 
 /// The statement that gives a journal to a transition which is called inside a statement of the host that writes.
 pub static CARRIER: Sql = Sql::new(include_str!("carrier.sql"));
@@ -59,6 +64,7 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let found = version(conn)?;
+    let is_of_reference = is_of_reference(conn, found)?;
     for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
         conn.execute_batch(migration)?;
         if version == 1 {
@@ -70,7 +76,19 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [VERSION],
     )?;
-    Ok(())
+    if is_of_reference { shared::share(conn) } else { Ok(()) }
+}
+
+/// True if the reference made the file: before our first version it is the only maker of tables with these names. Later its
+/// own index shows it, which we never make; it is dropped once the last process of the reference is gone.
+fn is_of_reference(conn: &Connection, found: i64) -> Result<bool> {
+    let objects = match found {
+        0 => "name IN ('_honker_live', '_honker_notifications')",
+        1..8 => "name = '_honker_live_claim'",
+        _ => return Ok(false),
+    };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE {objects})");
+    Ok(conn.query_row(&sql, [], |row| row.get(0))?)
 }
 
 /// True if an application has put a trigger or a unique index on one of honker's tables, which have none themselves. Reads
