@@ -3,7 +3,7 @@
 -- Returns state and last_error; no row when it is nowhere. A job is in one place; should a restored file have it in
 -- two, the live one counts.
 -- Index: the primary keys. Lock: read.
-SELECT state, last_error FROM _honker_live WHERE id = ?1
+SELECT iif(state = 'processing', state, 'pending'), last_error FROM _honker_live WHERE id = ?1
 UNION ALL
 SELECT 'dead', last_error FROM _honker_dead WHERE id = ?1
 UNION ALL

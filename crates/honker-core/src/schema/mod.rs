@@ -66,9 +66,12 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
     let found = version(conn)?;
     let is_of_reference = is_of_reference(conn, found)?;
     for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
-        conn.execute_batch(migration)?;
-        if version == 1 {
-            complete_reference_tables(conn)?;
+        conn.execute_batch(&without_present_columns(conn, migration)?)?;
+        match version {
+            1 => complete_reference_tables(conn)?,
+            // Up to then our indexes had names that later releases of the reference may use for theirs.
+            8 if found > 1 => conn.execute_batch(include_str!("own_indexes.sql"))?,
+            _ => {}
         }
     }
     conn.execute(
@@ -135,13 +138,32 @@ fn version(conn: &Connection) -> Result<i64> {
     stored.filter(|version| *version > 0).ok_or_else(|| Error::MalformedRow(NO_VERSION.to_owned()))
 }
 
+/// A migration without the columns that a newer release of the reference has added to its tables under our names. Each
+/// is added by a line of its own.
+fn without_present_columns(conn: &Connection, migration: &str) -> Result<String> {
+    let mut kept = String::with_capacity(migration.len());
+    for line in migration.lines() {
+        let added = line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" ADD COLUMN "));
+        let is_there = match added.map(|(table, declaration)| (table, declaration.split(' ').next().unwrap_or(""))) {
+            Some((table, column)) => has_column(conn, table, column)?,
+            None => false,
+        };
+        if !is_there {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    Ok(kept)
+}
+
+fn has_column(conn: &Connection, table: &str, column: &str) -> Result<bool> {
+    let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+    Ok(conn.query_row(sql, [table, column], |row| row.get(0))?)
+}
+
 fn complete_reference_tables(conn: &Connection) -> Result<()> {
     for (table, column, declaration) in LATER_REFERENCE_COLUMNS {
-        let is_there: bool =
-            conn.query_row("SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2", [table, column], |row| {
-                row.get(0)
-            })?;
-        if !is_there {
+        if !has_column(conn, table, column)? {
             conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {declaration}"))?;
         }
     }
