@@ -142,6 +142,7 @@ class JobInfo(Record):
         max_attempts: Claims before it is dead-lettered.
         created_at: Unix seconds at which it was enqueued.
         expires_at: Unix seconds from which it is not claimed any more, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
     """
 
     id: int
@@ -156,6 +157,7 @@ class JobInfo(Record):
     max_attempts: int
     created_at: float
     expires_at: float | None
+    unknown_since: float | None
 
 
 def job_info(text: str) -> JobInfo | None:
@@ -185,6 +187,7 @@ class Job:
         created_at: Unix seconds at which it was enqueued.
         expires_at: Unix seconds from which it is no longer claimed, or None.
         last_error: The error of the previous attempt, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
         state: ``"processing"``.
     """
 
@@ -202,6 +205,7 @@ class Job:
         "queue",
         "run_at",
         "state",
+        "unknown_since",
         "worker_id",
     )
 
@@ -217,6 +221,7 @@ class Job:
         self.created_at: float = row["created_at"]
         self.expires_at: float | None = row["expires_at"]
         self.last_error: str | None = row["last_error"]
+        self.unknown_since: float | None = row["unknown_since"]
         self.state = "processing"
         self._text: str = row["payload"]
         self._payload: Any = _UNDECODED

@@ -31,6 +31,7 @@ def test_a_detailed_claim_tells_everything_about_the_job(conn):
     assert detailed == {
         "id": 1, "queue": "q", "payload": "[1]", "worker_id": "w", "attempts": 1, "claim_expires_at": second + 60,
         "priority": 4, "run_at": 1000, "max_attempts": 5, "created_at": second, "last_error": None,
+        "unknown_since": None,
     }  # fmt: skip
 
 

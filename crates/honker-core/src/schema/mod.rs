@@ -14,7 +14,7 @@ use crate::statements::Sql;
 use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 7] = [
+const MIGRATIONS: [(i64, &str); 8] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
@@ -22,6 +22,7 @@ const MIGRATIONS: [(i64, &str); 7] = [
     (5, include_str!("0005_retention.sql")),
     (6, include_str!("0006_slack.sql")),
     (7, include_str!("0007_min_writer.sql")),
+    (9, include_str!("0009_unknown_since.sql")),
 ];
 
 /// The statement that gives a journal to a transition which is called inside a statement of the host that writes.
