@@ -25,6 +25,7 @@ const MIGRATIONS: [(i64, &str); 8] = [
     (6, include_str!("0006_slack.sql")),
     (7, include_str!("0007_min_writer.sql")),
     (8, include_str!("0008_shared.sql")),
+    (9, include_str!("0009_unknown_since.sql")),
 ];
 
 pub use shared::{is_shared, set_shared};
