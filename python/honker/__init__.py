@@ -57,6 +57,7 @@ from honker.errors import (
     TransactionNotStartedError,
     UnexpectedRowsError,
     UnknownTaskError,
+    UnreadablePayloadError,
     UnsupportedParameterError,
     WatcherError,
 )
@@ -148,6 +149,7 @@ __all__ = [
     "TransactionNotStartedError",
     "UnexpectedRowsError",
     "UnknownTaskError",
+    "UnreadablePayloadError",
     "UnsupportedParameterError",
     "UpdateEvents",
     "WatcherError",

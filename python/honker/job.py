@@ -84,7 +84,7 @@ class Job:
         """What was enqueued, decoded when first asked for.
 
         Raises:
-            json.JSONDecodeError: Somebody stored what is not JSON.
+            UnreadablePayloadError: The stored text is not JSON.
         """
         if self._payload is _UNDECODED:
             self._payload = serialization.decode(self._text)

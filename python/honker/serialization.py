@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from json import encoder
 from typing import Any, Final
 
-from honker.errors import InvalidPayloadError
+from honker.errors import InvalidPayloadError, UnreadablePayloadError
 
 # The formatting is the default one, on which readers of the table rely. NaN and infinities are refused: Python would
 # write them, and no other language read them.
@@ -76,15 +76,14 @@ def decode(text: str | None) -> Any:
     """The value of a stored payload; None for none.
 
     Raises:
-        json.JSONDecodeError: Somebody stored what is not JSON, or JSON that Python does not read: too deeply nested, or
-            an integer of more digits than ``sys.get_int_max_str_digits()``.
+        UnreadablePayloadError: The text is not JSON, or JSON that Python does not read: too deeply nested, or an
+            integer of more digits than ``sys.get_int_max_str_digits()``.
     """
     if not text:
         return None
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
-        raise
+    except json.JSONDecodeError as error:
+        raise UnreadablePayloadError(error.msg, error.doc, error.pos) from error
     except (RecursionError, ValueError) as error:
-        # Of one kind, so that a worker can tell a poisonous payload from a bug.
-        raise json.JSONDecodeError(str(error), text[:100], 0) from error
+        raise UnreadablePayloadError(str(error), text[:100], 0) from error

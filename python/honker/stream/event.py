@@ -37,7 +37,7 @@ class Event:
         """The published value, decoded when first asked for.
 
         Raises:
-            json.JSONDecodeError: The stored text is not JSON.
+            UnreadablePayloadError: The stored text is not JSON.
         """
         if self._payload is _UNDECODED:
             self._payload = serialization.decode(self._text)
