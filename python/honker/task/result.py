@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any, Final, NamedTuple
 
 from honker import serialization
 from honker.arguments import Call, Seconds, seconds
+from honker.clock import monotonic
 from honker.engine import Engine
 from honker.errors import JobCancelledError, JobFailedError, ResultGoneError
 
@@ -95,7 +95,7 @@ class Deadline:
     def __init__(self, job_id: int, timeout: float | None) -> None:
         self._job_id = job_id
         self._timeout = timeout
-        self._at = None if timeout is None else time.monotonic() + timeout
+        self._at = None if timeout is None else monotonic() + timeout
 
     def next_s(self) -> float:
         """Seconds until the next look, if no commit wakes the waiter before.
@@ -105,7 +105,7 @@ class Deadline:
         """
         if self._at is None:
             return POLL_S
-        left = self._at - time.monotonic()
+        left = self._at - monotonic()
         if left <= 0:
             raise TimeoutError(f"job {self._job_id} has no result after {self._timeout} s")
         return min(left, POLL_S)
