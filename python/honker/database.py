@@ -69,10 +69,17 @@ class Database:
         watcher_poll_interval_ms: int | None = None,
         *,
         synchronous: str = SYNCHRONOUS[0],
+        foreign_keys: bool | None = None,
         sqlite3: ModuleType = sqlite3,
     ) -> None:
         self._engine = SQLiteEngine(
-            path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3, synchronous=synchronous
+            path,
+            max_readers,
+            watcher_backend,
+            watcher_poll_interval_ms,
+            sqlite3,
+            synchronous=synchronous,
+            foreign_keys=foreign_keys,
         )
         self._queues: dict[str, Queue] = {}
         self._streams: dict[str, Stream] = {}
@@ -538,6 +545,7 @@ def open(
     watcher_poll_interval_ms: int | None = None,
     *,
     synchronous: str = SYNCHRONOUS[0],
+    foreign_keys: bool | None = None,
     sqlite3: ModuleType = sqlite3,
 ) -> Database:
     """Open a database file, creating it and honker's tables if they are not there.
@@ -549,6 +557,8 @@ def open(
         watcher_poll_interval_ms: Milliseconds between two looks, where looking is needed; 1 if not given.
         synchronous: What a commit waits for. ``"NORMAL"``: nothing; it survives the end of the process, but a power cut
             may undo the last commits. ``"FULL"`` or ``"EXTRA"``: a sync of the disk, and it survives that too.
+        foreign_keys: True enforces the application's foreign keys in `Database.transaction`, False does not, as in
+            SQLite's own default; None leaves the default of the SQLite library.
         sqlite3: Another DB-API module of the same shape, such as ``pysqlite3``. It must be the only copy of SQLite
             that opens this file in the process.
 
@@ -573,5 +583,6 @@ def open(
         watcher_backend,
         watcher_poll_interval_ms,
         synchronous=synchronous,
+        foreign_keys=foreign_keys,
         sqlite3=sqlite3,
     )
