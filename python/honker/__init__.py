@@ -61,6 +61,7 @@ from honker.errors import (
     TransactionNotStartedError as TransactionNotStartedError,
     UnexpectedRowsError as UnexpectedRowsError,
     UnknownTaskError,
+    UnreadablePayloadError as UnreadablePayloadError,
     UnsupportedParameterError as UnsupportedParameterError,
     WatcherError as WatcherError,
 )

@@ -90,10 +90,17 @@ class Database:
         watcher_poll_interval_ms: int | None = None,
         *,
         synchronous: str = SYNCHRONOUS[0],
+        foreign_keys: bool | None = None,
         sqlite3: ModuleType = sqlite3,
     ) -> None:
         self._engine = SQLiteEngine(
-            path, max_readers, watcher_backend, watcher_poll_interval_ms, sqlite3, synchronous=synchronous
+            path,
+            max_readers,
+            watcher_backend,
+            watcher_poll_interval_ms,
+            sqlite3,
+            synchronous=synchronous,
+            foreign_keys=foreign_keys,
         )
         self._queues: dict[str, Queue] = {}
         self._streams: dict[str, Stream] = {}
@@ -574,6 +581,7 @@ def open(
     watcher_poll_interval_ms: int | None = None,
     *,
     synchronous: str = SYNCHRONOUS[0],
+    foreign_keys: bool | None = None,
     sqlite3: ModuleType = sqlite3,
 ) -> Database:
     """Open a database file, creating it and honker's tables if they are missing.
@@ -586,6 +594,8 @@ def open(
         synchronous: The durability of commits. ``"NORMAL"``: commits survive the end of the process, but a power cut
             may undo the last ones. ``"FULL"`` or ``"EXTRA"``: each commit waits for a sync of the disk, and survives a
             power cut too.
+        foreign_keys: True enforces the application's foreign keys in `Database.transaction`, False does not, as in
+            SQLite's own default; None leaves the default of the SQLite library.
         sqlite3: A compatible DB-API module, such as ``pysqlite3``. It must be the only copy of SQLite that opens this
             file in the process.
 
@@ -610,5 +620,6 @@ def open(
         watcher_backend,
         watcher_poll_interval_ms,
         synchronous=synchronous,
+        foreign_keys=foreign_keys,
         sqlite3=sqlite3,
     )

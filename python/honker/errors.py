@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from json import JSONDecodeError
 from types import MappingProxyType
 from typing import ClassVar, Final
 
@@ -33,6 +34,10 @@ class ArgumentOverflowError(InvalidArgumentError, OverflowError):
 
 class InvalidPayloadError(HonkerError, TypeError):
     """A payload cannot be written as JSON. Nothing was changed."""
+
+
+class UnreadablePayloadError(HonkerError, JSONDecodeError):
+    """A stored payload or result is not JSON, or JSON that Python does not read."""
 
 
 class UnsupportedParameterError(HonkerError, TypeError):

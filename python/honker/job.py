@@ -268,7 +268,7 @@ class Job:
         """The enqueued value, decoded on first access.
 
         Raises:
-            json.JSONDecodeError: The stored text is not JSON.
+            UnreadablePayloadError: The stored text is not JSON.
         """
         if self._payload is _UNDECODED:
             self._payload = serialization.decode(self._text)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from json import encoder
 from typing import Any, Final
 
-from honker.errors import InvalidPayloadError
+from honker.errors import InvalidPayloadError, UnreadablePayloadError
 
 # The default formatting, on which readers of the table rely. NaN and infinities are rejected: Python can write them,
 # but other languages cannot read them.
@@ -77,15 +77,14 @@ def decode(text: str | None) -> Any:
     """The value of a stored payload; None for none.
 
     Raises:
-        json.JSONDecodeError: The stored text is not JSON, or Python cannot read it: it is too deeply nested, or has an
-            integer of more digits than ``sys.get_int_max_str_digits()``.
+        UnreadablePayloadError: The stored text is not JSON, or Python cannot read it: it is too deeply nested, or has
+            an integer of more digits than ``sys.get_int_max_str_digits()``.
     """
     if not text:
         return None
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
-        raise
+    except json.JSONDecodeError as error:
+        raise UnreadablePayloadError(error.msg, error.doc, error.pos) from error
     except (RecursionError, ValueError) as error:
-        # One error class, so that a worker can distinguish an unreadable payload from a bug.
-        raise json.JSONDecodeError(str(error), text[:100], 0) from error
+        raise UnreadablePayloadError(str(error), text[:100], 0) from error

@@ -411,3 +411,45 @@ def test_a_closed_iterator_may_be_closed_again(queue):
 def test_an_idle_poll_that_is_no_number_is_refused(queue, idle_poll_s):
     with pytest.raises((HonkerError, TypeError)):
         asyncio.run(asyncio.wait_for(anext(queue.claim("w", idle_poll_s)), 1))
+
+
+# ---------------------------------------------------------------------------------------------- closing, other clocks
+
+
+def test_a_job_claimed_for_a_cancelled_wait_is_given_back_by_close(queue, path):
+    async def main():
+        claims = queue.claim("w")
+        with write_lock_elsewhere(path) as release:
+            waiting = asyncio.ensure_future(anext(claims))
+            await until(lambda: claims._claiming is not None)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            claims.close()
+            release()
+        await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("honker-claim")])
+
+    queue.enqueue(1)
+    asyncio.run(main())
+    job = queue.claim_one("another")
+    assert (job.payload, job.attempts) == (1, 1)
+
+
+@pytest.mark.parametrize("offset_s", [-1e6, 1e6])
+def test_a_clock_that_was_set_in_python_only_changes_nothing(queue, monkeypatch, offset_s):
+    frozen = time.time() + offset_s
+    monkeypatch.setattr(time, "time", lambda: frozen)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    queue.enqueue("later", delay=0.3)
+    assert queue.claim_one("w") is None
+    assert queue.claim_batch("w", 5) == []
+    assert next(queue.claim("w", idle_poll_s=None)).payload == "later"
+
+
+def test_a_clock_ahead_of_the_engine_makes_no_claim_spin(queue, monkeypatch):
+    monkeypatch.setattr(queue._engine, "clock", lambda: 1e11)
+    queue.enqueue("later", delay=0.5)
+    claimed, real = [], queue.claim_one
+    monkeypatch.setattr(queue, "claim_one", lambda worker_id: claimed.append(1) or real(worker_id))
+    assert queue.claim_batch("w", 5) == []
+    assert next(queue.claim("w", idle_poll_s=1.0)).payload == "later"
+    assert len(claimed) < 30

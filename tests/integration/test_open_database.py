@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 import tempfile
 from pathlib import Path
 
@@ -361,3 +362,118 @@ def test_a_file_that_does_not_enter_wal_mode_is_refused(path, monkeypatch):
     monkeypatch.setattr("honker.sqlite.path._UNSAFE_VFS", ("-none",))
     with pytest.raises(DatabaseOpenError, match="does not enter WAL mode"):
         honker.open(f"file:{path}?vfs=unix-dotfile")
+
+
+def test_a_path_too_long_for_sqlite_says_so(tmp_path):
+    folder = tmp_path
+    while len(str(folder)) < 400:
+        folder /= "x" * 50
+    folder.mkdir(parents=True)
+    with pytest.raises(DatabaseOpenError, match="has 510 bytes, and SQLite takes at most 504"):
+        honker.open(folder / ("a" * (509 - len(str(folder)))))
+
+
+OUT_OF_DESCRIPTORS = """
+import os, resource, sys
+import honker
+db = honker.open(sys.argv[1])
+db.queue("q").enqueue(1)
+held = []
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for operation in (lambda: honker.open(sys.argv[2]), lambda: db.query("SELECT 1"), db.update_events):
+    try:
+        operation()
+    except honker.HonkerError as error:
+        print(error)
+    else:
+        print("no error")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_an_error_says_that_the_process_has_no_descriptor_left(path, tmp_path):
+    lines = run(OUT_OF_DESCRIPTORS, path, tmp_path / "other.db")
+    assert len(lines) == 3
+    for line in lines:
+        assert "no file descriptor is left" in line
+
+
+AS_READER = """
+import os, sys
+import honker
+path, other = sys.argv[1:]
+honker.open(other).close()
+honker.sqlite.extension.extension_info = lambda found=honker.extension_info(): found
+os.setgid(65534)
+os.setuid(65534)
+try:
+    with honker.open(path) as db:
+        db.queue("q").enqueue(1)
+except honker.HonkerError as error:
+    print(type(error).__name__, error)
+else:
+    print("no error")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("modes", "culprit"),
+    [
+        ({"": 0o644}, "app.db'"),
+        ({"-wal": 0o600}, "app.db-wal'"),
+        ({"-shm": 0o600}, "app.db-shm'"),
+    ],
+    ids=["file", "-wal", "-shm"],
+)
+def test_an_error_names_the_file_the_owner_and_the_user(modes, culprit):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        target = Path(folder, "app.db")
+        with honker.open(target) as owner:
+            owner.queue("q").enqueue(1)
+            for suffix in ("", "-wal", "-shm"):
+                os.chmod(f"{target}{suffix}", modes.get(suffix, 0o666))
+            (line,) = run(AS_READER, target, Path(folder, "other.db"))
+    assert culprit in line
+    assert "belongs to root" in line
+    assert "this user, nobody," in line
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can become another user")
+def test_an_error_names_a_folder_in_which_the_user_may_create_no_files():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        target = Path(folder, "app.db")
+        honker.open(target).close()
+        os.chmod(target, 0o666)
+        (line,) = run(AS_READER, target, Path(folder, "other.db"))
+    assert f"{folder!r} belongs to root" in line
+    assert "-wal and -shm" in line
+
+
+# ------------------------------------------------------------------------------------- settings of honker's connections
+
+
+@pytest.mark.parametrize(("choice", "value"), [({}, 0), ({"foreign_keys": False}, 0), ({"foreign_keys": True}, 1)])
+def test_foreign_keys_are_enforced_only_if_asked_for(path, choice, value):
+    with honker.open(path, **choice) as db, db.transaction() as tx:
+        assert tx.query("PRAGMA foreign_keys") == [{"foreign_keys": value}]
+
+
+@pytest.mark.parametrize("page_size", [512, 4096, 65536])
+def test_the_wal_is_written_back_after_as_many_bytes_at_any_page_size(path, page_size):
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute(f"PRAGMA page_size = {page_size}")
+    conn.execute("CREATE TABLE t (a)")
+    conn.close()
+    with honker.open(path) as db, db.transaction() as tx:
+        (row,) = tx.query("PRAGMA wal_autocheckpoint")
+        assert 40_000_000 <= row["wal_autocheckpoint"] * page_size <= 41_000_000
+        assert tx.query("PRAGMA journal_size_limit") == [{"journal_size_limit": 64 * 1024 * 1024}]

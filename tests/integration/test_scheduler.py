@@ -357,3 +357,11 @@ def test_ticks_that_race_fire_each_boundary_once(db, hourly, path):
 
     assert sorted(len(fires) for fires in asyncio.run(main())) == [0] * 9 + [1]
     assert fired(path) == [1000]
+
+
+def test_a_schedule_that_was_rolled_back_is_not_counted(db, scheduler):
+    with pytest.raises(ZeroDivisionError), db.transaction() as tx:  # noqa: PT012
+        scheduler.add(name="s", queue="q", schedule=honker.every_s(9), tx=tx)
+        raise ZeroDivisionError
+    with pytest.raises(honker.DatabaseError, match="no registered tasks"):
+        asyncio.run(scheduler.run())

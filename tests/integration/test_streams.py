@@ -160,7 +160,7 @@ def test_publish_many_of_nothing_does_nothing(stream, path):
 
 @pytest.mark.parametrize("keys", [[], ["a"], ["a", "b", "c"]], ids=len)
 def test_publish_many_wants_as_many_keys_as_events(stream, path, keys):
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(InvalidArgumentError, match=f"{len(keys)} keys for 2 events"):
         stream.publish_many([1, 2], keys=keys)
     assert rows(path) == []
 

@@ -1,6 +1,7 @@
 """Subscriptions: consumers never skip an event, and offsets never run ahead of them."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -196,7 +197,7 @@ def test_the_event_in_the_consumers_hands_is_never_saved(stream, take):
 
 def test_the_offset_is_saved_after_so_many_seconds(stream, take, monkeypatch):
     now = SimpleNamespace(monotonic=lambda: now.s, s=1000.0)
-    monkeypatch.setattr("honker.stream.subscription.time", now)
+    monkeypatch.setattr("honker.stream.subscription.monotonic", lambda: now.s)
     stream.publish_many(range(9))
     with stream.subscribe("c", save_every_n=0, save_every_s=60) as events:
         take(events, 3)
@@ -514,3 +515,137 @@ def test_subscriptions_come_and_go_without_leaving_threads_behind(stream):
             with stream.subscribe("c") as others:
                 next(others)
         assert threading.active_count() == before
+
+
+# ----------------------------------------------------------------------------------- a backup restored into the file
+
+
+def restore(path, backup):
+    source, target = sqlite3.connect(backup), sqlite3.connect(path)
+    source.backup(target)
+    source.close()
+    target.close()
+
+
+def take_until(payload, feed, take):
+    """Take items until one has the payload: those of the second of the restore may come again."""
+    for _ in range(10):
+        if take(feed, 1)[0].payload == payload:
+            return
+    pytest.fail(f"{payload!r} did not come")
+
+
+@pytest.fixture
+def backup(db, path, tmp_path):
+    """A copy of the file with the first five events and notifications."""
+    for number in range(5):
+        db.stream("t").publish(number)
+        with db.transaction() as tx:
+            tx.notify("c", number)
+    copy = sqlite3.connect(tmp_path / "backup.db")
+    source = sqlite3.connect(path)
+    source.backup(copy)
+    source.close()
+    copy.close()
+    return tmp_path / "backup.db"
+
+
+def test_a_subscription_goes_on_after_a_backup_was_restored_into_the_file(db, path, backup, take):
+    stream = db.stream("t")
+    for number in range(5, 20):
+        stream.publish(number)
+    with stream.subscribe("consumer") as events:
+        assert [each.payload for each in take(events, 20)] == list(range(20))
+        restore(path, backup)
+        stream.publish("new")
+        take_until("new", events, take)
+        stream.publish("newer")
+        assert take(events, 1)[0].payload == "newer"
+    assert stream.get_offset("consumer") == 6  # that of the last event it is done with
+
+
+def test_a_subscription_that_has_read_nothing_goes_on_too(db, path, backup, take):
+    stream = db.stream("t")
+    for number in range(5, 20):
+        stream.publish(number)
+    with stream.subscribe(from_offset=20) as events:
+        with pytest.raises(TimeoutError):
+            take_by_awaiting(events, 1, timeout_s=0.05)
+        restore(path, backup)
+        stream.publish("new")
+        take_until("new", events, take)
+
+
+def test_a_subscription_from_an_offset_that_is_not_reached_yet_waits_for_it(db, take):
+    stream = db.stream("t")
+    stream.publish_many(range(3))
+    with stream.subscribe(from_offset=5) as events:
+        with pytest.raises(TimeoutError):
+            take_by_awaiting(events, 1, timeout_s=0.05)
+        stream.publish_many(range(3, 6))
+        assert take(events, 1)[0].payload == 5
+
+
+def test_a_listener_goes_on_after_a_backup_was_restored_into_the_file(db, path, backup, take):
+    for number in range(5, 20):
+        with db.transaction() as tx:
+            tx.notify("c", number)
+    with db.listen("c") as messages:
+        with pytest.raises(TimeoutError):
+            take_by_awaiting(messages, 1, timeout_s=0.05)
+        restore(path, backup)
+        with db.transaction() as tx:
+            tx.notify("c", "new")
+        take_until("new", messages, take)
+
+
+def test_a_subscription_whose_events_were_pruned_gets_each_later_one_once(db, take):
+    stream = db.stream("t")
+    stream.publish("old")
+    with stream.subscribe() as events:
+        assert take(events, 1)[0].payload == "old"
+        stream.prune(max_keep=0)
+        stream.publish("new")
+        stream.publish("newer")
+        assert [each.payload for each in take(events, 2)] == ["new", "newer"]
+
+
+# --------------------------------------------------------------------------------------------- a save that is refused
+
+
+class _BodyError(Exception):
+    pass
+
+
+def test_a_block_keeps_its_own_error_when_the_offset_cannot_be_saved(db, monkeypatch):
+    stream = db.stream("t")
+    stream.publish(1)
+    stream.publish(2)
+
+    def refuse(*_, **__):
+        raise honker.DatabaseBusyError("database is locked")
+
+    with pytest.raises(_BodyError) as caught, stream.subscribe("consumer") as events:  # noqa: PT012
+        next(events)
+        next(events)
+        monkeypatch.setattr(stream, "save_offset", refuse)
+        raise _BodyError
+    assert "database is locked" in caught.value.__notes__[0]
+    with pytest.raises(honker.DatabaseClosedError):
+        events._updates.wait(0)
+
+
+def test_a_block_without_an_error_raises_that_of_the_save_and_stops_watching(db, monkeypatch):
+    stream = db.stream("t")
+    stream.publish(1)
+    stream.publish(2)
+
+    def refuse(*_, **__):
+        raise honker.DatabaseBusyError("database is locked")
+
+    with pytest.raises(honker.DatabaseBusyError), stream.subscribe("consumer") as events:  # noqa: PT012
+        next(events)
+        next(events)
+        monkeypatch.setattr(stream, "save_offset", refuse)
+    with pytest.raises(honker.DatabaseClosedError):
+        events._updates.wait(0)

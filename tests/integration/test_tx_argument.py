@@ -55,6 +55,12 @@ def queue(orders):
     return orders.queue("q")
 
 
+class Text(str):
+    """A string class of an application."""
+
+    __slots__ = ()
+
+
 class DjangoConnection:
     """Like ``django.db.connection``: autocommit below, explicit transactions, connected at first use."""
 
@@ -316,9 +322,10 @@ def test_a_connection_may_have_a_row_factory(open_connection, queue, path, facto
     assert pending(path) == [(1,)]
 
 
-def test_a_connection_may_have_a_text_factory(open_connection, queue):
+@pytest.mark.parametrize("factory", [bytes, bytearray, memoryview, lambda text: Text(text, "utf-8")])
+def test_a_connection_may_have_a_text_factory(open_connection, queue, factory):
     conn = open_connection()
-    conn.text_factory = bytes
+    conn.text_factory = factory
     queue.enqueue({"to": "ä"}, tx=conn)
     job = queue.claim_one("w", tx=conn)
     assert job.payload == {"to": "ä"}

@@ -120,11 +120,23 @@ def test_a_library_that_is_nowhere_is_an_error_that_says_what_to_do(monkeypatch,
         honker.extension_info()
 
 
+def test_the_target_folder_of_another_project_is_not_searched(monkeypatch, tmp_path):
+    """A virtual environment inside a Rust project, or the file of another user in a folder above it."""
+    monkeypatch.delenv("HONKER_EXTENSION_PATH", raising=False)
+    copied_package(monkeypatch, tmp_path)
+    place(tmp_path.parent / "target" / "release")
+    (tmp_path / "crates" / "honker-extension").rmdir()
+    place(tmp_path / "target" / "release")
+    with pytest.raises(ExtensionNotFoundError):
+        honker.extension_info()
+
+
 def copied_package(monkeypatch, tmp_path):
     """Make the package's location look like an empty checkout."""
     package = tmp_path / "python" / "honker"
     package.mkdir(parents=True)
-    monkeypatch.setattr(extension, "__file__", str(package / "extension.py"))
+    monkeypatch.setattr(extension, "__file__", str(package / "sqlite" / "extension.py"))
+    (tmp_path / "crates" / "honker-extension").mkdir(parents=True)
     return package
 
 

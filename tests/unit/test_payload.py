@@ -2,9 +2,10 @@
 
 import json
 import math
+import pickle
 
 import pytest
-from honker import HonkerError, InvalidPayloadError, serialization as payload
+from honker import HonkerError, InvalidPayloadError, UnreadablePayloadError, serialization as payload
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,12 @@ def test_payloads_together_are_an_array_of_what_each_is_alone():
 def test_of_several_payloads_the_one_without_a_json_form_is_named():
     with pytest.raises(InvalidPayloadError, match="at position 2: the payload cannot be written as JSON"):
         payload.encode_all([1, 2, math.nan, object()])
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[" * 100_000, "9" * 5_000])
+def test_text_that_cannot_be_read_is_one_error_of_honker(text):
+    with pytest.raises(UnreadablePayloadError) as caught:
+        payload.decode(text)
+    assert isinstance(caught.value, json.JSONDecodeError)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copy), str(copy)) == (UnreadablePayloadError, str(caught.value))

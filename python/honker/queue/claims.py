@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from honker import serialization
-from honker.errors import DatabaseBusyError
+from honker.clock import monotonic
+from honker.errors import DatabaseBusyError, HonkerError
 from honker.job import Job, JobQueue
+
+_RELEASE: Final = "SELECT honker_release(?, ?, ?)"
+
+# Seconds before a claim that follows a fruitless one although a job is due, from the first to the longest: a clock that
+# is ahead of the engine's must not make an iterator spin.
+_PAUSE_S: Final = 0.001
+_LONGEST_PAUSE_S: Final = 0.5
 
 
 class ClaimableQueue(JobQueue, Protocol):
@@ -55,6 +62,9 @@ class Claims:
         self._queue = queue
         self._worker_id = worker_id
         self._idle_poll_s = idle_poll_s
+        # Claims in a row that found no job, and the answer of the last look.
+        self._fruitless = 0
+        self._is_due = False
         self._engine = queue.db.engine
         # Subscribed before the first read of the queue, so that no commit between a read and a wait is missed.
         self._updates = self._engine.updates()
@@ -70,9 +80,11 @@ class Claims:
         while True:
             job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
             if job is not None:
+                self._fruitless = 0
                 return job
+            self._fruitless += 1
             # After an idle poll, only the cheaper read-only check runs.
-            while not self._updates.wait(timeout := self._timeout_s(self._queue.next_claim_at())) and timeout != 0:
+            while not self._updates.wait(self._timeout_s(self._queue.next_claim_at())) and not self._is_due:
                 pass
 
     def __aiter__(self) -> Self:
@@ -82,10 +94,12 @@ class Claims:
         while True:
             job = await self._claim()
             if job is not None:
+                self._fruitless = 0
                 return job
+            self._fruitless += 1
             while True:
                 timeout = self._timeout_s(await self._queue.anext_claim_at())
-                if await self._updates.wait_async(timeout) or timeout == 0:
+                if await self._updates.wait_async(timeout) or self._is_due:
                     break
 
     def __enter__(self) -> Self:
@@ -97,10 +111,33 @@ class Claims:
         self.close()
 
     def close(self) -> None:
-        """Stop listening for commits. Jobs already returned stay leased."""
+        """Stop listening for commits. Jobs already returned stay leased.
+
+        A job that was claimed for a cancelled wait and not returned is given back, uncharged.
+        """
         self._updates.close()
-        if self._thread is not None:
-            self._thread.shutdown(wait=False)
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        claiming, self._claiming = self._claiming, None
+        if claiming is not None:
+            thread.submit(self._give_back, claiming)
+        # An event loop must not wait for the claim; a thread may, so that the job is free when this returns.
+        thread.shutdown(wait=asyncio._get_running_loop() is None)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # the constructor may have failed, or the interpreter be at its end
+            self.close()
+
+    @staticmethod
+    def _give_back(claiming: Future[Job | None]) -> None:
+        """Release the job of a claim that has ended; runs behind it in its thread."""
+        if claiming.exception() is not None:
+            return
+        job = claiming.result()
+        if job is not None:
+            with contextlib.suppress(HonkerError):  # then the lease lapses
+                job.queue.db.engine.call(_RELEASE, job.id, job.worker_id, job.attempts)
 
     async def _claim(self) -> Job | None:
         """Claim at once if the write lock is free, else in a thread, which a cancelled wait leaves running."""
@@ -122,8 +159,11 @@ class Claims:
             self._claiming = None
 
     def _timeout_s(self, next_claim_at: float | None) -> float | None:
-        """Seconds to wait if no commit comes; 0 if a job can be claimed."""
+        """Seconds to wait if no commit comes; sets `_is_due` if a claim is worthwhile after them."""
         until_due = None if next_claim_at is None else max(0.0, next_claim_at - self._engine.clock())
+        self._is_due = until_due == 0.0
+        if self._is_due and self._fruitless > 1:
+            return min(_PAUSE_S * 2 ** min(self._fruitless, 20), _LONGEST_PAUSE_S)
         known = [span for span in (until_due, self._until_poll_s()) if span is not None]
         return min(known, default=None)
 
@@ -131,4 +171,4 @@ class Claims:
         """Align the checks of all idle iterators: the first warms the processor's caches for the others."""
         if self._idle_poll_s is None or self._idle_poll_s <= 0:
             return self._idle_poll_s
-        return self._idle_poll_s - time.monotonic() % self._idle_poll_s
+        return self._idle_poll_s - monotonic() % self._idle_poll_s

@@ -27,6 +27,10 @@ R = TypeVar("R")
 VISIBILITY_TIMEOUT_S = 300
 MAX_ATTEMPTS = 3
 
+# One claim buries a bounded number of dead rows and may find no job behind them. Bounded itself: a clock that is ahead
+# of the engine's calls a job due that no claim finds.
+_CLAIM_ROUNDS: Final = 100
+
 _CLAIM: Final = "SELECT honker_claim_batch(?, ?, ?, ?, 1)"
 _NEXT_CLAIM_AT: Final = "SELECT honker_queue_next_claim_at(?)"
 _STATS: Final = "SELECT honker_queue_stats(?, ?)"
@@ -235,10 +239,11 @@ class Queue:
         if n <= 0:
             return []
         call = self._claim(worker_id, n)
-        while True:
+        for _ in range(_CLAIM_ROUNDS):
             jobs = jobs_of(self, self._engine.call(*call, tx=tx))
             if jobs or not self.is_claimable(tx=tx):
                 return jobs
+        return []
 
     async def aclaim_batch(self, worker_id: str, n: int, tx: TransactionLike = None) -> list[Job]:
         """Like `claim_batch`, without blocking the event loop.
@@ -249,10 +254,11 @@ class Queue:
         if n <= 0:
             return []
         call = self._claim(worker_id, n)
-        while True:
+        for _ in range(_CLAIM_ROUNDS):
             jobs = jobs_of(self, await self._engine.acall(*call, tx=tx))
             if jobs or not await self.ais_claimable(tx=tx):
                 return jobs
+        return []
 
     def claim_now(self, worker_id: str) -> Job | None:
         """Like `claim_one`, without waiting for the write lock. May miss due jobs behind dead rows.

@@ -151,7 +151,8 @@ class Scheduler:
         """
         call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), misfire)
         self._engine.call(*call, tx=tx)
-        self._registered.add(name)
+        if tx is None:  # the transaction may roll back; `run` looks into the table
+            self._registered.add(name)
 
     async def aadd(
         self,
@@ -169,7 +170,8 @@ class Scheduler:
         """Like `add`, without blocking the event loop."""
         call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), misfire)
         await self._engine.acall(*call, tx=tx)
-        self._registered.add(name)
+        if tx is None:  # the transaction may roll back; `run` looks into the table
+            self._registered.add(name)
 
     def remove(self, name: str, tx: TransactionLike = None) -> bool:
         """Delete a schedule. True if there was one.

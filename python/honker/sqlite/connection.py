@@ -23,7 +23,8 @@ from honker.errors import (
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
 from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
-from honker.sqlite.path import existing_only, explain_open, file_of, is_writable
+from honker.sqlite.open_failure import explain
+from honker.sqlite.path import existing_only, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
 
 #: Seconds for which an operation waits for the write lock of another process.
@@ -32,11 +33,15 @@ BUSY_TIMEOUT_S: Final = 5.0
 #: The levels of `honker.open`'s ``synchronous``.
 SYNCHRONOUS: Final = ("NORMAL", "FULL", "EXTRA")
 
+#: Bytes in the -wal after which a commit writes them into the database; in pages that depends on their size.
+_CHECKPOINT_BYTES: Final = 40_960_000
+_WAL_LIMIT_BYTES: Final = 67_108_864
+
 _PRAGMAS: Final = (
-    "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -32000",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA wal_autocheckpoint = 10000",
+    # A -wal that grew behind a long reader is cut to this when it is used from its beginning again.
+    f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}",
     # Some distributions overwrite deleted content: 256 pages for the ack of a job of 1 MiB. FAST overwrites only pages
     # that are written anyway.
     "PRAGMA secure_delete = FAST",
@@ -57,8 +62,11 @@ class Connection:
         synchronous: str = SYNCHRONOUS[0],
         is_query_only: bool = False,
         creates: bool = False,
+        foreign_keys: bool | None = None,
     ) -> None:
         self._pid = os.getpid()
+        self._path = path
+        self._foreign_keys = foreign_keys
         self._module = module
         self._is_retired = False
         #: The file that each use is checked against, once it is known.
@@ -68,7 +76,7 @@ class Connection:
         self._busy_timeout_s: float | None = None
         self._raw: sqlite3.Connection | None = _open(path, module, creates=creates)
         try:
-            self._configure(path, synchronous, is_query_only=is_query_only)
+            self._configure(synchronous, is_query_only=is_query_only)
             file = self._file()
             self._held = Held(file, identity_of(file) or (0, 0), identity_of(file + "-shm"))
         except BaseException:
@@ -76,10 +84,13 @@ class Connection:
             raise
         _open_connections.add(self)
 
-    def _configure(self, path: str, synchronous: str, *, is_query_only: bool) -> None:
-        self._enter_wal(is_read_only=is_query_only or not is_writable(path))
+    def _configure(self, synchronous: str, *, is_query_only: bool) -> None:
+        self._enter_wal(is_read_only=is_query_only or not is_writable(self._path))
         for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
             self.run(pragma)
+        self.run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_BYTES // self.scalar('PRAGMA page_size')}")
+        if self._foreign_keys is not None:
+            self.run(f"PRAGMA foreign_keys = {int(self._foreign_keys)}")
         if is_query_only:
             self.run("PRAGMA query_only = ON")
         else:
@@ -203,7 +214,7 @@ class Connection:
         try:
             rows: list[tuple[Any, ...]] = raw.execute(sql, params).fetchall()
         except self._module.Error as error:
-            raise from_sqlite(error) from error
+            raise explain(self._path, from_sqlite(error)) from error
         except (OverflowError, UnicodeEncodeError) as error:
             raise InvalidArgumentError(f"{_culprit(params)} cannot be passed to SQL: {error}") from error
         finally:
@@ -238,7 +249,7 @@ class Connection:
             cursor = raw.execute(sql, values)
             return cursor.description, cursor.fetchall()
         except self._module.Error as error:
-            raise from_sqlite(error) from error
+            raise explain(self._path, from_sqlite(error)) from error
         finally:
             self._is_running = False
 
@@ -278,7 +289,7 @@ def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection
             uri=not creates or path.startswith("file:"),
         )
     except module.Error as error:
-        raise explain_open(path, from_sqlite(error)) from error
+        raise explain(path, from_sqlite(error)) from error
 
 
 def _culprit(params: tuple[SQLValue, ...]) -> str:

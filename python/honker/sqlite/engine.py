@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
+from honker.clock import system_time
 from honker.errors import (
     ArgumentOverflowError,
     DatabaseBusyError,
@@ -51,6 +51,7 @@ class SQLiteEngine:
         module: ModuleType,
         *,
         synchronous: str,
+        foreign_keys: bool | None = None,
     ) -> None:
         check_watcher_options(watcher_backend, watcher_poll_interval_ms)
         if synchronous not in SYNCHRONOUS:
@@ -61,7 +62,7 @@ class SQLiteEngine:
         self._module = module
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
         self._write_lock = WriteLock()
-        self._writer = Connection(self._path, module, synchronous=synchronous, creates=True)
+        self._writer = Connection(self._path, module, synchronous=synchronous, creates=True, foreign_keys=foreign_keys)
         self._file = self._writer.file = DatabaseFile(self._path, self._writer.real_path)
         self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
         self._loop_reader = LoopReader(self._open_reader)
@@ -123,8 +124,8 @@ class SQLiteEngine:
         return self._is_closed
 
     def clock(self) -> float:
-        """Unix seconds."""
-        return time.time()
+        """Unix seconds of the system, as the engine reads them: a clock that a test froze in Python does not count."""
+        return system_time()
 
     def transaction(self) -> SQLiteTransaction:
         """A write transaction, for ``with`` or ``async with``; see `honker.Transaction`."""

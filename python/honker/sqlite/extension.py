@@ -32,8 +32,8 @@ _auto_extension_lock = threading.Lock()
 def extension_info() -> tuple[str, str]:
     """The path of the engine's library, and its entry point.
 
-    Checks the environment variable ``HONKER_EXTENSION_PATH``, then the package, then, in a checkout, ``target/release``
-    in the parent folders.
+    Checks the environment variable ``HONKER_EXTENSION_PATH``, then the package, then, if the package is part of a
+    checkout of honker, its ``target/release``.
 
     Returns:
         The path and the name of the entry point, for any host that can load SQLite extensions.
@@ -47,13 +47,16 @@ def extension_info() -> tuple[str, str]:
             raise ExtensionNotFoundError(f"{_PATH_VARIABLE} names {chosen!r}, which is not a file; correct or unset it")
         return chosen, EXTENSION_ENTRYPOINT
     name = _FILE_NAMES.get(sys.platform, "libhonker_ext.so")
-    package = Path(__file__).resolve().parent
-    candidates = [package / "_lib" / name, *(folder / "target" / "release" / name for folder in package.parents)]
+    package = Path(__file__).resolve().parents[1]
+    candidates = [package / "_lib" / name]
+    checkout = package.parents[1]
+    if (checkout / "crates" / "honker-extension").is_dir():  # another project may have a target/release
+        candidates.append(checkout / "target" / "release" / name)
     for candidate in candidates:
         if candidate.is_file():
             return str(candidate), EXTENSION_ENTRYPOINT
     raise ExtensionNotFoundError(
-        f"{name} is neither in {package / '_lib'} nor in a target/release above it; "
+        f"{name} is not in {' or '.join(str(candidate.parent) for candidate in candidates)}; "
         f"reinstall honker, run `cargo build --release`, or set {_PATH_VARIABLE}"
     )
 

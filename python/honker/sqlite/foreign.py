@@ -46,10 +46,9 @@ class _Foreign:
             # Asked each time: a connection has no place for the answer, and cannot be referred to weakly.
             self._file.check_same(_text(cursor.execute("PRAGMA database_list").fetchone()[2]))
             self._begin_as_python_would()
-            value = cursor.execute(sql, params).fetchall()[0][0]
+            return _text(cursor.execute(sql, params).fetchall()[0][0])
         except self._module.Error as error:
             raise _explain(from_sqlite(error)) from error
-        return _text(value)
 
     def _begin_as_python_would(self) -> None:
         """Begin the transaction that an INSERT would begin here, so that the application's commit ends it."""
@@ -63,8 +62,10 @@ class _Foreign:
 
 
 def _text(value: Any) -> Any:
-    """A value of the connection, as text if its owner's ``text_factory`` made bytes of it."""
-    return value.decode() if isinstance(value, bytes) else value
+    """A value of the connection, as text if its owner's ``text_factory`` made bytes or the like of it."""
+    if type(value) is str or value is None or isinstance(value, (int, float)):
+        return value
+    return str(value) if isinstance(value, str) else bytes(value).decode()
 
 
 def _explain(error: HonkerError) -> HonkerError:

@@ -1,4 +1,4 @@
-"""Checks of database paths and ``file:`` URIs, and explanations of failures to open them."""
+"""Checks of database paths and ``file:`` URIs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Final, cast
 
-from honker.errors import DatabaseOpenError, HonkerError, InvalidArgumentError
+from honker.errors import InvalidArgumentError
 
 # Of a URI. Each loses commits or hides them as soon as a second connection is there, and honker has several.
 _UNSAFE_OPTIONS: Final = {
@@ -71,28 +71,15 @@ def existing_only(path: str) -> str:
 
 def is_writable(path: str) -> bool:
     """True if the file may be written, as far as its permissions and the URI go."""
-    options = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query) if path.startswith("file:") else {}
-    return options.get("mode") != ["ro"] and os.access(file_of(path), os.W_OK)
+    return uri_option(path, "mode") != "ro" and os.access(file_of(path), os.W_OK)
 
 
-def explain_open(path: str, error: HonkerError) -> HonkerError:
-    """Add the reason to SQLite's bare "unable to open database file"."""
-    if not isinstance(error, DatabaseOpenError):
-        return error
-    file = file_of(path)
-    if file.is_dir():
-        reason = "it is a directory; name a file in it"
-    elif not file.parent.exists():
-        reason = f"the directory {str(file.parent)!r} does not exist; create it first"
-    elif not file.parent.is_dir():
-        reason = f"{str(file.parent)!r} is not a directory"
-    elif not os.access(file if file.exists() else file.parent, os.R_OK | os.W_OK):
-        reason = "this user may not read and write it"
-    else:
-        reason = str(error)
-    explained = DatabaseOpenError(f"unable to open database file {path!r}: {reason}")
-    explained.sqlite_code = error.sqlite_code
-    return explained
+def uri_option(path: str, name: str) -> str | None:
+    """The value of an option of a ``file:`` URI; None if it is not given or the path is no URI."""
+    if not path.startswith("file:"):
+        return None
+    values = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get(name)
+    return values[-1] if values else None
 
 
 def _unsafe_option(text: str) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
+from honker.clock import monotonic
 from honker.errors import DatabaseBusyError, DatabaseClosedError
 from honker.sqlite.connection import Connection
 from honker.sqlite.fork import forked
@@ -50,9 +50,9 @@ class ReaderPool:
     def _take(self) -> Connection:
         self._check_usable()
         with self._returned:
-            deadline = time.monotonic() + READER_TIMEOUT_S
+            deadline = monotonic() + READER_TIMEOUT_S
             while self._lent == self._limit:
-                if not self._returned.wait(deadline - time.monotonic()):
+                if not self._returned.wait(deadline - monotonic()):
                     raise DatabaseBusyError(
                         f"all {self._limit} reading connections have been in use for {READER_TIMEOUT_S:.0f} s; "
                         "end long queries, or raise max_readers of honker.open()"

@@ -13,10 +13,10 @@ import os
 import select
 import sys
 import threading
-import time
 from functools import cache
 from typing import Any, Final
 
+from honker.clock import monotonic
 from honker.errors import (
     ArgumentOverflowError,
     DatabaseClosedError,
@@ -25,6 +25,7 @@ from honker.errors import (
     WatcherError,
 )
 from honker.sqlite.fork import forked
+from honker.sqlite.open_failure import out_of_descriptors
 
 #: The names of all backends of the engine; None lets the engine choose.
 _BACKENDS: Final = frozenset({None, "", "polling", "poll", "kernel", "kernel-watcher", "shm", "shm-fast-path"})
@@ -79,8 +80,14 @@ class UpdateEvents:
         self._descriptor = -1
         self._death: str | None = None
         self._handle = self._open(backend, poll_interval_ms)
-        # A duplicate, because the native descriptor closes with the handle, and a thread may still be waiting on it.
-        self._descriptor = os.dup(self._native.honker_watcher_fd(self._handle))
+        # A duplicate, because the native one goes with the handle, and a thread may be waiting on it at that moment.
+        try:
+            self._descriptor = os.dup(self._native.honker_watcher_fd(self._handle))
+        except OSError as error:
+            self.close()
+            raise WatcherError(
+                f"the updates of {path!r} cannot be followed: {out_of_descriptors() or error}"
+            ) from error
 
     def _open(self, backend: str | None, poll_interval_ms: int | None) -> int:
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
@@ -92,7 +99,8 @@ class UpdateEvents:
             _MESSAGE_BYTES,
         )
         if handle is None:
-            raise WatcherError(f"watcher_backend probe failed: {message.value.decode(errors='replace')}")
+            reason = out_of_descriptors() or message.value.decode(errors="replace")
+            raise WatcherError(f"watcher_backend probe failed: {reason}")
         return handle
 
     def __del__(self) -> None:
@@ -127,13 +135,13 @@ class UpdateEvents:
         self._check_live()
         if self._take():
             return True
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deadline = None if timeout_s is None else monotonic() + timeout_s
         while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            left = None if deadline is None else max(0.0, deadline - monotonic())
             _poll(self._descriptor, left)
             if self._take():
                 return True
-            if left == 0.0:
+            if deadline is not None and monotonic() >= deadline:
                 return False
 
     async def wait_async(self, timeout_s: float | None) -> bool:

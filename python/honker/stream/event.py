@@ -37,7 +37,7 @@ class Event:
         """The published value, decoded on first access.
 
         Raises:
-            json.JSONDecodeError: The stored text is not JSON.
+            UnreadablePayloadError: The stored text is not JSON.
         """
         if self._payload is _UNDECODED:
             self._payload = serialization.decode(self._text)

@@ -7,18 +7,28 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from honker import serialization
 from honker.arguments import Call
+from honker.clock import monotonic
 from honker.engine import Engine
+from honker.errors import HonkerError
 
 logger = logging.getLogger("honker")
 
-Item = TypeVar("Item")
+
+class _Dated(Protocol):
+    created_at: float
+
+
+Item = TypeVar("Item", bound=_Dated)
 
 #: Rows per read: enough to make the cost of a read small, few enough to fit into memory with any payload.
 BATCH = 1000
+
+# Seconds between two looks at the end of the log.
+_LOOK_BACK_S: Final = 1.0
 
 
 def without_malformed(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -31,6 +41,14 @@ def without_malformed(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         else:
             sound.append(row)
     return sound
+
+
+def _keep_or_raise(error: BaseException | None, failure: HonkerError) -> None:
+    """Raise the failure of a close, unless the block ends with an error of its own: then log it, and note it there."""
+    if error is None:
+        raise failure
+    logger.warning("the end of a subscription failed: %s", failure)
+    error.add_note(f"the end of the subscription failed too: {type(failure).__name__}: {failure}")
 
 
 class LogReader(Generic[Item]):
@@ -46,6 +64,12 @@ class LogReader(Generic[Item]):
         # Subscribed before the first read of the log, so that no commit between a read and a wait is missed.
         self._updates = engine.updates()
         self._ahead: deque[Item] = deque()
+        self._looked_back_at = float("-inf")
+        self._owes_look_back = False
+        # The time up to which the log was read, None before the first look; and since it became shorter, the time
+        # before which every row was read.
+        self._read_to_at: float | None = None
+        self._known_before: float | None = None
 
     @abstractmethod
     def _next_page(self) -> Call:
@@ -54,6 +78,58 @@ class LogReader(Generic[Item]):
     @abstractmethod
     def _advance(self, rows: list[dict[str, Any]]) -> list[Item]:
         """Advance past these rows, and convert them to items."""
+
+    @abstractmethod
+    def _newest(self) -> Call:
+        """The call that returns the position of the newest row, 0 or None if there is none."""
+
+    @abstractmethod
+    def _position(self) -> int:
+        """The position of the last row read."""
+
+    @abstractmethod
+    def _restart(self, at: float) -> Call | None:
+        """The call that returns the position before the first row of that time or later; None means 0."""
+
+    @abstractmethod
+    def _go_back(self, position: int) -> None:
+        """Go on behind an earlier position."""
+
+    def _is_look_back_due(self) -> bool:
+        """True if nothing was read and the last look back was a while ago; many readers wake at each commit."""
+        self._owes_look_back = monotonic() - self._looked_back_at < _LOOK_BACK_S
+        return not self._owes_look_back
+
+    def _is_shorter(self, newest: int | None) -> bool:
+        """True if the log now ends before the last row read; then the reader goes back.
+
+        A backup that is restored into the live file makes the log shorter, and new rows get positions that this reader
+        has passed. It goes on with the rows of the second of the last one it read, of which some may come again, and of
+        later ones. If rows were only pruned there are none.
+        """
+        self._looked_back_at = monotonic()
+        if (newest or 0) >= self._position():
+            self._read_to_at = self._read_to_at or self._engine.clock()
+            return False
+        if self._read_to_at is None:
+            return False  # The reader was told to begin at a position that the log has not reached.
+        logger.info("%r: the log ends at %d and was read to %d; going back", self, newest or 0, self._position())
+        self._known_before = self._read_to_at // 1  # rows are dated by the second that had begun
+        return True
+
+    def _take(self, rows: list[dict[str, Any]]) -> None:
+        items = self._advance(rows)
+        if self._known_before is not None:
+            items = [item for item in items if item.created_at >= self._known_before]
+        if items:
+            self._read_to_at = items[-1].created_at
+        self._ahead.extend(items)
+
+    def _until_next_look_s(self) -> float | None:
+        timeout_s = self._timeout_s()
+        if not self._owes_look_back:
+            return timeout_s
+        return _LOOK_BACK_S if timeout_s is None else min(timeout_s, _LOOK_BACK_S)
 
     def _hand_out(self) -> Item:
         return self._ahead.popleft()
@@ -75,10 +151,14 @@ class LogReader(Generic[Item]):
         while True:
             self._before_next()
             while not self._ahead and (rows := serialization.read(self._engine.ask(*self._next_page()))):
-                self._ahead.extend(self._advance(rows))
+                self._take(rows)
             if self._ahead:
                 return self._hand_out()
-            self._updates.wait(self._timeout_s())
+            if self._is_look_back_due() and self._is_shorter(self._engine.ask(*self._newest())):
+                restart = self._restart(self._read_to_at or 0)
+                self._go_back(0 if restart is None else self._engine.ask(*restart))
+                continue
+            self._updates.wait(self._until_next_look_s())
 
     def __aiter__(self) -> Self:
         return self
@@ -87,10 +167,14 @@ class LogReader(Generic[Item]):
         while True:
             await self._abefore_next()
             while not self._ahead and (rows := serialization.read(await self._engine.aask(*self._next_page()))):
-                self._ahead.extend(self._advance(rows))
+                self._take(rows)
             if self._ahead:
                 return self._hand_out()
-            await self._updates.wait_async(self._timeout_s())
+            if self._is_look_back_due() and self._is_shorter(await self._engine.aask(*self._newest())):
+                restart = self._restart(self._read_to_at or 0)
+                self._go_back(0 if restart is None else await self._engine.aask(*restart))
+                continue
+            await self._updates.wait_async(self._until_next_look_s())
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +182,10 @@ class LogReader(Generic[Item]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except HonkerError as failure:
+            _keep_or_raise(error, failure)
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,7 +193,10 @@ class LogReader(Generic[Item]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.aclose()
+        try:
+            await self.aclose()
+        except HonkerError as failure:
+            _keep_or_raise(error, failure)
 
     def close(self) -> None:
         """Stop listening for commits. Idempotent."""

@@ -65,6 +65,19 @@ class Listener(LogReader[Notification]):
     def _next_page(self) -> Call:
         return _READ_SINCE, self.channel, self._last_id, BATCH
 
+    def _newest(self) -> Call:
+        return _LAST_ID, self.channel
+
+    def _position(self) -> int:
+        return self._last_id
+
+    def _restart(self, at: float) -> Call | None:
+        del at  # The notifications that are kept are few.
+        return None
+
+    def _go_back(self, position: int) -> None:
+        self._last_id = position
+
     def _advance(self, rows: list[dict[str, Any]]) -> list[Notification]:
         self._last_id = rows[-1]["id"]
         return [Notification(row) for row in without_malformed(rows)]

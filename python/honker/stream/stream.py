@@ -38,6 +38,8 @@ def _publish_many_call(topic: str, events: Iterable[Any], keys: Iterable[str | N
     for position, key in enumerate(keys):
         if key is not None and not is_text(key):
             raise InvalidArgumentError(f"the key at position {position} is {key!r}; it must be text or None")
+    if len(keys) != len(texts):
+        raise InvalidArgumentError(f"there are {len(keys)} keys for {len(texts)} events; pass one for each, or None")
     array = ",".join(_pair(key, text) for key, text in zip(keys, texts, strict=True))
     return (_PUBLISH_MANY, f"[{array}]", topic) if texts else None
 
@@ -115,8 +117,7 @@ class Stream:
 
         Raises:
             InvalidPayloadError: A payload has no JSON form.
-            InvalidArgumentError: A key is neither text nor None.
-            ValueError: The numbers of keys and events differ.
+            InvalidArgumentError: A key is neither text nor None, or the numbers of keys and events differ.
 
         Cost: one statement in all.
         Source: SQL ``honker_stream_publish_many``.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import Any, Final, Protocol
 
 from honker.arguments import Call
+from honker.clock import monotonic
 from honker.engine import Handle
 from honker.errors import NestedTransactionError
 from honker.stream.event import Event
 from honker.stream.log_reader import BATCH, LogReader, without_malformed
 
+_OFFSET_AT: Final = "SELECT honker_stream_offset_at(?)"
+_FAR_FUTURE: Final = 9_000_000_000  # every event is older
 READ_SINCE: Final = "SELECT honker_stream_read_since(?, ?, ?)"
 
 # Seconds between a subscription's checks without a commit.
@@ -59,10 +61,25 @@ class StreamSubscription(LogReader[Event]):
         self._handed_out: int | None = None
         self._done_to: int | None = None
         self._unsaved = 0
-        self._saved_at = time.monotonic()
+        self._saved_at = monotonic()
 
     def _next_page(self) -> Call:
         return READ_SINCE, self._stream.name, self._read_to, BATCH
+
+    def _newest(self) -> Call:
+        return _OFFSET_AT, _FAR_FUTURE
+
+    def _position(self) -> int:
+        return self._read_to
+
+    def _restart(self, at: float) -> Call | None:
+        return _OFFSET_AT, at
+
+    def _go_back(self, position: int) -> None:
+        self._read_to = position
+        # Offsets that are not saved yet are those of events that no longer exist.
+        self._handed_out = self._done_to = None
+        self._unsaved = 0
 
     def _advance(self, rows: list[dict[str, Any]]) -> list[Event]:
         self._read_to = rows[-1]["offset"]
@@ -94,7 +111,7 @@ class StreamSubscription(LogReader[Event]):
         if self._consumer is None or self._unsaved == 0:
             return False
         is_many = 0 < self._save_every_n <= self._unsaved
-        is_long = 0 < self._save_every_s <= time.monotonic() - self._saved_at
+        is_long = 0 < self._save_every_s <= monotonic() - self._saved_at
         return is_many or is_long
 
     def _save(self) -> None:
@@ -104,12 +121,12 @@ class StreamSubscription(LogReader[Event]):
 
     def _note_saved(self) -> None:
         self._unsaved = 0
-        self._saved_at = time.monotonic()
+        self._saved_at = monotonic()
 
     def _timeout_s(self) -> float | None:
         if self._consumer is None or self._unsaved == 0 or self._save_every_s <= 0:
             return self._fallback_poll_s
-        until_save = max(0.0, self._saved_at + self._save_every_s - time.monotonic())
+        until_save = max(0.0, self._saved_at + self._save_every_s - monotonic())
         return until_save if self._fallback_poll_s is None else min(until_save, self._fallback_poll_s)
 
     def close(self) -> None:
@@ -118,18 +135,22 @@ class StreamSubscription(LogReader[Event]):
         While another task of this thread is in a transaction the offset cannot be saved, and unsaved events come again;
         `aclose` waits for the write lock.
         """
-        if self._is_worth_saving():
-            with contextlib.suppress(NestedTransactionError):
-                self._save()
-        super().close()
+        try:
+            if self._is_worth_saving():
+                with contextlib.suppress(NestedTransactionError):
+                    self._save()
+        finally:
+            super().close()
 
     async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
         consumer, offset = self._consumer, self._done_to
-        if self._is_worth_saving() and consumer is not None and offset is not None:
-            await self._stream.asave_offset(consumer, offset)
-            self._note_saved()
-        super().close()
+        try:
+            if self._is_worth_saving() and consumer is not None and offset is not None:
+                await self._stream.asave_offset(consumer, offset)
+                self._note_saved()
+        finally:
+            super().close()
 
     def _is_worth_saving(self) -> bool:
         return self._unsaved > 0 and (self._save_every_n > 0 or self._save_every_s > 0)

@@ -6,11 +6,11 @@ import asyncio
 import json
 import logging
 import threading
-import time
 from typing import Any, Final, NamedTuple
 
 from honker import serialization
 from honker.arguments import Call, Seconds, TransactionLike, seconds
+from honker.clock import monotonic
 from honker.engine import Engine, Fate
 from honker.errors import DeadlockError, JobCancelledError, JobFailedError, ResultGoneError
 from honker.task.running import is_on_worker_loop, running_handler
@@ -104,7 +104,7 @@ class Deadline:
     def __init__(self, job_id: int, timeout: float | None) -> None:
         self._job_id = job_id
         self._timeout = timeout
-        self._at = None if timeout is None else time.monotonic() + timeout
+        self._at = None if timeout is None else monotonic() + timeout
 
     def next_s(self) -> float:
         """Seconds until the next check, unless a commit wakes the waiter first.
@@ -114,7 +114,7 @@ class Deadline:
         """
         if self._at is None:
             return POLL_S
-        left = self._at - time.monotonic()
+        left = self._at - monotonic()
         if left <= 0:
             raise TimeoutError(f"job {self._job_id} has no result after {self._timeout} s")
         return min(left, POLL_S)
