@@ -55,6 +55,28 @@ pub unsafe fn register(
     }
 }
 
+/// Removes a function. SQLite refuses that while a statement runs; then the function stays.
+///
+/// # Safety
+/// `db` must be open.
+pub unsafe fn unregister(db: *mut ffi::sqlite3, function: &Function, arity: c_int) {
+    let Ok(name) = CString::new(function.name) else { return };
+    // SAFETY: the caller vouches for the handle. Without functions SQLite removes the one that is there.
+    unsafe {
+        ffi::sqlite3_create_function_v2(
+            db,
+            name.as_ptr(),
+            arity,
+            ffi::SQLITE_UTF8,
+            std::ptr::null_mut(),
+            None,
+            None,
+            None,
+            None,
+        )
+    };
+}
+
 unsafe extern "C" fn free(registered: *mut c_void) {
     // SAFETY: the pointer is the one `register` gave away, and SQLite frees it once.
     drop(unsafe { Box::from_raw(registered.cast::<Registered>()) });
