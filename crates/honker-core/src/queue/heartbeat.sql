@@ -2,7 +2,7 @@
 -- ?1 id, ?2 worker_id, ?3 attempt or NULL for any, ?4 now (instant), ?5 the second that now lies in,
 -- ?6 claim_expires_at (instant), ?7 bytes of slack apart from those of the attempts.
 -- Index: the primary key. Lock: write.
-UPDATE _honker_live
+UPDATE main._honker_live
 SET claim_expires_at = ?6,
     slack = iif(slack IS NULL, NULL, zeroblob(?7 - (attempts > 1) - (attempts > 127)))
 WHERE id = ?1 AND worker_id = ?2 AND (?3 IS NULL OR attempts = ?3)

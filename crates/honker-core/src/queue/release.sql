@@ -3,7 +3,7 @@
 -- ?6 run_at (instant) or NULL for its old place, ?7 last_error or NULL for the one it has,
 -- ?8 bytes of slack apart from those of the attempts.
 -- Index: the primary key. Lock: write.
-UPDATE _honker_live
+UPDATE main._honker_live
 SET state = 'pending', worker_id = NULL, claim_expires_at = NULL, attempts = max(attempts - 1, 0),
     run_at = ifnull(?6, run_at), last_error = ifnull(?7, last_error),
     slack = iif(slack IS NULL, NULL, zeroblob(?8 - (attempts - 1 > 1) - (attempts - 1 > 127)))

@@ -66,7 +66,7 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         }
     }
     conn.execute(
-        "INSERT INTO _honker_meta (key, value) VALUES ('schema_version', ?1)
+        "INSERT INTO main._honker_meta (key, value) VALUES ('schema_version', ?1)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [VERSION],
     )?;
@@ -111,7 +111,7 @@ fn version(conn: &Connection) -> Result<i64> {
         return Ok(0);
     }
     let stored = conn
-        .query_row("SELECT value FROM _honker_meta WHERE key = 'schema_version'", [], |row| row.get(0))
+        .query_row("SELECT value FROM main._honker_meta WHERE key = 'schema_version'", [], |row| row.get(0))
         .optional()?;
     // The table and its row are made together, so without the row the version to upgrade from is unknown.
     stored.filter(|version| *version > 0).ok_or_else(|| Error::MalformedRow(NO_VERSION.to_owned()))
@@ -119,12 +119,13 @@ fn version(conn: &Connection) -> Result<i64> {
 
 fn complete_reference_tables(conn: &Connection) -> Result<()> {
     for (table, column, declaration) in LATER_REFERENCE_COLUMNS {
-        let is_there: bool =
-            conn.query_row("SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2", [table, column], |row| {
-                row.get(0)
-            })?;
+        let is_there: bool = conn.query_row(
+            "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name = ?2",
+            [table, column],
+            |row| row.get(0),
+        )?;
         if !is_there {
-            conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {declaration}"))?;
+            conn.execute_batch(&format!("ALTER TABLE main.{table} ADD COLUMN {column} {declaration}"))?;
         }
     }
     Ok(())
