@@ -566,7 +566,7 @@ def open(
         synchronous: What a commit waits for. ``"NORMAL"``: nothing; it survives the end of the process, but a power cut
             may undo the last commits. ``"FULL"`` or ``"EXTRA"``: a sync of the disk, and it survives that too.
         sqlite3: Another DB-API module of the same shape, such as ``pysqlite3``. It must be the only copy of SQLite
-            that opens this file in the process.
+            that loads the engine in this process; a second one gets `TwoSQLitesError`.
 
     Returns:
         The handle; close it, or use it in a ``with`` block.

@@ -158,7 +158,6 @@ with honker.open(os.path.join(folder, "first.db")) as first:
 """
 
 
-@NEEDS_LOADING
 @pytest.mark.parametrize("module", ["pysqlite3.dbapi2", "sqlean.dbapi2"])
 def test_a_second_sqlite_module_is_refused_and_the_first_goes_on(tmp_path, module):
     if importlib.util.find_spec(module.partition(".")[0]) is None:

@@ -50,7 +50,7 @@ pub fn enqueue_many<'a>(ctx: &Ctx<'_>, jobs: impl Iterator<Item = Result<NewJob<
 
 fn insert(ctx: &Ctx<'_>, statement: &mut Prepared<'_>, job: &NewJob<'_>) -> Result<i64> {
     let second = ctx.second();
-    statement.execute(params![
+    statement.change_one(params![
         job.queue,
         job.payload,
         job.priority,

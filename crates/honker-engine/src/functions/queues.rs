@@ -1,9 +1,10 @@
 //! Queue functions.
 
 use honker_core::clock::Instant;
+use honker_core::json_length::Room;
 use honker_core::limits::{
-    CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT,
-    PRIORITY, SETTLE_BATCH,
+    CLAIM_BATCH, CLAIM_MAX_BYTES, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS,
+    MAX_ATTEMPTS_DEFAULT, PRIORITY, SETTLE_BATCH,
 };
 use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
 use honker_core::{Ctx, Error, Result};
@@ -13,6 +14,7 @@ use super::Output;
 use super::options::Options;
 use crate::arguments::{Arguments, Value};
 use crate::bracket::{atomically_if_found, consistently};
+use crate::scalar::{fitting, longest_text};
 
 /// The options of a job, with their positions in the positional form of `honker_enqueue`.
 pub(super) const JOB_OPTIONS: [(usize, &str); 5] =
@@ -87,30 +89,45 @@ pub fn claim_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         worker_id,
         n: usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0),
         lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
+        room: Room::new(longest_text(ctx.conn()), CLAIM_MAX_BYTES),
     };
     let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
-    let jobs = claim_if_any(ctx, &claim)?;
-    if is_detailed {
-        return Ok(Output::json(&detailed(&jobs, queue, worker_id)));
-    }
-    let plain = jobs.iter().map(|job| PlainJob {
+    let build = |jobs: &[ClaimedJob]| {
+        let json = if is_detailed {
+            Output::json(&detailed(jobs, queue, worker_id))
+        } else {
+            Output::json(&plain(jobs, queue, worker_id))
+        };
+        fitting(ctx.conn(), json)
+    };
+    claim_if_any(ctx, &claim, build)
+}
+
+fn plain<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'a str) -> Vec<PlainJob<'a>> {
+    let plain = |job: &'a ClaimedJob| PlainJob {
         id: job.id,
         queue,
         payload: &job.payload,
         worker_id,
         attempts: job.attempts,
         claim_expires_at: job.claim_expires_at,
-    });
-    Ok(Output::json(&plain.collect::<Vec<_>>()))
+    };
+    jobs.iter().map(plain).collect()
 }
 
-/// The claim, without the write lock if there is nothing to claim.
-pub(super) fn claim_if_any(ctx: &Ctx<'_>, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
+/// The result of a claim, without the write lock if there is nothing to claim. It is built before the claim is committed:
+/// a job whose result cannot be returned is not claimed.
+pub(super) fn claim_if_any(
+    ctx: &Ctx<'_>,
+    claim: &Claim<'_>,
+    build: impl Fn(&[ClaimedJob]) -> Result<Output>,
+) -> Result<Output> {
     if claim.n == 0 {
-        return Ok(Vec::new());
+        return build(&[]);
     }
     let look = || queue::prospect(ctx, claim.queue);
-    Ok(atomically_if_found(ctx, look, |prospect| queue::claim(ctx, claim, prospect))?.unwrap_or_default())
+    let claimed = atomically_if_found(ctx, look, |prospect| build(&queue::claim(ctx, claim, prospect)?))?;
+    claimed.map_or_else(|| build(&[]), Ok)
 }
 
 pub fn next_claim_at(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
