@@ -596,8 +596,8 @@ def open(
             power cut too.
         foreign_keys: True enforces the application's foreign keys in `Database.transaction`, False does not, as in
             SQLite's own default; None leaves the default of the SQLite library.
-        sqlite3: A compatible DB-API module, such as ``pysqlite3``. It must be the only copy of SQLite that opens this
-            file in the process.
+        sqlite3: A compatible DB-API module, such as ``pysqlite3``. It must be the only copy of SQLite that
+            loads the engine in this process; a second one gets `TwoSQLitesError`.
 
     Returns:
         The handle; close it, or use it in a ``with`` block.

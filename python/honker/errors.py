@@ -265,6 +265,18 @@ class SQLiteTooOldError(DatabaseError):
     code = "HONKER_SQLITE_TOO_OLD"
 
 
+class TwoSQLitesError(DatabaseError):
+    """Another SQLite library of this process has loaded the engine; use one SQLite module for all connections."""
+
+    code = "HONKER_TWO_SQLITES"
+
+
+class NameTakenError(DatabaseError):
+    """The connection has a function under a name of honker that SQLite cannot replace now."""
+
+    code = "HONKER_NAME_TAKEN"
+
+
 class MalformedRowError(DatabaseError):
     """A row was edited by hand into an unreadable form."""
 
@@ -346,6 +358,8 @@ ENGINE_ERRORS: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
         "HONKER_NOT_BOOTSTRAPPED": NotBootstrappedError,
         "HONKER_SCHEMA_TOO_NEW": SchemaTooNewError,
         "HONKER_SQLITE_TOO_OLD": SQLiteTooOldError,
+        "HONKER_TWO_SQLITES": TwoSQLitesError,
+        "HONKER_NAME_TAKEN": NameTakenError,
         "HONKER_MALFORMED_ROW": MalformedRowError,
         "HONKER_WATCHER": WatcherError,
         "HONKER_INTERNAL": InternalError,

@@ -103,8 +103,9 @@ CAUSES = {
     "HONKER_SQLITE": denied,
     "HONKER_WATCHER": watcher,
 }
-# Provoked in separate tests and processes: below, and by the failing disk in tests/crash.
-ELSEWHERE = {"HONKER_IO", "HONKER_CANTOPEN"}
+# Provoked in separate tests and processes: below, by tests/hostile/test_loading.py, and by the failing disk in
+# tests/crash.
+ELSEWHERE = {"HONKER_IO", "HONKER_CANTOPEN", "HONKER_NAME_TAKEN", "HONKER_TWO_SQLITES"}
 # Codes that no host here can provoke: a bug of ours, and a SQLite that this Python does not have.
 UNREACHABLE = {"HONKER_INTERNAL", "HONKER_SQLITE_TOO_OLD"}
 

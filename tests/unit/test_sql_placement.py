@@ -1,6 +1,7 @@
 """The check that keeps SQL in the core must itself be able to fail: each kind of slip is tested once."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,16 @@ def test_a_tree_with_findings_prints_where_and_fails(tmp_path, capsys):
         "python/honker/queue.py:2",
         "python/honker/queue.py:2",
     ]
+
+
+def test_every_statement_of_the_engine_names_the_schema_of_its_tables():
+    """A bare name would find a temporary table first, or that of an attached file."""
+    folder = ROOT / "crates/honker-core/src"
+    bare = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN|ALTER TABLE) +_honker_")
+    files = [*folder.rglob("*.sql")]
+    assert len(files) > 50
+    for file in files:
+        code = "\n".join(line for line in file.read_text("utf-8").splitlines() if not line.startswith("--"))
+        # The body of a view is bound to the schema of the view.
+        code = re.sub(r"CREATE VIEW.*?;", "", code, flags=re.DOTALL)
+        assert bare.findall(code) == [], file.name

@@ -158,12 +158,28 @@ impl<'c> Ctx<'c> {
         self.statements.prepare(sql)
     }
 
+    /// See [`Statements::prepare_again`].
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub fn prepare_again(&self, sql: &'static Sql) -> Result<Prepared<'c>> {
+        self.statements.prepare_again(sql)
+    }
+
     /// See [`Prepared::execute`].
     ///
     /// # Errors
     /// Whatever SQLite reports.
     pub fn execute(&self, sql: &'static Sql, params: impl Params) -> Result<usize> {
         self.prepare(sql)?.execute(params)
+    }
+
+    /// See [`Prepared::change_one`].
+    ///
+    /// # Errors
+    /// Whatever SQLite reports, or a constraint error if no row was changed.
+    pub fn change_one(&self, sql: &'static Sql, params: impl Params) -> Result<()> {
+        self.prepare(sql)?.change_one(params)
     }
 
     /// See [`Prepared::row`].

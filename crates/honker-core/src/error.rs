@@ -41,6 +41,21 @@ impl Error {
         Self::InvalidArgument { argument, problem: problem.into() }
     }
 
+    /// A row that a statement had to change and did not.
+    pub(crate) fn skipped_row() -> Self {
+        let message = "a trigger of the application skipped a row of honker with RAISE(IGNORE); nothing was changed";
+        Self::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT), Some(message.to_owned())))
+    }
+
+    /// A row that cannot be returned, because it alone is longer than a text may be.
+    pub(crate) fn row_too_long(id: i64, bytes: usize, longest_text: usize) -> Self {
+        let message = format!(
+            "string or blob too big: row {id} takes up to {bytes} bytes as JSON, and SQLITE_LIMIT_LENGTH of this connection \
+             is {longest_text}"
+        );
+        Self::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), Some(message)))
+    }
+
     /// The same of an argument that is given as a list, with the place of the element that is refused.
     #[must_use]
     pub fn at(self, position: usize) -> Self {
@@ -133,7 +148,7 @@ impl From<rusqlite::Error> for Error {
 /// SQLite has no result code of its own for this. Triggers of the application may miss objects too, so only our own
 /// names count.
 fn names_a_missing_object(message: &str) -> bool {
-    const OBJECTS: [&str; 3] = ["no such table: _honker", "no such index: _honker", "table _honker"];
+    const OBJECTS: [&str; 3] = ["no such table: main._honker", "no such index: _honker", "table _honker"];
     const LATER_COLUMNS: [&str; 4] = ["last_error", "time_zone", "misfire", "slack"];
     OBJECTS.iter().any(|object| message.starts_with(object))
         || message.strip_prefix("no such column: ").is_some_and(|column| LATER_COLUMNS.contains(&column))

@@ -27,6 +27,10 @@ pub const CLAIM_BATCH: RangeInclusive<i64> = 0..=10_000;
 /// memory nor meets SQLite's limit on the length of a text.
 pub const CLAIM_MAX_BYTES: usize = 64 * 1024 * 1024;
 
+/// Bytes of payload after which a read of events or notifications stops adding rows: a thousand rows of half a megabyte
+/// would take a gigabyte as JSON. Readers go on after the last row.
+pub const READ_MAX_BYTES: usize = 16 * 1024 * 1024;
+
 /// Lapsed leases that one claim puts back. A crash of many workers is then digested over several claims instead of
 /// in one long write.
 pub const LAPSED_PER_CLAIM: i64 = 100;
@@ -81,6 +85,9 @@ pub const NOTIFICATION_RETENTION: Span = Span::from_seconds(24 * 3600);
 pub const NOTIFICATION_PRUNE_EVERY: i64 = 64;
 /// See [`NOTIFICATION_PRUNE_EVERY`].
 pub const NOTIFICATION_PRUNE_MAX: i64 = 128;
+
+/// How far in the future a row may be dated before retention gives it up, if the policy's own age is shorter.
+pub const FUTURE_MARGIN: Span = Span::from_seconds(24 * 3600);
 
 /// Tokens in a bucket, and those it gains per second. Up to here a double counts thousandths of a token exactly enough.
 pub const TOKENS_MAX: f64 = 1e9;

@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rusqlite::{Connection, Params, Row, Rows, Statement};
+use rusqlite::{Connection, Params, Row, Rows, Statement, StatementStatus};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// The text of a statement, and its slot. Always a `static`: see [`sql!`](crate::sql).
 #[derive(Debug)]
@@ -84,11 +84,12 @@ impl Statements {
     pub fn prepare(&self, sql: &'static Sql) -> Result<Prepared<'_>> {
         let slot = sql.slot();
         let idle = self.idle.borrow_mut().get_mut(slot).and_then(Option::take);
+        let is_new = idle.is_none();
         let statement = match idle {
             Some(statement) => statement,
             None => self.prepare_anew(sql)?,
         };
-        Ok(Prepared { statement: Some(statement), slot, home: self })
+        Ok(Prepared { statement: Some(statement), slot, is_new, home: self })
     }
 
     #[cold]
@@ -97,6 +98,14 @@ impl Statements {
         // SAFETY: only the lifetime changes. The statement points to the boxed connection, which stays where it is and is
         // dropped after `idle`. `Prepared` borrows `self` and hands the statement out under no longer lifetime.
         Ok(unsafe { std::mem::transmute::<Statement<'_>, Statement<'static>>(statement) })
+    }
+
+    /// As [`Statements::prepare`], but leaves a kept statement behind: for one that must not be prepared again by SQLite.
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub fn prepare_again(&self, sql: &'static Sql) -> Result<Prepared<'_>> {
+        Ok(Prepared { statement: Some(self.prepare_anew(sql)?), slot: sql.slot(), is_new: true, home: self })
     }
 
     fn put_back(&self, slot: usize, mut statement: Statement<'static>) {
@@ -118,6 +127,7 @@ pub struct Prepared<'a> {
     /// `None` only while it is dropped.
     statement: Option<Statement<'static>>,
     slot: usize,
+    is_new: bool,
     home: &'a Statements,
 }
 
@@ -135,12 +145,27 @@ impl Prepared<'_> {
         self.statement.as_mut().expect("a statement is taken out only by drop")
     }
 
+    /// True if the statement has been prepared, or prepared again because it was outdated, since this was asked last.
+    pub fn was_prepared(&mut self) -> bool {
+        let is_new = std::mem::take(&mut self.is_new);
+        self.statement().reset_status(StatementStatus::RePrepare) > 0 || is_new
+    }
+
     /// Runs a statement that returns no rows; the number of rows it changed.
     ///
     /// # Errors
     /// Whatever SQLite reports, a COMMIT that fails in autocommit included.
     pub fn execute(&mut self, params: impl Params) -> Result<usize> {
         Ok(self.statement().execute(params)?)
+    }
+
+    /// Runs a statement that must change one row.
+    ///
+    /// # Errors
+    /// Whatever SQLite reports; a constraint error if no row was changed, because a trigger of the application skipped it
+    /// with RAISE(IGNORE). A caller that went on would report a job that is not there, or delete one that was not copied.
+    pub fn change_one(&mut self, params: impl Params) -> Result<()> {
+        if self.execute(params)? == 1 { Ok(()) } else { Err(Error::skipped_row()) }
     }
 
     /// The first row of a statement that reads, if there is one.

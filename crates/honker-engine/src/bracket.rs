@@ -11,7 +11,7 @@
 //!   and BEGIN would leave the connection in a transaction that is never ended. A statement of ours carries the work and
 //!   brings its journal; see [`crate::carrier`].
 
-use honker_core::statements::Sql;
+use honker_core::statements::{Prepared, Sql};
 use honker_core::{Ctx, Result};
 use rusqlite::{Connection, ffi};
 
@@ -44,12 +44,11 @@ fn whole<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 fn bracketed<T>(ctx: &Ctx<'_>, bracket: Bracket, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    ctx.execute(bracket.open, [])?;
-    let guard = Guard { ctx, bracket };
+    let guard = Guard::open(ctx, bracket)?;
     // Asked for before the guard's rollback, which replaces the code.
     let done = whole(ctx, work).map_err(|error| with_extended_code(ctx.conn(), error))?;
     ctx.execute(bracket.close, []).map_err(|error| with_extended_code(ctx.conn(), error))?;
-    std::mem::forget(guard);
+    guard.close();
     Ok(done)
 }
 
@@ -99,21 +98,70 @@ impl Bracket {
 }
 
 /// Undoes the bracket when dropped: on an error, a failed COMMIT and a panic alike.
+///
+/// The statement that undoes may fail as well. An interrupt stays in force until all statements of the connection have
+/// ended, the host's call of our function included, so ROLLBACK is interrupted too; and an authorizer may refuse it. The
+/// last resort then relies on SQLite's own rule that an interrupted statement which writes rolls the whole transaction
+/// back (<https://sqlite.org/c3ref/interrupt.html>). A transaction of the host ends with it, as after any interrupted
+/// write of its own.
 struct Guard<'a> {
     ctx: &'a Ctx<'a>,
     bracket: Bracket,
+    /// A statement that writes, ready to be stepped: in the middle of an interrupt SQLite prepares none.
+    last_resort: Prepared<'a>,
+    is_open: bool,
+}
+
+impl<'a> Guard<'a> {
+    fn open(ctx: &'a Ctx<'a>, bracket: Bracket) -> Result<Self> {
+        // Prepared before anything is open, so that an authorizer that refuses them does so here.
+        for statement in bracket.undo {
+            drop(ctx.prepare(statement)?);
+        }
+        // Also before: an interrupt that comes once the bracket is open keeps SQLite from preparing anything.
+        let writes = std::ptr::eq(bracket.open, &raw const BEGIN_IMMEDIATE);
+        let mut last_resort = if writes { None } else { Some(ctx.prepare(&BEGIN_IMMEDIATE)?) };
+        let mut open = ctx.prepare(bracket.open)?;
+        open.execute([])?;
+        // What makes SQLite prepare a statement again (a new authorizer, a changed schema) outdates the other too.
+        if !writes
+            && open.was_prepared()
+            && let Ok(fresh) = ctx.prepare_again(&BEGIN_IMMEDIATE)
+        {
+            last_resort = Some(fresh);
+        }
+        Ok(Self { ctx, bracket, last_resort: last_resort.unwrap_or(open), is_open: true })
+    }
+
+    /// The bracket has been closed.
+    fn close(mut self) {
+        self.is_open = false;
+    }
+
+    fn undo(&mut self) {
+        let conn = self.ctx.conn();
+        for statement in self.bracket.undo {
+            // A full disk or an I/O error rolls the whole transaction back by itself; then there is nothing to undo.
+            if conn.is_autocommit() {
+                return;
+            }
+            if self.ctx.execute(statement, []).is_err() && !conn.is_autocommit() {
+                // SAFETY: the handle is open while one of its functions runs.
+                unsafe { ffi::sqlite3_interrupt(conn.handle()) };
+                let _interrupted = self.last_resort.execute([]);
+                return;
+            }
+        }
+    }
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        // The effects of work that is undone must not be written by a later flush.
-        self.ctx.begin();
-        // A full disk or an I/O error rolls the whole transaction back by itself; then there is nothing to undo, and
-        // the error that the caller gets is the one that counts.
-        for statement in self.bracket.undo {
-            if !self.ctx.conn().is_autocommit() {
-                let _already_failing = self.ctx.execute(statement, []);
-            }
+        if self.is_open {
+            // The effects of work that is undone must not be written by a later flush.
+            self.ctx.begin();
+            // If this fails, the error that the caller gets is the one that made us undo.
+            self.undo();
         }
     }
 }

@@ -20,6 +20,8 @@ use honker_core::{Error, Result};
 use rusqlite::vtab::{Context, Filters, IndexInfo, Module, VTab, VTabConnection, VTabCursor};
 use rusqlite::{Connection, ffi};
 
+use crate::installation::Entry;
+
 const OWNER: &CStr = c"honker_statements";
 const CONNECT_OWNER: &str = "SELECT 1 FROM honker_statements";
 
@@ -58,10 +60,10 @@ impl Engine {
         Ok(Self { statements, owner_is_connected: AtomicBool::new(false), depth: AtomicU32::new(0) })
     }
 
-    /// Registers the virtual table that owns the engine's statements.
-    pub fn register_owner(engine: &Arc<Self>, conn: &Connection) -> rusqlite::Result<()> {
+    /// Registers the virtual table that owns the engine's statements. The entry lasts as long as it is registered.
+    pub fn register_owner(engine: &Arc<Self>, conn: &Connection, entry: Entry) -> rusqlite::Result<()> {
         const MODULE: Module<'static, StatementOwner> = Module::eponymous_only_module();
-        conn.create_module(OWNER, &MODULE, Some(Arc::clone(engine)))
+        conn.create_module(OWNER, &MODULE, Some(Installed { engine: Arc::clone(engine), _entry: entry }))
     }
 
     /// Counts a call, unless it is one of too many within each other.
@@ -84,6 +86,12 @@ impl Engine {
     }
 }
 
+/// The engine of a connection, as the module of the virtual table holds it.
+pub struct Installed {
+    engine: Arc<Engine>,
+    _entry: Entry,
+}
+
 /// The virtual table that owns the statements of a connection.
 #[repr(C)]
 struct StatementOwner {
@@ -101,19 +109,20 @@ impl Drop for StatementOwner {
 
 // SAFETY: `repr(C)` with the base class first, as SQLite expects.
 unsafe impl VTab<'_> for StatementOwner {
-    type Aux = Arc<Engine>;
+    type Aux = Installed;
     type Cursor = NoRows;
 
     fn connect(
         _db: &mut VTabConnection,
-        engine: Option<&Arc<Engine>>,
+        installed: Option<&Installed>,
         _module: &[u8],
         _database: &[u8],
         _table: &[u8],
         _args: &[&[u8]],
     ) -> rusqlite::Result<(Cow<'static, CStr>, Self)> {
-        let engine =
-            engine.ok_or_else(|| rusqlite::Error::ModuleError("honker_statements has no engine".to_owned()))?;
+        let installed =
+            installed.ok_or_else(|| rusqlite::Error::ModuleError("honker_statements has no engine".to_owned()))?;
+        let engine = &installed.engine;
         engine.owner_is_connected.store(true, Ordering::Relaxed);
         let owner = Self { base: ffi::sqlite3_vtab::default(), engine: Arc::clone(engine) };
         Ok((Cow::Borrowed(c"CREATE TABLE x (unused)"), owner))

@@ -3,6 +3,7 @@
 //! - [`install`] registers the functions on a connection. `honker-extension` calls it when SQLite loads the library; a
 //!   program written in Rust calls it on its own connections and needs no library.
 //! - [`functions`] is the table of the SQL functions, one row each, and the decoding of their arguments.
+//! - [`installation`] registers all functions on a connection, once.
 //! - [`engine`] keeps prepared statements for the life of a connection.
 //! - [`bracket`] makes functions that write more than once atomic in every position they can be called from.
 //! - [`carrier`] is used by [`bracket`] inside statements that write.
@@ -25,41 +26,28 @@ mod engine;
 #[cfg(feature = "failpoints")]
 pub mod failpoints;
 mod functions;
+mod installation;
 mod scalar;
 pub mod testing;
 
 use std::ffi::c_int;
-use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
-
-use crate::engine::Engine;
 
 /// The oldest SQLite on which everything works: `unixepoch()` in defaults needs 3.38.
 pub const SQLITE_MINIMUM: c_int = 3_038_000;
 
-/// Registers the SQL functions on a connection, for as long as it is open.
+/// Registers the SQL functions on a connection, for as long as it is open. Installing them again changes nothing.
 ///
 /// # Errors
-/// The SQLite that is linked is older than [`SQLITE_MINIMUM`], or SQLite refuses a function because a statement of the
-/// connection is running.
+/// The SQLite that is linked is older than [`SQLITE_MINIMUM`], or the connection has a function of one of the names and
+/// a statement of it is running, so that SQLite does not replace the function.
 pub fn install(conn: &Connection) -> rusqlite::Result<()> {
     let found = rusqlite::version_number();
     if found < SQLITE_MINIMUM {
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), Some(too_old(found))));
     }
-    // SAFETY: the connection is open; functions and virtual tables that use the engine are dropped when it is closed.
-    let engine = Arc::new(unsafe { Engine::new(conn.handle())? });
-    Engine::register_owner(&engine, conn)?;
-    for function in functions::all() {
-        for arity in function.arities {
-            // SAFETY: as above.
-            unsafe { scalar::register(conn.handle(), function, *arity, Arc::clone(&engine))? };
-        }
-    }
-    #[cfg(feature = "failpoints")]
-    failpoints::install(conn);
-    Ok(())
+    installation::install(conn)
 }
 
 /// The message for a SQLite that is older than [`SQLITE_MINIMUM`].

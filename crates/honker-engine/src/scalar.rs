@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use honker_core::{Ctx, Result};
-use rusqlite::ffi;
+use rusqlite::{Connection, ffi};
 
 use crate::arguments::{Arguments, Value};
 use crate::bracket::atomically;
@@ -55,6 +55,28 @@ pub unsafe fn register(
     }
 }
 
+/// Removes a function. SQLite refuses that while a statement runs; then the function stays.
+///
+/// # Safety
+/// `db` must be open.
+pub unsafe fn unregister(db: *mut ffi::sqlite3, function: &Function, arity: c_int) {
+    let Ok(name) = CString::new(function.name) else { return };
+    // SAFETY: the caller vouches for the handle. Without functions SQLite removes the one that is there.
+    unsafe {
+        ffi::sqlite3_create_function_v2(
+            db,
+            name.as_ptr(),
+            arity,
+            ffi::SQLITE_UTF8,
+            std::ptr::null_mut(),
+            None,
+            None,
+            None,
+            None,
+        )
+    };
+}
+
 unsafe extern "C" fn free(registered: *mut c_void) {
     // SAFETY: the pointer is the one `register` gave away, and SQLite frees it once.
     drop(unsafe { Box::from_raw(registered.cast::<Registered>()) });
@@ -82,7 +104,12 @@ unsafe extern "C" fn call(context: *mut ffi::sqlite3_context, count: c_int, valu
 fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
     let _running = registered.engine.enter()?;
     let ctx = &Ctx::new(registered.engine.statements()?);
-    let call = || (registered.function.call)(ctx, arguments).map_err(|error| with_extended_code(ctx.conn(), error));
+    // Within the bracket: SQLite refuses a text that is too long, and by then the writes would be committed.
+    let call = || {
+        let output =
+            (registered.function.call)(ctx, arguments).map_err(|error| with_extended_code(ctx.conn(), error))?;
+        fitting(ctx.conn(), output)
+    };
     let output = match registered.function.effect {
         Effect::Read | Effect::Statement => call(),
         Effect::Outside => {
@@ -93,6 +120,23 @@ fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
     };
     debug_assert!(output.is_err() || ctx.is_flushed(), "{} has effects and no bracket", registered.function.name);
     output
+}
+
+/// The result, unless it is longer than the connection allows a text to be.
+pub fn fitting(conn: &Connection, output: Output) -> Result<Output> {
+    match &output {
+        Output::Text(text) if text.len() > longest_text(conn) => {
+            Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_TOOBIG), None).into())
+        }
+        _ => Ok(output),
+    }
+}
+
+/// The bytes of the longest text that the connection allows.
+pub fn longest_text(conn: &Connection) -> usize {
+    // SAFETY: the handle is open while one of its functions runs; a negative value changes nothing.
+    let limit = unsafe { ffi::sqlite3_limit(conn.handle(), ffi::SQLITE_LIMIT_LENGTH, -1) };
+    usize::try_from(limit).unwrap_or(0)
 }
 
 /// # Safety

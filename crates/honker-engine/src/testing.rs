@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::engine::Engine;
-use crate::{functions, scalar};
+use crate::{functions, installation};
 
 /// Registers `honker_clock_set(unix_s)` on a connection that has the engine. The function stops the clock of this process
 /// at an instant, and with NULL lets it run again; it returns its argument.
@@ -21,11 +21,5 @@ use crate::{functions, scalar};
 pub fn install(conn: &Connection) -> rusqlite::Result<()> {
     // SAFETY: the connection is open; the function that uses the engine is dropped when it is closed.
     let engine = Arc::new(unsafe { Engine::new(conn.handle())? });
-    for function in functions::testing() {
-        for arity in function.arities {
-            // SAFETY: as above.
-            unsafe { scalar::register(conn.handle(), function, *arity, Arc::clone(&engine))? };
-        }
-    }
-    Ok(())
+    installation::register(conn, &engine, functions::testing())
 }

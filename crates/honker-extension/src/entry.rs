@@ -1,6 +1,7 @@
 //! The entry point that SQLite calls when it loads the library.
 
 use std::ffi::{c_char, c_int};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use honker_engine::SQLITE_MINIMUM;
 use rusqlite::{Connection, ffi};
@@ -49,7 +50,26 @@ unsafe fn initialise(
             write_message(routines, error_message, &problem);
             return ffi::SQLITE_ERROR;
         }
+        if is_another_sqlite(api) {
+            write_message(routines, error_message, TWO_SQLITES);
+            return ffi::SQLITE_ERROR;
+        }
         Connection::extension_init2(db, error_message, api, register)
+    }
+}
+
+const TWO_SQLITES: &str = "HONKER_TWO_SQLITES: another SQLite library of this process has loaded honker already, and honker \
+    works in one; use the same SQLite module for all connections (two libraries on one file also drop each other's locks)";
+
+/// True if the API table is not the one that came first. rusqlite keeps one table a process, and calls of all connections
+/// go through it: a second library would be called with the connections of the first.
+///
+/// The table is a constant of the library, so its address tells two libraries apart.
+fn is_another_sqlite(api: *mut ffi::sqlite3_api_routines) -> bool {
+    static FIRST: AtomicPtr<ffi::sqlite3_api_routines> = AtomicPtr::new(std::ptr::null_mut());
+    match FIRST.compare_exchange(std::ptr::null_mut(), api, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => false,
+        Err(first) => first != api,
     }
 }
 

@@ -44,8 +44,36 @@ def _publish_many_call(topic: str, events: Iterable[Any], keys: Iterable[str | N
     return (_PUBLISH_MANY, f"[{array}]", topic) if texts else None
 
 
-def _events(answer: str) -> list[Event]:
-    return [Event(row) for row in without_malformed(serialization.read(answer))]
+#: A page that ends because of its bytes has at least this many characters: 16 MiB of UTF-8, four bytes each.
+_LARGE_PAGE_CHARACTERS: Final = 4 * 1024 * 1024
+
+
+class _Reading:
+    """A read of up to ``limit`` events; the engine returns large ones in several pages."""
+
+    def __init__(self, topic: str, offset: int, limit: int) -> None:
+        self._topic = topic
+        self._offset = offset
+        self._left = limit
+        self.rows: list[dict[str, Any]] = []
+
+    @property
+    def call(self) -> Call:
+        return READ_SINCE, self._topic, self._offset, self._left
+
+    def take(self, answer: str) -> bool:
+        """Add a page. True if another one may follow."""
+        page: list[dict[str, Any]] = serialization.read(answer)
+        self.rows += page
+        if len(answer) < _LARGE_PAGE_CHARACTERS or not page or len(page) == self._left:
+            return False
+        self._offset = page[-1]["offset"]
+        self._left -= len(page) if self._left > 0 else 0
+        return True
+
+    @property
+    def events(self) -> list[Event]:
+        return [Event(row) for row in without_malformed(self.rows)]
 
 
 class Stream:
@@ -198,15 +226,24 @@ class Stream:
 
         Source: SQL ``honker_stream_read_since``.
         """
-        return _events(self._engine.ask(READ_SINCE, self.name, offset, limit, tx=tx))
+        reading = _Reading(self.name, offset, limit)
+        while reading.take(self._engine.ask(*reading.call, tx=tx)):
+            pass
+        return reading.events
 
     def _read_since(self, offset: int, limit: int = BATCH) -> list[dict[str, Any]]:
         """The rows of `read_since`, including malformed ones; kept for existing callers."""
-        return serialization.read(self._engine.ask(READ_SINCE, self.name, offset, limit))
+        reading = _Reading(self.name, offset, limit)
+        while reading.take(self._engine.ask(*reading.call)):
+            pass
+        return reading.rows
 
     async def aread_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[Event]:
         """Like `read_since`, without blocking the event loop."""
-        return _events(await self._engine.aask(READ_SINCE, self.name, offset, limit, tx=tx))
+        reading = _Reading(self.name, offset, limit)
+        while reading.take(await self._engine.aask(*reading.call, tx=tx)):
+            pass
+        return reading.events
 
     def offset_at(self, since: Instant) -> int:
         """The offset before the first event that was published at or after ``since``.

@@ -3,5 +3,5 @@
 -- Returns owner; no row when it is free or has lapsed. A lock that was edited into having no end or no owner is free:
 -- a text sorts above every number, and would be held for ever.
 -- Index: the primary key. Lock: read.
-SELECT owner FROM _honker_locks WHERE name = ?1 AND expires_at > ?2
+SELECT owner FROM main._honker_locks WHERE name = ?1 AND expires_at > ?2
   AND typeof(expires_at) IN ('integer', 'real') AND typeof(owner) = 'text'

@@ -29,7 +29,7 @@ pub fn acquire(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool
             if ctx.execute(sql!("next_token.sql"), [])? == 0 {
                 return Err(Error::MalformedRow(NO_COUNTER.to_owned()));
             }
-            ctx.execute(sql!("take.sql"), params![name, owner, ctx.stored(ctx.after(ttl))?])?;
+            ctx.change_one(sql!("take.sql"), params![name, owner, ctx.stored(ctx.after(ttl))?])?;
             Ok(true)
         }
     }

@@ -1,4 +1,4 @@
 -- Gives a lock up.
 -- ?1 name, ?2 owner.
 -- Index: the primary key. Lock: write.
-DELETE FROM _honker_locks WHERE name = ?1 AND owner = ?2
+DELETE FROM main._honker_locks WHERE name = ?1 AND owner = ?2

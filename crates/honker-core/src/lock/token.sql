@@ -2,5 +2,5 @@
 -- ?1 name, ?2 owner, ?3 now (instant).
 -- Returns token.
 -- Index: the primary key. Lock: read.
-SELECT token FROM _honker_locks WHERE name = ?1 AND owner = ?2 AND expires_at > ?3
+SELECT token FROM main._honker_locks WHERE name = ?1 AND owner = ?2 AND expires_at > ?3
   AND typeof(expires_at) IN ('integer', 'real')

@@ -20,55 +20,55 @@ SELECT table_name, row, problem FROM (
       WHEN typeof(expires_at) NOT IN ('integer', 'real', 'null') THEN 'expires_at is ' || typeof(expires_at)
       WHEN typeof(unknown_since) NOT IN ('integer', 'real', 'null') THEN 'unknown_since is ' || typeof(unknown_since)
     END AS problem
-  FROM _honker_live
+  FROM main._honker_live
   UNION ALL
   SELECT '_honker_dead', id, CASE
       WHEN typeof(queue) <> 'text' THEN 'queue is ' || typeof(queue)
       WHEN typeof(last_error) NOT IN ('text', 'null') THEN 'last_error is ' || typeof(last_error)
     END
-  FROM _honker_dead
+  FROM main._honker_dead
   UNION ALL
   SELECT '_honker_scheduler_tasks', rowid, CASE
       WHEN typeof(next_fire_at) NOT IN ('integer', 'real') THEN 'next_fire_at is ' || typeof(next_fire_at)
       WHEN last_error IS NOT NULL THEN last_error
     END
-  FROM _honker_scheduler_tasks
+  FROM main._honker_scheduler_tasks
   UNION ALL
   SELECT '_honker_stream', offset, CASE
       WHEN typeof(topic) <> 'text' THEN 'topic is ' || typeof(topic)
       WHEN typeof(key) NOT IN ('text', 'null') THEN 'key is ' || typeof(key)
       WHEN typeof(payload) <> 'text' THEN 'payload is ' || typeof(payload)
     END
-  FROM _honker_stream
+  FROM main._honker_stream
   UNION ALL
   SELECT '_honker_stream_consumers', rowid, CASE
       WHEN typeof(offset) <> 'integer' THEN 'offset is ' || typeof(offset)
     END
-  FROM _honker_stream_consumers
+  FROM main._honker_stream_consumers
   UNION ALL
   SELECT '_honker_notifications', id, CASE
       WHEN typeof(channel) <> 'text' THEN 'channel is ' || typeof(channel)
       WHEN typeof(payload) <> 'text' THEN 'payload is ' || typeof(payload)
     END
-  FROM _honker_notifications
+  FROM main._honker_notifications
   UNION ALL
   SELECT '_honker_locks', rowid, CASE
       WHEN typeof(owner) <> 'text' THEN 'owner is ' || typeof(owner)
       WHEN typeof(expires_at) NOT IN ('integer', 'real') THEN 'expires_at is ' || typeof(expires_at)
       WHEN expires_at > 253402300799 THEN 'expires_at is after the year 9999'
     END
-  FROM _honker_locks
+  FROM main._honker_locks
   UNION ALL
   SELECT '_honker_rate_limits', rowid, CASE
       WHEN typeof(count) <> 'integer' THEN 'count is ' || typeof(count)
     END
-  FROM _honker_rate_limits
+  FROM main._honker_rate_limits
   UNION ALL
   SELECT '_honker_results', job_id, CASE
       WHEN typeof(value) NOT IN ('text', 'null') THEN 'value is ' || typeof(value)
       WHEN typeof(expires_at) NOT IN ('integer', 'real', 'null') THEN 'expires_at is ' || typeof(expires_at)
     END
-  FROM _honker_results
+  FROM main._honker_results
 )
 WHERE problem IS NOT NULL
 LIMIT +?1

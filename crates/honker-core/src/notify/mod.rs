@@ -4,6 +4,7 @@ use rusqlite::{Row, params};
 use serde::Serialize;
 
 use crate::clock::{Instant, Span};
+use crate::json_length::Room;
 use crate::limits::{NOTIFICATION_PRUNE_EVERY, NOTIFICATION_PRUNE_MAX, NOTIFICATION_RETENTION};
 use crate::{Ctx, Result, sql, stored};
 
@@ -15,11 +16,12 @@ use crate::{Ctx, Result, sql, stored};
 /// # Errors
 /// Whatever SQLite reports.
 pub fn notify(ctx: &Ctx<'_>, channel: &str, payload: &str) -> Result<i64> {
-    ctx.execute(sql!("insert.sql"), params![channel, payload, ctx.second()])?;
+    ctx.change_one(sql!("insert.sql"), params![channel, payload, ctx.second()])?;
     let id = ctx.conn().last_insert_rowid();
     if id % NOTIFICATION_PRUNE_EVERY == 0 {
         let before = ctx.ago(NOTIFICATION_RETENTION).second();
-        ctx.execute(sql!("prune.sql"), params![before, NOTIFICATION_PRUNE_MAX])?;
+        let after = (ctx.now() + NOTIFICATION_RETENTION).second();
+        ctx.execute(sql!("prune.sql"), params![before, NOTIFICATION_PRUNE_MAX, after])?;
     }
     Ok(id)
 }
@@ -53,12 +55,26 @@ impl Notification {
     }
 }
 
-/// Notifications of the channel after `id`, in order; at most `limit`, all of them when it is negative. Reads only.
+/// Notifications of the channel after `id`, in order; at most `limit`, unless it is negative, and no more than there is
+/// room for. At least one if there is any. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
-pub fn read_since(ctx: &Ctx<'_>, channel: &str, id: i64, limit: i64) -> Result<Vec<Notification>> {
-    ctx.rows(sql!("read_since.sql"), params![channel, id, limit], Notification::read)
+pub fn read_since(ctx: &Ctx<'_>, channel: &str, id: i64, limit: i64, mut room: Room) -> Result<Vec<Notification>> {
+    let mut statement = ctx.prepare(sql!("read_since.sql"))?;
+    let mut rows = statement.cursor(params![channel, id, limit])?;
+    let mut notifications = Vec::new();
+    while room.is_left()
+        && let Some(row) = rows.next()?
+    {
+        let notification = Notification::read(row)?;
+        let malformed = notification.malformed.as_deref().unwrap_or_default();
+        if !room.take(notification.id, &notification.payload, &[&notification.channel, malformed])? {
+            break;
+        }
+        notifications.push(notification);
+    }
+    Ok(notifications)
 }
 
 /// The id of the channel's newest notification; 0 for an empty channel. Reads only.

@@ -17,11 +17,13 @@
 use rusqlite::params;
 use rusqlite::types::ValueRef;
 
+use super::claimed_job::ClaimedJob;
 use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
 use super::transition::{Move, leave};
 use crate::clock::{Instant, Span};
-use crate::limits::{CLAIM_MAX_BYTES, DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM};
+use crate::json_length::Room;
+use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S};
 use crate::{Ctx, Result, schema, sql};
 
 /// The terms of a claim.
@@ -35,33 +37,8 @@ pub struct Claim<'a> {
     pub n: usize,
     /// The length of the lease.
     pub lease: Span,
-}
-
-/// A claimed job.
-#[derive(Debug)]
-pub struct ClaimedJob {
-    /// The job's id.
-    pub id: i64,
-    /// The payload as stored: JSON text.
-    pub payload: String,
-    /// Claims so far, this one included.
-    pub attempts: i64,
-    /// The last instant of the lease.
-    pub claim_expires_at: Instant,
-    /// Larger runs sooner.
-    pub priority: i64,
-    /// When the job became due.
-    pub run_at: Option<Instant>,
-    /// Claims before the job is dead-lettered.
-    pub max_attempts: i64,
-    /// When the job was enqueued.
-    pub created_at: Option<Instant>,
-    /// From when on the job would not be claimed any more.
-    pub expires_at: Option<Instant>,
-    /// Why the attempt before failed.
-    pub last_error: Option<String>,
-    /// Since when workers have put the job back because they do not know its task.
-    pub unknown_since: Option<Instant>,
+    /// The bytes that the jobs may have as JSON: a result that SQLite refuses would be a claim without a holder.
+    pub room: Room,
 }
 
 /// The jobs that a claim would find.
@@ -89,6 +66,8 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
     let has_returning =
         outlook.has_lapsed(ctx, queue)? || outlook.first_held_back(ctx, queue)?.is_some_and(|at| at <= ctx.now());
     let walk = walk_levels(ctx, queue, outlook.highest)?;
+    // Looked for only where a claim would return nothing, so that a busy queue pays nothing for it.
+    let has_returning = has_returning || (walk.due.is_none() && outlook.first_end.is_some() && has_beyond(ctx, queue)?);
     Ok((has_returning || walk.due.is_some()).then_some(Prospect { due: walk.due, has_returning }))
 }
 
@@ -131,7 +110,7 @@ pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
     }
     let policy = Policy { now: ctx.now(), lease_end: ctx.stored_end_of_lease(claim.lease)? };
-    let mut batch = Batch { claim, policy, jobs: Vec::new(), bytes: 0, dead_letters: 0 };
+    let mut batch = Batch { claim, policy, jobs: Vec::new(), room: claim.room, dead_letters: 0 };
     while let Some(level) = due
         && let Some(undue) = batch.take(ctx, &level)?
     {
@@ -242,14 +221,26 @@ fn walk_levels(ctx: &Ctx<'_>, queue: &str, start: Option<Level>) -> Result<Walk>
     Ok(walk)
 }
 
+/// The latest end of a lease that begins now. One that ends later was given by a clock that was ahead: its holder may have
+/// ended long ago, and the job would wait for years.
+fn latest_end(ctx: &Ctx<'_>) -> Instant {
+    ctx.end_of_lease(Span::from_seconds(LEASE_MAX_S))
+}
+
+fn has_beyond(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
+    Ok(ctx.row(sql!("claim_beyond.sql"), params![queue, latest_end(ctx), 1], |_row| Ok(()))?.is_some())
+}
+
 /// Makes jobs wait again whose lease has lapsed, or which were held back until now, or dead-letters those that have no
 /// attempt or no time left.
 fn put_back(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     let now = ctx.now();
     let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, end_of_life(row, 1, now)?));
     let lapsed = ctx.rows(sql!("claim_lapsed.sql"), params![queue, now, now.second(), LAPSED_PER_CLAIM], read)?;
+    let room = LAPSED_PER_CLAIM - i64::try_from(lapsed.len()).unwrap_or(LAPSED_PER_CLAIM);
+    let beyond = ctx.rows(sql!("claim_beyond.sql"), params![queue, latest_end(ctx), room], read)?;
     let held_back = ctx.rows(sql!("later_due.sql"), params![queue, now, LAPSED_PER_CLAIM], read)?;
-    for (id, cause) in lapsed.into_iter().chain(held_back) {
+    for (id, cause) in lapsed.into_iter().chain(beyond).chain(held_back) {
         match cause {
             Some(error) => leave(ctx, &Move::DeadLetter { id, queue, error: &error })?,
             None => leave(ctx, &Move::Lapse { id })?,
@@ -263,13 +254,13 @@ struct Batch<'a> {
     claim: &'a Claim<'a>,
     policy: Policy,
     jobs: Vec<ClaimedJob>,
-    bytes: usize,
+    room: Room,
     dead_letters: usize,
 }
 
 impl Batch<'_> {
     fn has_room(&self) -> bool {
-        self.jobs.len() < self.claim.n && self.bytes < CLAIM_MAX_BYTES && self.dead_letters < DEAD_LETTERS_PER_CLAIM
+        self.jobs.len() < self.claim.n && self.room.is_left() && self.dead_letters < DEAD_LETTERS_PER_CLAIM
     }
 
     /// Carries out the policy's verdicts on due jobs, from a level on downwards, as many as there is room for. Returns the
@@ -314,7 +305,7 @@ impl Batch<'_> {
         let mut statement = ctx.prepare(sql!("claim_waiting.sql"))?;
         let mut rows = statement.cursor(params![self.claim.queue, level, limit])?;
         let mut verdicts = Vec::new();
-        while self.bytes < CLAIM_MAX_BYTES
+        while self.room.is_left()
             && let Some(row) = rows.next()?
         {
             if !self.policy.is_due(row)? {
@@ -322,7 +313,10 @@ impl Batch<'_> {
             }
             let verdict = self.policy.judge(row)?;
             if let Verdict::Take(job) = &verdict {
-                self.bytes += job.payload.len();
+                let others = [self.claim.queue, self.claim.worker_id, job.last_error.as_deref().unwrap_or_default()];
+                if !self.room.take(job.id, &job.payload, &others)? {
+                    break;
+                }
             }
             verdicts.push(verdict);
         }

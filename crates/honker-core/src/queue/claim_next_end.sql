@@ -3,7 +3,7 @@
 -- Returns claim_expires_at; no row when no lease ends later.
 -- Index: _honker_live_processing_deadline, one seek. Lock: read.
 SELECT claim_expires_at
-FROM _honker_live INDEXED BY _honker_live_processing_deadline
+FROM main._honker_live INDEXED BY _honker_live_processing_deadline
 WHERE queue = ?1 AND state = 'processing' AND claim_expires_at > ?2
 ORDER BY claim_expires_at
 LIMIT 1

@@ -9,24 +9,24 @@
 -- _honker_index_live_ready and _honker_index_live_other.
 -- Lock: read.
 SELECT
-  (SELECT 1 FROM _honker_queues WHERE name = ?1 AND paused_at IS NOT NULL),
+  (SELECT 1 FROM main._honker_queues WHERE name = ?1 AND paused_at IS NOT NULL),
   (SELECT ifnull(claim_expires_at, 0)
-   FROM _honker_live INDEXED BY _honker_live_processing_deadline
+   FROM main._honker_live INDEXED BY _honker_live_processing_deadline
    WHERE queue = ?1 AND state = 'processing'
    ORDER BY claim_expires_at
    LIMIT 1),
   (SELECT priority
-   FROM _honker_live INDEXED BY _honker_index_live_ready
+   FROM main._honker_live INDEXED BY _honker_index_live_ready
    WHERE queue = ?1 AND state = 'pending'
    ORDER BY priority DESC, run_at
    LIMIT 1),
   (SELECT run_at
-   FROM _honker_live INDEXED BY _honker_index_live_ready
+   FROM main._honker_live INDEXED BY _honker_index_live_ready
    WHERE queue = ?1 AND state = 'pending'
    ORDER BY priority DESC, run_at
    LIMIT 1),
-  (SELECT value FROM _honker_meta WHERE key = 'min_writer_version'),
+  (SELECT value FROM main._honker_meta WHERE key = 'min_writer_version'),
   (SELECT 1
-   FROM _honker_live INDEXED BY _honker_index_live_other
+   FROM main._honker_live INDEXED BY _honker_index_live_other
    WHERE queue = ?1 AND state <> 'pending' AND state <> 'processing'
    LIMIT 1)

@@ -3,8 +3,8 @@
 -- A dead letter of the same id can only come from a merged or restored file. It is replaced, because an error would stop
 -- every later claim of the queue at this row.
 -- Index: the primary keys. Lock: write.
-INSERT OR REPLACE INTO _honker_dead
+INSERT OR REPLACE INTO main._honker_dead
   (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at, worker_id, expires_at)
 SELECT id, queue, payload, priority, run_at, attempts, max_attempts, ?2, created_at, ?3, worker_id, expires_at
-FROM _honker_live
+FROM main._honker_live
 WHERE id = ?1

@@ -3,6 +3,6 @@
 -- Returns queue; no row when the claim is not held.
 -- Index: the primary key. Lock: read.
 SELECT queue
-FROM _honker_live
+FROM main._honker_live
 WHERE id = ?1 AND worker_id = ?2 AND (?3 IS NULL OR attempts = ?3)
   AND (claim_expires_at >= ?4 OR claim_expires_at = ?5) AND state = 'processing'

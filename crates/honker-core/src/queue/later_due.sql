@@ -3,7 +3,7 @@
 -- Returns id, attempts, max_attempts, expires_at.
 -- Index: _honker_index_live_other, one seek a state. Lock: read.
 SELECT id, attempts, max_attempts, expires_at
-FROM _honker_live INDEXED BY _honker_index_live_other
+FROM main._honker_live INDEXED BY _honker_index_live_other
 WHERE queue = ?1 AND state IN ('scheduled', 'delayed', 'deferred', 'retryable')
   AND state <> 'pending' AND state <> 'processing'
   AND run_at <= ?2

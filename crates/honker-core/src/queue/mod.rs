@@ -6,8 +6,10 @@
 //! and `inspect` and `stats` read only. `slack` keeps the rows of large jobs at one length.
 
 mod claim;
+mod claimed_job;
 mod dead;
 mod enqueue;
+mod held;
 mod inspect;
 mod pause;
 mod policy;
@@ -19,13 +21,15 @@ mod sweep;
 mod transition;
 mod work;
 
-pub use claim::{Claim, ClaimedJob, Prospect, claim, next_claim_at, prospect};
+pub use claim::{Claim, Prospect, claim, next_claim_at, prospect};
+pub use claimed_job::ClaimedJob;
 pub(crate) use dead::keep_to_policy;
 pub use dead::{prune_dead, requeue};
 pub use enqueue::{NewJob, enqueue, enqueue_many};
+pub use held::Held;
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub use pause::{pause, resume};
-pub use settle::{Held, ack, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, retry};
+pub use settle::{ack, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, retry};
 pub use stats::{Stats, list, stats};
 pub use sweep::sweep_expired;
 pub use transition::State;

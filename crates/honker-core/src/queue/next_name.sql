@@ -6,13 +6,13 @@
 -- Lock: read.
 SELECT min(queue)
 FROM (
-  SELECT (SELECT queue FROM _honker_live INDEXED BY _honker_index_live_ready
+  SELECT (SELECT queue FROM main._honker_live INDEXED BY _honker_index_live_ready
           WHERE state = 'pending' AND queue > ?1 ORDER BY queue LIMIT 1) AS queue
   UNION ALL
-  SELECT (SELECT queue FROM _honker_live INDEXED BY _honker_live_processing_deadline
+  SELECT (SELECT queue FROM main._honker_live INDEXED BY _honker_live_processing_deadline
           WHERE state = 'processing' AND queue > ?1 ORDER BY queue LIMIT 1)
   UNION ALL
-  SELECT (SELECT queue FROM _honker_dead INDEXED BY _honker_index_dead_age WHERE queue > ?1 ORDER BY queue LIMIT 1)
+  SELECT (SELECT queue FROM main._honker_dead INDEXED BY _honker_index_dead_age WHERE queue > ?1 ORDER BY queue LIMIT 1)
   UNION ALL
-  SELECT (SELECT name FROM _honker_queues WHERE name > ?1 AND paused_at IS NOT NULL ORDER BY name LIMIT 1)
+  SELECT (SELECT name FROM main._honker_queues WHERE name > ?1 AND paused_at IS NOT NULL ORDER BY name LIMIT 1)
 )

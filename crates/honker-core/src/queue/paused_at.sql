@@ -2,4 +2,4 @@
 -- ?1 queue.
 -- Returns paused_at; no row when it runs.
 -- Index: the primary key of _honker_queues. Lock: read.
-SELECT paused_at FROM _honker_queues WHERE name = ?1 AND paused_at IS NOT NULL
+SELECT paused_at FROM main._honker_queues WHERE name = ?1 AND paused_at IS NOT NULL

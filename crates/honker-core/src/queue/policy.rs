@@ -6,7 +6,7 @@
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use super::claim::ClaimedJob;
+use super::claimed_job::ClaimedJob;
 use crate::clock::Instant;
 
 /// The decision about a due row.

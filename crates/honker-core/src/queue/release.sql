@@ -5,7 +5,7 @@
 -- The first release of an unknown task sets unknown_since, the ones after it keep it. min() replaces an instant in the
 -- future, left by a clock that was set back, and a text, written by hand: with either the time would never be over.
 -- Index: the primary key. Lock: write.
-UPDATE _honker_live
+UPDATE main._honker_live
 SET state = 'pending', worker_id = NULL, claim_expires_at = NULL, attempts = max(attempts - 1, 0),
     run_at = ifnull(?6, run_at), last_error = ifnull(?7, last_error),
     slack = iif(slack IS NULL, NULL, zeroblob(?8 - (attempts - 1 > 1) - (attempts - 1 > 127))),

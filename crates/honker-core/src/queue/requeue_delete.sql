@@ -1,4 +1,4 @@
 -- Removes a dead letter that has been copied to the waiting jobs.
 -- ?1 id.
 -- Index: the primary key. Lock: write.
-DELETE FROM _honker_dead WHERE id = ?1
+DELETE FROM main._honker_dead WHERE id = ?1

@@ -8,21 +8,11 @@
 
 use rusqlite::params;
 
+use super::held::Held;
 use super::slack;
 use super::transition::{Move, leave};
 use crate::clock::{Instant, Span};
 use crate::{Ctx, Result, sql};
-
-/// A claim that its holder settles.
-#[derive(Debug, Clone, Copy)]
-pub struct Held<'a> {
-    /// The job's id.
-    pub id: i64,
-    /// The worker that claimed it.
-    pub worker_id: &'a str,
-    /// The attempt that was claimed; `None` trusts the worker's name alone.
-    pub attempt: Option<i64>,
-}
 
 /// Ends a job that succeeded. True if the claim was held. One statement.
 ///

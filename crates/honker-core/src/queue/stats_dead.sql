@@ -3,4 +3,4 @@
 -- Returns count.
 -- Index: _honker_index_dead_age, one seek, then neighbours; no row is read. Lock: read.
 SELECT count(*)
-FROM (SELECT 1 FROM _honker_dead INDEXED BY _honker_index_dead_age WHERE queue = ?1 LIMIT +?2)
+FROM (SELECT 1 FROM main._honker_dead INDEXED BY _honker_index_dead_age WHERE queue = ?1 LIMIT +?2)

@@ -5,7 +5,7 @@
 SELECT count(*)
 FROM (
   SELECT 1
-  FROM _honker_live INDEXED BY _honker_index_live_ready
+  FROM main._honker_live INDEXED BY _honker_index_live_ready
   WHERE queue = ?1 AND state = 'pending' AND priority = ?2 AND run_at <= ?3
   LIMIT +?4
 )

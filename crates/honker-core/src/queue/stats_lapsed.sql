@@ -5,11 +5,11 @@
 SELECT count(*)
 FROM (
   SELECT 1
-  FROM _honker_live INDEXED BY _honker_live_processing_deadline
+  FROM main._honker_live INDEXED BY _honker_live_processing_deadline
   WHERE queue = ?1 AND state = 'processing' AND claim_expires_at < ?3
   UNION ALL
   SELECT 1
-  FROM _honker_live INDEXED BY _honker_live_processing_deadline
+  FROM main._honker_live INDEXED BY _honker_live_processing_deadline
   WHERE queue = ?1 AND state = 'processing' AND claim_expires_at > ?3 AND claim_expires_at < ?2
   LIMIT +?4
 )

@@ -5,7 +5,7 @@
 SELECT count(*)
 FROM (
   SELECT 1
-  FROM _honker_live INDEXED BY _honker_live_processing_deadline
+  FROM main._honker_live INDEXED BY _honker_live_processing_deadline
   WHERE queue = ?1 AND state = 'processing'
   LIMIT +?2
 )

@@ -3,7 +3,7 @@
 -- Returns id.
 -- Index: _honker_index_live_expiry, the expired head. Lock: read.
 SELECT id
-FROM _honker_live INDEXED BY _honker_index_live_expiry
+FROM main._honker_live INDEXED BY _honker_index_live_expiry
 WHERE queue = ?1 AND expires_at IS NOT NULL AND expires_at <= ?2
   AND (state IN ('pending', 'scheduled', 'delayed', 'deferred', 'retryable')
        OR (state = 'processing' AND claim_expires_at < ?2 AND claim_expires_at <> ?3))

@@ -36,7 +36,7 @@
 
 use rusqlite::params;
 
-use super::settle::Held;
+use super::held::Held;
 use super::slack;
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql};
@@ -95,7 +95,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
     let moved = match *step {
         Move::Take { id, worker_id, lease_end } => {
             let slack = slack::leased(worker_id, lease_end);
-            ctx.execute(sql!("take.sql"), params![id, worker_id, lease_end, slack])?
+            ctx.change_one(sql!("take.sql"), params![id, worker_id, lease_end, slack]).map(|()| 1)?
         }
         Move::Ack(Held { id, worker_id, attempt }) => {
             ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])?
@@ -109,7 +109,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
             let claim = params![id, worker_id, attempt, now, second, run_at, error, slack::WAITING, is_unknown];
             ctx.execute(sql!("release.sql"), claim)?
         }
-        Move::Lapse { id } => ctx.execute(sql!("lapse.sql"), params![id, slack::WAITING])?,
+        Move::Lapse { id } => ctx.change_one(sql!("lapse.sql"), params![id, slack::WAITING]).map(|()| 1)?,
         Move::Fail { held, error } => return fail(ctx, held, error),
         Move::DeadLetter { id, queue, error } => return dead_letter(ctx, id, Some(queue), error),
         Move::Cancel { id, queue } => {
@@ -132,19 +132,19 @@ fn fail(ctx: &Ctx<'_>, Held { id, worker_id, attempt }: Held<'_>, error: &str) -
 }
 
 fn dead_letter(ctx: &Ctx<'_>, id: i64, queue: Option<&str>, error: &str) -> Result<bool> {
-    ctx.execute(sql!("dead_insert.sql"), params![id, error, ctx.second()])?;
-    let is_removed = ctx.execute(sql!("dead_delete.sql"), [id])? == 1;
+    ctx.change_one(sql!("dead_insert.sql"), params![id, error, ctx.second()])?;
+    ctx.change_one(sql!("dead_delete.sql"), [id])?;
     if let Some(queue) = queue {
         ctx.note(|effects| effects.dead_lettered(queue, id));
     }
-    Ok(is_removed)
+    Ok(true)
 }
 
 fn requeue(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<bool> {
     let params = params![id, queue, ctx.second(), ctx.now(), slack::SMALL_PAYLOAD_BYTES, slack::WAITING];
     let is_copied = ctx.execute(sql!("requeue_insert.sql"), params)? == 1;
     if is_copied {
-        ctx.execute(sql!("requeue_delete.sql"), [id])?;
+        ctx.change_one(sql!("requeue_delete.sql"), [id])?;
     }
     Ok(is_copied)
 }

@@ -4,7 +4,8 @@
 //! together: if the process dies anywhere in between, nothing of the round has happened, and every claim is held until
 //! its lease lapses.
 
-use super::settle::{Held, ack, fail, release, retry};
+use super::held::Held;
+use super::settle::{ack, fail, release, retry};
 use crate::clock::Span;
 use crate::{Ctx, Result, result};
 

@@ -1,4 +1,4 @@
 -- Deletes the windows that began before an instant.
 -- ?1 instant.
 -- Reads the whole table, which holds little more than the windows in use. Lock: write.
-DELETE FROM _honker_rate_limits WHERE window_start < ?1
+DELETE FROM main._honker_rate_limits WHERE window_start < ?1

@@ -17,8 +17,8 @@ use crate::{Ctx, Result, sql};
 /// Whatever SQLite reports.
 pub fn save(ctx: &Ctx<'_>, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
     let expires_at = ttl.map(|ttl| ctx.stored(ctx.after(ttl))).transpose()?;
-    ctx.execute(sql!("save.sql"), params![job_id, value, expires_at, ctx.second()])?;
-    ctx.note(super::effects::Effects::saved_result);
+    ctx.change_one(sql!("save.sql"), params![job_id, value, expires_at, ctx.second()])?;
+    ctx.note(|effects| effects.saved_result());
     Ok(())
 }
 

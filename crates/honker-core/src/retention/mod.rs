@@ -8,6 +8,7 @@ use rusqlite::params;
 use serde::Serialize;
 
 use crate::clock::{Instant, Span};
+use crate::limits::FUTURE_MARGIN;
 use crate::{Ctx, Result, sql};
 
 /// The kind of rows that a policy keeps.
@@ -49,6 +50,12 @@ impl Limits {
     /// The second before which a row is surely too old: times are stored as the second that had begun.
     pub(crate) fn old_before(&self, ctx: &Ctx<'_>) -> Option<i64> {
         self.max_age.map(|age| ctx.ago(age).second())
+    }
+
+    /// The second after which a row counts as old as well: a clock that was ahead wrote it. Pruning looks at the first
+    /// rows only, which such rows would block until the clock has caught up with them.
+    pub(crate) fn old_after(&self, ctx: &Ctx<'_>) -> Option<i64> {
+        self.max_age.map(|age| (ctx.now() + age.max(FUTURE_MARGIN)).second())
     }
 }
 

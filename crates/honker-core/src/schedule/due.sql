@@ -4,6 +4,6 @@
 -- Reads the whole table: one row a schedule, and most instants have some due. Lock: read.
 SELECT rowid, name, queue, cron_expr, payload, priority, expires_s, ifnull(max_attempts, 3), next_fire_at, time_zone,
        misfire
-FROM _honker_scheduler_tasks
+FROM main._honker_scheduler_tasks
 WHERE enabled <> 0 AND (next_fire_at <= ?1 OR typeof(next_fire_at) NOT IN ('integer', 'real'))
 ORDER BY next_fire_at, name

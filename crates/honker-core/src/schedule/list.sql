@@ -4,5 +4,5 @@
 -- Index: the primary key, in order. Lock: read.
 SELECT name, queue, cron_expr, payload, priority, expires_s, next_fire_at, enabled <> 0, ifnull(max_attempts, 3),
        time_zone, misfire, last_error
-FROM _honker_scheduler_tasks
+FROM main._honker_scheduler_tasks
 ORDER BY name

@@ -111,8 +111,7 @@ pub fn register(ctx: &Ctx<'_>, schedule: &NewSchedule<'_>) -> Result<()> {
         schedule.misfire.name(),
         next_fire_at,
     ];
-    ctx.execute(sql!("register.sql"), params)?;
-    Ok(())
+    ctx.change_one(sql!("register.sql"), params)
 }
 
 /// Removes a schedule. True if there was one. One statement.

@@ -2,7 +2,7 @@
 -- ?1 name, ?2 queue, ?3 cron_expr, ?4 payload, ?5 priority, ?6 expires_s (seconds or NULL), ?7 max_attempts,
 -- ?8 time_zone or NULL, ?9 misfire, ?10 next_fire_at (instant).
 -- Index: the primary key. Lock: write.
-INSERT INTO _honker_scheduler_tasks
+INSERT INTO main._honker_scheduler_tasks
   (name, queue, cron_expr, payload, priority, expires_s, max_attempts, time_zone, misfire, next_fire_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (name) DO UPDATE SET

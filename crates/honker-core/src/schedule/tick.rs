@@ -143,7 +143,6 @@ impl Due {
             )?;
             fires.push(Fire { name: self.name.clone(), queue: self.queue.clone(), fire_at: *fire_at, job_id });
         }
-        ctx.execute(sql!("advance.sql"), params![rowid, plan.next_fire_at])?;
-        Ok(())
+        ctx.change_one(sql!("advance.sql"), params![rowid, plan.next_fire_at])
     }
 }

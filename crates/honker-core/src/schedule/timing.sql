@@ -2,4 +2,4 @@
 -- ?1 name.
 -- Returns cron_expr, time_zone.
 -- Index: the primary key. Lock: read.
-SELECT cron_expr, time_zone FROM _honker_scheduler_tasks WHERE name = ?1
+SELECT cron_expr, time_zone FROM main._honker_scheduler_tasks WHERE name = ?1

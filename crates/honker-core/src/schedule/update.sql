@@ -2,7 +2,7 @@
 -- ?1 name, ?2 cron_expr and ?3 time_zone, always given, ?4 next_fire_at (instant) if these moved it, ?5 payload,
 -- ?6 priority, ?7 whether to set expires_s, ?8 expires_s, ?9 max_attempts, ?10 misfire.
 -- Index: the primary key. Lock: write.
-UPDATE _honker_scheduler_tasks SET
+UPDATE main._honker_scheduler_tasks SET
   cron_expr = ?2,
   time_zone = ?3,
   next_fire_at = ifnull(?4, next_fire_at),

@@ -1,6 +1,6 @@
 -- Version 5: how long, and how many, dead letters of a queue and events of a topic are kept. Without a row here,
 -- all are kept.
-CREATE TABLE _honker_retention (
+CREATE TABLE main._honker_retention (
   kind TEXT NOT NULL,
   name TEXT NOT NULL,
   max_age_s INTEGER,

@@ -2,4 +2,4 @@
 -- SQLite undoes the transition if that fails, in positions where no savepoint is allowed.
 -- No parameters, no columns; inserts nothing, since honker_carry() returns 0.
 -- Index: none. Lock: write.
-INSERT INTO _honker_meta (key, value) SELECT '', '' WHERE honker_carry()
+INSERT INTO main._honker_meta (key, value) SELECT '', '' WHERE honker_carry()

@@ -76,7 +76,7 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         }
     }
     conn.execute(
-        "INSERT INTO _honker_meta (key, value) VALUES ('schema_version', ?1)
+        "INSERT INTO main._honker_meta (key, value) VALUES ('schema_version', ?1)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [VERSION],
     )?;
@@ -133,7 +133,7 @@ fn version(conn: &Connection) -> Result<i64> {
         return Ok(0);
     }
     let stored = conn
-        .query_row("SELECT value FROM _honker_meta WHERE key = 'schema_version'", [], |row| row.get(0))
+        .query_row("SELECT value FROM main._honker_meta WHERE key = 'schema_version'", [], |row| row.get(0))
         .optional()?;
     // The table and its row are made together, so without the row the version to upgrade from is unknown.
     stored.filter(|version| *version > 0).ok_or_else(|| Error::MalformedRow(NO_VERSION.to_owned()))
@@ -158,14 +158,14 @@ fn without_present_columns(conn: &Connection, migration: &str) -> Result<String>
 }
 
 fn has_column(conn: &Connection, table: &str, column: &str) -> Result<bool> {
-    let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+    let sql = "SELECT count(*) FROM pragma_table_info(?1, 'main') WHERE name = ?2";
     Ok(conn.query_row(sql, [table, column], |row| row.get(0))?)
 }
 
 fn complete_reference_tables(conn: &Connection) -> Result<()> {
     for (table, column, declaration) in LATER_REFERENCE_COLUMNS {
         if !has_column(conn, table, column)? {
-            conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {declaration}"))?;
+            conn.execute_batch(&format!("ALTER TABLE main.{table} ADD COLUMN {column} {declaration}"))?;
         }
     }
     Ok(())

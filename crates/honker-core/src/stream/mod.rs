@@ -6,6 +6,7 @@ use rusqlite::{Row, params};
 use serde::Serialize;
 
 use crate::clock::Instant;
+use crate::json_length::Room;
 use crate::statements::Prepared;
 use crate::{Ctx, Result, sql, stored};
 
@@ -83,16 +84,34 @@ fn keep_to_policy(ctx: &Ctx<'_>, topic: &str, offsets: &[i64]) -> Result<()> {
 }
 
 fn insert(ctx: &Ctx<'_>, statement: &mut Prepared<'_>, topic: &str, key: Option<&str>, payload: &str) -> Result<i64> {
-    statement.execute(params![topic, key, payload, ctx.second()])?;
+    statement.change_one(params![topic, key, payload, ctx.second()])?;
     Ok(ctx.conn().last_insert_rowid())
 }
 
-/// Events of the topic after `offset`, in order; at most `limit`, all of them when it is negative. Reads only.
+/// Events of the topic after `offset`, in order; at most `limit`, unless it is negative, and no more than there is room
+/// for. At least one if there is any. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports; `HONKER_MALFORMED_ROW` for a row edited into the wrong types.
-pub fn read_since(ctx: &Ctx<'_>, topic: &str, offset: i64, limit: i64) -> Result<Vec<Event>> {
-    ctx.rows(sql!("read_since.sql"), params![topic, offset, limit], Event::read)
+pub fn read_since(ctx: &Ctx<'_>, topic: &str, offset: i64, limit: i64, mut room: Room) -> Result<Vec<Event>> {
+    let mut statement = ctx.prepare(sql!("read_since.sql"))?;
+    let mut rows = statement.cursor(params![topic, offset, limit])?;
+    let mut events = Vec::new();
+    while room.is_left()
+        && let Some(row) = rows.next()?
+    {
+        let event = Event::read(row)?;
+        let malformed = event.malformed.as_deref().unwrap_or_default();
+        if !room.take(
+            event.offset,
+            &event.payload,
+            &[&event.topic, event.key.as_deref().unwrap_or_default(), malformed],
+        )? {
+            break;
+        }
+        events.push(event);
+    }
+    Ok(events)
 }
 
 /// Raises the consumer's offset; never lowers it. True if it rose or is new. One statement.

@@ -3,7 +3,7 @@
 -- Returns offset, topic, key, payload, created_at, in order of offset.
 -- Index: _honker_stream_topic, one seek, then neighbours. Lock: read.
 SELECT offset, topic, key, payload, created_at
-FROM _honker_stream INDEXED BY _honker_stream_topic
+FROM main._honker_stream INDEXED BY _honker_stream_topic
 WHERE topic = ?1 AND offset > ?2
 ORDER BY offset
 LIMIT +?3

@@ -48,5 +48,5 @@ fn surplus(ctx: &Ctx<'_>, topic: &str, max_keep: i64) -> Result<Option<i64>> {
 }
 
 fn delete(ctx: &Ctx<'_>, topic: &str, surplus_to: Option<i64>, limits: Limits, limit: i64) -> Result<usize> {
-    ctx.execute(sql!("prune.sql"), params![topic, surplus_to, limits.old_before(ctx), limit])
+    ctx.execute(sql!("prune.sql"), params![topic, surplus_to, limits.old_before(ctx), limit, limits.old_after(ctx)])
 }

@@ -70,7 +70,6 @@ impl Bucket<'_> {
 
     fn note(&self, ctx: &Ctx<'_>, missing: f64, now: Instant) -> Result<()> {
         let full_at = now + Span::from_fractional_seconds(missing / self.refill_per_s);
-        ctx.execute(sql!("count.sql"), params![self.name, missing, now, full_at])?;
-        Ok(())
+        ctx.change_one(sql!("count.sql"), params![self.name, missing, now, full_at])
     }
 }

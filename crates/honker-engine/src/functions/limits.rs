@@ -2,8 +2,8 @@
 
 use honker_core::limits::{
     CLAIM_BATCH, CLAIM_MAX_BYTES, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, ENQUEUE_BATCH, EXPRESSION_MAX_BYTES, INSTANT_S,
-    LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, MAX_KEEP, NAME_MAX_BYTES, PRIORITY, SETTLE_BATCH,
-    SPAN_MAX_S, TEXT_MAX_BYTES, TOKENS_MAX,
+    LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, MAX_KEEP, NAME_MAX_BYTES, PRIORITY, READ_MAX_BYTES,
+    SETTLE_BATCH, SPAN_MAX_S, TEXT_MAX_BYTES, TOKENS_MAX,
 };
 use honker_core::{Ctx, Result};
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ fn all() -> Value {
         "max_keep": range(&MAX_KEEP),
         "name_max_bytes": NAME_MAX_BYTES,
         "priority": range(&PRIORITY),
+        "read_max_bytes": READ_MAX_BYTES,
         "settle_batch_max": SETTLE_BATCH,
         "span_max_s": SPAN_MAX_S,
         "text_max_bytes": TEXT_MAX_BYTES,

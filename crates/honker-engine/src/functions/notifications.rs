@@ -3,6 +3,7 @@
 use honker_core::{Ctx, Error, Result, notify, schema};
 
 use super::Output;
+use super::streams::room;
 use crate::arguments::Arguments;
 
 pub fn notify(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
@@ -20,7 +21,7 @@ pub fn notify(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 pub fn read_since(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let channel = arguments.name(0, "channel")?;
     let id = arguments.integer(1, "id")?;
-    Ok(Output::json(&notify::read_since(ctx, channel, id, arguments.integer(2, "limit")?)?))
+    Ok(Output::json(&notify::read_since(ctx, channel, id, arguments.integer(2, "limit")?, room(ctx))?))
 }
 
 pub fn last_id(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

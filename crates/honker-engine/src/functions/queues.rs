@@ -1,9 +1,10 @@
 //! Queue functions.
 
 use honker_core::clock::Instant;
+use honker_core::json_length::Room;
 use honker_core::limits::{
-    CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT,
-    PRIORITY,
+    CLAIM_BATCH, CLAIM_MAX_BYTES, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS,
+    MAX_ATTEMPTS_DEFAULT, PRIORITY, SETTLE_BATCH,
 };
 use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob, State};
 use honker_core::{Ctx, Error, Result};
@@ -14,6 +15,7 @@ use super::json::{self, Integer, JobClaim};
 use super::options::Options;
 use crate::arguments::{Arguments, Value};
 use crate::bracket::{atomically_if_found, consistently};
+use crate::scalar::{fitting, longest_text};
 
 /// The options of a job, with their positions in the positional form of `honker_enqueue`.
 pub(super) const JOB_OPTIONS: [(usize, &str); 5] =
@@ -78,6 +80,7 @@ pub(super) struct DetailedJob<'a> {
     #[serde(flatten)]
     job: PlainJob<'a>,
     last_error: Option<&'a str>,
+    unknown_since: Option<Instant>,
 }
 
 fn plain<'a>(job: &'a ClaimedJob, queue: &'a str, worker_id: &'a str) -> PlainJob<'a> {
@@ -98,8 +101,11 @@ fn plain<'a>(job: &'a ClaimedJob, queue: &'a str, worker_id: &'a str) -> PlainJo
 }
 
 pub(super) fn detailed<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'a str) -> Vec<DetailedJob<'a>> {
-    let detail =
-        |job: &'a ClaimedJob| DetailedJob { job: plain(job, queue, worker_id), last_error: job.last_error.as_deref() };
+    let detail = |job: &'a ClaimedJob| DetailedJob {
+        job: plain(job, queue, worker_id),
+        last_error: job.last_error.as_deref(),
+        unknown_since: job.unknown_since,
+    };
     jobs.iter().map(detail).collect()
 }
 
@@ -112,22 +118,33 @@ pub fn claim_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         worker_id,
         n: usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0),
         lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?,
+        room: Room::new(longest_text(ctx.conn()), CLAIM_MAX_BYTES),
     };
     let is_detailed = arguments.optional_integer(4, "detailed")?.unwrap_or(0) != 0;
-    let jobs = claim_if_any(ctx, &claim)?;
-    if is_detailed {
-        return Ok(Output::json(&detailed(&jobs, queue, worker_id)));
-    }
-    Ok(Output::json(&jobs.iter().map(|job| plain(job, queue, worker_id)).collect::<Vec<_>>()))
+    let build = |jobs: &[ClaimedJob]| {
+        let json = if is_detailed {
+            Output::json(&detailed(jobs, queue, worker_id))
+        } else {
+            Output::json(&jobs.iter().map(|job| plain(job, queue, worker_id)).collect::<Vec<_>>())
+        };
+        fitting(ctx.conn(), json)
+    };
+    claim_if_any(ctx, &claim, build)
 }
 
-/// The claim, without the write lock if there is nothing to claim.
-pub(super) fn claim_if_any(ctx: &Ctx<'_>, claim: &Claim<'_>) -> Result<Vec<ClaimedJob>> {
+/// The result of a claim, without the write lock if there is nothing to claim. It is built before the claim is committed:
+/// a job whose result cannot be returned is not claimed.
+pub(super) fn claim_if_any(
+    ctx: &Ctx<'_>,
+    claim: &Claim<'_>,
+    build: impl Fn(&[ClaimedJob]) -> Result<Output>,
+) -> Result<Output> {
     if claim.n == 0 {
-        return Ok(Vec::new());
+        return build(&[]);
     }
     let look = || queue::prospect(ctx, claim.queue);
-    Ok(atomically_if_found(ctx, look, |prospect| queue::claim(ctx, claim, prospect))?.unwrap_or_default())
+    let claimed = atomically_if_found(ctx, look, |prospect| build(&queue::claim(ctx, claim, prospect)?))?;
+    claimed.map_or_else(|| build(&[]), Ok)
 }
 
 pub fn next_claim_at(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

@@ -1,10 +1,13 @@
 //! Stream functions.
 
+use honker_core::json_length::Room;
+use honker_core::limits::READ_MAX_BYTES;
 use honker_core::{Ctx, Error, Result, stream};
 use serde_json::value::RawValue;
 
 use super::Output;
 use crate::arguments::Arguments;
+use crate::scalar::longest_text;
 
 /// Events as their publisher lists them: a key or none, and the payload in the very characters that are stored.
 type NewEvents<'a> = Vec<(Option<String>, &'a RawValue)>;
@@ -30,8 +33,13 @@ pub fn publish(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 pub fn read_since(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let topic = arguments.name(0, "topic")?;
     let offset = arguments.integer(1, "offset")?;
-    let events = stream::read_since(ctx, topic, offset, arguments.integer(2, "limit")?)?;
+    let events = stream::read_since(ctx, topic, offset, arguments.integer(2, "limit")?, room(ctx))?;
     Ok(Output::json(&events))
+}
+
+/// Of one read of events or notifications.
+pub(super) fn room(ctx: &Ctx<'_>) -> Room {
+    Room::new(longest_text(ctx.conn()), READ_MAX_BYTES)
 }
 
 pub fn save_offset(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

@@ -1,15 +1,21 @@
 //! Watcher functions.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use honker_core::statements::Sql;
 use honker_core::{Ctx, Error, Result};
-use honker_watch::{Backend, Descriptor, Options, Wake};
+use honker_watch::{Backend, Descriptor, Options, Subscription, Wake};
 
 use super::Output;
 use crate::arguments::Arguments;
 
 /// Milliseconds of the longest wait: a day. The connection is blocked meanwhile.
 pub const WAIT_MAX_MS: i64 = 86_400_000;
+
+/// A wait looks for an interrupt at this distance.
+const WAIT_SLICE: Duration = Duration::from_millis(50);
+
+static NOTHING: Sql = Sql::new("SELECT 1");
 
 pub fn open(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let path = arguments.text(0, "db_path")?;
@@ -24,11 +30,11 @@ pub fn open(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     honker_watch::open(path, options, descriptor).map(Output::from).map_err(Error::Watcher)
 }
 
-pub fn wait(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+pub fn wait(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let id = arguments.integer(0, "id")?;
     let timeout = arguments.integer(1, "timeout_ms")?.clamp(0, WAIT_MAX_MS);
     let Some(subscription) = honker_watch::get(id) else { return Ok(Output::Integer(-1)) };
-    let wake = subscription.wait(Duration::from_millis(timeout.unsigned_abs()));
+    let wake = wait_until_interrupted(ctx, &subscription, Duration::from_millis(timeout.unsigned_abs()))?;
     if wake == Wake::Dead {
         honker_watch::close(id);
     }
@@ -37,6 +43,20 @@ pub fn wait(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         Wake::Timeout => 0,
         Wake::Dead => -1,
     }))
+}
+
+/// Waits, and fails when the host interrupts its connection, which SQLite shows only to a statement that runs. Another
+/// thread may have taken the notice that the subscription is closed, which the next wait then sees.
+fn wait_until_interrupted(ctx: &Ctx<'_>, subscription: &Subscription, timeout: Duration) -> Result<Wake> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let wake = subscription.wait(left.min(WAIT_SLICE));
+        if wake != Wake::Timeout || left <= WAIT_SLICE {
+            return Ok(wake);
+        }
+        ctx.row(&NOTHING, [], |_row| Ok(()))?;
+    }
 }
 
 pub fn descriptor(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

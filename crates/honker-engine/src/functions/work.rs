@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use honker_core::clock::Span;
-use honker_core::limits::{CLAIM_BATCH, LEASE_MAX_S, SPAN_MAX_S};
-use honker_core::queue::{self, Claim, Ending, Held, Kept, Settlement};
+use honker_core::json_length::Room;
+use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
+use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Kept, Settlement};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,7 @@ use super::json::{self, Integer};
 use super::queues::{DetailedJob, claim_if_any, detailed, held};
 use crate::arguments::Arguments;
 use crate::bracket::atomically;
+use crate::scalar::{fitting, longest_text};
 
 const SETTLEMENTS: &str = "settlements_json";
 
@@ -104,22 +106,26 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let n = usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0);
-    let claim = Claim { queue, worker_id, n, lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)? };
+    let lease = arguments.positive_span(3, "timeout_s", LEASE_MAX_S)?;
     let finished: Vec<Finished<'_>> = json::array(arguments.text(4, SETTLEMENTS)?, SETTLEMENTS, "settlements")?;
     let settlements: Vec<_> = finished.iter().map(|each| each.settlement(worker_id)).collect::<Result<_>>()?;
-
-    let (settled, jobs) = if settlements.is_empty() {
-        (Vec::new(), claim_if_any(ctx, &claim)?)
-    } else {
-        atomically(ctx, || {
-            let settled = queue::settle(ctx, &settlements)?;
-            // The claim below must see the effects of settling, and the jobs that were put back to run at once.
-            ctx.flush()?;
-            let prospect = if n == 0 { None } else { queue::prospect(ctx, queue)? };
-            let jobs = prospect.map_or_else(|| Ok(Vec::new()), |prospect| queue::claim(ctx, &claim, prospect))?;
-            Ok((settled, jobs))
-        })?
+    // Each settlement adds a digit and a comma to the result.
+    let room = Room::new(longest_text(ctx.conn()), CLAIM_MAX_BYTES).less(2 * settlements.len());
+    let claim = Claim { queue, worker_id, n, lease, room };
+    let build = |settled: &[bool], jobs: &[ClaimedJob]| {
+        let settled = settled.iter().copied().map(u8::from).collect();
+        fitting(ctx.conn(), Output::json(&Round { settled, jobs: detailed(jobs, queue, worker_id) }))
     };
-    let settled = settled.into_iter().map(u8::from).collect();
-    Ok(Output::json(&Round { settled, jobs: detailed(&jobs, queue, worker_id) }))
+
+    if settlements.is_empty() {
+        return claim_if_any(ctx, &claim, |jobs| build(&[], jobs));
+    }
+    atomically(ctx, || {
+        let settled = queue::settle(ctx, &settlements)?;
+        // The claim below must see the effects of settling, and the jobs that were put back to run at once.
+        ctx.flush()?;
+        let prospect = if n == 0 { None } else { queue::prospect(ctx, queue)? };
+        let jobs = prospect.map_or_else(|| Ok(Vec::new()), |prospect| queue::claim(ctx, &claim, prospect))?;
+        build(&settled, &jobs)
+    })
 }

@@ -1,0 +1,12 @@
+//! A claim that is held.
+
+/// A claim that its holder settles.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// The job's id.
+    pub id: i64,
+    /// The worker that claimed it.
+    pub worker_id: &'a str,
+    /// The attempt that was claimed; `None` trusts the worker's name alone.
+    pub attempt: Option<i64>,
+}
