@@ -27,6 +27,7 @@ from honker.errors import (
     DatabaseOpenError as DatabaseOpenError,
     DatabaseReadOnlyError as DatabaseReadOnlyError,
     DeadlockError as DeadlockError,
+    ExtensionLoadingUnsupported as ExtensionLoadingUnsupported,
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
     ForkError as ForkError,
