@@ -77,6 +77,7 @@ JOB = {
     "fail": lambda job: job.fail(),
     "heartbeat": lambda job: job.heartbeat(),
     "retry": lambda job: job.retry(),
+    "snooze": lambda job: job.snooze(1),
 }
 
 
