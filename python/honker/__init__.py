@@ -17,6 +17,7 @@ from honker.database import Database, open
 from honker.engine import Transaction
 from honker.errors import (
     ArgumentOverflowError as ArgumentOverflowError,
+    BlockingCallError as BlockingCallError,
     ConstraintError as ConstraintError,
     DatabaseBusyError,
     DatabaseClosedError as DatabaseClosedError,
@@ -26,6 +27,7 @@ from honker.errors import (
     DatabaseIOError as DatabaseIOError,
     DatabaseOpenError as DatabaseOpenError,
     DatabaseReadOnlyError as DatabaseReadOnlyError,
+    DatabaseReplacedError as DatabaseReplacedError,
     DeadlockError as DeadlockError,
     ExtensionLoadingUnsupported as ExtensionLoadingUnsupported,
     ExtensionNotFoundError as ExtensionNotFoundError,
@@ -55,6 +57,7 @@ from honker.errors import (
     SchemaTooNewError as SchemaTooNewError,
     Snooze,
     SQLiteTooOldError as SQLiteTooOldError,
+    StaleSnapshotError as StaleSnapshotError,
     TaskConflictError as TaskConflictError,
     TransactionNotStartedError as TransactionNotStartedError,
     UnexpectedRowsError as UnexpectedRowsError,

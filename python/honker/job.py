@@ -168,6 +168,7 @@ class JobInfo(Record):
         max_attempts: Claims before it is dead-lettered.
         created_at: Unix seconds at which it was enqueued.
         expires_at: Unix seconds from which it is not claimed any more, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
     """
 
     id: int
@@ -182,6 +183,7 @@ class JobInfo(Record):
     max_attempts: int
     created_at: float
     expires_at: float | None
+    unknown_since: float | None
 
 
 def job_info(text: str) -> JobInfo | None:
@@ -211,6 +213,7 @@ class Job:
         created_at: Unix seconds at which it was enqueued.
         expires_at: Unix seconds from which it is no longer claimed, or None.
         last_error: The error of the previous attempt, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
         state: ``"processing"``.
         is_released: True once `snooze` has given the lease back.
     """
@@ -230,6 +233,7 @@ class Job:
         "queue",
         "run_at",
         "state",
+        "unknown_since",
         "worker_id",
     )
 
@@ -245,6 +249,7 @@ class Job:
         self.created_at: float = row["created_at"]
         self.expires_at: float | None = row["expires_at"]
         self.last_error: str | None = row["last_error"]
+        self.unknown_since: float | None = row["unknown_since"]
         self.state = "processing"
         self.is_released = False
         self._text: str = row["payload"]

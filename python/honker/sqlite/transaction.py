@@ -16,6 +16,7 @@ from honker.engine import Transaction
 from honker.errors import NestedTransactionError, TransactionNotStartedError
 from honker.sqlite.batch import Batch
 from honker.sqlite.connection import Connection
+from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.fate import OwnFate
 from honker.sqlite.write_lock import WriteLock, in_thread
 
@@ -97,6 +98,7 @@ class SQLiteTransaction(Transaction):
         try:
             if commits:
                 self._flush(self._connection)
+                self._connection.check_file()
                 self._connection.run("COMMIT")
                 is_committed = True
         finally:
@@ -216,6 +218,17 @@ def fate_of(tx: SQLiteTransaction) -> OwnFate:
     """The end of the transaction that runs now."""
     tx._fate = fate = tx._fate or OwnFate()  # pyright: ignore[reportPrivateUsage] - a friend in the same module
     return fate
+
+
+def check_own(tx: SQLiteTransaction, file: DatabaseFile) -> None:
+    """Check that a transaction of honker, perhaps of another handle, is one of this file.
+
+    Raises:
+        InvalidArgumentError: It is a transaction of another database.
+    """
+    path = tx._connection.real_path  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+    if path is not file.real_path:
+        file.check_same(path)
 
 
 def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: str) -> int:

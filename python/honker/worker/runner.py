@@ -16,10 +16,9 @@ from typing import Any, Final
 from honker import serialization
 from honker.engine import Updates
 from honker.errors import (
+    HANDLE_ENDED,
     DatabaseBusyError,
-    DatabaseClosedError,
     DatabaseError,
-    ForkError,
     HonkerError,
     InvalidArgumentError,
     WatcherError,
@@ -108,6 +107,7 @@ class Runner:
 
         Raises:
             DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced.
         """
         self._loop = asyncio.get_running_loop()
         mark_worker_loop()
@@ -151,7 +151,7 @@ class Runner:
             return
         try:
             answer = serialization.read(await self._work(free, finished))
-        except (DatabaseClosedError, ForkError):
+        except HANDLE_ENDED:
             raise
         except InvalidArgumentError:
             if not finished:
@@ -246,11 +246,11 @@ class Runner:
             return
         try:
             await self._wait_for_signal(await self._patience_s(), listens=True)
+        except HANDLE_ENDED:
+            raise
         except WatcherError as error:
             logger.warning("queue %r: %s; looking every %g s until it is back", self._queue.name, error, _BLIND_POLL_S)
             self._updates = None
-        except (DatabaseClosedError, ForkError):
-            raise
         except DatabaseError as error:
             await self._back_off(error)
 
@@ -265,7 +265,7 @@ class Runner:
     def _subscribe(self) -> None:
         try:
             self._updates = self._engine.updates()
-        except (DatabaseClosedError, ForkError):
+        except HANDLE_ENDED:
             raise
         except DatabaseError as error:
             logger.warning("queue %r: commits cannot be watched: %s", self._queue.name, error)
