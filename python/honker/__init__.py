@@ -29,6 +29,7 @@ from honker.errors import (
     DatabaseReadOnlyError as DatabaseReadOnlyError,
     DatabaseReplacedError as DatabaseReplacedError,
     DeadlockError as DeadlockError,
+    ExtensionLoadingUnsupported as ExtensionLoadingUnsupported,
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
     ForkError as ForkError,

@@ -172,6 +172,10 @@ class ExtensionUnsupportedError(HonkerError, RuntimeError):
     """This Python's ``sqlite3`` cannot load extensions in any supported way."""
 
 
+#: The name of the reference.
+ExtensionLoadingUnsupported = ExtensionUnsupportedError
+
+
 class DatabaseError(HonkerError, RuntimeError):
     """A database operation failed.
 

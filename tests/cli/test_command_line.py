@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from honker.cli import main
@@ -15,9 +16,10 @@ from honker.cli import main
 from ..support.locking import ask
 from ..support.program import COMMAND, environment, honker
 
-COMMANDS = ["worker", "scheduler", "enqueue", "listen", "tail"]
+COMMANDS = ["worker", "scheduler", "call", "enqueue", "listen", "tail"]
 # A call of each command that takes a database file.
 DATA_COMMANDS = {
+    "call": ["call", "{}", "t"],
     "enqueue": ["enqueue", "{}", "q", "1"],
     "listen": ["listen", "{}", "c"],
     "tail": ["tail", "{}", "t", "--no-follow"],
@@ -163,3 +165,14 @@ def test_letters_that_the_terminal_does_not_know_do_not_end_it(db, tmp_path):
     done = honker(*TAIL, cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert r'"\xe9 \ud800"' in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_output_that_cannot_be_written_is_one_line_and_an_exit_code(db, path, options):
+    db.stream("t").publish("event")
+    command = [*COMMAND, "tail", str(path), "t", "--from-start", "--no-follow", *options]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=50, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Error: the output cannot be written: No space left on device\n"

@@ -61,6 +61,7 @@ QUEUE = {
     "resume": lambda queue: queue.resume(),
     "retain_dead": lambda queue: queue.retain_dead(60),
     "retry": lambda queue: queue.retry(1, "w", 0, ""),
+    "snooze": lambda queue: queue.snooze(1, "w", 1, attempt=1),
     "save_result": lambda queue: queue.save_result(1, 1),
     "stats": lambda queue: queue.stats(),
     "sweep_expired": lambda queue: queue.sweep_expired(),
@@ -76,6 +77,7 @@ JOB = {
     "fail": lambda job: job.fail(),
     "heartbeat": lambda job: job.heartbeat(),
     "retry": lambda job: job.retry(),
+    "snooze": lambda job: job.snooze(1),
 }
 
 

@@ -1,6 +1,7 @@
 """Names used by applications and tests of the reference, including private ones, have the same meaning here."""
 
 import asyncio
+import contextlib
 import importlib
 import inspect
 import threading
@@ -267,3 +268,9 @@ def test_update_events_may_be_asked_for_by_attribute_and_closed(db):
     assert asyncio.run(asyncio.wait_for(anext(events), 10)) is None
     events.close()
     events.close()
+
+
+def test_attributes_and_errors_have_the_names_of_the_reference(db):
+    with contextlib.closing(db.listen("c", fallback_poll_s=3.0)) as listener:
+        assert (listener.db, listener.channel, listener.fallback_poll_s) == (db, "c", 3.0)
+    assert issubclass(honker.ExtensionLoadingUnsupported, RuntimeError)

@@ -1,12 +1,13 @@
 """Results of jobs: stored, replaced, waited for, and deleted after their expiry."""
 
 import asyncio
+import os
 import threading
 import time
 from datetime import timedelta
 
 import pytest
-from honker import InvalidArgumentError
+from honker import DatabaseClosedError, InvalidArgumentError
 
 from ..support.locking import ask
 from ..support.processes import running
@@ -150,3 +151,45 @@ def test_many_wait_for_one_result(queue):
         return await asyncio.wait_for(asyncio.gather(*tasks), 10)
 
     assert asyncio.run(main()) == [5] * 50
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
+def test_waiters_of_an_event_loop_share_a_descriptor_and_all_hear(db, queue):
+    async def main():
+        def descriptors():
+            return len(os.listdir("/proc/self/fd"))
+
+        job_ids = [queue.enqueue({}) for _ in range(300)]
+        before = descriptors()
+        tasks = [asyncio.create_task(queue.wait_result(job_id)) for job_id in job_ids]
+        await asyncio.wait(tasks, timeout=0.1)
+        assert descriptors() - before < 20
+        for job_id in job_ids:
+            queue.save_result(job_id, job_id)
+        assert await asyncio.wait_for(asyncio.gather(*tasks), 20) == job_ids
+        late = asyncio.create_task(queue.wait_result(queue.enqueue({})))
+        await asyncio.wait([late], timeout=0.05)
+        queue.save_result(job_ids[-1] + 1, "late")
+        assert await asyncio.wait_for(late, 10) == "late"
+
+    asyncio.run(main())
+    asyncio.run(main_again(queue))
+
+
+async def main_again(queue):
+    """A second event loop on the same database."""
+    job_id = queue.enqueue({})
+    waiting = asyncio.create_task(queue.wait_result(job_id))
+    await asyncio.wait([waiting], timeout=0.05)
+    queue.save_result(job_id, "again")
+    assert await asyncio.wait_for(waiting, 10) == "again"
+
+
+def test_waiters_of_an_event_loop_are_told_that_the_database_is_closed(db, queue):
+    async def main():
+        tasks = [asyncio.create_task(queue.wait_result(queue.enqueue({}))) for _ in range(3)]
+        await asyncio.wait(tasks, timeout=0.05)
+        db.close()
+        return await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+
+    assert [type(error) for error in asyncio.run(main())] == [DatabaseClosedError] * 3

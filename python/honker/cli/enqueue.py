@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -17,12 +17,13 @@ from honker.cli.output import Output, json_option
 def _read_payload(ctx: click.Context, param: click.Parameter, text: str) -> Any:
     """Parse JSON text; ``-`` reads it from standard input."""
     try:
-        return json.loads(sys.stdin.read() if text == "-" else text, parse_constant=_refuse_constant)
+        return json.loads(sys.stdin.read() if text == "-" else text, parse_constant=refuse_constant)
     except ValueError as error:
         raise click.BadParameter(f"it is not JSON: {error}. A string needs quotes, as in '\"text\"'") from error
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python reads as JSON."""
     raise ValueError(f"{name} is not a JSON number")
 
 
@@ -34,6 +35,11 @@ def _read_moment(ctx: click.Context, param: click.Parameter, text: str | None) -
         with contextlib.suppress(ValueError):
             return read(text)
     raise click.BadParameter(f"{text!r} is neither Unix seconds nor a time such as 2026-12-24T18:00:00+01:00")
+
+
+#: Seconds from now.
+AT_LEAST_NOW: Final = click.FloatRange(min=0)
+_MORE_THAN_NOW: Final = click.FloatRange(min=0, min_open=True)
 
 
 @click.command(
@@ -49,7 +55,9 @@ Exit codes: 0 enqueued, 1 database error, 2 usage error.""",
 @database_argument
 @click.argument("queue")
 @click.argument("payload", callback=_read_payload)
-@click.option("--delay", type=float, metavar="SECONDS", help="Seconds from now before which the job does not run.")
+@click.option(
+    "--delay", type=AT_LEAST_NOW, metavar="SECONDS", help="Seconds from now before which the job does not run."
+)
 @click.option(
     "--run-at",
     callback=_read_moment,
@@ -57,7 +65,12 @@ Exit codes: 0 enqueued, 1 database error, 2 usage error.""",
     help="Do not run it before this time: Unix seconds, or 2026-12-24T18:00:00+01:00 (local without a zone).",
 )
 @click.option("--priority", type=int, default=0, show_default=True, metavar="N", help="Larger values run sooner.")
-@click.option("--expires", type=float, metavar="SECONDS", help="Seconds from now after which the job no longer runs.")
+@click.option(
+    "--expires",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Seconds from now after which the job no longer runs.",
+)
 @click.option("--max-attempts", type=int, metavar="N", help="Attempts before the job is dead-lettered (default: 3).")
 @json_option
 def enqueue(  # noqa: PLR0917 - click passes them by name
@@ -74,6 +87,8 @@ def enqueue(  # noqa: PLR0917 - click passes them by name
     """Add a job to QUEUE of the database file DB and print its id.
 
     PAYLOAD is JSON; "-" reads it from standard input. The file must exist and have honker's tables.
+
+    Workers of tasks run calls, which `honker call` enqueues; other payloads are for code that claims jobs itself.
     """
     if delay is not None and run_at is not None:
         raise click.UsageError("--delay and --run-at exclude each other; give one of them")

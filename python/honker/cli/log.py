@@ -1,8 +1,11 @@
-"""Logging of the commands that run workers and schedulers."""
+"""The log of workers and schedulers on standard error: lines for people, or JSON for programs."""
 
 from __future__ import annotations
 
+import json
 import logging
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import click
 
@@ -14,7 +17,31 @@ log_option = click.option(
     help="The lowest level logged to standard error; ignored if the module configures logging.",
 )
 
+# The attributes that every record has; what else a record has was passed as ``extra``.
+_STANDARD: Final = frozenset([*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"])
 
-def configure_logging(level: str) -> None:
+
+class JSONFormatter(logging.Formatter):
+    """Formats a record as one JSON object: time, level, logger, message, and the fields passed as ``extra``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        facts: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        facts |= {name: value for name, value in vars(record).items() if name not in _STANDARD and name not in facts}
+        if record.exc_info:
+            facts["exception"] = self.formatException(record.exc_info)
+        return json.dumps(facts, default=str)
+
+
+def configure_logging(level: str, *, is_json: bool = False) -> None:
     """Log to standard error, unless the application has configured logging."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        JSONFormatter() if is_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from honker.cli.call import call
 from honker.cli.enqueue import enqueue
 from honker.cli.listen import listen
 from honker.cli.output import ReaderGone, notice
@@ -32,7 +33,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> N
     epilog="""\b
 Examples:
   honker worker shop.tasks:db
-  honker enqueue shop.db emails '{"to": "alice"}'
+  honker call shop.db shop.tasks.send_email --queue emails --arg alice
   honker tail shop.db orders --from-start
 
 `worker` and `scheduler` take MODULE:DB, a variable of an importable module, because they need the application's tasks;
@@ -45,7 +46,7 @@ def commands() -> None:
     """Durable jobs, streams, notifications and schedules inside your SQLite file."""
 
 
-for _command in (worker, scheduler, enqueue, listen, tail):
+for _command in (worker, scheduler, call, enqueue, listen, tail):
     commands.add_command(_command)
 
 

@@ -19,6 +19,10 @@ class ReaderGone(Exception):
     """The output pipe was closed by its reader. Not an `OSError`, for which click would end the process."""
 
 
+class OutputError(click.ClickException):
+    """The output cannot be written, as on a full disk."""
+
+
 class Output:
     """A printer of lines, as text for people or as JSON for programs. Each line is flushed at once.
 
@@ -54,6 +58,9 @@ def _echo(text: str, *, err: bool = False) -> None:
         # At its exit, the interpreter would flush the rest of the output and report the error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise ReaderGone from error
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise OutputError(f"the output cannot be written: {error.strerror}") from error
 
 
 def _wants_no_colour() -> bool:

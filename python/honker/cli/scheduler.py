@@ -42,7 +42,7 @@ def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
     the current directory is searched too.
     """
     db = open_target(target)
-    configure_logging(log_level)
+    configure_logging(log_level, is_json=is_json)
     say = speaker("scheduler", Output(is_json=is_json))
 
     async def main(stop: asyncio.Event) -> None:

@@ -77,7 +77,7 @@ def worker(  # noqa: PLR0917 - click passes them by name
         _list(specs, output)
         return 0
     _check_queues(db, target, queues)
-    configure_logging(log_level)
+    configure_logging(log_level, is_json=is_json)
     say = speaker("worker", output)
     names = sorted({spec.queue_name for spec in specs})
     concurrency = concurrency or os.cpu_count() or 1

@@ -160,6 +160,18 @@ class Updates(Protocol):
     def __aiter__(self) -> AsyncIterator[None]: ...
 
 
+class LoopUpdates(Protocol):
+    """Wakes after commits for a coroutine. Used on its event loop only."""
+
+    async def wait_async(self, timeout_s: float) -> bool:
+        """Wait for a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit."""
+        ...
+
+    def close(self) -> None:
+        """End the subscription. Idempotent."""
+        ...
+
+
 class Engine(Protocol):
     """Runs the functions of the contract on one database. Safe to use from several threads and event loops.
 
@@ -242,6 +254,10 @@ class Engine(Protocol):
 
     def updates(self) -> Updates:
         """Begin to notice commits of any connection in any process, from this moment on."""
+        ...
+
+    def loop_updates(self) -> LoopUpdates:
+        """As `updates`, for one of many waiters on the running event loop: together they cost one descriptor."""
         ...
 
     def clock(self) -> float:

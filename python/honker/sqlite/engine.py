@@ -26,6 +26,7 @@ from honker.sqlite.extension import extension_info
 from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
+from honker.sqlite.loop_updates import LoopHub, LoopWaiter
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
 from honker.sqlite.transaction import SQLiteTransaction, append_to, check_own
@@ -69,6 +70,8 @@ class SQLiteEngine:
         # Guards the two fields below.
         self._updates_lock = threading.Lock()
         self._updates: weakref.WeakSet[UpdateEvents] = weakref.WeakSet()
+        # By event loop; each hub is used on the thread of its loop only.
+        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopHub] = weakref.WeakKeyDictionary()
         self._is_closed = False
         try:
             if watcher_backend is not None:
@@ -269,6 +272,17 @@ class SQLiteEngine:
                 return updates
         updates.close()
         raise DatabaseClosedError("Database is closed")
+
+    def loop_updates(self) -> LoopWaiter:
+        """As `updates`, for a waiter on the running event loop: all of them share one descriptor."""
+        loop = asyncio.get_running_loop()
+        with self._updates_lock:
+            hub = self._hubs.get(loop)
+        if hub is None or not hub.is_usable:
+            hub = LoopHub(self.updates(), loop)
+            with self._updates_lock:
+                self._hubs[loop] = hub
+        return hub.join()
 
     def close(self) -> None:
         """Close every connection. Idempotent. An open transaction may still end."""

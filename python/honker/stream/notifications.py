@@ -54,12 +54,16 @@ class Listener(LogReader[Notification]):
     before its creation, or pruned before it read them. Get one from `Database.listen`.
 
     Attributes:
+        db: The database.
         channel: The channel's name.
+        fallback_poll_s: Seconds between checks without a commit; None for no checks.
     """
 
     def __init__(self, db: Handle, channel: str, fallback_poll_s: float | None = FALLBACK_POLL_S) -> None:
         super().__init__(db.engine, fallback_poll_s)
+        self.db = db
         self.channel = channel
+        self.fallback_poll_s = fallback_poll_s
         self._last_id: int = self._engine.ask(_LAST_ID, channel)
 
     def _next_page(self) -> Call:

@@ -210,7 +210,7 @@ class TaskResult:
     async def aget(self, timeout: float | None = None) -> Any:
         """Like `get`, without blocking the event loop."""
         wait = _Wait(self.id, timeout)
-        updates = self._engine.updates()
+        updates = self._engine.loop_updates()
         try:
             while True:
                 is_over = self._is_over()

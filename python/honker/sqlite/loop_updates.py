@@ -1,0 +1,91 @@
+"""Wakes after commits for the many waiters of an event loop, from one subscription: one descriptor for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from honker.errors import HonkerError
+from honker.sqlite.watcher import UpdateEvents
+
+
+class LoopHub:
+    """The subscription of one event loop, and its waiters. Used on the thread of that loop only."""
+
+    def __init__(self, source: UpdateEvents, loop: asyncio.AbstractEventLoop) -> None:
+        self._source = source
+        self._loop = loop
+        self._waiters: set[LoopWaiter] = set()
+        #: The reason why there are no more wakes.
+        self.error: HonkerError | None = None
+        self._descriptor = source.fileno()
+        loop.add_reader(self._descriptor, self._read)
+
+    @property
+    def is_usable(self) -> bool:
+        """True until the subscription ends, with its last waiter or by an error."""
+        return self._descriptor >= 0
+
+    def join(self) -> LoopWaiter:
+        """A new waiter, which is woken by commits from this moment on."""
+        waiter = LoopWaiter(self, self._loop)
+        self._waiters.add(waiter)
+        return waiter
+
+    def leave(self, waiter: LoopWaiter) -> None:
+        """Forget a waiter; after the last one the subscription ends."""
+        self._waiters.discard(waiter)
+        if not self._waiters:
+            self._end()
+
+    def _read(self) -> None:
+        try:
+            self._source.wait(0)
+        except HonkerError as error:
+            self.error = error
+            self._end()
+        for waiter in self._waiters:
+            waiter.wake()
+
+    def _end(self) -> None:
+        if self._descriptor >= 0:
+            self._loop.remove_reader(self._descriptor)
+            self._descriptor = -1
+            self._source.close()
+
+
+class LoopWaiter:
+    """One of the waiters of an event loop; see `honker.engine.LoopUpdates`."""
+
+    def __init__(self, hub: LoopHub, loop: asyncio.AbstractEventLoop) -> None:
+        self._hub = hub
+        self._loop = loop
+        self._is_woken = False
+        self._waiting: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Remember a commit, and end a wait."""
+        self._is_woken = True
+        self._resolve()
+
+    def _resolve(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def wait_async(self, timeout_s: float) -> bool:
+        """Wait for a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit."""
+        if not self._is_woken and self._hub.error is None:
+            self._waiting = self._loop.create_future()
+            timer = self._loop.call_later(timeout_s, self._resolve)
+            try:
+                await self._waiting
+            finally:
+                timer.cancel()
+                self._waiting = None
+        if self._hub.error is not None:
+            raise type(self._hub.error)(str(self._hub.error)) from self._hub.error
+        was_woken, self._is_woken = self._is_woken, False
+        return was_woken
+
+    def close(self) -> None:
+        """Stop waiting for commits. Idempotent."""
+        self._hub.leave(self)
