@@ -210,7 +210,7 @@ def test_a_round_claims_in_the_detailed_shape(conn):
     enqueue(conn, priority=7)
     (job,) = work(conn, 1)["jobs"]
     assert job.keys() == {
-        *("id", "queue", "payload", "worker_id", "attempts", "claim_expires_at"),
+        *("id", "queue", "payload", "state", "worker_id", "attempts", "claim_expires_at"),
         *("priority", "run_at", "max_attempts", "created_at", "expires_at", "last_error", "unknown_since"),
     }  # fmt: skip
     assert (job["priority"], job["worker_id"]) == (7, "w")

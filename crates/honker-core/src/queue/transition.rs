@@ -6,7 +6,7 @@
 //! ack       processing            (no row)    ack
 //! retry     processing            pending     retry
 //! release   processing            pending     release
-//! lapse     processing            pending     lapse
+//! lapse     processing, unknown   pending     lapse
 //! fail      processing            dead        held, dead_insert, ..   retention of dead letters
 //! dead      pending, processing   dead        dead_insert, delete     retention of dead letters
 //! cancel    pending, processing   (no row)    cancel                  trace for waiters
@@ -78,7 +78,7 @@ pub(super) enum Move<'a> {
     Retry { held: Held<'a>, run_at: Instant, error: &'a str },
     /// Gives a claim back, uncharged; to the old place and with the old error unless others are given.
     Release { held: Held<'a>, run_at: Option<Instant>, error: Option<&'a str>, is_unknown: bool },
-    /// Makes a job whose lease has lapsed wait at its old place.
+    /// Makes a job wait at its old place whose lease has lapsed, or which the reference held back in a state of its own.
     Lapse { id: i64 },
     /// Makes a dead letter of a job that is held.
     Fail { held: Held<'a>, error: &'a str },

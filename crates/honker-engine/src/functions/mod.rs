@@ -3,6 +3,7 @@
 mod bulk;
 mod clock;
 mod connections;
+mod json;
 mod limits;
 mod locks;
 mod notifications;
@@ -147,6 +148,8 @@ static FUNCTIONS: &[Function] = {
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
         row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
         row("honker_carry",                &[0],       Outside,    connections::carry),
+        row("honker_file_share",           &[1],       Transition, schema::file_share),
+        row("honker_file_is_shared",       &[0],       Read,       schema::file_is_shared),
         row("honker_has_additions",        &[0],       Read,       schema::has_additions),
         row("honker_limits",               &[0],       Read,       limits::limits),
         row("honker_malformed_rows",       &[1],       Read,       schema::malformed_rows),
