@@ -16,6 +16,7 @@ import pytest
 from honker.worker.worker import retry_delays
 
 from ..support.locking import ask
+from ..support.parameter_ids import stable
 from ..support.waiting import until
 from ..support.workers import dead, live, run_for, run_until, working
 
@@ -513,7 +514,7 @@ def test_a_handler_that_puts_off_its_job_in_its_transaction_commits_both(db, que
     assert waiting(path)[0][0] == 0
 
 
-@pytest.mark.parametrize("delay_s", [None, "1", object(), float("nan")], ids=repr)
+@pytest.mark.parametrize("delay_s", [None, "1", object(), float("nan")], ids=stable)
 def test_a_snooze_with_a_delay_that_is_none_fails_the_attempt(db, queue, path, delay_s):
     @queue.task(name="t", retry_delay_s=1000)
     def handler():
