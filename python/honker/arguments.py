@@ -33,7 +33,8 @@ Instant: TypeAlias = "int | float | Decimal | datetime"
 TransactionLike: TypeAlias = Any
 
 _SQL_TYPES: Final = frozenset({type(None), int, float, str, bytes, bool})
-_INT64_MAX: Final = 2**63 - 1
+#: The largest integer that SQL can hold.
+INT64_MAX: Final = 2**63 - 1
 #: Up to here every whole number is a float of its own.
 EXACT_FLOAT_MAX: Final = 2**53
 
@@ -63,7 +64,7 @@ def sql_parameters(params: Parameters) -> tuple[SQLValue, ...]:
 def _check_sql_value(value: object) -> None:
     if type(value) not in _SQL_TYPES and not isinstance(value, (int, float, str, bytes)):
         raise UnsupportedParameterError(f"unsupported SQL parameter type: {type(value).__name__}")
-    if isinstance(value, int) and not -_INT64_MAX - 1 <= value <= _INT64_MAX:
+    if isinstance(value, int) and not -INT64_MAX - 1 <= value <= INT64_MAX:
         raise UnsupportedParameterError(f"the integer {value} does not fit into the 64 bits of SQL; pass it as text")
 
 
@@ -90,9 +91,9 @@ def whole(value: float, argument: str) -> int:
     Raises:
         InvalidArgumentError: ``value`` is not such a number.
     """
-    if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX:
+    if type(value) is int and -INT64_MAX <= value <= INT64_MAX:
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and -_INT64_MAX <= value <= _INT64_MAX:
+    if isinstance(value, int) and not isinstance(value, bool) and -INT64_MAX <= value <= INT64_MAX:
         return int(value)
     if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_FLOAT_MAX:
         return int(value)
@@ -123,7 +124,7 @@ def optional_instant(value: Instant | None, argument: str) -> int | float | None
 
 def _number(value: object, argument: str) -> int | float:
     if isinstance(value, int) and not isinstance(value, bool):
-        if not -_INT64_MAX - 1 <= value <= _INT64_MAX:
+        if not -INT64_MAX - 1 <= value <= INT64_MAX:
             raise InvalidArgumentError(f"{argument} is {value}; a number of seconds must fit into 64 bits")
         return value
     if isinstance(value, Decimal) and not value.is_nan():

@@ -13,8 +13,8 @@ from types import ModuleType, TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, overload
 
 from honker import serialization
-from honker.arguments import Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds, whole
-from honker.engine import Engine, Transaction
+from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds, whole
+from honker.engine import FALLBACK_POLL_S, Engine, Transaction
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
 from honker.job import Job, JobInfo, job_info
 from honker.lock import Lock
@@ -25,7 +25,7 @@ from honker.records import Record
 from honker.sqlite.connection import SYNCHRONOUS
 from honker.sqlite.engine import SQLiteEngine
 from honker.sqlite.watcher import UpdateEvents
-from honker.stream.notifications import FALLBACK_POLL_S, Listener
+from honker.stream.notifications import Listener
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.task.registry import HasExpression
@@ -41,7 +41,6 @@ R = TypeVar("R")
 
 MAX_READERS: Final = 8
 
-_INT64_MAX: Final = 2**63 - 1
 _QUEUES_PER_PAGE: Final = 1_000
 
 _NOTIFY: Final = "SELECT notify(?, ?)"
@@ -559,7 +558,7 @@ def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[f
     """Convert the two limits for the engine; None without limits."""
     if max_keep is not None and max_keep < 0:
         raise InvalidArgumentError(f"max_keep must not be negative; it is {max_keep}")
-    if max_keep is not None and max_keep > _INT64_MAX:
+    if max_keep is not None and max_keep > INT64_MAX:
         max_keep = None  # More rows than a table can have.
     if older_than_s is None and max_keep is None:
         return None

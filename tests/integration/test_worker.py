@@ -603,9 +603,9 @@ def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
     rounds = []
     call_now = db.engine.call_now
 
-    def counted(self, sql, *params):
+    def counted(sql, *params):
         rounds.append((params[2], len(json.loads(params[4]))))
-        return call_now(self, sql, *params)
+        return call_now(sql, *params)
 
     monkeypatch.setattr(db.engine, "call_now", counted)
 

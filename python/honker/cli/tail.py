@@ -13,14 +13,13 @@ from honker.cli.database_file import database_argument, open_existing
 from honker.cli.output import Output, bright, faint, json_option, local_time, notice, payload_text, visible
 from honker.cli.signals import run_until_signal
 from honker.database import Database
+from honker.engine import FALLBACK_POLL_S
 from honker.stream.event import Event
 from honker.stream.log_reader import BATCH
 from honker.stream.stream import Stream
 
 # A moment after every event: the largest `datetime`.
 _END_OF_TIME: Final = 253402300799
-# Seconds between reads without a wake.
-_FALLBACK_POLL_S: Final = 15.0
 
 
 @click.command(
@@ -128,7 +127,7 @@ async def _follow(db: Database, reading: _Reading) -> None:
         notice(f"honker tail: waiting for events of {visible(reading.stream.name)} after offset {reading.offset}")
         while not reading.is_over:
             if not await reading.print_batch():
-                await updates.wait_async(_FALLBACK_POLL_S)
+                await updates.wait_async(FALLBACK_POLL_S)
     finally:
         updates.close()
 

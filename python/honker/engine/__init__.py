@@ -10,9 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
+from honker.engine.limits import Limits
+
+#: Seconds after which a waiter looks at the data even if no commit woke it: a wake is only a hint.
+FALLBACK_POLL_S: Final = 15.0
 
 
 class Transaction(ABC):
@@ -187,6 +191,11 @@ class Engine(Protocol):
     @property
     def identity(self) -> str:
         """The same text for every handle on this database, through a link or another spelling of its path too."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """The ranges against which the engine checks arguments."""
         ...
 
     @property

@@ -10,7 +10,7 @@ import weakref
 from types import ModuleType
 from typing import Any, Final
 
-from honker.arguments import Parameters, Row, SQLValue, sql_parameters
+from honker.arguments import INT64_MAX, Parameters, Row, SQLValue, sql_parameters
 from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
@@ -295,7 +295,7 @@ def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection
 def _culprit(params: tuple[SQLValue, ...]) -> str:
     """The argument of a function that does not fit into SQL, for an error message."""
     for position, value in enumerate(params, start=1):
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        if isinstance(value, int) and not -INT64_MAX - 1 <= value <= INT64_MAX:
             return f"argument {position}, {value},"
         if isinstance(value, str) and not value.isascii() and value != value.encode(errors="ignore").decode():
             return f"argument {position}, {value!r},"

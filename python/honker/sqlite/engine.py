@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.clock import system_time
+from honker.engine.limits import Limits
 from honker.errors import (
     ArgumentOverflowError,
     DatabaseBusyError,
@@ -78,6 +79,7 @@ class SQLiteEngine:
                 # A backend that was requested by name must work; a failure is raised here, not at its first use.
                 self.updates().close()
             self.call("SELECT honker_bootstrap()")
+            self._limits = Limits.of(self._writer.scalar("SELECT honker_limits()", ()))
             self._file.remember_wal()
         except BaseException:
             self.close()
@@ -120,6 +122,11 @@ class SQLiteEngine:
     def is_writing_here(self) -> bool:
         """True while this thread, or a task suspended on it, is in a transaction."""
         return self._write_lock.is_held_here
+
+    @property
+    def limits(self) -> Limits:
+        """The ranges against which the engine checks arguments."""
+        return self._limits
 
     @property
     def is_closed(self) -> bool:

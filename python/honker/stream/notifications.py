@@ -6,11 +6,8 @@ import json
 from typing import Any, Final
 
 from honker.arguments import Call
-from honker.engine import Handle
+from honker.engine import FALLBACK_POLL_S, Handle
 from honker.stream.log_reader import BATCH, LogReader, without_malformed
-
-#: Seconds between a listener's checks without a commit.
-FALLBACK_POLL_S: Final = 15.0
 
 _LAST_ID: Final = "SELECT honker_notification_last_id(?)"
 _READ_SINCE: Final = "SELECT honker_notification_read_since(?, ?, ?)"

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from honker.arguments import Call
 from honker.clock import monotonic
-from honker.engine import Handle
+from honker.engine import FALLBACK_POLL_S, Handle
 from honker.errors import NestedTransactionError
 from honker.stream.event import Event
 from honker.stream.log_reader import BATCH, LogReader, without_malformed
@@ -15,9 +15,6 @@ from honker.stream.log_reader import BATCH, LogReader, without_malformed
 _OFFSET_AT: Final = "SELECT honker_stream_offset_at(?)"
 _FAR_FUTURE: Final = 9_000_000_000  # every event is older
 READ_SINCE: Final = "SELECT honker_stream_read_since(?, ?, ?)"
-
-# Seconds between a subscription's checks without a commit.
-_FALLBACK_POLL_S: Final = 15.0
 
 
 class SavedStream(Protocol):
@@ -51,7 +48,7 @@ class StreamSubscription(LogReader[Event]):
     def __init__(
         self, stream: SavedStream, consumer: str | None, offset: int, save_every_n: int, save_every_s: float
     ) -> None:
-        super().__init__(stream.db.engine, _FALLBACK_POLL_S)
+        super().__init__(stream.db.engine, FALLBACK_POLL_S)
         self._stream = stream
         self._consumer = consumer
         self._save_every_n = save_every_n

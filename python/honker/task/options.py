@@ -1,6 +1,6 @@
 """The options of a task, checked where it is decorated: a worker would find out later, and far from the mistake.
 
-The ranges are those of the engine, in ``limits.rs`` of its core.
+The ranges are those of the engine.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
+from honker.engine.limits import LIMITS
 from honker.errors import InvalidArgumentError, InvalidScheduleError, InvalidTaskError
 
 #: Where a worker calls a plain function: in a thread, or in a process of its own.
 Executor: TypeAlias = Literal["thread", "process"]
 
-NAME_MAX_BYTES: Final = 255
-MAX_ATTEMPTS: Final = 1_000_000
-PRIORITY_MAX: Final = 2**53 - 1
-SPAN_MAX_S: Final = 3_155_760_000
-
+NAME_MAX_BYTES: Final = LIMITS.name_max_bytes
+MAX_ATTEMPTS: Final = LIMITS.max_attempts[1]
+PRIORITY_MAX: Final = LIMITS.priority[1]
+SPAN_MAX_S: Final = LIMITS.span_max_s
 
 #: The largest part of a retry's delay that is added at random: jobs that failed together do not return together.
 JITTER: Final = 0.1

@@ -11,13 +11,11 @@ from typing import Any, Final, NamedTuple
 from honker import serialization
 from honker.arguments import Call, Seconds, TransactionLike, seconds
 from honker.clock import monotonic
-from honker.engine import Engine, Fate
+from honker.engine import FALLBACK_POLL_S, Engine, Fate
 from honker.errors import DeadlockError, JobCancelledError, JobFailedError, ResultGoneError
 from honker.task.running import is_on_worker_loop, running_handler
 
-#: Seconds between a waiter's checks without a commit.
-POLL_S: Final = 15.0
-#: The same while the transaction that enqueued the job is open: its rollback is no commit.
+#: Seconds between a waiter's checks while the transaction that enqueued the job is open: its rollback is no commit.
 _OPEN_POLL_S: Final = 0.1
 
 GET_RESULT: Final = "SELECT honker_result_get(?)"
@@ -113,11 +111,11 @@ class Deadline:
             TimeoutError: The timeout has passed.
         """
         if self._at is None:
-            return POLL_S
+            return FALLBACK_POLL_S
         left = self._at - monotonic()
         if left <= 0:
             raise TimeoutError(f"job {self._job_id} has no result after {self._timeout} s")
-        return min(left, POLL_S)
+        return min(left, FALLBACK_POLL_S)
 
 
 async def wait_for_result(engine: Engine, job_id: int, timeout: float | None) -> Any:

@@ -13,9 +13,9 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple, cast
 
 from honker import serialization
+from honker.engine.limits import LIMITS
 from honker.errors import InvalidPayloadError, InvalidTaskError, Retryable, Snooze
 from honker.job import Job
-from honker.task.options import SPAN_MAX_S
 from honker.worker.settlement import Ack, Committed, Fail, Outcome, Release, Retry
 
 #: Characters of a result: all results of a round are one SQL argument, which has an upper bound.
@@ -174,7 +174,7 @@ def bounded(delay_s: float) -> float:
     if isinstance(delay_s, float) and math.isnan(delay_s):
         return 0.0
     # Compared before it is converted: an int may be larger than any float.
-    return float(min(max(delay_s, 0), SPAN_MAX_S))
+    return float(min(max(delay_s, 0), LIMITS.span_max_s))
 
 
 def message_of(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from honker import serialization
 from honker.engine import Updates
+from honker.engine.limits import LIMITS
 from honker.errors import (
     HANDLE_ENDED,
     DatabaseBusyError,
@@ -30,7 +31,6 @@ from honker.worker.execution import Execution, Resolver
 from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import report
 from honker.worker.settlement import (
-    ROUND_MAX_JOBS,
     Ack,
     Backlog,
     Committed,
@@ -44,7 +44,7 @@ from honker.worker.settlement import (
 #: Seconds that handlers have to end after a stop, before their leases are given back.
 GRACE_S: Final = 10.0
 #: As many jobs as one claim can hand out.
-MAX_CONCURRENCY: Final = ROUND_MAX_JOBS
+MAX_CONCURRENCY: Final = LIMITS.claim_batch[1]
 #: Seconds after which an idle runner looks even if nothing woke it; and if there is no watcher to wake it.
 _IDLE_POLL_S: Final = 5.0
 _BLIND_POLL_S: Final = 1.0
@@ -75,16 +75,17 @@ class Runner:
     def __init__(
         self, queue: Queue, worker_id: str, resolve: Resolver, *, concurrency: int = 1, grace_s: float = GRACE_S
     ) -> None:
-        if not 1 <= concurrency <= MAX_CONCURRENCY:
-            raise InvalidArgumentError(f"concurrency is {concurrency}; 1 to {MAX_CONCURRENCY} are allowed")
         self._queue = queue
         self._engine = queue.db.engine
+        most = self._engine.limits.claim_batch[1]
+        if not 1 <= concurrency <= most:
+            raise InvalidArgumentError(f"concurrency is {concurrency}; 1 to {most} are allowed")
         self._worker_id = worker_id
         self._concurrency = concurrency
         self._grace_s = grace_s
         # Invariant: each claim of this worker is in exactly one of these two, until the round that settles it.
         self._leases = Leases(queue, worker_id, self._signal)
-        self._backlog = Backlog()
+        self._backlog = Backlog(self._engine.limits.settle_batch_max)
         self._execution = Execution(
             queue,
             worker_id,

@@ -10,8 +10,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from honker.job import Job
 
-#: Jobs that one call of ``honker_work`` hands out or settles at most.
-ROUND_MAX_JOBS: Final = 10_000
 #: Characters of all results in one round: a round is one SQL argument, which has an upper bound.
 _ROUND_MAX_CHARS: Final = 32 * 1024 * 1024
 
@@ -109,9 +107,14 @@ def encode(finished: Iterable[FinishedJob]) -> str:
 
 
 class Backlog:
-    """Finished jobs that are not settled yet, oldest first."""
+    """Finished jobs that are not settled yet, oldest first.
 
-    def __init__(self) -> None:
+    Args:
+        round_max_jobs: Jobs that one call of ``honker_work`` settles at most.
+    """
+
+    def __init__(self, round_max_jobs: int) -> None:
+        self._round_max_jobs = round_max_jobs
         self._jobs: deque[FinishedJob] = deque()
 
     def __len__(self) -> int:
@@ -125,7 +128,7 @@ class Backlog:
         """Remove and return as many jobs as fit into one round."""
         taken: list[FinishedJob] = []
         chars = 0
-        while self._jobs and chars < _ROUND_MAX_CHARS and len(taken) < ROUND_MAX_JOBS:
+        while self._jobs and chars < _ROUND_MAX_CHARS and len(taken) < self._round_max_jobs:
             one = self._jobs.popleft()
             taken.append(one)
             if isinstance(one.settlement, Ack) and one.settlement.result is not None:

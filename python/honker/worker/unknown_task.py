@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from honker.errors import InvalidArgumentError
-from honker.task.options import SPAN_MAX_S
 
 #: Seconds for which a task may stay unknown to every worker that claims its calls. A rollout takes minutes, or waits
 #: for an approval; a job that is dead-lettered meanwhile has to be requeued by hand.
@@ -60,14 +59,14 @@ def _shown(instant: float) -> str:
         return f"{instant:g}"
 
 
-def check_limit(unknown_task_s: float) -> float:
+def check_limit(unknown_task_s: float, longest_s: int) -> float:
     """Refuse a limit outside its range.
 
     Raises:
         InvalidArgumentError: It is negative, or longer than the engine can count.
     """
-    if not 0 <= unknown_task_s <= SPAN_MAX_S:
+    if not 0 <= unknown_task_s <= longest_s:
         raise InvalidArgumentError(
-            f"unknown_task_s is {unknown_task_s!r}; it must be 0 to {SPAN_MAX_S} seconds: 0 never puts back"
+            f"unknown_task_s is {unknown_task_s!r}; it must be 0 to {longest_s} seconds: 0 never puts back"
         )
     return unknown_task_s

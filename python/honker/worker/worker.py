@@ -26,7 +26,6 @@ from honker.worker.settlement import Fail, Release, Settlement
 from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, delay_until_next, final_error
 
 _RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
-_NAME_MAX_BYTES: Final = 255
 _numbers: Final = itertools.count()
 
 logger = logging.getLogger("honker")
@@ -74,11 +73,11 @@ class Worker:
         unknown_task_s: float = UNKNOWN_TASK_S,
     ) -> None:
         self.queue = queue
-        self.worker_id = _worker_id(queue.name)
+        self.worker_id = _worker_id(queue.name, queue.db.engine.limits.name_max_bytes)
         self._registry = registry() if registry_ is None else registry_
         self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
         self._grace_s = grace_s
-        self._unknown_task_s = check_limit(unknown_task_s)
+        self._unknown_task_s = check_limit(unknown_task_s, queue.db.engine.limits.span_max_s)
         self._runner()  # checks the ranges
         self._plans: dict[str, _Plan] = {}
 
@@ -140,10 +139,10 @@ class Worker:
         return Release(delay_s, is_unknown=True)
 
 
-def _worker_id(queue_name: str) -> str:
+def _worker_id(queue_name: str, max_bytes: int) -> str:
     number = next(_numbers)
     name = f"honker-worker-{os.getpid()}-{queue_name}-{number}"
-    if len(name.encode()) <= _NAME_MAX_BYTES:
+    if len(name.encode()) <= max_bytes:
         return name
     # A queue's name may be as long as a worker's.
     return f"honker-worker-{os.getpid()}-{queue_name.encode()[:200].decode(errors='ignore')}-{number}"
