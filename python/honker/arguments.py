@@ -34,6 +34,8 @@ TransactionLike: TypeAlias = Any
 
 _SQL_TYPES: Final = frozenset({type(None), int, float, str, bytes, bool})
 _INT64_MAX: Final = 2**63 - 1
+#: Up to here every whole number is a float of its own.
+EXACT_FLOAT_MAX: Final = 2**53
 
 
 def sql_parameters(params: Parameters) -> tuple[SQLValue, ...]:
@@ -82,15 +84,24 @@ def seconds(value: Seconds, argument: str) -> int | float:
     return _number(value, argument)
 
 
-def whole(value: int, argument: str) -> int:
-    """A whole number that SQL can hold.
+def whole(value: float, argument: str) -> int:
+    """A whole number that SQL can hold; a float without a fraction is one.
 
     Raises:
         InvalidArgumentError: ``value`` is not such a number.
     """
     if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX:
         return value
+    if isinstance(value, int) and not isinstance(value, bool) and -_INT64_MAX <= value <= _INT64_MAX:
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_FLOAT_MAX:
+        return int(value)
     raise InvalidArgumentError(f"{argument} is {value!r}; it must be a whole number of at most 64 bits")
+
+
+def optional_whole(value: float | None, argument: str) -> int | None:
+    """As `whole`, with None for None."""
+    return None if value is None else whole(value, argument)
 
 
 def optional_seconds(value: Seconds | None, argument: str) -> int | float | None:

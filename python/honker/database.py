@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, overload
 
 from honker import serialization
-from honker.arguments import Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds
+from honker.arguments import Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds, whole
 from honker.engine import Engine, Transaction
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
-from honker.job import JobInfo, job_info
+from honker.job import Job, JobInfo, job_info
 from honker.lock import Lock
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.queue.stats import QueueStats
@@ -29,12 +29,15 @@ from honker.stream.notifications import FALLBACK_POLL_S, Listener
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.task.registry import HasExpression
-from honker.task.task import TaskDecorator
+from honker.task.task import Task, TaskDecorator
 from honker.worker import outbox
 from honker.worker.outbox import Outbox
 from honker.worker.runner import GRACE_S
 from honker.worker.unknown_task import UNKNOWN_TASK_S
 from honker.worker.worker import run_workers
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MAX_READERS: Final = 8
 
@@ -221,8 +224,20 @@ class Database:
             )
         return known
 
-    def task(self, queue: str = "default", **options: Any) -> TaskDecorator:
-        """Make a function a task of the queue of that name; see `Queue.task`."""
+    @overload
+    def task(self, queue: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: str = "default", **options: Any) -> TaskDecorator: ...
+    def task(self, queue: Callable[..., Any] | str = "default", **options: Any) -> Any:
+        """Make a function a task of the queue of that name; see `Queue.task`. Works without parentheses too."""
+        if callable(queue):
+            return self.task()(queue)
         return self.queue(queue).task(**options)
 
     def periodic_task(self, schedule: HasExpression, queue: str = "default", **options: Any) -> TaskDecorator:
@@ -400,11 +415,11 @@ class Database:
 
         Source: SQL ``honker_rate_limit_try``.
         """
-        return bool(self._engine.call(_RATE_LIMIT, name, limit, seconds(per, "per"), tx=tx))
+        return bool(self._engine.call(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
 
     async def atry_rate_limit(self, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
         """Like `try_rate_limit`, without blocking the event loop."""
-        return bool(await self._engine.acall(_RATE_LIMIT, name, limit, seconds(per, "per"), tx=tx))
+        return bool(await self._engine.acall(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
 
     def sweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
         """Delete the windows that began more than ``older_than_s`` ago, and return their number.

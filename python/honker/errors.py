@@ -59,6 +59,14 @@ class InvalidTaskError(InvalidArgumentError, TypeError):
     """A function cannot become a task with these options; the message names an alternative."""
 
 
+class InvalidCallError(InvalidArgumentError, TypeError):
+    """The arguments of a call do not fit the signature of the task. Nothing was enqueued."""
+
+
+class InvalidScheduleError(InvalidArgumentError, AttributeError):
+    """An object without an ``expr`` is no schedule; `honker.crontab` and `honker.every_s` make schedules."""
+
+
 class NoTasksError(HonkerError, RuntimeError):
     """No tasks are registered; import the modules that define them."""
 
@@ -108,7 +116,11 @@ class JobCancelledError(HonkerError):
 
 
 class ResultGoneError(HonkerError, TimeoutError):
-    """The job is gone without a result: none was kept, or it has expired. Waiting longer does not help."""
+    """The job left no result and will leave none: it is gone, or the transaction that enqueued it was rolled back."""
+
+
+class DeadlockError(HonkerError, RuntimeError):
+    """A wait for a result would never end, because the caller holds up the work that it waits for."""
 
 
 class Retryable(HonkerError):
@@ -155,6 +167,17 @@ class DatabaseBusyError(DatabaseError):
 
     code = "HONKER_BUSY"
     is_retryable = True
+
+
+class StaleSnapshotError(DatabaseBusyError):
+    """The transaction began by reading, and another connection has written since; roll back and begin again.
+
+    The same statement never succeeds in that transaction. ``BEGIN IMMEDIATE`` takes the write lock first and avoids
+    the error. Nothing was changed.
+    """
+
+    code = "HONKER_BUSY_SNAPSHOT"
+    is_retryable = False
 
 
 class DatabaseFullError(DatabaseError):
@@ -238,16 +261,40 @@ class WatcherError(DatabaseError):
     code = "HONKER_WATCHER"
 
 
+class DatabaseReplacedError(WatcherError):
+    """The database file was deleted, moved or replaced under the handle; close it and open the file again.
+
+    Every operation of the handle raises it, at the latest a second after the replacement, and changes nothing. Commits
+    of that second are in the file that was removed.
+    """
+
+    code = "HONKER_REPLACED"
+
+
 class DatabaseClosedError(DatabaseError):
     """The database is closed."""
 
     code = "HONKER_CLOSED"
 
 
+#: The handle can never be used again: a retry is of no use, and only opening the database again helps.
+HANDLE_ENDED: Final = (DatabaseClosedError, DatabaseReplacedError, ForkError)
+
+
 class NestedTransactionError(DatabaseError):
     """A nested ``db.transaction()``: this thread or task already holds one; pass it as ``tx=``."""
 
     code = "HONKER_NESTED_TRANSACTION"
+
+
+class BlockingCallError(NestedTransactionError):
+    """A blocking call on an event loop while another task of the loop is in a transaction; await its ``a`` twin.
+
+    The call would wait for the other task, and the other task for the event loop. Nothing was changed.
+    """
+
+    code = "HONKER_BLOCKING_CALL"
+    is_retryable = True
 
 
 class TransactionNotStartedError(DatabaseError):
@@ -284,6 +331,17 @@ ENGINE_ERRORS: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
     }
 )
 
+# SQLite's extended result codes that mean something else than their primary code.
+_EXTENDED_ERRORS: Final[Mapping[int, tuple[type[DatabaseError], str]]] = MappingProxyType(
+    {
+        517: (  # SQLITE_BUSY_SNAPSHOT
+            StaleSnapshotError,
+            "the transaction read before another connection wrote, and its snapshot is out of date; roll back and "
+            "begin again, with BEGIN IMMEDIATE if it is going to write",
+        ),
+    }
+)
+
 # SQLite's primary result codes, for statements of the application.
 _SQLITE_ERRORS: Final[Mapping[int, type[DatabaseError]]] = MappingProxyType(
     {
@@ -309,8 +367,11 @@ def from_sqlite(error: Exception) -> HonkerError:
     message = str(error)
     sqlite_code: int | None = getattr(error, "sqlite_errorcode", None)
     coded = _CODED.search(message)
-    if coded is not None and coded[1] in ENGINE_ERRORS:
-        found = ENGINE_ERRORS[coded[1]](coded[2])
+    extended = _EXTENDED_ERRORS.get(sqlite_code or 0)
+    if extended is not None:
+        found: HonkerError = extended[0](extended[1])
+    elif coded is not None and coded[1] in ENGINE_ERRORS:
+        found = ENGINE_ERRORS[coded[1]](_reworded(coded[2]))
     else:
         found = _SQLITE_ERRORS.get((sqlite_code or 0) & 0xFF, DatabaseError)(_reworded(message))
     if isinstance(found, DatabaseError):
@@ -320,6 +381,11 @@ def from_sqlite(error: Exception) -> HonkerError:
 
 def _reworded(message: str) -> str:
     """Translate messages of Python's ``sqlite3`` into honker's stable wording."""
+    if message == "database is locked":
+        return (
+            "database is locked: another connection holds the write lock; if it is a transaction of this thread, pass "
+            "it as tx=, and the call becomes part of it"
+        )
     bindings = _BINDINGS.search(message)
     if bindings is not None:
         return f"Wrong number of parameters passed to query. Got {bindings[2]}, needed {bindings[1]}"

@@ -37,7 +37,7 @@ def test_a_call_survives_old_workers_until_a_new_one_comes(path):
         queue = db.queue("q")
         for worker in old:
             worker.expect("ready")
-        result = honker.TaskResult(db.engine, queue.enqueue(envelope("new", (21,))))
+        result = honker.TaskResult(queue.db.engine, queue.enqueue(envelope("new", (21,))))
         put_back, attempts = wait_until(lambda: (seen := remembered(path))[0] and seen)
         assert attempts == 0
         old[0].kill()

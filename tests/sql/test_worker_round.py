@@ -262,13 +262,21 @@ def test_the_outcome_follows_the_life_of_a_job(conn):
     assert outcome(conn) == {"state": "dead", "error": "twice"}
 
 
-@pytest.mark.parametrize("is_acked", [False, True])
-def test_a_job_that_is_nowhere_is_gone(conn, is_acked):
-    if is_acked:
-        enqueue(conn)
-        claim(conn)
-        call(conn, "honker_ack", 1, "w")
+def test_an_acknowledged_job_is_gone(conn):
+    enqueue(conn)
+    claim(conn)
+    call(conn, "honker_ack", 1, "w")
     assert outcome(conn) == {"state": "gone", "error": None}
+
+
+def test_a_job_that_was_never_committed_is_unknown(conn):
+    assert outcome(conn) == {"state": "unknown", "error": None}
+    enqueue(conn)
+    conn.execute("BEGIN")
+    enqueue(conn)
+    assert outcome(conn, 2)["state"] == "pending"
+    conn.execute("ROLLBACK")
+    assert [outcome(conn, job_id)["state"] for job_id in (1, 2)] == ["pending", "unknown"]
 
 
 @pytest.mark.parametrize("is_claimed", [False, True])
@@ -288,7 +296,7 @@ def test_a_cancelled_job_is_known_as_such_for_a_day(conn, is_claimed):
 
 def test_cancelling_nothing_leaves_no_trace(conn):
     assert call(conn, "honker_cancel", 1) == 0
-    assert outcome(conn)["state"] == "gone"
+    assert outcome(conn)["state"] == "unknown"
     assert rows(conn, "SELECT * FROM _honker_results") == []
 
 

@@ -14,6 +14,7 @@ from honker.cli.output import Output, bright, json_option, visible
 from honker.cli.scheduler import Say, schedule, speaker
 from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
+from honker.database import Database
 from honker.errors import NoTasksError
 from honker.task.registry import TaskSpec, registry
 from honker.worker.runner import GRACE_S, MAX_CONCURRENCY
@@ -71,11 +72,11 @@ def worker(  # noqa: PLR0917 - click passes them by name
     """
     db = open_target(target)
     output = Output(is_json=is_json)
-    specs = [spec for spec in registry().specs() if not queues or spec.queue_name in queues]
+    specs = [spec for spec in registry().specs(db.engine.identity) if not queues or spec.queue_name in queues]
     if is_list:
         _list(specs, output)
         return 0
-    _check_queues(target, queues)
+    _check_queues(db, target, queues)
     configure_logging(log_level)
     say = speaker("worker", output)
     names = sorted({spec.queue_name for spec in specs})
@@ -103,17 +104,18 @@ def _list(specs: list[TaskSpec], output: Output) -> None:
         output.line(f"{bright(spec.name)}  queue={visible(spec.queue_name)}", record)
 
 
-def _check_queues(target: str, queues: tuple[str, ...]) -> None:
-    """Reject queues without a task in this process.
+def _check_queues(db: Database, target: str, queues: tuple[str, ...]) -> None:
+    """Reject queues without a task of the database.
 
     Raises:
         NoTasksError: There are no tasks, or none for one of the queues.
     """
-    known = registry().queues()
+    known = registry().queues(db.engine.identity)
     if not known:
+        module, _, variable = target.partition(":")
         raise NoTasksError(
-            f"no tasks are registered: {target.partition(':')[0]} and what it imports define none; "
-            "decorate functions with @db.task() there, or import the modules that do"
+            f"no tasks are registered for {target}: {module} and what it imports define none; "
+            f"decorate functions with @{variable}.task() there, or import the modules that do"
         )
     for name in queues:
         if name not in known:

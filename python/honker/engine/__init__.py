@@ -119,6 +119,20 @@ class HandlerScope(Protocol):
         ...
 
 
+class Fate(Protocol):
+    """The end of a transaction that was passed as ``tx=``."""
+
+    @property
+    def is_over(self) -> bool:
+        """True once it has ended."""
+        ...
+
+    @property
+    def is_committed(self) -> bool | None:
+        """True if it was committed, False if it was rolled back, None if that is not known."""
+        ...
+
+
 class Updates(Protocol):
     """Wakes after commits, for ``for``, ``async for`` or any event loop; see `honker.UpdateEvents`."""
 
@@ -163,6 +177,11 @@ class Engine(Protocol):
         """The same text for every handle on this database, through a link or another spelling of its path too."""
         ...
 
+    @property
+    def is_closed(self) -> bool:
+        """True once it is closed."""
+        ...
+
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a function that writes, as part of ``tx`` or committed by itself."""
         ...
@@ -199,6 +218,10 @@ class Engine(Protocol):
         Returns:
             Its id.
         """
+        ...
+
+    def fate(self, tx: TransactionLike) -> Fate:
+        """The end of the transaction ``tx``, which runs now."""
         ...
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:

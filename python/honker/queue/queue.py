@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, overload
 
 from honker import serialization
 from honker.arguments import Call, Instant, Seconds, TransactionLike, seconds, whole
-from honker.engine import Handle
+from honker.engine import Handle, Transaction
 from honker.errors import InvalidArgumentError
 from honker.job import Job, JobInfo, job_info
 from honker.queue import settle
@@ -16,10 +16,13 @@ from honker.queue.claims import Claims, jobs_of
 from honker.queue.dead_letters import REQUEUE, prune_call, retain_call
 from honker.queue.enqueue import ForEach, enqueue_call, enqueue_many_call, series_call
 from honker.queue.stats import QueueStats
-from honker.task.options import Executor
+from honker.task.options import JITTER, Executor, Misfire, attempts_of, check_schedule
 from honker.task.registry import HasExpression
 from honker.task.result import GET_RESULT, SWEEP_RESULTS, read_result, save_result_call, wait_for_result
-from honker.task.task import TaskDecorator, task_decorator
+from honker.task.task import Task, TaskDecorator, task_decorator
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 VISIBILITY_TIMEOUT_S = 300
 MAX_ATTEMPTS = 3
@@ -633,6 +636,7 @@ class Queue:
         Raises:
             JobFailedError: The job is dead.
             JobCancelledError: The job was cancelled.
+            ResultGoneError: The job ended and left no result. An id that no job has had yet is waited for.
             TimeoutError: The result did not come in time.
         """
         return await wait_for_result(self._engine, job_id, timeout)
@@ -652,20 +656,49 @@ class Queue:
 
     # Tasks
 
+    @overload
+    def task(self, name: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, name: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, name: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, name: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
     def task(
         self,
         name: str | None = None,
         *,
+        max_attempts: int | None = None,
         retries: int | None = None,
         retry_delay_s: float = 60,
         backoff: float = 1.0,
+        max_retry_delay_s: float | None = None,
+        jitter: float = JITTER,
         timeout_s: float | None = None,
         priority: int = 0,
         expires_s: Seconds | None = None,
         store_result: bool = True,
         result_ttl_s: float = 3600,
         executor: Executor = "thread",
-    ) -> TaskDecorator:
+    ) -> TaskDecorator: ...
+    def task(
+        self,
+        name: Callable[..., Any] | str | None = None,
+        *,
+        max_attempts: int | None = None,
+        retries: int | None = None,
+        retry_delay_s: float = 60,
+        backoff: float = 1.0,
+        max_retry_delay_s: float | None = None,
+        jitter: float = JITTER,
+        timeout_s: float | None = None,
+        priority: int = 0,
+        expires_s: Seconds | None = None,
+        store_result: bool = True,
+        result_ttl_s: float = 3600,
+        executor: Executor = "thread",
+    ) -> Any:
         """Make a function a task of this queue: calling it enqueues a job, which a worker runs. See `honker.Task`.
 
         Runs no SQL. A worker calls a plain function in a thread, and awaits a coroutine function. A first parameter
@@ -673,10 +706,16 @@ class Queue:
         the job) receives a transaction that commits together with the ack.
 
         Args:
-            name: The name under which workers find the task; by default its module and qualified name.
-            retries: Attempts before a job is dead-lettered, 1 to 1,000,000; None uses the queue's ``max_attempts``.
+            name: The name under which workers find the task; by default its module and qualified name. The decorator
+                also works without parentheses.
+            max_attempts: Attempts before a job is dead-lettered, the first one included, 1 to 1,000,000; None uses the
+                queue's ``max_attempts``.
+            retries: The older name of ``max_attempts``, with the same meaning: 1 tries once. Give one of them.
             retry_delay_s: Seconds between a failed attempt and the next, 0 to 100 years.
             backoff: The factor on the delay after each further failure, more than 0.
+            max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
+            jitter: The largest part of a delay that is added to it at random, 0 to 1. A retry is never early; 0 keeps
+                delays exact.
             timeout_s: Seconds that an attempt may take, more than 0; None for no limit.
             priority: Larger values run sooner, within ±(2**53 - 1).
             expires_s: Seconds after which a job is dead-lettered instead of run, more than 0.
@@ -689,15 +728,19 @@ class Queue:
 
         Raises:
             InvalidArgumentError: An option is outside its range.
-            InvalidTaskError: The function cannot be called in another process.
+            InvalidTaskError: The function cannot be a task, or cannot be called in another process.
             TaskConflictError: Another function is registered under the name.
         """
+        if callable(name):
+            return self.task()(name)
         return task_decorator(
             self,
             name=name,
-            retries=self.max_attempts if retries is None else retries,
+            retries=attempts_of(retries, max_attempts, self.max_attempts),
             retry_delay_s=retry_delay_s,
             backoff=backoff,
+            max_retry_delay_s=max_retry_delay_s,
+            jitter=jitter,
             timeout_s=timeout_s,
             priority=priority,
             expires_s=expires_s,
@@ -712,6 +755,14 @@ class Queue:
         *,
         name: str | None = None,
         scheduler_name: str | None = None,
+        max_attempts: int | None = None,
+        retries: int | None = None,
+        retry_delay_s: float = 60,
+        backoff: float = 1.0,
+        max_retry_delay_s: float | None = None,
+        jitter: float = JITTER,
+        timeout_s: float | None = None,
+        misfire: Misfire | None = None,
         expires_s: int | None = None,
         priority: int = 0,
         store_result: bool = False,
@@ -721,12 +772,21 @@ class Queue:
         """Make a function without arguments a task that a schedule enqueues. See `task`.
 
         Runs no SQL: the schedule is written when a worker of this queue or a `honker.Scheduler` starts, or by
-        `honker.register_schedules`. It fires while any process runs a `honker.Scheduler`.
+        `honker.register_schedules`, if its declaration here has changed since the last time. What
+        `Scheduler.update` changes stays until then. It fires while any process runs a `honker.Scheduler`.
 
         Args:
             schedule: The times to enqueue it; see `honker.crontab` and `honker.every_s`.
             name: The name under which workers find the task; by default its module and qualified name.
             scheduler_name: The schedule's name; by default the task's.
+            max_attempts: As for `task`.
+            retries: As for `task`.
+            retry_delay_s: As for `task`.
+            backoff: As for `task`.
+            max_retry_delay_s: As for `task`.
+            jitter: As for `task`.
+            timeout_s: As for `task`.
+            misfire: How to treat boundaries that passed without a leader, see `Scheduler.add`; None means ``catch_up``.
             expires_s: Whole seconds after its boundary from which a job is no longer claimed, 1 or more.
             priority: Larger values run sooner, within ±(2**53 - 1).
             store_result: True to keep the return value.
@@ -735,14 +795,23 @@ class Queue:
 
         Raises:
             InvalidArgumentError: An option is outside its range.
-            InvalidTaskError: The function cannot be called in another process.
+            InvalidTaskError: The function cannot be a task or has required parameters, or cannot be called in another
+                process.
             TaskConflictError: Another function is registered under the name.
         """
+        check_schedule(schedule)
         return task_decorator(
             self,
             name=name,
             schedule=schedule,
             scheduler_name=scheduler_name,
+            retries=attempts_of(retries, max_attempts, self.max_attempts),
+            retry_delay_s=retry_delay_s,
+            backoff=backoff,
+            max_retry_delay_s=max_retry_delay_s,
+            jitter=jitter,
+            timeout_s=timeout_s,
+            misfire=misfire,
             expires_s=expires_s,
             priority=priority,
             store_result=store_result,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import cast
 
+from honker.arguments import whole
 from honker.errors import InvalidArgumentError
 from honker.sqlite.memory import scalar_in_memory
 
@@ -67,9 +68,12 @@ def every_s(seconds: float) -> CronSchedule:
     """The schedule of an interval in whole seconds.
 
     Raises:
-        InvalidArgumentError: The interval is shorter than a second.
+        InvalidArgumentError: The interval is shorter than a second, or has a part of one.
     """
-    whole = int(seconds) if math.isfinite(seconds) else 0
-    if whole <= 0:
+    if isinstance(cast(object, seconds), timedelta):
+        given = cast(timedelta, seconds).total_seconds()
+        raise InvalidArgumentError(f"seconds is {seconds!r}; pass a whole number of seconds, as in every_s({given:g})")
+    interval = whole(seconds, "seconds")
+    if interval <= 0:
         raise InvalidArgumentError(f"seconds is {seconds}; an interval has at least 1 second, and an end")
-    return CronSchedule(f"@every {whole}s")
+    return CronSchedule(f"@every {interval}s")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from honker import serialization
-from honker.arguments import Call, TransactionLike
+from honker.arguments import Call, TransactionLike, optional_whole, whole
 from honker.engine import Handle, Updates
 from honker.errors import DatabaseError, LeadershipLost, LockHeld
 from honker.lock import Lock
 from honker.records import Record
-from honker.schedule.registration import REGISTER, aregister_schedules
+from honker.schedule.registration import LIST, REGISTER, UNREGISTER, aregister_schedules
+from honker.task.options import check_schedule
 from honker.task.registry import HasExpression
 
 
@@ -29,10 +30,8 @@ _UNSET: Final = _Unset()
 #: Seconds between a standby's checks of the leader without a commit, because clocks may be changed.
 _STANDBY_POLL_S: Final = 5.0
 
-_UNREGISTER: Final = "SELECT honker_scheduler_unregister(?)"
 _PAUSE: Final = "SELECT honker_scheduler_pause(?)"
 _RESUME: Final = "SELECT honker_scheduler_resume(?)"
-_LIST: Final = "SELECT honker_scheduler_list()"
 _UPDATE: Final = "SELECT honker_scheduler_update(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SOONEST: Final = "SELECT honker_scheduler_soonest()"
 _TICK: Final = "SELECT honker_scheduler_tick(?)"
@@ -167,12 +166,12 @@ class Scheduler:
         Source: SQL ``honker_scheduler_unregister``.
         """
         self._registered.discard(name)
-        return bool(self._engine.call(_UNREGISTER, name, tx=tx))
+        return bool(self._engine.call(UNREGISTER, name, tx=tx))
 
     async def aremove(self, name: str, tx: TransactionLike = None) -> bool:
         """Like `remove`, without blocking the event loop."""
         self._registered.discard(name)
-        return bool(await self._engine.acall(_UNREGISTER, name, tx=tx))
+        return bool(await self._engine.acall(UNREGISTER, name, tx=tx))
 
     def pause(self, name: str, tx: TransactionLike = None) -> bool:
         """Stop a schedule from firing. True if it was enabled.
@@ -201,11 +200,11 @@ class Scheduler:
 
         Source: SQL ``honker_scheduler_list``.
         """
-        return _schedules(self._engine.ask(_LIST, tx=tx))
+        return _schedules(self._engine.ask(LIST, tx=tx))
 
     async def alist(self, tx: TransactionLike = None) -> Schedules:
         """Like `list`, without blocking the event loop."""
-        return _schedules(await self._engine.aask(_LIST, tx=tx))
+        return _schedules(await self._engine.aask(LIST, tx=tx))
 
     def update(
         self,
@@ -349,8 +348,21 @@ def _register_call(  # noqa: PLR0917 - the options of the public method
     job_options: tuple[int, int | None, int],
     misfire: str,
 ) -> Call:
+    check_schedule(schedule)
     time_zone = getattr(schedule, "time_zone", None)
-    return REGISTER, name, queue, schedule.expr, serialization.encode(payload), *job_options, time_zone, misfire
+    priority, expires, max_attempts = job_options
+    return (
+        REGISTER,
+        name,
+        queue,
+        schedule.expr,
+        serialization.encode(payload),
+        whole(priority, "priority"),
+        optional_whole(expires, "expires"),
+        whole(max_attempts, "max_attempts"),
+        time_zone,
+        misfire,
+    )
 
 
 def _update_call(  # noqa: PLR0917 - the options of the public method
@@ -362,15 +374,17 @@ def _update_call(  # noqa: PLR0917 - the options of the public method
     misfire: str | None,
 ) -> Call:
     expires, max_attempts = clearable
+    if schedule is not None:
+        check_schedule(schedule)
     return (
         _UPDATE,
         name,
         None if schedule is None else schedule.expr,
         None if isinstance(payload, _Unset) else serialization.encode(payload),
-        priority,
-        None if isinstance(expires, _Unset) else expires,
+        optional_whole(priority, "priority"),
+        None if isinstance(expires, _Unset) else optional_whole(expires, "expires"),
         not isinstance(expires, _Unset),
-        None if isinstance(max_attempts, _Unset) else max_attempts,
+        None if isinstance(max_attempts, _Unset) else optional_whole(max_attempts, "max_attempts"),
         not isinstance(max_attempts, _Unset),
         None if schedule is None else getattr(schedule, "time_zone", None) or "",
         misfire,

@@ -14,14 +14,16 @@ from honker.arguments import Parameters, Row, SQLValue, sql_parameters
 from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
+    DatabaseOpenError,
     ForkError,
     InvalidArgumentError,
     UnexpectedRowsError,
     from_sqlite,
 )
+from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
 from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
-from honker.sqlite.path import explain_open, file_of
+from honker.sqlite.path import existing_only, explain_open, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
 
 #: Seconds for which an operation waits for the write lock of another process.
@@ -48,17 +50,25 @@ class Connection:
     """A connection with the engine loaded. Not locked: threads that share it must take turns."""
 
     def __init__(
-        self, path: str, module: ModuleType, *, synchronous: str = SYNCHRONOUS[0], is_query_only: bool = False
+        self,
+        path: str,
+        module: ModuleType,
+        *,
+        synchronous: str = SYNCHRONOUS[0],
+        is_query_only: bool = False,
+        creates: bool = False,
     ) -> None:
         self._pid = os.getpid()
         self._module = module
         self._is_retired = False
+        #: The file that each use is checked against, once it is known.
+        self.file: DatabaseFile | None = None
         self._is_running = False
         # Seconds for which statements wait for a lock; None while SQLite's own busy handler is in place.
         self._busy_timeout_s: float | None = None
-        self._raw: sqlite3.Connection | None = _open(path, module)
+        self._raw: sqlite3.Connection | None = _open(path, module, creates=creates)
         try:
-            self._configure(synchronous, is_query_only=is_query_only)
+            self._configure(path, synchronous, is_query_only=is_query_only)
             file = self._file()
             self._held = Held(file, identity_of(file) or (0, 0), identity_of(file + "-shm"))
         except BaseException:
@@ -66,8 +76,8 @@ class Connection:
             raise
         _open_connections.add(self)
 
-    def _configure(self, synchronous: str, *, is_query_only: bool) -> None:
-        self._enter_wal()
+    def _configure(self, path: str, synchronous: str, *, is_query_only: bool) -> None:
+        self._enter_wal(is_read_only=is_query_only or not is_writable(path))
         for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
             self.run(pragma)
         if is_query_only:
@@ -75,7 +85,7 @@ class Connection:
         else:
             self.wait_when_busy()
 
-    def _enter_wal(self) -> None:
+    def _enter_wal(self, *, is_read_only: bool) -> None:
         """Switch the file to WAL mode if necessary.
 
         The switch needs exclusive access to the file, and SQLite does not wait for that: when several processes open a
@@ -84,7 +94,12 @@ class Connection:
         deadline = time.monotonic() + BUSY_TIMEOUT_S
         while self.scalar("PRAGMA journal_mode") != "wal":
             try:
-                self.scalar("PRAGMA journal_mode = WAL")
+                mode = self.scalar("PRAGMA journal_mode = WAL")
+                if mode != "wal" and not is_read_only:
+                    raise DatabaseOpenError(
+                        f"{self._file()!r} stays in journal mode {mode!r} and does not enter WAL mode, in which "
+                        "readers and writers do not wait for each other; open it with a VFS that has shared memory"
+                    )
                 return
             except DatabaseBusyError:
                 if time.monotonic() >= deadline:
@@ -109,18 +124,10 @@ class Connection:
         """Reject all use except for the rest of an open transaction; the first step of closing."""
         self._is_retired = True
 
-    def file_identity(self) -> tuple[int, int] | None:
-        """Device and inode of the file now at the connection's path; None if the file is missing.
-
-        Runs no statement, because another thread may be using the connection to wait for the write lock. Python would
-        wait for that thread with the interpreter lock held, and no thread could release the write lock.
-        """
-        return identity_of(self._held.path)
-
     @property
     def real_path(self) -> str:
-        """The path of the file, with links resolved and without URI syntax."""
-        return os.path.realpath(self._held.path)
+        """The path of the file as SQLite knows it: absolute, without links and without the syntax of a URI."""
+        return self._held.path
 
     def _file(self) -> str:
         """The absolute path of the database file according to SQLite, without URI syntax."""
@@ -140,19 +147,37 @@ class Connection:
             self.scalar("SELECT honker_busy_timeout(?)", (int(seconds * 1000),))
             self._busy_timeout_s = seconds
 
+    def make_ready(self) -> None:
+        """Leave no transaction behind, and see that the file is still there; before each write.
+
+        Raises:
+            DatabaseReplacedError: The file was deleted or replaced.
+        """
+        self.roll_back_if_open()
+        self.check_file()
+
+    def check_file(self) -> None:
+        """See that the file is still there.
+
+        Raises:
+            DatabaseReplacedError: It was deleted or replaced.
+        """
+        if self.file is not None:
+            self.file.check()
+
     def begin(self) -> None:
         """Begin a write transaction; waits for the write lock.
 
         Raises:
             DatabaseBusyError: The write lock was not free within the busy timeout.
         """
-        self.roll_back_if_open()
+        self.make_ready()
         self.wait_when_busy()
         self.run("BEGIN IMMEDIATE")
 
     def begin_now(self) -> bool:
         """Begin a write transaction if the write lock is free; later statements wait as usual. True if it began."""
-        self.roll_back_if_open()
+        self.make_ready()
         self.fail_when_busy()
         try:
             self.run("BEGIN IMMEDIATE")
@@ -236,7 +261,7 @@ class Connection:
             inherit(self._held, was_idle=was_idle)
 
 
-def _open(path: str, module: ModuleType) -> sqlite3.Connection:
+def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection:
     file = file_of(path)
     if is_unsafe(str(file)):
         raise ForkError(
@@ -245,12 +270,12 @@ def _open(path: str, module: ModuleType) -> sqlite3.Connection:
         )
     try:
         return connect(
-            path,
+            path if creates else existing_only(path),
             sqlite3=module,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
             check_same_thread=False,
-            uri=path.startswith("file:"),
+            uri=not creates or path.startswith("file:"),
         )
     except module.Error as error:
         raise explain_open(path, from_sqlite(error)) from error

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 from honker.arguments import SQLValue, TransactionLike
 from honker.errors import HonkerError, InvalidArgumentError, from_sqlite
-from honker.sqlite.transaction import SQLiteTransaction, scalar_in
+from honker.sqlite import transaction
+from honker.sqlite.database_file import DatabaseFile
+from honker.sqlite.fate import ForeignFate, OwnFate
+from honker.sqlite.transaction import SQLiteTransaction, check_own, scalar_in
 
 
 class Session(Protocol):
@@ -31,19 +34,22 @@ class _Own:
 class _Foreign:
     """A session in the transaction of the application's ``sqlite3`` connection."""
 
-    def __init__(self, raw: sqlite3.Connection, module: ModuleType) -> None:
+    def __init__(self, raw: sqlite3.Connection, module: ModuleType, file: DatabaseFile) -> None:
         self._raw = raw
         self._module = module
+        self._file = file
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
-            self._begin_as_python_would()
             cursor = self._raw.cursor()
             cursor.row_factory = None  # the application's factory may return any type
+            # Asked each time: a connection has no place for the answer, and cannot be referred to weakly.
+            self._file.check_same(_text(cursor.execute("PRAGMA database_list").fetchone()[2]))
+            self._begin_as_python_would()
             value = cursor.execute(sql, params).fetchall()[0][0]
         except self._module.Error as error:
             raise _explain(from_sqlite(error)) from error
-        return value.decode() if isinstance(value, bytes) else value  # the application's text_factory may be bytes
+        return _text(value)
 
     def _begin_as_python_would(self) -> None:
         """Begin the transaction that an INSERT would begin here, so that the application's commit ends it."""
@@ -56,6 +62,11 @@ class _Foreign:
         self._raw.execute("BEGIN IMMEDIATE")
 
 
+def _text(value: Any) -> Any:
+    """A value of the connection, as text if its owner's ``text_factory`` made bytes of it."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def _explain(error: HonkerError) -> HonkerError:
     if "no such function" in str(error):
         return InvalidArgumentError(
@@ -65,21 +76,29 @@ def _explain(error: HonkerError) -> HonkerError:
     return error
 
 
-def session_of(tx: TransactionLike, module: ModuleType) -> Session:
+def session_of(tx: TransactionLike, module: ModuleType, file: DatabaseFile) -> Session:
     """The session that runs functions inside the transaction ``tx``.
 
     Raises:
-        InvalidArgumentError: ``tx`` is of an unsupported type.
+        InvalidArgumentError: ``tx`` is of an unsupported type, or a transaction of another database than ``file``.
     """
     if isinstance(tx, SQLiteTransaction):
+        check_own(tx, file)
         return _Own(tx)
     raw = _driver_connection(tx)
     if isinstance(raw, (sqlite3.Connection, module.Connection)):
-        return _Foreign(raw, module if isinstance(raw, module.Connection) else sqlite3)
+        return _Foreign(raw, module if isinstance(raw, module.Connection) else sqlite3, file)
     raise InvalidArgumentError(
         f"tx is {type(tx).__name__}; pass a honker.Transaction, a sqlite3.Connection, a SQLAlchemy Connection or "
         "Session, or a Django connection"
     )
+
+
+def fate_of(tx: TransactionLike, module: ModuleType) -> OwnFate | ForeignFate:
+    """The end of the transaction ``tx``, which runs now."""
+    if isinstance(tx, SQLiteTransaction):
+        return transaction.fate_of(tx)
+    return ForeignFate(_driver_connection(tx), (sqlite3.Error, module.Error))
 
 
 def _driver_connection(tx: Any) -> Any:

@@ -16,6 +16,8 @@ from honker.engine import Transaction
 from honker.errors import NestedTransactionError, TransactionNotStartedError
 from honker.sqlite.batch import Batch
 from honker.sqlite.connection import Connection
+from honker.sqlite.database_file import DatabaseFile
+from honker.sqlite.fate import OwnFate
 from honker.sqlite.write_lock import WriteLock, in_thread
 
 T = TypeVar("T")
@@ -38,6 +40,7 @@ class SQLiteTransaction(Transaction):
         self._is_in_use = False
         self._was_ended_by_application = False
         self._batch: Batch | None = None
+        self._fate: OwnFate | None = None  # of the transaction that runs now, once it is asked for
 
     def __enter__(self) -> Self:
         _ = self._connection.raw
@@ -90,11 +93,17 @@ class SQLiteTransaction(Transaction):
 
     def _conclude(self, *, commits: bool) -> None:
         self._is_active = False
+        fate, self._fate = self._fate, None
+        is_committed = None if self._was_ended_by_application else False
         try:
             if commits:
                 self._flush(self._connection)
+                self._connection.check_file()
                 self._connection.run("COMMIT")
+                is_committed = True
         finally:
+            if fate is not None:
+                fate.is_committed, fate.is_over = is_committed, True
             self._batch = None
             self._was_ended_by_application = False
             self._connection.roll_back_if_open()
@@ -203,6 +212,23 @@ def scalar_in(tx: SQLiteTransaction, sql: str, params: tuple[SQLValue, ...]) -> 
     Not a method, because applications hold the object.
     """
     return tx._scalar(sql, params)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+
+
+def fate_of(tx: SQLiteTransaction) -> OwnFate:
+    """The end of the transaction that runs now."""
+    tx._fate = fate = tx._fate or OwnFate()  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+    return fate
+
+
+def check_own(tx: SQLiteTransaction, file: DatabaseFile) -> None:
+    """Check that a transaction of honker, perhaps of another handle, is one of this file.
+
+    Raises:
+        InvalidArgumentError: It is a transaction of another database.
+    """
+    path = tx._connection.real_path  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+    if path is not file.real_path:
+        file.check_same(path)
 
 
 def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: str) -> int:

@@ -17,7 +17,13 @@ import time
 from functools import cache
 from typing import Any, Final
 
-from honker.errors import ArgumentOverflowError, DatabaseClosedError, InvalidArgumentError, WatcherError
+from honker.errors import (
+    ArgumentOverflowError,
+    DatabaseClosedError,
+    DatabaseReplacedError,
+    InvalidArgumentError,
+    WatcherError,
+)
 from honker.sqlite.fork import forked
 
 #: The names of all backends of the engine; None lets the engine choose.
@@ -115,7 +121,7 @@ class UpdateEvents:
         """Block until there is a commit since the last wake, or for ``timeout_s`` seconds. True if there was one.
 
         Raises:
-            WatcherError: The watcher is dead: the file was replaced.
+            DatabaseReplacedError: The watcher is dead: the file was replaced.
             DatabaseClosedError: This object or the database was closed.
         """
         self._check_live()
@@ -173,7 +179,7 @@ class UpdateEvents:
         if self._pid != os.getpid():
             raise forked(self._pid)
         if self._death is not None:
-            raise WatcherError(self._death)
+            raise (DatabaseReplacedError if "replaced" in self._death else WatcherError)(self._death)
         if self._handle is None:
             raise DatabaseClosedError("Database is closed: its update watcher has stopped")
 

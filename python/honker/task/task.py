@@ -12,11 +12,13 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, Ty
 
 from honker.arguments import Instant, Seconds, TransactionLike
 from honker.engine import Transaction
+from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
 from honker.task.message import envelope
 from honker.task.options import check_handler, check_options, check_process_handler
 from honker.task.registry import TaskSpec, registry
 from honker.task.result import TaskResult
+from honker.task.signature import CallSignature, check_function, check_periodic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,15 +38,17 @@ class _Options(TypedDict, total=False):
 class _Enqueue(Generic[P]):
     """A callable that enqueues a task call with fixed options."""
 
-    def __init__(self, queue: JobQueue, name: str, options: _Options) -> None:
+    def __init__(self, queue: JobQueue, name: str, signature: CallSignature, options: _Options) -> None:
         self._queue = queue
         self._name = name
+        self._signature = signature
         self._options = options
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """Enqueue the call.
 
         Raises:
+            InvalidCallError: The arguments do not fit the function.
             InvalidPayloadError: An argument has no JSON form.
         """
         job_id = self._queue.enqueue(self._payload(args, kwargs), **self._options)
@@ -55,10 +59,11 @@ class _Enqueue(Generic[P]):
         return self._result(await self._queue.aenqueue(self._payload(args, kwargs), **self._options))
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        self._signature.check(args, kwargs)
         return envelope(self._name, args, kwargs)
 
     def _result(self, job_id: int) -> TaskResult:
-        return TaskResult(self._queue.db.engine, job_id, is_committed=self._options.get("tx") is None)
+        return TaskResult(self._queue.db.engine, job_id, tx=self._options.get("tx"))
 
 
 class Task(Generic[P, R]):
@@ -78,6 +83,7 @@ class Task(Generic[P, R]):
         self.fn = fn
         self.name = spec.name
         self._queue = queue
+        self._signature = CallSignature(spec.name, fn, spec.injections)
         self._enqueue: _Enqueue[P] = self.enqueue_with()
 
     def __repr__(self) -> str:
@@ -87,6 +93,7 @@ class Task(Generic[P, R]):
         """Enqueue a call; its arguments travel as JSON.
 
         Raises:
+            InvalidCallError: The arguments do not fit the function.
             InvalidPayloadError: An argument has no JSON form.
 
         Source: SQL ``honker_enqueue``.
@@ -123,7 +130,7 @@ class Task(Generic[P, R]):
             "expires": self.spec.expires_s if expires is None else expires,
             "max_attempts": self.spec.retries,
         }
-        return _Enqueue(self._queue, self.name, options)
+        return _Enqueue(self._queue, self.name, self._signature, options)
 
     def call_local(self, /, *args: Any, **kwargs: Any) -> R:
         """Run the function here and now; a parameter that a worker would fill is passed like any other."""
@@ -152,6 +159,12 @@ def task_decorator(queue: JobQueue, *, name: str | None, **options: Any) -> Task
     check_options(queue.name, {"name": name, **options})
 
     def decorate(fn: Callable[..., Any], /) -> Any:
+        inner: Any = fn
+        while isinstance(inner, functools.partial):
+            inner = inner.func
+        if isinstance(inner, Task):
+            raise InvalidTaskError(f"{inner!r} is a task already; decorate its function: queue.task(...)(task.fn)")
+        check_function(fn)
         check_handler(fn)
         spec = TaskSpec(
             name=name or _default_name(fn),
@@ -164,7 +177,8 @@ def task_decorator(queue: JobQueue, *, name: str | None, **options: Any) -> Task
             check_process_handler(fn, list(spec.injections))
         if spec.schedule is not None:
             check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
-        registry().register(spec)
+            check_periodic(CallSignature(spec.name, fn, spec.injections), spec.name)
+        registry().register(spec, queue.db.engine)
         return Task[..., Any](queue, spec, fn)
 
     return decorate

@@ -17,6 +17,7 @@ from honker import serialization
 from honker.engine import HandlerScope
 from honker.job import Job
 from honker.queue.queue import Queue
+from honker.task.running import RunningHandler, running_handler
 from honker.worker.leases import STUBBORN_S, Fate, Run
 from honker.worker.outcome import (
     EncodedResult,
@@ -91,6 +92,7 @@ class Execution:
         concurrency: Handlers at once.
         on_end: Called with each run and its outcome.
         on_free: Called when a thread that was given up has ended.
+        has_free_slot: True if the worker could start another handler now.
     """
 
     def __init__(
@@ -102,7 +104,9 @@ class Execution:
         *,
         on_end: Callable[[Run, Outcome], None],
         on_free: Callable[[], None],
+        has_free_slot: Callable[[], bool],
     ) -> None:
+        self._has_free_slot = has_free_slot
         self._queue = queue
         self._engine = queue.db.engine
         self._worker_id = worker_id
@@ -124,6 +128,7 @@ class Execution:
     async def run(self, run: Run) -> None:
         """Bring one job to its end; never raises."""
         job, call = run.job, None
+        running_handler.set(RunningHandler(job, self._has_free_slot))
         try:
             call = self._resolve(job)
             if not isinstance(call, Call):

@@ -107,7 +107,8 @@ class Outbox:
             worker_id: Non-empty text, at most 255 UTF-8 bytes.
 
         Raises:
-            DatabaseClosedError: The database was closed. Other database errors are logged and retried.
+            DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
         """
         await Runner(self.queue, worker_id, self._resolve).run()
 

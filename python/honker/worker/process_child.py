@@ -157,8 +157,11 @@ def _end_of(link: _Link, call: Message) -> Message:
 def _found(target: Target) -> Callable[..., Any]:
     """The function of a task: the one that its module registers, or else the one of that name."""
     module = importlib.import_module(target.module)
-    if target.task in registry().names():
-        return registry().get(target.task).fn
+    # Of several databases each may have a task of this name.
+    for spec in reversed(registry().specs()):
+        named = getattr(spec.fn, "__module__", None), getattr(spec.fn, "__qualname__", None), spec.name
+        if named == tuple(target):
+            return spec.fn
     found: Any = module
     for name in target.qualname.split("."):
         found = getattr(found, name)

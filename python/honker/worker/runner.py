@@ -16,16 +16,16 @@ from typing import Any, Final
 from honker import serialization
 from honker.engine import Updates
 from honker.errors import (
+    HANDLE_ENDED,
     DatabaseBusyError,
-    DatabaseClosedError,
     DatabaseError,
-    ForkError,
     HonkerError,
     InvalidArgumentError,
     WatcherError,
 )
 from honker.job import Job
 from honker.queue.queue import Queue
+from honker.task.running import mark_worker_loop
 from honker.worker.execution import Execution, Resolver
 from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import report
@@ -85,7 +85,15 @@ class Runner:
         # Invariant: each claim of this worker is in exactly one of these two, until the round that settles it.
         self._leases = Leases(queue, worker_id, self._signal)
         self._backlog = Backlog()
-        self._execution = Execution(queue, worker_id, resolve, concurrency, on_end=self._finish, on_free=self._signal)
+        self._execution = Execution(
+            queue,
+            worker_id,
+            resolve,
+            concurrency,
+            on_end=self._finish,
+            on_free=self._signal,
+            has_free_slot=lambda: self._free > 0,
+        )
         self._stopping = asyncio.Event()
         self._failures = 0
         self._claiming: asyncio.Task[str] | None = None
@@ -99,8 +107,10 @@ class Runner:
 
         Raises:
             DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced.
         """
         self._loop = asyncio.get_running_loop()
+        mark_worker_loop()
         beside = [asyncio.ensure_future(self._leases.renew_for_ever())]
         if stop_event is not None:
             beside.append(asyncio.ensure_future(self._stop_after(stop_event)))
@@ -141,7 +151,7 @@ class Runner:
             return
         try:
             answer = serialization.read(await self._work(free, finished))
-        except (DatabaseClosedError, ForkError):
+        except HANDLE_ENDED:
             raise
         except InvalidArgumentError:
             if not finished:
@@ -234,11 +244,11 @@ class Runner:
             return
         try:
             await self._wait_for_signal(await self._patience_s(), listens=True)
+        except HANDLE_ENDED:
+            raise
         except WatcherError as error:
             logger.warning("queue %r: %s; looking every %g s until it is back", self._queue.name, error, _BLIND_POLL_S)
             self._updates = None
-        except (DatabaseClosedError, ForkError):
-            raise
         except DatabaseError as error:
             await self._back_off(error)
 
@@ -253,7 +263,7 @@ class Runner:
     def _subscribe(self) -> None:
         try:
             self._updates = self._engine.updates()
-        except (DatabaseClosedError, ForkError):
+        except HANDLE_ENDED:
             raise
         except DatabaseError as error:
             logger.warning("queue %r: commits cannot be watched: %s", self._queue.name, error)

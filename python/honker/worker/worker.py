@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import os
+import random
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -51,7 +53,7 @@ class Worker:
     Args:
         queue: The queue.
         concurrency: Handlers at once; None means the number of processors.
-        registry_: The tasks; None means those of this process.
+        registry_: The tasks, of which those of the queue's database are run; None means those of this process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
         unknown_task_s: Seconds for which calls of a task that this process does not know are put back for other
             workers, uncharged, at growing intervals of up to a minute. They count from the first claim of the call;
@@ -89,7 +91,8 @@ class Worker:
         Cancelled, it cancels handlers and gives their jobs back at once.
 
         Raises:
-            DatabaseClosedError: The database was closed. Other database errors are logged and retried.
+            DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
         """
         await self._runner().run(stop_event)
 
@@ -124,7 +127,7 @@ class Worker:
         return _injected(job, plan, invocation.args, invocation.kwargs)
 
     def _plan(self, name: str) -> _Plan:
-        spec = self._registry.get(name)
+        spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
         plan = self._plans.get(name)
         if plan is None or plan.spec is not spec:
             plan = self._plans[name] = _Plan.of(spec)
@@ -159,7 +162,7 @@ class _Plan(NamedTuple):
     @classmethod
     def of(cls, spec: TaskSpec) -> _Plan:
         policy = Policy(
-            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff),
+            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff, spec.max_retry_delay_s, spec.jitter),
             attempts=spec.retries,
             timeout_s=spec.timeout_s,
             keeps_result=spec.store_result,
@@ -170,14 +173,26 @@ class _Plan(NamedTuple):
         return cls(spec, policy, is_async_callable(spec.fn), target)
 
 
-def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
-    """A function from the number of a failed attempt to the seconds until the next."""
+def retry_delays(
+    first_s: float, backoff: float, longest_s: float | None = None, jitter: float = 0
+) -> Callable[[int], float]:
+    """A function from the number of a failed attempt to the seconds until the next.
+
+    Args:
+        first_s: Seconds after the first attempt.
+        backoff: The factor on the delay after each further attempt.
+        longest_s: The longest delay, before the jitter; None for no limit.
+        jitter: The largest part of a delay that is added to it, so that no retry is early.
+    """
 
     def delay_s(attempt: int) -> float:
         try:
-            return first_s * backoff ** (attempt - 1)
+            delay = first_s and float(first_s) * float(backoff) ** (attempt - 1)
         except OverflowError:
-            return float("inf")
+            delay = math.inf
+        if longest_s is not None:
+            delay = min(delay, longest_s)
+        return delay * random.uniform(1, 1 + jitter) if jitter else delay
 
     return delay_s
 
@@ -209,6 +224,11 @@ async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.
             await asyncio.sleep(0.1)
 
 
+def _other_databases(tasks: TaskRegistry) -> str:
+    paths = sorted({str(spec.path) for spec in tasks.specs()})
+    return f"; the {len(tasks.specs())} tasks of this process belong to {', '.join(map(repr, paths))}" if paths else ""
+
+
 async def run_workers(
     db: QueueDatabase,
     queue: str | None = None,
@@ -223,7 +243,7 @@ async def run_workers(
 
     Args:
         db: The database.
-        queue: The queue's name; None means all queues that this process has tasks for.
+        queue: The queue's name; None means all queues that this process has tasks of the database for.
         concurrency: Handlers at once, for each queue; None means the number of processors.
         registry_: The tasks; None means those of this process.
         stop_event: Ends it; it is only read, never set.
@@ -232,14 +252,19 @@ async def run_workers(
 
     Raises:
         NoTasksError: There is no queue to work on.
-        DatabaseClosedError: The database was closed. Other database errors are logged and retried.
+        DatabaseClosedError: The database was closed.
+        DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
 
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
     tasks = registry() if registry_ is None else registry_
-    queues = sorted(tasks.queues()) if queue is None else [queue]
-    if not queues or not tasks.names():
-        raise NoTasksError("no tasks registered: import the modules that define them before running workers")
+    database = db.engine.identity
+    queues = sorted(tasks.queues(database)) if queue is None else [queue]
+    if not queues or not tasks.names(database):
+        raise NoTasksError(
+            f"no tasks registered for the database {db.path!r}: import the modules that define them before running "
+            f"workers{_other_databases(tasks)}"
+        )
     await _register_schedules(db, set(queues), stop_event)
     workers = [
         Worker(

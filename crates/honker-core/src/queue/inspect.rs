@@ -61,7 +61,8 @@ pub fn get_job(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<Option<Liv
 /// The state of a job, for callers that wait for its result.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
-    /// `pending`, `processing`, `dead`, `cancelled`, or `gone` for a job that was acknowledged or never existed.
+    /// `pending`, `processing`, `dead`, `cancelled`, `gone` for a job that was acknowledged, or `unknown` for an id
+    /// that no committed job has had.
     pub state: String,
     /// The error of the last attempt that failed, if it is known.
     pub error: Option<String>,
