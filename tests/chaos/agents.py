@@ -110,7 +110,7 @@ class Chaos:
             resource.prlimit(victim.pid, kind, before)
         except (ProcessLookupError, FileNotFoundError):
             pass  # it has ended, maybe by this
-        self.disturbed(None, began)
+        self.disturbed(victim.pid, began)
         return f"processes that ran out of {what}"
 
     def fill_disk(self):

@@ -21,7 +21,7 @@ PAUSE_S = 0.1
 # Taken in the snapshot of a backup: an order without a charge has a job for it, and each order has its event.
 SNAPSHOT = """SELECT (SELECT count(*) FROM orders),
     (SELECT count(*) FROM charged) + (SELECT count(*) FROM _honker_live WHERE queue = 'charges'),
-    (SELECT count(*) FROM _honker_stream)"""
+    (SELECT count(*) FROM _honker_stream WHERE topic = 'orders')"""
 
 
 def maintain():
@@ -95,8 +95,7 @@ def command(*arguments):
     run = subprocess.run(
         [sys.executable, "-W", "error", "-m", "honker", *arguments],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=60,
         check=False,

@@ -1,15 +1,17 @@
 """The ledger: at the end, every order has exactly the effects that were promised."""
 
+import itertools
 import json
 import re
 import sqlite3
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from honker.task.message import read_envelope
 
 from ..support.locking import ask
 from .promises import CONSUMERS, LEASE_S, LOCK_S, POISON_EVERY
 
+EVENTS = "SELECT json_extract(payload, '$.number'), offset FROM _honker_stream WHERE topic = 'orders' ORDER BY offset"
 # The last lines of tracebacks that the chaos explains.
 EXPECTED_ERRORS = re.compile(
     r"(ValueError: poison"
@@ -71,7 +73,7 @@ class Ledger:
         return [
             (first, second)
             for lines in attempts.values()
-            for first, second in zip(lines, lines[1:], strict=False)
+            for first, second in itertools.pairwise(lines)
             if not self.is_explained(first, second)
         ]
 
@@ -94,7 +96,7 @@ class Ledger:
         assert self.numbers("SELECT number FROM poisoned") == []
 
     def check_stream(self):
-        events = ask(self.path, "SELECT json_extract(payload, '$.number'), offset FROM _honker_stream ORDER BY offset")
+        events = ask(self.path, EVENTS)
         assert sorted(number for number, _ in events) == self.orders
         for consumer in CONSUMERS:
             seen = ask(self.path, "SELECT number, offset FROM projected WHERE consumer = ? ORDER BY rowid", consumer)
@@ -105,7 +107,7 @@ class Ledger:
     def check_schedule(self):
         """Each second is passed once, in order, and has one job, which had its effect once."""
         steps = ask(self.path, "SELECT passed, next FROM boundaries ORDER BY rowid")
-        assert all(following == passed for (_, following), (passed, _) in zip(steps, steps[1:], strict=False))
+        assert all(following == passed for (_, following), (passed, _) in itertools.pairwise(steps))
         fired = self.numbers("SELECT job_id FROM fired")
         assert len(fired) == steps[-1][1] - steps[0][0]
         assert self.numbers("SELECT job_id FROM ticked") == fired
@@ -124,7 +126,7 @@ class Ledger:
         tokens = [token for token, *_ in held]
         assert len(set(tokens)) == len(tokens)
         on_time = sorted((began, ended) for _, began, ended in held if ended - began < LOCK_S / 2)
-        for (_, ended), (began, _) in zip(on_time, on_time[1:], strict=False):
+        for (_, ended), (began, _) in itertools.pairwise(on_time):
             assert ended <= began or any(
                 each.began <= ended and began <= each.ended for each in self.disturbances if each.is_clock
             )

@@ -1,4 +1,4 @@
-"""The supervisor: it starts the processes of the shop, starts again each that ended, and keeps their standard errors."""
+"""The supervisor: it starts the processes of the shop, restarts each that ended, and keeps their standard errors."""
 
 import mmap
 import os

@@ -50,7 +50,7 @@ def wait_for_progress(supervisor):
         lines = list(itertools.takewhile(lambda line: line.at > since, reversed(supervisor.lines())))
         worked = {line.facts[2] for line in lines if line.kind in {"mail", "render"}}
         idle = {supervisor.running[name].pid for name in WORKERS} - worked
-        return not idle and PROGRESS <= {line.kind for line in lines}
+        return not idle and {line.kind for line in lines} >= PROGRESS
 
     wait_until(has_progressed, PROGRESS_S)
 
@@ -58,14 +58,15 @@ def wait_for_progress(supervisor):
 def is_drained(path):
     """True if no job is left and each consumer has read the whole stream."""
     ((jobs,),) = ask(path, "SELECT count(*) FROM _honker_live")
-    ((last,),) = ask(path, "SELECT max(offset) FROM _honker_stream")
+    ((last,),) = ask(path, "SELECT max(offset) FROM _honker_stream WHERE topic = 'orders'")
     return jobs == 0 and ask(path, "SELECT min(offset), count(*) FROM _honker_stream_consumers") == [(last, 2)]
 
 
 def drain(supervisor):
     """Take no more orders, and wait until everything is done.
 
-    A clock that was an hour ahead may have left leases, and jobs that are not yet due: the last worker has such a clock.
+    A clock that was an hour ahead may have left leases, and jobs that are not yet due. So the last workers have a clock
+    that is ahead by two.
     """
     for name in ("web", "operator"):
         supervisor.stop(name)
