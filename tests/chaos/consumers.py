@@ -15,8 +15,9 @@ def consume():
 async def _both():
     blocking = asyncio.get_running_loop().run_in_executor(None, consume_blocking)
     awaiting = asyncio.ensure_future(consume_awaiting())
-    done, _ = await asyncio.wait([blocking, awaiting], return_when=asyncio.FIRST_COMPLETED)
-    shop.db.close()  # ends the other one too
+    done, others = await asyncio.wait([blocking, awaiting], return_when=asyncio.FIRST_COMPLETED)
+    shop.db.close()  # ends the other one too, with an error of its own
+    await asyncio.gather(*others, return_exceptions=True)
     for each in done:
         each.result()
 

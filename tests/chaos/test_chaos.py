@@ -12,6 +12,7 @@ fresh processes must work on the restored file.
 
 import itertools
 import shutil
+import sys
 import time
 
 import pytest
@@ -20,6 +21,7 @@ from ..support.locking import ask
 from ..support.waiting import wait_until
 from .agents import Chaos, Disk, build_clock
 from .ledger import Ledger, assert_clean_ends, restore
+from .promises import UNFINISHED
 from .schema import create
 from .supervisor import WORKERS, Supervisor
 
@@ -29,11 +31,19 @@ PROGRESS_S = 30
 DRAINED_S = 60
 
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit, /proc and LD_PRELOAD")
+
+
 @pytest.fixture
 def shop(tmp_path):
     """A supervisor, and the disk of its database."""
     disk = Disk(tmp_path)
-    supervisor = Supervisor(disk.folder / "shop.db", tmp_path, build_clock(tmp_path))
+    clock = build_clock(tmp_path)
+    supervisor = Supervisor(disk.folder / "shop.db", tmp_path, clock)
+    if clock is None:
+        print("no clock is stepped: this machine has no C compiler")
+    if not disk.is_own:
+        print("no disk fills up: this user may not mount one")
     yield supervisor, disk
     supervisor.abandon()
     for file in disk.folder.glob("shop.db*"):  # kept for the analysis of a failure
@@ -65,13 +75,13 @@ def is_drained(path):
 def drain(supervisor):
     """Take no more orders, and wait until everything is done.
 
-    A clock that was an hour ahead may have left leases, and jobs that are not yet due. So the last workers have a clock
+    A clock that was an hour ahead may have left leases, and jobs that are not yet due. So the last worker has a clock
     that is ahead by two.
     """
-    for name in ("web", "operator"):
+    for name in ("web", "operator", "scheduler", "standby"):
         supervisor.stop(name)
-    for name in ("scheduler", "standby"):
-        supervisor.stop(name)
+    wait_until(lambda: supervisor.attend() or ask(supervisor.path, UNFINISHED) == [(0,)], DRAINED_S)
+    supervisor.stop("own worker")  # it has no job that a clock ahead could take away
     supervisor.running["worker"].set_clock(2 * 3600)
     supervisor.running["maintenance"].set_clock(2 * 3600)
     wait_until(lambda: supervisor.attend() or is_drained(supervisor.path), DRAINED_S)
@@ -79,14 +89,14 @@ def drain(supervisor):
     wait_until(lambda: not supervisor.survivors(), 10)
 
 
-def check_restore(supervisor):
+def check_restore(supervisor, chaos):
     """Restore a backup into the file of the running shop; then start the shop again on the result."""
     backup = max((line for line in supervisor.lines() if line.kind == "backed up"), key=lambda line: line.at).facts[0]
     supervisor.start_all()
     wait_for_progress(supervisor)
     restore(backup, supervisor.path)
     ((orders,),) = ask(supervisor.path, "SELECT count(*) FROM orders")
-    supervisor.attend()
+    chaos.last(3)
     supervisor.stop_all()
     supervisor.start_all()
     wait_until(
@@ -98,7 +108,7 @@ def check_restore(supervisor):
     assert ask(supervisor.path, "PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.torture(short_s=12, share=8)
+@pytest.mark.torture(short_s=12, share=33)  # of 76: ten minutes of `make torture`
 @pytest.mark.timeout(240)
 def test_a_shop_in_chaos_keeps_its_promises_for_every_order(torture, shop):
     supervisor, disk = shop
@@ -116,5 +126,5 @@ def test_a_shop_in_chaos_keeps_its_promises_for_every_order(torture, shop):
     assert_clean_ends(supervisor.ended, supervisor.stderrs)
     torture.count("orders", len(ledger.orders))
     torture.count("effects repeated with a reason", ledger.repeats())
-    check_restore(supervisor)
+    check_restore(supervisor, chaos)
     assert_clean_ends(supervisor.ended, supervisor.stderrs)

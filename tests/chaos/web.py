@@ -7,15 +7,12 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from . import journal, shop
-from .promises import POISON_EVERY
+from .promises import POISON_EVERY, UNFINISHED
 
 TIMEOUT_S = 5
 PAUSE_S = 0.02
-# More unfinished jobs stop the orders, so that the load is as large as the workers can bear. A process whose clock was
-# an hour ahead may leave jobs and leases of an hour, which do not count.
+# More unfinished jobs stop the orders, so that the load is as large as the workers can bear.
 BACKLOG = 150
-UNFINISHED = """SELECT count(*) AS jobs FROM _honker_live
-    WHERE run_at < unixepoch() + 60 AND coalesce(claim_expires_at, 0) < unixepoch() + 60"""
 
 
 def serve():
