@@ -7,7 +7,7 @@ POISON_EVERY = 17
 CONSUMERS = ("blocking", "awaiting")
 # Seconds for which the lock of the stocktaking is held.
 LOCK_S = 2
-# The number of jobs to do now. A process whose clock was an hour ahead may have left jobs and leases of an hour, which do
-# not count.
+# The number of jobs to do now. A process whose clock was an hour ahead may have left jobs and leases of an hour, which
+# do not count.
 UNFINISHED = """SELECT count(*) AS jobs FROM _honker_live
     WHERE run_at < unixepoch() + 60 AND coalesce(claim_expires_at, 0) < unixepoch() + 60"""
