@@ -78,7 +78,10 @@ async def run_task(
         if isinstance(error, (KeyboardInterrupt, SystemExit)) or is_cancellation(error):
             raise
         has_timed_out = isinstance(error, TimeoutError) and not error.args
-        text, delay_s = describe(error)
+        text, delay_s, is_snooze = describe(error)
+        if is_snooze and delay_s is not None and isinstance(job, Job):
+            await job.asnooze(delay_s, text or None)
+            return
         if has_timed_out:
             text = f"handler timeout\n{text.partition(chr(10))[2]}"
         if delay_s is None:

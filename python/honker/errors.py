@@ -138,6 +138,23 @@ class Retryable(HonkerError):
         return type(self), (str(self), self.delay_s)
 
 
+class Snooze(HonkerError):
+    """Raised by a handler: run the job again after ``delay_s``; the attempt is not charged.
+
+    For a job that has to wait, as for a rate limit, and has not failed. It may be put off any number of times.
+
+    Attributes:
+        delay_s: Seconds from now, or a `timedelta`.
+    """
+
+    def __init__(self, delay_s: float | timedelta, message: str = "") -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+    def __reduce__(self) -> tuple[type[Snooze], tuple[float | timedelta, str]]:
+        return type(self), (self.delay_s, str(self))
+
+
 class ForkError(HonkerError, RuntimeError):
     """A handle was opened before a fork and used in the child; open the database again in the child."""
 

@@ -88,6 +88,32 @@ class JobQueue(Protocol):
         """Like `retry`, without blocking the event loop."""
         ...
 
+    def snooze(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None = None,
+        *,
+        attempt: int,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Put a job off, uncharged."""
+        ...
+
+    async def asnooze(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None = None,
+        *,
+        attempt: int,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Like `snooze`, without blocking the event loop."""
+        ...
+
     def fail(
         self, job_id: int, worker_id: str, error: str | None, *, attempt: int | None = None, tx: TransactionLike = None
     ) -> bool:
@@ -142,6 +168,7 @@ class JobInfo(Record):
         max_attempts: Claims before it is dead-lettered.
         created_at: Unix seconds at which it was enqueued.
         expires_at: Unix seconds from which it is not claimed any more, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
     """
 
     id: int
@@ -156,6 +183,7 @@ class JobInfo(Record):
     max_attempts: int
     created_at: float
     expires_at: float | None
+    unknown_since: float | None
 
 
 def job_info(text: str) -> JobInfo | None:
@@ -166,12 +194,12 @@ def job_info(text: str) -> JobInfo | None:
 class Job:
     """A job that is leased to a worker until `claim_expires_at`.
 
-    The holder of the lease settles the job by `ack`, `retry` or `fail`, or extends the lease by `heartbeat`. Each
+    The holder of the lease settles it by `ack`, `retry`, `fail` or `snooze`, or extends the lease by `heartbeat`. Each
     method returns True if the lease was still held. False means that the lease was lost and nothing was changed. The
     methods identify the attempt by job id, worker id and attempt number. So a late handler cannot settle a later
     attempt, even under the same worker id.
 
-    `aack`, `aretry`, `afail` and `aheartbeat` do the same without blocking the event loop.
+    `aack`, `aretry`, `afail`, `asnooze` and `aheartbeat` do the same without blocking the event loop.
 
     Attributes:
         queue: The `honker.Queue` it was claimed from.
@@ -185,7 +213,9 @@ class Job:
         created_at: Unix seconds at which it was enqueued.
         expires_at: Unix seconds from which it is no longer claimed, or None.
         last_error: The error of the previous attempt, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
         state: ``"processing"``.
+        is_released: True once `snooze` has given the lease back.
     """
 
     __slots__ = (
@@ -196,12 +226,14 @@ class Job:
         "created_at",
         "expires_at",
         "id",
+        "is_released",
         "last_error",
         "max_attempts",
         "priority",
         "queue",
         "run_at",
         "state",
+        "unknown_since",
         "worker_id",
     )
 
@@ -217,7 +249,9 @@ class Job:
         self.created_at: float = row["created_at"]
         self.expires_at: float | None = row["expires_at"]
         self.last_error: str | None = row["last_error"]
+        self.unknown_since: float | None = row["unknown_since"]
         self.state = "processing"
+        self.is_released = False
         self._text: str = row["payload"]
         self._payload: Any = _UNDECODED
 
@@ -275,6 +309,31 @@ class Job:
         """
         return self.queue.retry(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
+    def snooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
+        """Put the job off to run again after a delay, without a charge: the attempt does not count.
+
+        For a job that has to wait, as for a rate limit, and has not failed. In a handler of a worker,
+        ``raise honker.Snooze(delay_s)`` does the same and ends the handler. The next claim has the same attempt number,
+        so do not settle the job after this.
+
+        Args:
+            delay_s: Seconds from now, 0 or more. The job never runs earlier.
+            error: The reason, kept with the job; None leaves its last error as it is.
+            tx: The transaction to run in.
+
+        Returns:
+            True if the lease was held.
+
+        Raises:
+            InvalidArgumentError: The delay is negative or not a number.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Source: SQL ``honker_work``.
+        """
+        is_held = self.queue.snooze(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        self.is_released = self.is_released or is_held
+        return is_held
+
     def fail(self, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Dead-letter the job: it must not run again.
 
@@ -317,6 +376,12 @@ class Job:
     async def aretry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Like `retry`, without blocking the event loop."""
         return await self.queue.aretry(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+
+    async def asnooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
+        """Like `snooze`, without blocking the event loop."""
+        is_held = await self.queue.asnooze(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        self.is_released = self.is_released or is_held
+        return is_held
 
     async def afail(self, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Like `fail`, without blocking the event loop."""

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import pickle
 import threading
 import time
 import typing
@@ -12,6 +13,7 @@ from decimal import Decimal
 
 import honker
 import pytest
+from honker.worker.worker import retry_delays
 
 from ..support.locking import ask
 from ..support.waiting import until
@@ -201,7 +203,7 @@ def test_the_delay_of_retryable_is_exact_and_its_message_is_kept(db, queue, path
     async def aput_off():
         put_off()
 
-    queue.task(name="t", retry_delay_s=500)(aput_off if is_async else put_off)()
+    queue.task(name="t", retry_delay_s=500, jitter=0)(aput_off if is_async else put_off)()
     run_until(db, lambda: live(path)[0][2])
     ((delay, error),) = ask(path, "SELECT run_at - unixepoch(), last_error FROM _honker_live")
     assert least <= delay <= most
@@ -432,3 +434,149 @@ def test_a_thread_that_was_given_up_frees_its_slot_when_its_rollback_fails(db, q
             return await result.aget(10)
 
     assert asyncio.run(main()) == 1
+
+
+# ---------------------------------------------------------------------------------------------- putting off and retries
+
+
+def waiting(path):
+    return ask(path, "SELECT attempts, run_at, last_error FROM _honker_live ORDER BY id")
+
+
+def snooze_by_raising(job):
+    raise honker.Snooze(timedelta(seconds=1000), "no token")
+
+
+def snooze_by_method(job):
+    assert job.snooze(1000, "no token")
+
+
+async def snooze_on_the_loop(job):
+    assert await job.asnooze(1000, "no token")
+
+
+@pytest.mark.parametrize("put_off", [snooze_by_raising, snooze_by_method, snooze_on_the_loop])
+def test_a_job_that_is_put_off_waits_uncharged(db, queue, path, put_off):
+    def handler(job: honker.Job):
+        return put_off(job)
+
+    queue.task(name="t", max_attempts=1)(handler)()
+    before = time.time()
+    run_until(db, lambda: (waiting(path)[0][2] or "") == "no token")
+    ((attempts, run_at, _),) = waiting(path)
+    assert attempts == 0
+    assert before + 1000 <= run_at <= time.time() + 1001
+    assert dead(path) == []
+
+
+def test_a_job_that_is_put_off_often_does_not_die_of_it(db, queue):
+    seen = []
+
+    @queue.task(name="t", max_attempts=2)
+    def limited():
+        seen.append(1)
+        if len(seen) <= 10:
+            raise honker.Snooze(0)
+        return "done"
+
+    assert run_for(db, limited()) == "done"
+    assert len(seen) == 11
+
+
+def test_a_job_that_its_handler_puts_off_for_no_time_is_run_again_and_settled_once(db, queue):
+    seen = []
+
+    @queue.task(name="t", max_attempts=1)
+    def handler(job: honker.Job):
+        seen.append(job.attempts)
+        if len(seen) < 20:
+            job.snooze(0)
+            return "put off"
+        return "done"
+
+    assert run_for(db, handler(), concurrency=1) == "done"
+    assert seen == [1] * 20
+
+
+def test_a_handler_that_puts_off_its_job_in_its_transaction_commits_both(db, queue, path):
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE done (n)")
+
+    @queue.task(name="t")
+    def handler(job: honker.Job, tx: honker.Transaction):
+        tx.execute("INSERT INTO done VALUES (1)")
+        job.snooze(1000, "later", tx=tx)
+
+    handler()
+    run_until(db, lambda: waiting(path)[0][2] == "later")
+    assert ask(path, "SELECT n FROM done") == [(1,)]
+    assert waiting(path)[0][0] == 0
+
+
+@pytest.mark.parametrize("delay_s", [None, "1", object(), float("nan")], ids=repr)
+def test_a_snooze_with_a_delay_that_is_none_fails_the_attempt(db, queue, path, delay_s):
+    @queue.task(name="t", retry_delay_s=1000)
+    def handler():
+        raise honker.Snooze(delay_s)
+
+    handler()
+    run_until(db, lambda: waiting(path)[0][0] == 1 and waiting(path)[0][2])
+    assert "delay_s is no number" in waiting(path)[0][2]
+
+
+def test_a_snooze_travels_between_processes():
+    copied = pickle.loads(pickle.dumps(honker.Snooze(5, "why")))
+    assert (copied.delay_s, str(copied)) == (5, "why")
+
+
+@pytest.mark.parametrize("value", [-1, 10**10, float("inf")])
+def test_a_job_is_not_put_off_for_an_impossible_time(queue, value):
+    queue.enqueue({})
+    job = queue.claim_one("w")
+    with pytest.raises(honker.InvalidArgumentError, match="delay_s is"):
+        job.snooze(value)
+    assert not job.is_released
+    assert job.ack()
+
+
+def test_a_lost_lease_is_not_put_off(queue):
+    queue.enqueue({})
+    job = queue.claim_one("w")
+    job.retry(0)
+    assert (job.snooze(10), job.is_released) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "backoff", "longest_s", "attempt", "expected"),
+    [
+        (1, 2.0, None, 5, 16),
+        (1, 2, 10, 5, 10),
+        (1, 2.0, 3600, 5000, 3600),
+        (1, 2, None, 5000, float("inf")),
+        (0.1, 1e300, None, 3, float("inf")),
+        (0, 2.0, None, 5000, 0),
+        (60, 0.5, None, 5000, 0),
+    ],
+)
+def test_the_delay_of_a_retry_is_bounded_and_does_not_overflow(first_s, backoff, longest_s, attempt, expected):
+    assert retry_delays(first_s, backoff, longest_s)(attempt) == expected
+
+
+def test_the_jitter_of_a_retry_never_makes_it_early():
+    delays = [retry_delays(10, 2, 60, 0.5)(attempt) for attempt in (1, 4) for _ in range(200)]
+    assert all(10 <= delay <= 15 for delay in delays[:200])
+    assert all(60 <= delay <= 90 for delay in delays[200:])
+    assert len(set(delays)) > 100
+
+
+def test_retries_are_spread_unless_the_task_says_otherwise(db, queue, path):
+    def broken():
+        raise ZeroDivisionError
+
+    for name, options in ("spread", {}), ("exact", {"jitter": 0}):
+        queue.task(name=name, retry_delay_s=1000, **options)(broken)()
+    before = time.time()
+    run_until(db, lambda: all(attempts == 1 for attempts, _, _ in waiting(path)))
+    (_, spread, _), (_, exact, _) = waiting(path)
+    assert before + 1000 <= exact <= time.time() + 1001
+    assert before + 1000 <= spread <= time.time() + 1101

@@ -14,6 +14,7 @@ import pytest
 from honker.task.message import envelope, read_envelope
 from honker.task.registry import TaskRegistry
 
+from ..support.parameter_ids import stable
 from ..support.waiting import wait_until
 from ..support.workers import live, run_for, run_until, working
 
@@ -141,7 +142,7 @@ NAN = float("nan")
         *(("result_ttl_s", value, "0 to 3155760000") for value in (-1, SPAN_MAX_S + 1, NAN, True, None)),
         *(("executor", value, "'thread' or 'process'") for value in ("fork", None, ["thread"])),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_an_option_outside_its_range_is_refused_where_the_task_is_decorated(queue, option, value, says):
     with pytest.raises(honker.InvalidArgumentError) as refusal:
@@ -162,7 +163,7 @@ def test_an_option_outside_its_range_is_refused_where_the_task_is_decorated(queu
         *(("expires_s", value) for value in (None, 0.5, Decimal("0.5"), timedelta(seconds=0.5), SPAN_MAX_S)),
         *(("result_ttl_s", value) for value in (0, 0.5, SPAN_MAX_S)),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_an_option_at_the_end_of_its_range_is_taken_and_the_engine_takes_it_too(db, queue, option, value):
     task = queue.task(name="t", **{option: value})(lambda: 1)
@@ -353,7 +354,7 @@ class Service:
         (Service.method, "@staticmethod"),
         (functools.wraps(Service.method)(lambda *args: None), "@staticmethod"),
     ],
-    ids=str,
+    ids=stable,
 )
 def test_what_no_worker_could_call_is_refused_where_it_is_decorated(queue, fn, says):
     with pytest.raises(honker.InvalidTaskError, match=says):
@@ -392,7 +393,7 @@ def test_a_decorator_works_without_parentheses(db, queue):
 @pytest.mark.parametrize(
     ("args", "kwargs"),
     [((), {}), ((1, 2, 3), {}), ((1,), {"w": 1}), ((1,), {"x": 1}), ((), {"y": 1}), ((1, 2), {"y": 2})],
-    ids=str,
+    ids=stable,
 )
 def test_a_call_that_does_not_fit_the_function_is_refused_and_enqueues_nothing(queue, args, kwargs):
     task = queue.task(name="t")(plain)
@@ -453,7 +454,7 @@ def test_a_periodic_task_must_be_callable_without_arguments(queue):
         (None, r"honker\.crontab\(.*honker\.every_s"),
         (plain, r"honker\.crontab\(.*honker\.every_s"),
     ],
-    ids=str,
+    ids=stable,
 )
 def test_what_is_no_schedule_is_refused_with_the_right_spelling(db, queue, schedule, spelling):
     scheduler = honker.Scheduler(db)
@@ -500,7 +501,7 @@ def test_a_partial_and_an_object_can_be_tasks(queue):
         {"__honker_task__": {"task": "t", "kwargs": []}},
         {"__honker_task__": {"task": "t"}, "more": 1},
     ],
-    ids=str,
+    ids=stable,
 )
 def test_what_is_no_envelope_is_no_call(raw):
     assert read_envelope(raw) is None

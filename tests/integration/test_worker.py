@@ -3,16 +3,15 @@
 import asyncio
 import functools
 import json
+import re
 import threading
-import time
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import honker
 import pytest
 from honker.task.message import envelope
 from honker.worker import outcome, runner, worker
-from honker.worker.unknown_task import PutBack, put_back
+from honker.worker.unknown_task import delay_until_next, final_error
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until
@@ -276,28 +275,33 @@ def unknown(queue, **options):
     return queue.enqueue(envelope("unknown"), **({"max_attempts": 1} | options))
 
 
-def line(path):
-    """The recorded facts of a job that was put back."""
-    return PutBack.read(live(path)[0][2])
+def put_back_since(path):
+    """The instant since which the only live job waits for a worker that knows its task; None if there is none."""
+    found = ask(path, "SELECT unknown_since FROM _honker_live WHERE state = 'pending'")
+    return found[0][0] if found else None
 
 
-def test_an_unknown_task_is_put_back_uncharged_and_later_each_time(db, queue, path, monkeypatch):
+DEAD_OF_UNKNOWN = "unknown task: 'unknown'. Registered tasks: ['known']"
+
+
+def test_an_unknown_task_is_put_back_uncharged_and_later_each_time(db, queue, path):
     queue.task(name="known")(lambda: 1)
     unknown(queue)
     seen = []
 
     def is_put_back_often():
-        ((state, attempts, _),) = live(path)
-        if state == "pending" and line(path) is not None and (not seen or line(path) != seen[-1][0]):
-            seen.append((line(path), attempts, ask(path, "SELECT run_at FROM _honker_live")[0][0]))
+        (row,) = ask(path, "SELECT state, attempts, last_error, unknown_since, run_at FROM _honker_live")
+        if row[0] == "pending" and row[3] is not None and (not seen or row[4] != seen[-1][4]):
+            seen.append(row)
         return len(seen) >= 4
 
     run_until(db, is_put_back_often)
-    assert {put.since for put, _, _ in seen} == {seen[0][0].since}
-    assert {attempts for _, attempts, _ in seen} == {0}
-    for (_, _, sooner), (put, _, later) in pairwise(seen):
-        assert later - sooner >= 0.1 * 2 ** (put.count - 1) - 0.001
-    assert live(path)[0][2].startswith(f"unknown task: 'unknown', put back {line(path).count} times since 2")
+    (since,) = {row[3] for row in seen}
+    assert {row[1:3] for row in seen} == {(0, None)}
+    for sooner, later in pairwise(seen):
+        # It waits for as long as it had waited when it was claimed, at the earliest when it was due.
+        assert later[4] - sooner[4] >= max(sooner[4] - since, 0.1) - 0.002
+    assert seen[0][4] - since == pytest.approx(0.1, abs=0.01)
 
 
 def test_an_unknown_task_is_dead_when_its_time_is_over(db, queue, path):
@@ -305,71 +309,84 @@ def test_an_unknown_task_is_dead_when_its_time_is_over(db, queue, path):
     unknown(queue)
     assert run_for(db, known(), concurrency=1, unknown_task_s=0.3) == 1
     run_until(db, lambda: dead(path), unknown_task_s=0.3)
-    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+    ((attempts, error),) = dead(path)
+    assert attempts == 1
+    assert re.fullmatch(
+        rf"{re.escape(DEAD_OF_UNKNOWN)}\. Put back for other workers since 2\S+, for more than 0.3 s", error
+    )
 
 
 def test_an_unknown_task_is_dead_at_once_if_nobody_is_to_be_waited_for(db, queue, path):
     queue.task(name="known")(lambda: 1)
     unknown(queue)
     run_until(db, lambda: dead(path), unknown_task_s=0)
-    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+    assert dead(path) == [(1, DEAD_OF_UNKNOWN)]
 
 
 def test_the_time_of_an_unknown_task_goes_on_over_restarts_and_ends(db, queue, path):
     queue.task(name="known")(lambda: 1)
-    unknown(queue)
-    run_until(db, lambda: line(path))
-    long_ago = line(path).since - timedelta(hours=2)
-    text = live(path)[0][2].replace(line(path).since.isoformat(), long_ago.isoformat())
-    ask(path, "UPDATE _honker_live SET last_error = ?, run_at = 0", text)
+    job_id = unknown(queue)
+    run_until(db, lambda: put_back_since(path))
+    ask(path, "UPDATE _honker_live SET unknown_since = unknown_since - 7200, run_at = 0")
     run_until(db, lambda: dead(path))
-    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+    assert dead(path)[0][1].startswith(f"{DEAD_OF_UNKNOWN}. Put back for other workers since 2")
+    assert queue.requeue(job_id)
+    assert queue.get_job(job_id).unknown_since is None
 
 
-def test_what_is_remembered_of_an_unknown_task_stands_behind_the_error_of_its_last_attempt(db, queue, path):
+def test_a_job_of_an_unknown_task_keeps_the_error_of_its_last_attempt(db, queue, path):
     queue.task(name="known")(lambda: 1)
-    unknown(queue, max_attempts=5)
+    job_id = unknown(queue, max_attempts=5)
     queue.claim_one("w").retry(0, "broken\nTraceback")
-    run_until(db, lambda: (put := line(path)) and put.count == 2)
-    assert live(path)[0][:2] == ("pending", 1)
-    assert live(path)[0][2].startswith("broken\nTraceback\nunknown task: 'unknown', put back 2 times since ")
-    assert live(path)[0][2].count("unknown task") == 1
+    run_until(db, lambda: put_back_since(path))
+    assert live(path) == [("pending", 1, "broken\nTraceback")]
+    assert queue.get_job(job_id).unknown_since == put_back_since(path)
     seen = []
 
     @queue.task(name="unknown")
     def task(job: honker.Job):
-        seen.append((job.attempts, job.last_error))
+        seen.append((job.attempts, job.last_error, job.unknown_since))
+        raise ValueError
 
-    run_until(db, lambda: seen)
-    assert seen == [(2, "broken\nTraceback")]
+    since = put_back_since(path)
+    run_until(db, lambda: seen and live(path)[0][0] == "pending")
+    assert seen == [(2, "broken\nTraceback", since)]
+    assert queue.get_job(job_id).unknown_since is None
+
+
+def test_a_line_of_an_older_release_in_the_error_changes_nothing(db, queue, path):
+    queue.task(name="known")(lambda: 1)
+    unknown(queue)
+    line = "unknown task: 'unknown', put back 3 times since 2020-11-20T00:00:00+00:00"
+    ask(path, "UPDATE _honker_live SET last_error = ?", line)
+    run_until(db, lambda: put_back_since(path))
+    assert live(path) == [("pending", 0, line)]
 
 
 @pytest.mark.parametrize(
-    "written",
+    ("waited_s", "limit_s", "delay_s"),
     [
-        None,
-        "",
-        "broken",
-        "unknown task: 'x', put back 3 times since yesterday",
-        "unknown task: 'x', put back 3 times since 9999-99-99",
-        "unknown task: 'x', put back 3 times since 2026-11-20T00:00:00+00:00\nand more",
+        (None, 3600, 0.1),
+        (None, 0.05, 0.05),
+        (None, 0, None),
+        (0, 3600, 0.1),
+        (-1000, 3600, 0.1),  # the clock was set back
+        (0.4, 3600, 0.4),
+        (51, 3600, 51),
+        (100, 3600, 60),
+        (100, 110, 10),
+        (100, 100, None),
+        (1e300, 3600, None),
     ],
 )
-def test_what_is_not_remembered_or_cannot_be_read_begins_anew(written):
-    assert PutBack.read(written) is None
-    delay_s, text = put_back(written, "x" * 1000, 60, time.time())
-    assert delay_s == 0.1
-    assert PutBack.read(text).count == 1
-    assert len(text) < 500
+def test_the_delays_of_an_unknown_task_grow_to_a_minute_and_stay_within_its_time(waited_s, limit_s, delay_s):
+    since = None if waited_s is None else 1000 - waited_s
+    assert delay_until_next(since, limit_s, 1000) == (delay_s if delay_s is None else pytest.approx(delay_s))
 
 
-def test_the_delays_of_an_unknown_task_grow_to_a_minute_and_stay_within_its_time():
-    since = datetime.now(UTC) - timedelta(seconds=100)
-    for count, limit_s, least, most in [(9, 3600, 51, 52), (10, 3600, 60, 60), (10**6, 3600, 60, 60), (9, 110, 0, 10)]:
-        text = f"unknown task: 'x', put back {count} times since {since.isoformat()}"
-        delay_s, _ = put_back(text, "x", limit_s, time.time())
-        assert least <= delay_s <= most
-    assert put_back(text, "x", 99, time.time()) is None
+@pytest.mark.parametrize("since", [-1e300, 1e300, float("-inf")])
+def test_a_dead_letter_names_any_instant(since):
+    assert final_error("unknown task: 'x'", since, 1).endswith(", for more than 1 s")
 
 
 @pytest.mark.parametrize("limit_s", [-1, float("nan"), 10**10])
@@ -574,8 +591,8 @@ def test_the_event_loop_never_makes_a_call_that_may_wait(db, queue, path, monkey
     unknown(queue)
     for name in ("call", "ask", "query", "add"):
         monkeypatch.setattr(type(db.engine), name, watched(name))
-    is_done = "SELECT 1 FROM _honker_live WHERE last_error IS NULL"
-    run_until(db, lambda: not ask(path, is_done), concurrency=1)
+    is_undone = "SELECT 1 FROM _honker_live WHERE last_error IS NULL AND unknown_since IS NULL"
+    run_until(db, lambda: not ask(path, is_undone), concurrency=1)
     assert waited == []
 
 

@@ -11,7 +11,7 @@ from honker.sqlite import engine
 
 from .fake_clock import IS_POSSIBLE, built
 from .profiles import explore
-from .queue_machine import QueueMachine, milliseconds, seconds
+from .queue_machine import QueueMachine, milliseconds, seconds, settlement
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
@@ -107,6 +107,9 @@ class ApiQueues:
     def settle(self, claim, how, delay, error):
         if how == "release":  # workers only
             return bool(self._db.engine.call("SELECT honker_release(?, ?, ?)", *claim, tx=self._tx))
+        if how == "release_unknown":
+            sql = "SELECT honker_release(?, ?, ?, ?, 1)"
+            return bool(self._db.engine.call(sql, *claim, seconds(delay), tx=self._tx))
         given = {"ack": [], "fail": [error], "retry": [seconds(delay), error]}[how]
         settler, named, options = self._settler(claim)
         return self._do(settler, how, *named, *given, **options)
@@ -130,10 +133,9 @@ class ApiQueues:
         return outcomes, self.claim(queue, worker, n, span)
 
     def _end(self, claim, how, delay):
-        if how != "release":
+        if how not in {"release", "release_unknown"}:
             return self.settle(claim, how, delay, "broken")
-        release = {"id": claim[0], "attempt": claim[2], "do": "release", "delay_s": seconds(delay), "error": "broken"}
-        given = json.dumps([release])
+        given = json.dumps([settlement(claim, how, delay)])
         done = self._db.engine.call("SELECT honker_work('whichever', ?, 0, 1, ?)", claim[1], given, tx=self._tx)
         return bool(json.loads(done)["settled"][0])
 

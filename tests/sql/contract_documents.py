@@ -109,6 +109,7 @@ def allowed_values(types, entry):
         yield "null", None
     if base in {"integer", "number"}:
         yield from ((end, limits[end]) for end in ("min", "max") if end in limits)
+        yield "a whole number with a decimal point", 1.0
     yield from ((each, each) for each in limits.get("one_of", ()))
     if base == "any":
         yield from (("null", None), ("text", "x"), ("an array", [1]), ("a number", 0.5))

@@ -45,6 +45,12 @@ VALUES = {
     "ten-thousand-and-one": 10_001,
     "million-and-one": 1_000_001,
     "two-to-the-53": 2**53,
+    "zero-as-real": 0.0,
+    "minus-zero-as-real": -0.0,
+    "three-as-real": 3.0,
+    "minus-one-as-real": -1.0,
+    "two-to-the-53-as-real": 2.0**53,
+    "two-to-the-54-as-real": 2.0**54,
     "smallest": -(2**63),
     "largest": 2**63 - 1,
     "half": 0.5,
@@ -99,6 +105,8 @@ def allows(parameter, seen):
     if parameter.get("each") and isinstance(seen, str):
         return seen == VALUES["one-number"]  # there is one payload
     base = types().base_of(parameter["type"])
+    if isinstance(seen, float) and seen.is_integer() and abs(seen) <= 2.0**53:
+        seen = int(seen)
     if base == "boolean":
         return type(seen) is int
     if base not in {"integer", "number"}:
@@ -118,7 +126,7 @@ def allows_text(parameter, seen):
 CONTENT = {
     "name": lambda seen: "\0" not in seen,
     # How many elements there must be is another argument's matter.
-    "array<job_id>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
+    "array<job_id>": lambda seen: seen in {VALUES["json"], VALUES["one-number"], VALUES["claims"]} and UNDECIDED,
     "array<integer or null>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
     "job_options": lambda seen: seen == VALUES["options"],
     "array<claim>": lambda seen: seen == VALUES["claims"],
@@ -323,3 +331,54 @@ def test_ack_batch_takes_as_many_ids_as_a_claim_hands_out(conn):
     assert value(conn, "SELECT honker_ack_batch(?, 'w')", json.dumps(list(range(10_000)))) == 0
     with refused("HONKER_INVALID_ARGUMENT", "ids_json has 10001 elements; at most 10000"):
         value(conn, "SELECT honker_ack_batch(?, 'w')", json.dumps(list(range(10_001))))
+
+
+def test_ack_batch_takes_pairs_of_id_and_attempt(conn):
+    for _ in range(3):
+        enqueue(conn)
+    conn.execute("SELECT honker_claim_batch('q', 'w', 3, 60)").fetchone()
+    assert value(conn, "SELECT honker_ack_batch('[[1, 1], [2, 2], [3.0, null]]', 'w')") == 2
+    assert rows(conn, "SELECT id FROM _honker_live") == [(2,)]
+
+
+@pytest.mark.parametrize("ids", ["[[1]]", "[[]]", "[[1, 1, 1]]", '[["1", 1]]', "[[1, 0.5]]", "[[null, 1]]"])
+def test_ack_batch_refuses_what_is_no_pair(conn, ids):
+    with refused("HONKER_INVALID_ARGUMENT", "ids_json"):
+        value(conn, "SELECT honker_ack_batch(?, 'w')", ids)
+
+
+def test_ack_batch_refuses_attempts_in_two_places(conn):
+    with refused("HONKER_INVALID_ARGUMENT", "attempts_json"):
+        value(conn, "SELECT honker_ack_batch('[[1, 1]]', 'w', '[1]')")
+
+
+@pytest.mark.parametrize("function", ["honker_cancel", "honker_get_job", "honker_requeue"])
+def test_a_job_and_its_queue_are_taken_in_either_order(conn, function):
+    enqueue(conn, "q")
+    if function == "honker_requeue":
+        conn.execute("SELECT honker_claim_batch('q', 'w', 1, 60)").fetchone()
+        conn.execute("SELECT honker_fail(1, 'w', 'broken')").fetchone()
+    assert not value(conn, f"SELECT {function}('another', 1)")
+    assert value(conn, f"SELECT {function}('q', 1)")
+
+
+@pytest.mark.parametrize("function", ["honker_cancel", "honker_get_job", "honker_requeue"])
+@pytest.mark.parametrize("arguments", ["'1'", "'q', 'q'", "1, 1", "'q', NULL", "'q', 1.5"])
+def test_a_job_without_an_integer_or_a_queue_without_a_name_is_refused(conn, function, arguments):
+    with refused("HONKER_INVALID_ARGUMENT"):
+        value(conn, f"SELECT {function}({arguments})")
+
+
+def test_a_driver_that_binds_every_number_as_real_can_use_a_queue(conn):
+    assert value(conn, "SELECT honker_enqueue('q', '{}', NULL, 0.0, 2.0, 3.0, 60.0)") == 1
+    assert rows(conn, "SELECT typeof(priority), typeof(max_attempts) FROM _honker_live") == [("integer", "integer")]
+    job = json.loads(value(conn, "SELECT honker_claim_batch('q', 'w', 1.0, 60.0)"))[0]
+    assert (job["priority"], type(job["claim_expires_at"])) == (2, int)
+    assert value(conn, "SELECT honker_heartbeat(1.0, 'w', 60.0, 1.0)") == 1
+    assert value(conn, "SELECT honker_ack(1.0, 'w', 1.0)") == 1
+
+
+def test_a_whole_real_beyond_two_to_the_53_is_no_integer(conn):
+    """Such a REAL may stand for any of several integers."""
+    with refused("HONKER_INVALID_ARGUMENT", "Invalid function parameter type Real at index 0"):
+        value(conn, "SELECT honker_get_job(9007199254740994.0)")

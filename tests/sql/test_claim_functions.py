@@ -14,10 +14,12 @@ from .jobs import count, lease_ending, live, put, states
 
 def test_a_claim_leases_the_job_to_the_worker(conn):
     second = early_in_a_second()
-    enqueue(conn, payload="[1]")
-    assert claim(conn, worker="w-1", timeout_s=60) == [
-        {"id": 1, "queue": "q", "payload": "[1]", "worker_id": "w-1", "attempts": 1, "claim_expires_at": second + 60}
-    ]
+    enqueue(conn, payload="[1]", priority=4, max_attempts=5, run_at=1000)
+    assert claim(conn, worker="w-1", timeout_s=60) == [{
+        "id": 1, "queue": "q", "payload": "[1]", "state": "processing", "worker_id": "w-1", "attempts": 1,
+        "claim_expires_at": second + 60, "priority": 4, "run_at": 1000, "max_attempts": 5, "created_at": second,
+        "expires_at": None,
+    }]  # fmt: skip
     assert rows(conn, "SELECT state, worker_id, claim_expires_at, attempts FROM _honker_live") == [
         ("processing", "w-1", second + 60, 1)
     ]
@@ -30,7 +32,9 @@ def test_a_detailed_claim_tells_everything_about_the_job(conn):
     assert detailed.pop("expires_at") == pytest.approx(second + 100, abs=1)
     assert detailed == {
         "id": 1, "queue": "q", "payload": "[1]", "worker_id": "w", "attempts": 1, "claim_expires_at": second + 60,
+        "state": "processing",
         "priority": 4, "run_at": 1000, "max_attempts": 5, "created_at": second, "last_error": None,
+        "unknown_since": None,
     }  # fmt: skip
 
 
@@ -44,9 +48,8 @@ def test_a_detailed_claim_tells_why_the_attempt_before_was_retried(conn):
 @pytest.mark.parametrize("plain", [0, None])
 def test_a_claim_is_detailed_only_when_asked(conn, plain):
     enqueue(conn)
-    assert call_json(conn, "honker_claim_batch", "q", "w", 1, 60, plain)[0].keys() == {
-        "id", "queue", "payload", "worker_id", "attempts", "claim_expires_at",
-    }  # fmt: skip
+    job = call_json(conn, "honker_claim_batch", "q", "w", 1, 60, plain)[0]
+    assert job == call_json(conn, "honker_get_job", 1)
 
 
 def scrambled_jobs(conn):

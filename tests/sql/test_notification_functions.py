@@ -190,3 +190,20 @@ def test_a_prune_deletes_the_old_and_the_many(aged, older_than_s, max_keep, left
 def test_a_prune_does_not_keep_fewer_than_none(conn):
     with refused("HONKER_INVALID_ARGUMENT", "max_keep must not be negative"):
         prune(conn, None, -1)
+
+
+def test_a_notification_before_the_bootstrap_makes_the_tables(connect):
+    """The reference makes the table of notifications when it is loaded."""
+    conn = connect()
+    assert call(conn, "notify", "orders", "{}") == 1
+    assert call(conn, "notify", "orders", "{}") == 2
+    assert call(conn, "honker_bootstrap") == 1
+    assert value(conn, "SELECT count(*) FROM _honker_notifications") == 2
+
+
+def test_a_notification_before_the_bootstrap_is_part_of_the_callers_transaction(connect):
+    conn = connect()
+    conn.execute("BEGIN")
+    assert call(conn, "notify", "orders", "{}") == 1
+    conn.execute("ROLLBACK")
+    assert value(conn, "SELECT count(*) FROM sqlite_master") == 0

@@ -288,4 +288,4 @@ def test_statistics_of_a_file_without_the_tables_say_so(connect):
 
 
 def test_the_index_of_dead_letters_comes_with_the_upgrade(conn):
-    assert rows(conn, "SELECT name FROM pragma_index_info('_honker_dead_age')") == [("queue",), ("died_at",)]
+    assert rows(conn, "SELECT name FROM pragma_index_info('_honker_index_dead_age')") == [("queue",), ("died_at",)]

@@ -1,7 +1,8 @@
 //! Time as honker stores it: milliseconds since the Unix epoch, from the wall clock.
 //!
 //! An instant that is a whole number of seconds is stored as INTEGER, anything else as REAL. Other engines that
-//! share the file read INTEGER only, so the whole-second form is kept wherever it loses nothing.
+//! share the file read INTEGER only, so the whole-second form is kept wherever it loses nothing, and in a shared file
+//! everywhere: see `Ctx::stored`.
 //!
 //! The clock is read by [`Reading::take`] and nowhere else. Tests may stop it with [`stop`].
 
@@ -57,6 +58,16 @@ impl Span {
     pub(crate) const fn is_whole(self) -> bool {
         self.0 % SECOND_MS == 0
     }
+
+    /// The shortest span of whole seconds that is no shorter.
+    pub(crate) const fn rounded_up(self) -> Self {
+        Self::from_seconds(ceil_second(self.0))
+    }
+}
+
+/// The first whole second that is not before `ms`.
+const fn ceil_second(ms: i64) -> i64 {
+    ms.div_euclid(SECOND_MS) + (ms.rem_euclid(SECOND_MS) != 0) as i64
 }
 
 impl Instant {
@@ -98,6 +109,16 @@ impl Instant {
     #[must_use]
     pub const fn second(self) -> i64 {
         self.0.div_euclid(SECOND_MS)
+    }
+
+    /// The second that has begun at this instant.
+    pub(crate) const fn rounded_down(self) -> Self {
+        Self::from_seconds(self.second())
+    }
+
+    /// The first whole second that is not earlier.
+    pub(crate) const fn rounded_up(self) -> Self {
+        Self::from_seconds(ceil_second(self.0))
     }
 
     /// Milliseconds since the Unix epoch.

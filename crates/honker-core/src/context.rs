@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 
 use rusqlite::{Connection, Params, Row};
 
-use crate::Result;
 use crate::clock::{Instant, Reading, Span};
 use crate::effects::Effects;
 use crate::statements::{Prepared, Sql, Statements};
+use crate::{Result, schema};
 
 /// One call of the engine.
 ///
@@ -16,6 +16,7 @@ use crate::statements::{Prepared, Sql, Statements};
 pub struct Ctx<'c> {
     statements: &'c Statements,
     reading: Cell<Option<Reading>>,
+    is_shared: Cell<Option<bool>>,
     effects: RefCell<Effects>,
 }
 
@@ -23,7 +24,7 @@ impl<'c> Ctx<'c> {
     /// A call on this connection.
     #[must_use]
     pub fn new(statements: &'c Statements) -> Self {
-        Self { statements, reading: Cell::new(None), effects: RefCell::default() }
+        Self { statements, reading: Cell::new(None), is_shared: Cell::new(None), effects: RefCell::default() }
     }
 
     /// The connection.
@@ -32,9 +33,10 @@ impl<'c> Ctx<'c> {
         self.statements.conn()
     }
 
-    /// Begins the work of the call, or begins it again: forgets the time and the effects so far.
+    /// Begins the work of the call, or begins it again: forgets the time, the file's mark and the effects so far.
     pub fn begin(&self) {
         self.reading.set(None);
+        self.is_shared.set(None);
         self.effects.take();
     }
 
@@ -92,13 +94,60 @@ impl<'c> Ctx<'c> {
         Instant::from_ms(self.now().as_ms().saturating_sub(span.as_ms()))
     }
 
-    /// The last instant of a lease of `length` that starts now, as `claim_expires_at` stores it.
+    /// The last instant of a lease of `length` that starts now, as `claim_expires_at` stores it in a file of ours.
     ///
     /// A lease in whole seconds is written in the form that the reference writes and reads: the last second in which the
-    /// lease holds. That makes it up to one second longer, never shorter. Any other length is exact.
+    /// lease holds. That makes it up to one second longer, never shorter. Any other length is exact, except in a shared
+    /// file: there the end is [rounded down](Instant::rounded_down) to that form.
     #[must_use]
     pub fn end_of_lease(&self, length: Span) -> Instant {
         if length.is_whole() { Instant::from_seconds(self.second()) + length } else { self.after(length) }
+    }
+
+    /// The end of a lease as this file stores it. Run in a transaction, as [`Ctx::stored`].
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub(crate) fn stored_end_of_lease(&self, length: Span) -> Result<Instant> {
+        let end = self.end_of_lease(length);
+        Ok(if end.is_whole() || !self.is_shared()? { end } else { end.rounded_down() })
+    }
+
+    /// An instant in whole seconds, for a shared file. One to come is rounded up, so that nothing is early; one that has
+    /// passed is rounded down, so that it has passed.
+    pub(crate) fn rounded(&self, at: Instant) -> Instant {
+        if at <= self.now() { at.rounded_down() } else { at.rounded_up() }
+    }
+
+    /// An instant as this file stores it: whole seconds if the file is shared with the reference.
+    ///
+    /// The mark of the file is read once a call, and only for an instant with a fraction. Run in a transaction: the
+    /// instant must be written in the snapshot in which the mark was read, or another process may set the mark in between.
+    /// A function that is one statement reads the mark in that statement instead: see [`Ctx::if_shared`].
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub(crate) fn stored(&self, at: Instant) -> Result<Instant> {
+        Ok(if at.is_whole() || !self.is_shared()? { at } else { self.rounded(at) })
+    }
+
+    /// The other form of an instant, which a statement stores if it finds the file to be shared; `None` for an instant that
+    /// has one form only.
+    pub(crate) fn if_shared(&self, at: Instant) -> Option<Instant> {
+        (!at.is_whole()).then(|| self.rounded(at))
+    }
+
+    /// True if the file is shared with the reference: see [`schema::is_shared`].
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub(crate) fn is_shared(&self) -> Result<bool> {
+        if let Some(is_shared) = self.is_shared.get() {
+            return Ok(is_shared);
+        }
+        let is_shared = schema::is_shared(self)?;
+        self.is_shared.set(Some(is_shared));
+        Ok(is_shared)
     }
 
     /// A statement to run several times.

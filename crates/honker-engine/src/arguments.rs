@@ -1,5 +1,5 @@
-//! Checking the arguments of calls: no coercion, every range enforced, every message with the argument, the value seen and
-//! the allowed range.
+//! Checking the arguments of calls: no coercion but that of whole REALs, every range enforced, every message with the
+//! argument, the value seen and the allowed range.
 
 use std::ops::RangeInclusive;
 
@@ -17,7 +17,23 @@ pub enum Value<'a> {
     Blob,
 }
 
+/// The largest REAL of which all smaller whole numbers have a REAL of their own: 2^53.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// The integer that a REAL stands for, if it is whole and within 2^53.
+///
+/// The drivers of JavaScript bind every number as REAL.
+#[expect(clippy::cast_possible_truncation, reason = "whole, and within 64 bits")]
+pub fn whole(real: f64) -> Option<i64> {
+    (real.fract() == 0.0 && real.abs() <= EXACT_MAX).then_some(real as i64)
+}
+
 impl Value<'_> {
+    /// A REAL, or the integer that it stands for.
+    pub fn from_real(real: f64) -> Self {
+        whole(real).map_or(Self::Real(real), Self::Integer)
+    }
+
     const fn type_name(self) -> &'static str {
         match self {
             Self::Null => "Null",

@@ -111,7 +111,7 @@ unsafe fn decode_one<'a>(value: *mut ffi::sqlite3_value) -> Value<'a> {
     unsafe {
         match ffi::sqlite3_value_type(value) {
             ffi::SQLITE_INTEGER => Value::Integer(ffi::sqlite3_value_int64(value)),
-            ffi::SQLITE_FLOAT => Value::Real(ffi::sqlite3_value_double(value)),
+            ffi::SQLITE_FLOAT => Value::from_real(ffi::sqlite3_value_double(value)),
             ffi::SQLITE_TEXT => {
                 let start = ffi::sqlite3_value_text(value);
                 let length = usize::try_from(ffi::sqlite3_value_bytes(value)).unwrap_or(0);

@@ -15,7 +15,7 @@ from honker.cli.output import Output, ReaderGone, json_option
 from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
 from honker.database import Database
-from honker.errors import DatabaseBusyError, LeadershipLost, LockHeld
+from honker.errors import LeadershipLost
 from honker.schedule.scheduler import Scheduler
 
 #: Prints one line: the event's name for programs, its text for people, and further fields.
@@ -66,18 +66,17 @@ async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bo
         count = len(scheduler.list())
         say("leading", f"leading; {count} schedule{'' if count == 1 else 's'}", schedules=count)
 
-    is_standing_by = False
-    while not stop.is_set():
-        try:
-            await scheduler.run(stop, standby=is_standing_by, on_leading=announce)
-            return
-        except LockHeld:
-            if not stands_by:
-                raise
+    def tell(error: LeadershipLost | None) -> None:
+        if error is None:
             say("standing by", "another scheduler leads; standing by")
-        except (LeadershipLost, DatabaseBusyError) as error:
+        else:
             say("standing by", f"{error}; standing by", error=str(error))
-        is_standing_by = True
+
+    try:
+        await scheduler.run(stop, standby=stands_by, on_leading=announce, on_standby=tell)
+    except LeadershipLost as error:
+        tell(error)
+        await scheduler.run(stop, standby=True, on_leading=announce, on_standby=tell)
 
 
 def speaker(command: str, output: Output) -> Say:

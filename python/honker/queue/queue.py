@@ -427,6 +427,37 @@ class Queue:
         call = settle.retry_call(job_id, worker_id, delay_s, error, attempt)
         return bool(await self._engine.acall(*call, tx=tx))
 
+    def snooze(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None = None,
+        *,
+        attempt: int,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Put a job off, uncharged, to run after ``delay_s``; see `Job.snooze`.
+
+        Source: SQL ``honker_work``.
+        """
+        call = settle.snooze_call(self.name, job_id, worker_id, delay_s, error, attempt)
+        return settle.was_held(self._engine.call(*call, tx=tx))
+
+    async def asnooze(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None = None,
+        *,
+        attempt: int,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Like `snooze`, without blocking the event loop."""
+        call = settle.snooze_call(self.name, job_id, worker_id, delay_s, error, attempt)
+        return settle.was_held(await self._engine.acall(*call, tx=tx))
+
     def fail(
         self,
         job_id: int,

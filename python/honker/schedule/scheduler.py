@@ -5,20 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from honker import serialization
 from honker.arguments import Call, TransactionLike, optional_whole, whole
 from honker.engine import Handle, Updates
-from honker.errors import DatabaseError, LeadershipLost, LockHeld
+from honker.errors import DatabaseError, HonkerError, LeadershipLost, LockHeld
 from honker.lock import Lock
 from honker.records import Record
 from honker.schedule.registration import LIST, REGISTER, UNREGISTER, aregister_schedules
 from honker.task.options import check_schedule
 from honker.task.registry import HasExpression
+
+T = TypeVar("T")
+
+_OnStandby: TypeAlias = Callable[[LeadershipLost | None], None]
+
+logger = logging.getLogger("honker")
 
 
 class _Unset:
@@ -29,6 +36,10 @@ _UNSET: Final = _Unset()
 
 #: Seconds between a standby's checks of the leader without a commit, because clocks may be changed.
 _STANDBY_POLL_S: Final = 5.0
+#: Seconds between a leader's looks at the schedules without a commit, for the same reason.
+_CLOCK_POLL_S: Final = 5.0
+#: Seconds between two tries of a step that failed, from the first to the longest.
+_BACK_OFF_S: Final = (0.05, 5.0)
 
 _PAUSE: Final = "SELECT honker_scheduler_pause(?)"
 _RESUME: Final = "SELECT honker_scheduler_resume(?)"
@@ -260,74 +271,148 @@ class Scheduler:
         *,
         standby: bool = False,
         on_leading: Callable[[], None] | None = None,
+        on_standby: _OnStandby | None = None,
     ) -> None:
         """Lead and fire schedules until ``stop_event`` is set.
 
-        It continues while every schedule is paused, and promptly applies changes by other processes.
+        It continues while every schedule is paused, and promptly applies changes by other processes. Errors that may
+        pass, such as a database that is locked for long, are logged and retried with backoff.
 
         Args:
             stop_event: The event that ends the run; it is only awaited, never set.
-            standby: Wait while another process leads, and take over when it ends.
-            on_leading: Called when this scheduler begins to lead.
+            standby: Wait while another process leads, and take over when it ends; also after this one has lost its
+                leadership.
+            on_leading: Called each time this scheduler begins to lead.
+            on_standby: Called each time it begins to stand by: with the error after a loss of the leadership, with None
+                while another process leads.
 
         Raises:
             LockHeld: Another process leads, and ``standby`` is off.
-            LeadershipLost: Another process took over, because this one did not renew its lock in time.
-            DatabaseError: There are no schedules.
+            LeadershipLost: Another process took over, because this one did not renew its lock in time, and ``standby``
+                is off.
+            DatabaseError: There are no schedules, or the error is none that may pass.
         """
         # The wait for the event starts before this scheduler can become the leader.
         stop = _Stop(stop_event)
         try:
-            await aregister_schedules(self.db)
-            if not self._registered and not await self.alist():
+            await self._retried(stop, lambda: aregister_schedules(self.db))
+            if not self._registered and await self._retried(stop, self.alist) == []:
                 raise DatabaseError("no registered tasks: add a schedule before running the scheduler")
             lock = Lock(self.db, self.lock_name, self.lock_ttl)
             with contextlib.closing(self._engine.updates()) as updates:
-                if await self._take_over(lock, stop, updates, standby=standby):
-                    await self._lead(lock, stop, updates, on_leading)
+                waits = on_standby
+                while await self._take_over(lock, stop, updates, waits, standby=standby):
+                    try:
+                        await self._lead(lock, stop, updates, on_leading)
+                        return
+                    except LeadershipLost as error:
+                        if not standby:
+                            raise
+                        logger.warning("scheduler: %s; standing by", error)
+                        waits = None
+                        if on_standby is not None:
+                            on_standby(error)
         finally:
             stop.close()
 
-    async def _take_over(self, lock: Lock, stop: _Stop, updates: Updates, *, standby: bool) -> bool:
+    async def _retried(self, stop: _Stop, operation: Callable[[], Awaitable[T]]) -> T | None:
+        """The result of an operation, tried again while its error may pass; None if the stop event came first."""
+        failures = 0
+        while True:
+            try:
+                return await operation()
+            except HonkerError as error:
+                if not error.is_retryable:
+                    raise
+                await self._back_off(stop, failures, error)
+                failures += 1
+                if stop.is_set:
+                    return None
+
+    async def _back_off(self, stop: _Stop, failures: int, error: HonkerError) -> None:
+        shortest_s, longest_s = _BACK_OFF_S
+        delay_s = min(shortest_s * 2 ** min(failures, 20), longest_s)
+        logger.warning("scheduler: %s; trying again in %.2f s", error, delay_s)
+        await stop.wait_for(asyncio.sleep(delay_s))
+
+    async def _take_over(
+        self,
+        lock: Lock,
+        stop: _Stop,
+        updates: Updates,
+        on_standby: _OnStandby | None,
+        *,
+        standby: bool,
+    ) -> bool:
         """Become the leader; False if the stop event came first.
 
         Each commit wakes a standby, so it first reads the state of the lock. An attempt to acquire it each time would
         take the write lock from processes that need it.
         """
-        while True:
-            held_until = await lock.aheld_until() if standby else None
-            if held_until is None and await lock.atry_acquire():
+        while not stop.is_set:
+            held_until = await self._retried(stop, lock.aheld_until) if standby else None
+            if stop.is_set:
+                return False
+            if held_until is None and await self._retried(stop, lock.atry_acquire):
                 return True
             if not standby:
                 raise LockHeld(f"lock {self.lock_name!r} is held: another scheduler leads; pass standby=True to wait")
+            if on_standby is not None:
+                on_standby(None)
+                on_standby = None
             timeout_s = _STANDBY_POLL_S
             if held_until is not None:
                 timeout_s = min(timeout_s, max(held_until - self._engine.clock(), 0.0))
             await stop.wait_for(updates.wait_async(timeout_s))
-            if stop.is_set:
-                return False
+        return False
 
     async def _lead(self, lock: Lock, stop: _Stop, updates: Updates, on_leading: Callable[[], None] | None) -> None:
-        renew_at = time.monotonic() + self.heartbeat_interval
+        """Fire schedules until the stop event or the end of the leadership.
+
+        A failed step is tried again: a renewal too, until the lock has lapsed and a renewal says that it is lost. Each
+        tick checks the lock in its own transaction, so a leader that does not know of its loss fires nothing.
+        """
+        failures, renew_at = 0, time.monotonic() + self.heartbeat_interval
         try:
             if on_leading is not None:
                 on_leading()
             while not stop.is_set:
-                if time.monotonic() >= renew_at:
-                    if not await lock.arenew():
-                        raise self._lost()
-                    renew_at = time.monotonic() + self.heartbeat_interval
-                soonest: float | None = await self._engine.aask(_SOONEST) or None
-                if soonest is not None and soonest <= self._engine.clock():
-                    await self._tick(lock)
-                    continue
-                timeout_s = renew_at - time.monotonic()
-                if soonest is not None:
-                    timeout_s = min(timeout_s, soonest - self._engine.clock())
-                await stop.wait_for(updates.wait_async(max(timeout_s, 0.0)))
+                try:
+                    if time.monotonic() >= renew_at:
+                        if not await lock.arenew():
+                            raise self._lost()
+                        renew_at = time.monotonic() + self.heartbeat_interval
+                    await self._fire_or_wait(lock, stop, updates, renew_at)
+                    failures = 0
+                except HonkerError as error:
+                    if not error.is_retryable:
+                        raise
+                    await self._back_off(stop, failures, error)
+                    failures += 1
         finally:
             # A lost lock belongs to another owner, and this release does not affect it.
+            await self._release(lock)
+
+    async def _release(self, lock: Lock) -> None:
+        try:
             await lock.arelease()
+        except HonkerError as error:
+            if not error.is_retryable:
+                raise
+            logger.warning("scheduler: lock %r is left to lapse: %s", self.lock_name, error)
+
+    async def _fire_or_wait(self, lock: Lock, stop: _Stop, updates: Updates, renew_at: float) -> None:
+        """Fire what is due, or wait until something may be, or the lock is to be renewed."""
+        soonest: float | None = await self._engine.aask(_SOONEST) or None
+        now = self._engine.clock()
+        if soonest is not None and soonest <= now:
+            await self._tick(lock)
+            return
+        # Not longer than a while: a clock that is set forward makes a schedule due without a commit.
+        timeout_s = min(renew_at - time.monotonic(), _CLOCK_POLL_S)
+        if soonest is not None:
+            timeout_s = min(timeout_s, soonest - now)
+        await stop.wait_for(updates.wait_async(max(timeout_s, 0.0)))
 
     async def _tick(self, lock: Lock) -> None:
         """Fire the schedules that are due, if this process still leads; both are checked under the write lock."""

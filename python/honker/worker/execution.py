@@ -21,12 +21,14 @@ from honker.task.running import RunningHandler, running_handler
 from honker.worker.leases import STUBBORN_S, Fate, Run
 from honker.worker.outcome import (
     EncodedResult,
+    ErrorReport,
     Policy,
     acknowledged,
     describe,
     failure,
     failure_of,
     refuse_lazy,
+    settlement_of,
     success,
 )
 from honker.worker.process_child import Target
@@ -188,7 +190,7 @@ class Execution:
         except ProcessDied as death:
             return failure(job, policy, str(death))
         if "text" in answer:
-            return failure(job, policy, answer["text"], answer["delay_s"])
+            return settlement_of(job, policy, ErrorReport(**answer))
         return acknowledged(job, policy, EncodedResult(*answer["result"])) if policy.keeps_result else Ack()
 
     async def _attempt(self, job: Job, call: Call) -> Outcome:
@@ -209,6 +211,8 @@ class Execution:
             settlement = success(job, call.policy, value)
             if call.tx is None or not call.tx.is_active:
                 return settlement
+            if job.is_released:
+                return _commit_released(call.tx)
             answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
             return _commit(job, call.tx, answer)
         except BaseException as error:
@@ -235,6 +239,8 @@ class Execution:
             settlement = success(job, call.policy, value)
             if call.tx is None or not call.tx.is_active:
                 return settlement
+            if job.is_released:
+                return _commit_released(call.tx)
             answer = self._engine.call(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
             return _commit(job, call.tx, answer)
         except BaseException as error:
@@ -266,6 +272,12 @@ def _is_loop_running() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _commit_released(tx: HandlerScope) -> Committed:
+    """End the transaction of a handler that has put off its job itself, mostly in this transaction."""
+    tx.finish(commits=True)
+    return Committed(True)
 
 
 def _commit(job: Job, tx: HandlerScope, answer: str) -> Committed:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple, cast
 
 from honker import serialization
-from honker.errors import InvalidPayloadError, InvalidTaskError, Retryable
+from honker.errors import InvalidPayloadError, InvalidTaskError, Retryable, Snooze
 from honker.job import Job
 from honker.task.options import SPAN_MAX_S
 from honker.worker.settlement import Ack, Committed, Fail, Outcome, Release, Retry
@@ -94,17 +94,30 @@ def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:
     return Ack(result.text, policy.result_ttl_s or 0)
 
 
-def failure_of(job: Job, policy: Policy, error: BaseException) -> Retry | Fail:
+def failure_of(job: Job, policy: Policy, error: BaseException) -> Retry | Fail | Release:
     """The settlement of a job whose handler raised; never raises."""
-    report = describe(error)
+    return settlement_of(job, policy, describe(error))
+
+
+def settlement_of(job: Job, policy: Policy, report: ErrorReport) -> Retry | Fail | Release:
+    """The settlement of a job whose handler raised, from the report of it."""
+    if report.is_snooze and report.delay_s is not None:
+        return Release(report.delay_s, report.text or None)
     return failure(job, policy, report.text, report.delay_s)
 
 
 class ErrorReport(NamedTuple):
-    """The text that is kept of an exception, and the delay that a `Retryable` asks for; None if it asks for none."""
+    """The text that is kept of an exception, and the delay that it asks for.
+
+    Attributes:
+        text: The message, with a traceback unless the exception asks for a delay.
+        delay_s: The delay of a `Retryable` or a `Snooze`; None if the exception asks for none.
+        is_snooze: True if the attempt is not charged.
+    """
 
     text: str
     delay_s: float | None = None
+    is_snooze: bool = False
 
 
 def describe(error: BaseException) -> ErrorReport:
@@ -113,20 +126,23 @@ def describe(error: BaseException) -> ErrorReport:
     Never raises: the methods of an exception may, and formatting a long chain may recurse too deeply.
     """
     try:
-        if not isinstance(error, Retryable):
+        if not isinstance(error, (Retryable, Snooze)):
             return ErrorReport(described(error))
         text, delay_s = message_of(error), _chosen_delay_s(error)
+        if isinstance(error, Snooze) and delay_s is not None:
+            return ErrorReport(_storable("" if text == type(error).__qualname__ else text), delay_s, is_snooze=True)
         if delay_s is None:
-            text += "\nhonker.Retryable: delay_s is not a number of seconds; the delay of the task is used"
+            text += f"\nhonker.{type(error).__name__}: delay_s is no number of seconds; the delay of the task is used"
         return ErrorReport(text, delay_s)
     finally:
         drop_tracebacks(error)
 
 
-def _chosen_delay_s(error: Retryable) -> float | None:
+def _chosen_delay_s(error: Retryable | Snooze) -> float | None:
     try:
         wanted = error.delay_s  # absent from a subclass whose constructor does not call ours
-        return bounded(wanted.total_seconds() if isinstance(wanted, timedelta) else wanted)
+        delay_s = wanted.total_seconds() if isinstance(wanted, timedelta) else wanted
+        return None if isinstance(delay_s, float) and math.isnan(delay_s) else bounded(delay_s)
     except (AttributeError, TypeError, ValueError, ArithmeticError):
         return None
 
@@ -140,13 +156,17 @@ def failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) 
         error: The text to keep with the job.
         delay_s: Seconds until the next attempt; None leaves it to the policy.
     """
-    if len(error) > _ERROR_MAX_CHARS:
-        error = f"{error[: _ERROR_MAX_CHARS // 2]}\n...\n{error[-_ERROR_MAX_CHARS // 2 :]}"
-    # SQL cannot hold half a surrogate pair, which a message may quote.
-    error = error.encode(errors="replace").decode()
+    error = _storable(error)
     if policy.attempts is not None and job.attempts >= policy.attempts:
         return Fail(error)
     return Retry(bounded(policy.retry_delay_s(job.attempts) if delay_s is None else delay_s), error)
+
+
+def _storable(error: str) -> str:
+    """The text of an error as it is kept: of bounded length, and without halves of surrogate pairs."""
+    if len(error) > _ERROR_MAX_CHARS:
+        error = f"{error[: _ERROR_MAX_CHARS // 2]}\n...\n{error[-_ERROR_MAX_CHARS // 2 :]}"
+    return error.encode(errors="replace").decode()
 
 
 def bounded(delay_s: float) -> float:

@@ -65,19 +65,23 @@ class Release:
     """The job is given back; the attempt is not charged.
 
     Attributes:
-        delay_s: Seconds until it is due again.
-        error: The text that replaces its last error; None leaves that as it is.
+        delay_s: Seconds until it is due again; 0 leaves it at its old place.
+        error: The reason, kept with the job; None keeps the reason that it has.
+        is_unknown: True if this process does not know the job's task.
     """
 
     delay_s: float = 0
     error: str | None = None
+    is_unknown: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The settlement as ``honker_work`` takes it, without the job."""
-        if self.error is None:
+        if self == _RELEASE:
             return {"do": "release"}
-        return {"do": "release", "delay_s": self.delay_s, "error": self.error}
+        return {"do": "release", "delay_s": self.delay_s, "error": self.error, "is_unknown": self.is_unknown}
 
+
+_RELEASE: Final = Release()
 
 Settlement: TypeAlias = Ack | Retry | Fail | Release
 

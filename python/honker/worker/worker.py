@@ -23,7 +23,7 @@ from honker.worker.outcome import Policy
 from honker.worker.process_child import Target
 from honker.worker.runner import GRACE_S, Runner
 from honker.worker.settlement import Fail, Release, Settlement
-from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, own_error, put_back
+from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, delay_until_next, final_error
 
 _RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
 _NAME_MAX_BYTES: Final = 255
@@ -56,8 +56,8 @@ class Worker:
         registry_: The tasks, of which those of the queue's database are run; None means those of this process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
         unknown_task_s: Seconds for which calls of a task that this process does not know are put back for other
-            workers, uncharged, at growing intervals of up to a minute. They count from the first claim of the call;
-            then it is dead-lettered. 0 does so at once.
+            workers, uncharged, at growing intervals of up to a minute. They count from the first time that
+            a worker puts the call back; then it is dead-lettered. 0 does so at once.
 
     Attributes:
         queue: The queue.
@@ -111,8 +111,7 @@ class Worker:
         try:
             plan = self._plan(invocation.task)
         except UnknownTaskError as error:
-            return self._put_back(job, invocation.task, str(error))
-        job.last_error = own_error(job.last_error)
+            return self._put_back(job, str(error))
         if not plan.spec.injections:
             spec = plan.spec
             return Call(
@@ -133,13 +132,12 @@ class Worker:
             plan = self._plans[name] = _Plan.of(spec)
         return plan
 
-    def _put_back(self, job: Job, task: str, error: str) -> Fail | Release:
-        again = put_back(job.last_error, task, self._unknown_task_s, job.queue.db.engine.clock())
-        if again is None:
-            return Fail(error)
-        delay_s, line = again
-        logger.warning("job %d: %s; due again in %.1f s", job.id, line.splitlines()[-1], delay_s)
-        return Release(delay_s, line)
+    def _put_back(self, job: Job, error: str) -> Fail | Release:
+        delay_s = delay_until_next(job.unknown_since, self._unknown_task_s, job.queue.db.engine.clock())
+        if delay_s is None:
+            return Fail(final_error(error, job.unknown_since, self._unknown_task_s))
+        logger.warning("job %d is put back for another worker, due again in %.1f s: %s", job.id, delay_s, error)
+        return Release(delay_s, is_unknown=True)
 
 
 def _worker_id(queue_name: str) -> str:

@@ -29,7 +29,7 @@ pub fn acquire(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool
             if ctx.execute(sql!("next_token.sql"), [])? == 0 {
                 return Err(Error::MalformedRow(NO_COUNTER.to_owned()));
             }
-            ctx.execute(sql!("take.sql"), params![name, owner, ctx.after(ttl)])?;
+            ctx.execute(sql!("take.sql"), params![name, owner, ctx.stored(ctx.after(ttl))?])?;
             Ok(true)
         }
     }
@@ -59,7 +59,8 @@ pub fn release(ctx: &Ctx<'_>, name: &str, owner: &str) -> Result<bool> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn renew(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool> {
-    Ok(ctx.execute(sql!("renew.sql"), params![name, owner, ctx.after(ttl), ctx.now()])? == 1)
+    let end = ctx.after(ttl);
+    Ok(ctx.execute(sql!("renew.sql"), params![name, owner, end, ctx.now(), ctx.if_shared(end)])? == 1)
 }
 
 /// The fencing token of a lock that `owner` holds; `None` when it does not hold it. Reads only.

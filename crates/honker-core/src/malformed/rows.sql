@@ -6,7 +6,8 @@
 SELECT table_name, row, problem FROM (
   SELECT '_honker_live' AS table_name, id AS row, CASE
       WHEN typeof(queue) <> 'text' THEN 'queue is ' || typeof(queue)
-      WHEN state IS NOT 'pending' AND state IS NOT 'processing' THEN 'state is neither pending nor processing'
+      WHEN ifnull(state, '') NOT IN ('pending', 'processing', 'scheduled', 'delayed', 'deferred', 'retryable')
+        THEN 'state is neither pending nor processing'
       WHEN typeof(payload) <> 'text' THEN 'payload is ' || typeof(payload)
       WHEN typeof(priority) <> 'integer' THEN 'priority is ' || typeof(priority)
       WHEN typeof(attempts) <> 'integer' THEN 'attempts is ' || typeof(attempts)
@@ -17,6 +18,7 @@ SELECT table_name, row, problem FROM (
         THEN 'claim_expires_at is ' || typeof(claim_expires_at)
       WHEN state = 'processing' AND claim_expires_at > 253402300799 THEN 'claim_expires_at is after the year 9999'
       WHEN typeof(expires_at) NOT IN ('integer', 'real', 'null') THEN 'expires_at is ' || typeof(expires_at)
+      WHEN typeof(unknown_since) NOT IN ('integer', 'real', 'null') THEN 'unknown_since is ' || typeof(unknown_since)
     END AS problem
   FROM _honker_live
   UNION ALL

@@ -16,7 +16,6 @@
 
 use rusqlite::params;
 use rusqlite::types::ValueRef;
-use serde::Serialize;
 
 use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
@@ -39,7 +38,7 @@ pub struct Claim<'a> {
 }
 
 /// A claimed job.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct ClaimedJob {
     /// The job's id.
     pub id: i64,
@@ -61,6 +60,8 @@ pub struct ClaimedJob {
     pub expires_at: Option<Instant>,
     /// Why the attempt before failed.
     pub last_error: Option<String>,
+    /// Since when workers have put the job back because they do not know its task.
+    pub unknown_since: Option<Instant>,
 }
 
 /// The jobs that a claim would find.
@@ -71,7 +72,8 @@ pub struct ClaimedJob {
 pub struct Prospect {
     /// The first level with a due job, if any.
     due: Option<Priority>,
-    has_lapsed: bool,
+    /// Some job must first become a waiting one: its lease has lapsed, or it was held back by the reference until now.
+    has_returning: bool,
 }
 
 /// The prospect of a claim now; `None` if it would return nothing. Reads only.
@@ -84,13 +86,14 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
     if outlook.is_paused {
         return Ok(None);
     }
-    let has_lapsed = outlook.has_lapsed(ctx, queue)?;
+    let has_returning =
+        outlook.has_lapsed(ctx, queue)? || outlook.first_held_back(ctx, queue)?.is_some_and(|at| at <= ctx.now());
     let walk = walk_levels(ctx, queue, outlook.highest)?;
-    Ok((has_lapsed || walk.due.is_some()).then_some(Prospect { due: walk.due, has_lapsed }))
+    Ok((has_returning || walk.due.is_some()).then_some(Prospect { due: walk.due, has_returning }))
 }
 
-/// The earliest instant at which a claim could return a job: "now" for jobs that are due or overdue, `None` when
-/// nothing waits or the queue is paused. Reads only.
+/// The earliest instant at which a claim could return a job: the second that has begun for jobs that are due or overdue,
+/// `None` when nothing waits or the queue is paused. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
@@ -102,10 +105,15 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     let now = ctx.now();
     let first_lapse = outlook.first_lapse(ctx, queue)?;
     if first_lapse.is_some_and(|at| at <= now) {
-        return Ok(Some(now));
+        return Ok(Some(now.rounded_down()));
     }
+    let held_back = outlook.first_held_back(ctx, queue)?;
     let walk = walk_levels(ctx, queue, outlook.highest)?;
-    Ok([first_lapse, walk.first_due].into_iter().flatten().min().map(|at| at.max(now)))
+    match [first_lapse, held_back, walk.first_due].into_iter().flatten().min() {
+        Some(at) if at <= now => Ok(Some(now.rounded_down())),
+        Some(at) => ctx.stored(at).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Leases up to `n` due jobs, in claim order: priority, then `run_at`, then id.
@@ -117,12 +125,12 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 /// Whatever SQLite reports.
 pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
     let mut due = prospect.due;
-    if prospect.has_lapsed {
-        put_back_lapsed(ctx, claim.queue)?;
+    if prospect.has_returning {
+        put_back(ctx, claim.queue)?;
         // A job that has come back may be due at any level.
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
     }
-    let policy = Policy { now: ctx.now(), lease_end: ctx.end_of_lease(claim.lease) };
+    let policy = Policy { now: ctx.now(), lease_end: ctx.stored_end_of_lease(claim.lease)? };
     let mut batch = Batch { claim, policy, jobs: Vec::new(), bytes: 0, dead_letters: 0 };
     while let Some(level) = due
         && let Some(undue) = batch.take(ctx, &level)?
@@ -141,6 +149,8 @@ pub(super) struct Outlook {
     /// Where the first lease ends, as it is stored.
     first_end: Option<Instant>,
     pub(super) highest: Option<Level>,
+    /// There are jobs in states that we do not know.
+    has_other: bool,
 }
 
 impl Outlook {
@@ -153,10 +163,12 @@ impl Outlook {
                 first_end: Instant::from_stored(row.get_ref(1)?),
                 highest,
                 min_writer: row.get_ref(4)?.as_i64().ok(),
+                has_other: row.get_ref(5)? != ValueRef::Null,
             })
         })?;
         // A SELECT without FROM has one row.
-        Ok(outlook.unwrap_or(Self { min_writer: None, is_paused: false, first_end: None, highest: None }))
+        let nothing = Self { min_writer: None, is_paused: false, first_end: None, highest: None, has_other: false };
+        Ok(outlook.unwrap_or(nothing))
     }
 
     /// The instant at which the first lease lapses.
@@ -169,6 +181,15 @@ impl Outlook {
             Ok(Instant::from_stored(row.get_ref(0)?))
         })?;
         Ok([Some(first_end), next_end.flatten()].into_iter().flatten().map(Instant::after_lease).min())
+    }
+
+    /// When the first job becomes due that a newer release of the reference holds back until its time, in a state that it
+    /// calls `scheduled` or the like. Other states that we do not know are left alone: see [`crate::malformed`].
+    fn first_held_back(&self, ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
+        if !self.has_other {
+            return Ok(None);
+        }
+        Ok(ctx.row(sql!("later_first.sql"), [queue], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?.flatten())
     }
 
     /// True if any lease has lapsed. Looks at a second end only within the last second of the first.
@@ -221,13 +242,14 @@ fn walk_levels(ctx: &Ctx<'_>, queue: &str, start: Option<Level>) -> Result<Walk>
     Ok(walk)
 }
 
-/// Makes jobs whose lease has lapsed wait again, or dead-letters those that have no attempt or no time left.
-fn put_back_lapsed(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
+/// Makes jobs wait again whose lease has lapsed, or which were held back until now, or dead-letters those that have no
+/// attempt or no time left.
+fn put_back(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     let now = ctx.now();
-    let lapsed = ctx.rows(sql!("claim_lapsed.sql"), params![queue, now, now.second(), LAPSED_PER_CLAIM], |row| {
-        Ok((row.get::<_, i64>(0)?, end_of_life(row, 1, now)?))
-    })?;
-    for (id, cause) in lapsed {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, end_of_life(row, 1, now)?));
+    let lapsed = ctx.rows(sql!("claim_lapsed.sql"), params![queue, now, now.second(), LAPSED_PER_CLAIM], read)?;
+    let held_back = ctx.rows(sql!("later_due.sql"), params![queue, now, LAPSED_PER_CLAIM], read)?;
+    for (id, cause) in lapsed.into_iter().chain(held_back) {
         match cause {
             Some(error) => leave(ctx, &Move::DeadLetter { id, queue, error: &error })?,
             None => leave(ctx, &Move::Lapse { id })?,

@@ -2,12 +2,12 @@
 -- ?1 queue, ?2 died_at and ?3 id of the youngest that is too many, or NULLs for none, ?4 whole second before which one is
 -- old, or NULL for none, ?5 how many at most.
 -- The + keeps SQLite 3.54 from preparing the statement again at each use.
--- Index: _honker_dead_age, the head of the queue. Lock: write.
+-- Index: _honker_index_dead_age, the head of the queue. Lock: write.
 DELETE FROM _honker_dead WHERE id IN (
   SELECT id
   FROM (
     SELECT id, died_at
-    FROM _honker_dead INDEXED BY _honker_dead_age
+    FROM _honker_dead INDEXED BY _honker_index_dead_age
     WHERE queue = +?1
     ORDER BY died_at, id
     LIMIT +?5

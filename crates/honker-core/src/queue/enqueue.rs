@@ -4,10 +4,7 @@ use rusqlite::params;
 
 use super::slack;
 use crate::clock::Instant;
-use crate::statements::{Prepared, Sql};
-use crate::{Ctx, Result};
-
-static ENQUEUE: Sql = Sql::new(include_str!("enqueue.sql"));
+use crate::{Ctx, Result, sql};
 
 /// A job to add.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +31,7 @@ pub struct NewJob<'a> {
 /// # Errors
 /// Whatever SQLite reports, a failing COMMIT included: `execute` steps to the end, where autocommit commits.
 pub fn enqueue(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
-    insert(ctx, &mut ctx.prepare(&ENQUEUE)?, job)
+    insert(ctx, job)
 }
 
 /// Adds several jobs in order and returns their ids. Stops at the first that is an error.
@@ -44,21 +41,35 @@ pub fn enqueue(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
 /// # Errors
 /// That of a job, or whatever SQLite reports; run in the caller's bracket, so that then none is added.
 pub fn enqueue_many<'a>(ctx: &Ctx<'_>, jobs: impl Iterator<Item = Result<NewJob<'a>>>) -> Result<Vec<i64>> {
-    let mut statement = ctx.prepare(&ENQUEUE)?;
-    jobs.map(|job| insert(ctx, &mut statement, &job?)).collect()
+    jobs.map(|job| insert(ctx, &job?)).collect()
 }
 
-fn insert(ctx: &Ctx<'_>, statement: &mut Prepared<'_>, job: &NewJob<'_>) -> Result<i64> {
-    let second = ctx.second();
-    statement.execute(params![
-        job.queue,
-        job.payload,
-        job.priority,
-        job.run_at.unwrap_or(Instant::from_seconds(second)),
-        job.max_attempts,
-        job.expires_at,
-        second,
-        slack::of_new(job.payload),
-    ])?;
+/// Two statements, so that a job whose instants are whole seconds, as most are, does not pay for the mark of a shared file.
+fn insert(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
+    let (second, slack) = (ctx.second(), slack::of_new(job.payload));
+    let run_at = job.run_at.unwrap_or(Instant::from_seconds(second));
+    let NewJob { queue, payload, priority, max_attempts, expires_at, .. } = *job;
+    let whole = (ctx.if_shared(run_at), expires_at.and_then(|at| ctx.if_shared(at)));
+    match whole {
+        (None, None) => {
+            let row = params![queue, payload, priority, run_at, max_attempts, expires_at, second, slack];
+            ctx.execute(sql!("enqueue.sql"), row)?
+        }
+        (whole_run_at, whole_expires_at) => ctx.execute(
+            sql!("enqueue_fraction.sql"),
+            params![
+                queue,
+                payload,
+                priority,
+                run_at,
+                max_attempts,
+                expires_at,
+                second,
+                slack,
+                whole_run_at,
+                whole_expires_at
+            ],
+        )?,
+    };
     Ok(ctx.conn().last_insert_rowid())
 }

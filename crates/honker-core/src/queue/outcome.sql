@@ -4,7 +4,7 @@
 -- two, the live one counts. `unknown` is an id that no committed job has had yet: ids only grow, and sqlite_sequence
 -- keeps the largest, also when the job is gone.
 -- Index: the primary keys; sqlite_sequence has one row a table. Lock: read.
-SELECT state, last_error FROM _honker_live WHERE id = ?1
+SELECT iif(state = 'processing', state, 'pending'), last_error FROM _honker_live WHERE id = ?1
 UNION ALL
 SELECT 'dead', last_error FROM _honker_dead WHERE id = ?1
 UNION ALL

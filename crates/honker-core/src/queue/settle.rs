@@ -49,7 +49,7 @@ pub fn ack_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<'a>>) 
 /// # Errors
 /// Whatever SQLite reports.
 pub fn retry(ctx: &Ctx<'_>, held: &Held<'_>, delay: Span, error: &str) -> Result<bool> {
-    let run_at = if delay.is_positive() { ctx.after(delay) } else { Instant::from_seconds(ctx.second()) };
+    let run_at = if delay.is_positive() { ctx.stored(ctx.after(delay))? } else { Instant::from_seconds(ctx.second()) };
     Ok(leave(ctx, &Move::Retry { held: *held, run_at, error })? || fail(ctx, held, error)?)
 }
 
@@ -67,8 +67,12 @@ pub fn fail(ctx: &Ctx<'_>, held: &Held<'_>, error: &str) -> Result<bool> {
 /// Whatever SQLite reports.
 pub fn heartbeat(ctx: &Ctx<'_>, held: &Held<'_>, lease: Span) -> Result<bool> {
     let end = ctx.end_of_lease(lease);
-    let slack = slack::leased(held.worker_id, end);
-    let params = params![held.id, held.worker_id, held.attempt, ctx.now(), ctx.second(), end, slack];
+    let slack = |end| slack::leased(held.worker_id, end);
+    let last_second = end.rounded_down();
+    let (id, worker_id, attempt) = (held.id, held.worker_id, held.attempt);
+    let in_shared = (!end.is_whole()).then_some(last_second);
+    let params =
+        params![id, worker_id, attempt, ctx.now(), ctx.second(), end, slack(end), in_shared, slack(last_second)];
     Ok(ctx.execute(sql!("heartbeat.sql"), params)? == 1)
 }
 
@@ -92,14 +96,23 @@ pub fn heartbeat_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<
 /// a delay, until that has passed. `error` is the reason that the next claim reads; without one the job keeps the error of
 /// its last attempt. True if the claim was held. One statement.
 ///
+/// `is_unknown` tells that the worker does not know the job's task. The job then keeps the instant of the first such release
+/// as `unknown_since`, until any other move.
+///
 /// The next claim gets the same attempt number again. So the caller must not settle the job later: a worker of the same
 /// name may have claimed it since, and the attempt does not tell the two apart.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn release(ctx: &Ctx<'_>, held: &Held<'_>, delay: Option<Span>, error: Option<&str>) -> Result<bool> {
-    let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.after(delay));
-    leave(ctx, &Move::Release { held: *held, run_at, error })
+pub fn release(
+    ctx: &Ctx<'_>,
+    held: &Held<'_>,
+    delay: Option<Span>,
+    error: Option<&str>,
+    is_unknown: bool,
+) -> Result<bool> {
+    let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.stored(ctx.after(delay))).transpose()?;
+    leave(ctx, &Move::Release { held: *held, run_at, error, is_unknown })
 }
 
 /// Removes a job, of `queue` or of any. True if there was one. A handler that runs it is not interrupted; its claim is

@@ -11,12 +11,14 @@ use crate::{Ctx, Result, sql};
 
 /// Counts one use of `name`, unless its window of length `per` has had `limit`. True if it was counted.
 ///
-/// Run in a write transaction: a use that opens a window also deletes old ones.
+/// In a file that is shared with the reference, `per` is rounded up to whole seconds. Run in a write transaction: a use that
+/// opens a window also deletes old ones.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn attempt(ctx: &Ctx<'_>, name: &str, limit: i64, per: Span) -> Result<bool> {
     let now = ctx.now();
+    let per = if per.is_whole() || !ctx.is_shared()? { per } else { per.rounded_up() };
     let start = Instant::from_ms(now.as_ms().div_euclid(per.as_ms()) * per.as_ms());
     let counts: Vec<i64> = ctx.rows(sql!("count.sql"), params![name, start, limit, start + per], |row| row.get(0))?;
     if counts == [1] {

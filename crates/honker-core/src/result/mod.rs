@@ -16,7 +16,7 @@ use crate::{Ctx, Result, sql};
 /// # Errors
 /// Whatever SQLite reports.
 pub fn save(ctx: &Ctx<'_>, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
-    let expires_at = ttl.map(|ttl| ctx.after(ttl));
+    let expires_at = ttl.map(|ttl| ctx.stored(ctx.after(ttl))).transpose()?;
     ctx.execute(sql!("save.sql"), params![job_id, value, expires_at, ctx.second()])?;
     ctx.note(super::effects::Effects::saved_result);
     Ok(())
@@ -28,7 +28,7 @@ pub fn save(ctx: &Ctx<'_>, job_id: i64, value: &str, ttl: Option<Span>) -> Resul
 /// value for "no result", and pruning or sweeping results removes the trace too; so it needs no table or column. Only
 /// [`crate::queue::outcome`] looks at it.
 pub(crate) fn trace_cancelled(ctx: &Ctx<'_>, job_id: i64) -> Result<()> {
-    let expires_at = ctx.after(CANCEL_TRACE_RETENTION);
+    let expires_at = ctx.stored(ctx.after(CANCEL_TRACE_RETENTION))?;
     ctx.execute(sql!("trace_cancelled.sql"), params![job_id, expires_at, ctx.second(), ctx.now()])?;
     Ok(())
 }

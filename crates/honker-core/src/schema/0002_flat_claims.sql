@@ -1,14 +1,16 @@
 -- Version 2: the indexes that keep a claim independent of the backlog, and columns for what the reference forgets.
--- Columns are nullable or defaulted, because the reference goes on inserting rows without them.
+-- Columns are nullable or defaulted, because the reference goes on inserting rows without them. Indexes of ours are named
+-- _honker_index_..., so that they do not collide with those of its later releases; a column that one of them has added
+-- already is left out.
 
 -- Jobs that wait, in claim order; the rowid ends every index, so `id` need not be named. Only pending rows: those
 -- in flight would otherwise stand at its head and every claim would step over them.
-CREATE INDEX _honker_live_ready ON _honker_live (queue, priority DESC, run_at) WHERE state = 'pending';
+CREATE INDEX _honker_index_live_ready ON _honker_live (queue, priority DESC, run_at) WHERE state = 'pending';
 -- Leases by the instant they lapse.
 CREATE INDEX IF NOT EXISTS _honker_live_processing_deadline
   ON _honker_live (queue, claim_expires_at) WHERE state = 'processing';
 -- Jobs that can expire; costs nothing for those that cannot.
-CREATE INDEX _honker_live_expiry ON _honker_live (queue, expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX _honker_index_live_expiry ON _honker_live (queue, expires_at) WHERE expires_at IS NOT NULL;
 
 ALTER TABLE _honker_live ADD COLUMN last_error TEXT;
 ALTER TABLE _honker_dead ADD COLUMN worker_id TEXT;
@@ -19,8 +21,8 @@ ALTER TABLE _honker_locks ADD COLUMN token INTEGER NOT NULL DEFAULT 0;
 
 -- A window's end, for retention; rows of the reference have none and are left to the sweep.
 ALTER TABLE _honker_rate_limits ADD COLUMN expires_at INTEGER;
-CREATE INDEX _honker_rate_limits_expiry ON _honker_rate_limits (expires_at) WHERE expires_at IS NOT NULL;
-CREATE INDEX _honker_results_expiry ON _honker_results (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX _honker_index_rate_limits_expiry ON _honker_rate_limits (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX _honker_index_results_expiry ON _honker_results (expires_at) WHERE expires_at IS NOT NULL;
 
 ALTER TABLE _honker_scheduler_tasks ADD COLUMN time_zone TEXT;
 ALTER TABLE _honker_scheduler_tasks ADD COLUMN misfire TEXT NOT NULL DEFAULT 'catch_up';

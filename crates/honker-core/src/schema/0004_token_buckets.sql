@@ -6,4 +6,4 @@ CREATE TABLE _honker_token_buckets (
   counted_at INTEGER NOT NULL,
   full_at INTEGER NOT NULL
 );
-CREATE INDEX _honker_token_buckets_full ON _honker_token_buckets (full_at);
+CREATE INDEX _honker_index_token_buckets_full ON _honker_token_buckets (full_at);

@@ -8,13 +8,15 @@
 //! processes that open one new file the first upgrades and fifteen find nothing to do; a process that dies in the
 //! middle leaves the file as it was.
 
+mod shared;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::statements::Sql;
 use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 7] = [
+const MIGRATIONS: [(i64, &str); 9] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
@@ -22,7 +24,11 @@ const MIGRATIONS: [(i64, &str); 7] = [
     (5, include_str!("0005_retention.sql")),
     (6, include_str!("0006_slack.sql")),
     (7, include_str!("0007_min_writer.sql")),
+    (8, include_str!("0008_shared.sql")),
+    (9, include_str!("0009_unknown_since.sql")),
 ];
+
+pub use shared::{is_shared, set_shared};
 
 /// The statement that gives a journal to a transition which is called inside a statement of the host that writes.
 pub static CARRIER: Sql = Sql::new(include_str!("carrier.sql"));
@@ -59,10 +65,14 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let found = version(conn)?;
+    let is_of_reference = is_of_reference(conn, found)?;
     for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
-        conn.execute_batch(migration)?;
-        if version == 1 {
-            complete_reference_tables(conn)?;
+        conn.execute_batch(&without_present_columns(conn, migration)?)?;
+        match version {
+            1 => complete_reference_tables(conn)?,
+            // Up to then our indexes had names that later releases of the reference may use for theirs.
+            8 if found > 1 => conn.execute_batch(include_str!("own_indexes.sql"))?,
+            _ => {}
         }
     }
     conn.execute(
@@ -70,7 +80,19 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [VERSION],
     )?;
-    Ok(())
+    if is_of_reference { shared::share(conn) } else { Ok(()) }
+}
+
+/// True if the reference made the file: before our first version it is the only maker of tables with these names. Later its
+/// own index shows it, which we never make; it is dropped once the last process of the reference is gone.
+fn is_of_reference(conn: &Connection, found: i64) -> Result<bool> {
+    let objects = match found {
+        0 => "name IN ('_honker_live', '_honker_notifications')",
+        1..8 => "name = '_honker_live_claim'",
+        _ => return Ok(false),
+    };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE {objects})");
+    Ok(conn.query_row(&sql, [], |row| row.get(0))?)
 }
 
 /// True if an application has put a trigger or a unique index on one of honker's tables, which have none themselves. Reads
@@ -117,13 +139,32 @@ fn version(conn: &Connection) -> Result<i64> {
     stored.filter(|version| *version > 0).ok_or_else(|| Error::MalformedRow(NO_VERSION.to_owned()))
 }
 
+/// A migration without the columns that a newer release of the reference has added to its tables under our names. Each
+/// is added by a line of its own.
+fn without_present_columns(conn: &Connection, migration: &str) -> Result<String> {
+    let mut kept = String::with_capacity(migration.len());
+    for line in migration.lines() {
+        let added = line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" ADD COLUMN "));
+        let is_there = match added.map(|(table, declaration)| (table, declaration.split(' ').next().unwrap_or(""))) {
+            Some((table, column)) => has_column(conn, table, column)?,
+            None => false,
+        };
+        if !is_there {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    Ok(kept)
+}
+
+fn has_column(conn: &Connection, table: &str, column: &str) -> Result<bool> {
+    let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+    Ok(conn.query_row(sql, [table, column], |row| row.get(0))?)
+}
+
 fn complete_reference_tables(conn: &Connection) -> Result<()> {
     for (table, column, declaration) in LATER_REFERENCE_COLUMNS {
-        let is_there: bool =
-            conn.query_row("SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2", [table, column], |row| {
-                row.get(0)
-            })?;
-        if !is_there {
+        if !has_column(conn, table, column)? {
             conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {declaration}"))?;
         }
     }

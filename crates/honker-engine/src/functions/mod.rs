@@ -3,6 +3,7 @@
 mod bulk;
 mod clock;
 mod connections;
+mod json;
 mod limits;
 mod locks;
 mod notifications;
@@ -147,6 +148,8 @@ static FUNCTIONS: &[Function] = {
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
         row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
         row("honker_carry",                &[0],       Outside,    connections::carry),
+        row("honker_file_share",           &[1],       Transition, schema::file_share),
+        row("honker_file_is_shared",       &[0],       Read,       schema::file_is_shared),
         row("honker_has_additions",        &[0],       Read,       schema::has_additions),
         row("honker_limits",               &[0],       Read,       limits::limits),
         row("honker_malformed_rows",       &[1],       Read,       schema::malformed_rows),
@@ -165,7 +168,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_fail",                 &[3, 4],    Transition, queues::fail),
         row("honker_heartbeat",            &[3, 4],    Statement,  queues::heartbeat),
         row("honker_heartbeat_batch",      &[3],       Transition, work::heartbeat_batch),
-        row("honker_release",              &[2, 3],    Statement,  work::release),
+        row("honker_release",              &[2, 3, 5], Statement,  work::release),
         row("honker_work",                 &[5],       Read,       work::work),
         row("honker_job_outcome",          &[1],       Read,       work::job_outcome),
         row("honker_cancel",               &[1, 2],    Transition, queues::cancel),

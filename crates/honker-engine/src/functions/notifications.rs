@@ -1,12 +1,20 @@
 //! Notification functions.
 
-use honker_core::{Ctx, Error, Result, notify};
+use honker_core::{Ctx, Error, Result, notify, schema};
 
 use super::Output;
 use crate::arguments::Arguments;
 
 pub fn notify(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    notify::notify(ctx, arguments.name(0, "channel")?, arguments.text(1, "payload")?).map(Output::from)
+    let (channel, payload) = (arguments.name(0, "channel")?, arguments.text(1, "payload")?);
+    match notify::notify(ctx, channel, payload) {
+        // The reference makes this table when it is loaded, so its callers notify without a bootstrap.
+        Err(Error::NotBootstrapped(_)) if !schema::is_current(ctx.conn())? => {
+            schema::upgrade(ctx.conn())?;
+            notify::notify(ctx, channel, payload).map(Output::from)
+        }
+        outcome => outcome.map(Output::from),
+    }
 }
 
 pub fn read_since(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

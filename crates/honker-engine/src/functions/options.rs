@@ -53,5 +53,5 @@ fn value(json: &Json) -> Option<Value<'_>> {
 pub fn number_value(number: &serde_json::Number) -> Value<'static> {
     // A number that fits neither is an integer beyond 64 bits, which no range allows. Infinity is outside each of them
     // too.
-    number.as_i64().map_or_else(|| Value::Real(number.as_f64().unwrap_or(f64::INFINITY)), Value::Integer)
+    number.as_i64().map_or_else(|| Value::from_real(number.as_f64().unwrap_or(f64::INFINITY)), Value::Integer)
 }

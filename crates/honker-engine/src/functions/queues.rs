@@ -3,13 +3,14 @@
 use honker_core::clock::Instant;
 use honker_core::limits::{
     CLAIM_BATCH, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT,
-    PRIORITY, SETTLE_BATCH,
+    PRIORITY,
 };
-use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob};
+use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob, State};
 use honker_core::{Ctx, Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Output;
+use super::json::{self, Integer, JobClaim};
 use super::options::Options;
 use crate::arguments::{Arguments, Value};
 use crate::bracket::{atomically_if_found, consistently};
@@ -54,28 +55,52 @@ pub(super) fn new_job<'a>(ctx: &Ctx<'_>, arguments: &Arguments<'a>) -> Result<Ne
     })
 }
 
-/// A claimed job in the shape that every caller knows.
+/// A claimed job in the fields of `honker_get_job`.
 #[derive(Serialize)]
 struct PlainJob<'a> {
     id: i64,
     queue: &'a str,
     payload: &'a str,
+    state: &'static str,
+    priority: i64,
+    run_at: Option<Instant>,
     worker_id: &'a str,
-    attempts: i64,
     claim_expires_at: Instant,
+    attempts: i64,
+    max_attempts: i64,
+    created_at: Option<Instant>,
+    expires_at: Option<Instant>,
 }
 
 /// A claimed job with everything its row says.
 #[derive(Serialize)]
 pub(super) struct DetailedJob<'a> {
     #[serde(flatten)]
-    job: &'a ClaimedJob,
-    queue: &'a str,
-    worker_id: &'a str,
+    job: PlainJob<'a>,
+    last_error: Option<&'a str>,
+}
+
+fn plain<'a>(job: &'a ClaimedJob, queue: &'a str, worker_id: &'a str) -> PlainJob<'a> {
+    PlainJob {
+        id: job.id,
+        queue,
+        payload: &job.payload,
+        state: State::Processing.name(),
+        priority: job.priority,
+        run_at: job.run_at,
+        worker_id,
+        claim_expires_at: job.claim_expires_at,
+        attempts: job.attempts,
+        max_attempts: job.max_attempts,
+        created_at: job.created_at,
+        expires_at: job.expires_at,
+    }
 }
 
 pub(super) fn detailed<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'a str) -> Vec<DetailedJob<'a>> {
-    jobs.iter().map(|job| DetailedJob { job, queue, worker_id }).collect()
+    let detail =
+        |job: &'a ClaimedJob| DetailedJob { job: plain(job, queue, worker_id), last_error: job.last_error.as_deref() };
+    jobs.iter().map(detail).collect()
 }
 
 /// Takes the write lock only if there is something to claim: each commit wakes every idle worker.
@@ -93,15 +118,7 @@ pub fn claim_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     if is_detailed {
         return Ok(Output::json(&detailed(&jobs, queue, worker_id)));
     }
-    let plain = jobs.iter().map(|job| PlainJob {
-        id: job.id,
-        queue,
-        payload: &job.payload,
-        worker_id,
-        attempts: job.attempts,
-        claim_expires_at: job.claim_expires_at,
-    });
-    Ok(Output::json(&plain.collect::<Vec<_>>()))
+    Ok(Output::json(&jobs.iter().map(|job| plain(job, queue, worker_id)).collect::<Vec<_>>()))
 }
 
 /// The claim, without the write lock if there is nothing to claim.
@@ -157,28 +174,36 @@ pub fn ack(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 }
 
 pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    let ids: Vec<i64> = json_array(arguments.text(0, "ids_json")?, "ids_json", "integers")?;
+    let mut claims: Vec<JobClaim> =
+        json::array(arguments.text(0, "ids_json")?, "ids_json", "integers or pairs of job id and attempt")?;
     let worker_id = arguments.name(1, "worker_id")?;
-    let attempts: Vec<Option<i64>> = match arguments.optional_text(2, "attempts_json")? {
-        Some(json) => json_array(json, "attempts_json", "integers and nulls")?,
-        None => vec![None; ids.len()],
-    };
-    if attempts.len() != ids.len() {
-        let (attempts, ids) = (attempts.len(), ids.len());
-        return Err(Error::invalid("attempts_json", format!("has {attempts} elements for {ids} ids; give one each")));
+    if let Some(json) = arguments.optional_text(2, "attempts_json")? {
+        add_attempts(&mut claims, json)?;
     }
-    let claims = ids.into_iter().zip(attempts).map(|(id, attempt)| Held { id, worker_id, attempt });
-    queue::ack_batch(ctx, claims).map(Output::from)
+    let held = |claim| match claim {
+        JobClaim::Id(id) => Held { id, worker_id, attempt: None },
+        JobClaim::Pair(id, attempt) => Held { id, worker_id, attempt },
+    };
+    queue::ack_batch(ctx, claims.into_iter().map(held)).map(Output::from)
 }
 
-pub(super) fn json_array<'a, T: Deserialize<'a>>(json: &'a str, argument: &'static str, of: &str) -> Result<Vec<T>> {
-    let values: Vec<T> = serde_json::from_str(json)
-        .map_err(|error| Error::invalid(argument, format!("is not a JSON array of {of}: {error}")))?;
-    if values.len() > SETTLE_BATCH {
-        let seen = values.len();
-        return Err(Error::invalid(argument, format!("has {seen} elements; at most {SETTLE_BATCH} are allowed")));
+/// Completes ids by the attempts of a second array.
+fn add_attempts(claims: &mut [JobClaim], attempts_json: &str) -> Result<()> {
+    let attempts: Vec<Option<Integer>> = json::array(attempts_json, "attempts_json", "integers and nulls")?;
+    if attempts.len() != claims.len() {
+        let (attempts, ids) = (attempts.len(), claims.len());
+        return Err(Error::invalid("attempts_json", format!("has {attempts} elements for {ids} ids; give one each")));
     }
-    Ok(values)
+    for (claim, attempt) in claims.iter_mut().zip(attempts) {
+        *claim = match *claim {
+            JobClaim::Id(id) => JobClaim::Pair(id, attempt.map(|Integer(attempt)| attempt)),
+            JobClaim::Pair(id, _) => {
+                let problem = format!("is given, and so is an attempt of job {id} in ids_json; give it in one place");
+                return Err(Error::invalid("attempts_json", problem));
+            }
+        };
+    }
+    Ok(())
 }
 
 pub fn retry(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
@@ -197,19 +222,26 @@ pub fn heartbeat(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     queue::heartbeat(ctx, &held(arguments, 3)?, lease).map(Output::from)
 }
 
+/// A job and the queue that it must be in, if one is given. In either order: the reference names the queue first.
+fn job_of_queue<'a>(arguments: &Arguments<'a>) -> Result<(i64, Option<&'a str>)> {
+    let (id, queue) = if arguments.count() == 2 && arguments.is_text(0) { (1, 0) } else { (0, 1) };
+    let queue = arguments.optional_name(queue, "queue")?;
+    Ok((arguments.integer(id, "job_id")?, queue))
+}
+
 pub fn cancel(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    let queue = arguments.optional_name(1, "queue")?;
-    queue::cancel(ctx, arguments.integer(0, "job_id")?, queue).map(Output::from)
+    let (id, queue) = job_of_queue(arguments)?;
+    queue::cancel(ctx, id, queue).map(Output::from)
 }
 
 pub fn requeue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    let queue = arguments.optional_name(1, "queue")?;
-    queue::requeue(ctx, arguments.integer(0, "job_id")?, queue).map(Output::from)
+    let (id, queue) = job_of_queue(arguments)?;
+    queue::requeue(ctx, id, queue).map(Output::from)
 }
 
 pub fn get_job(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    let queue = arguments.optional_name(1, "queue")?;
-    let job = queue::get_job(ctx, arguments.integer(0, "job_id")?, queue)?;
+    let (id, queue) = job_of_queue(arguments)?;
+    let job = queue::get_job(ctx, id, queue)?;
     Ok(job.map_or_else(|| Output::Text(String::new()), |job| Output::json(&job)))
 }
 

@@ -18,6 +18,14 @@ pub fn malformed_rows(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output
     Ok(Output::json(&malformed::rows(ctx, arguments.integer(0, "limit")?)?))
 }
 
+pub fn file_share(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    schema::set_shared(ctx, arguments.integer(0, "is_shared")? != 0).map(Output::from)
+}
+
+pub fn file_is_shared(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    schema::is_shared(ctx).map(Output::from)
+}
+
 pub fn has_additions(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
     Ok(schema::has_additions(ctx)?.into())
 }

@@ -9,22 +9,25 @@ use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Output;
-use super::queues::{DetailedJob, claim_if_any, detailed, held, json_array};
+use super::json::{self, Integer};
+use super::queues::{DetailedJob, claim_if_any, detailed, held};
 use crate::arguments::Arguments;
 use crate::bracket::atomically;
 
 const SETTLEMENTS: &str = "settlements_json";
 
 pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::release(ctx, &held(arguments, 2)?, None, None).map(Output::from)
+    let delay = arguments.optional_span_from_zero(3, "delay_s")?;
+    let is_unknown = arguments.optional_integer(4, "is_unknown")?.unwrap_or(0) != 0;
+    queue::release(ctx, &held(arguments, 2)?, delay, None, is_unknown).map(Output::from)
 }
 
 pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    let claims: Vec<(i64, i64)> =
-        json_array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
+    let claims: Vec<(Integer, Integer)> =
+        json::array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
-    let claims = claims.into_iter().map(|(id, attempt)| Held { id, worker_id, attempt: Some(attempt) });
+    let claims = claims.into_iter().map(|(id, attempt)| Held { id: id.0, worker_id, attempt: Some(attempt.0) });
     Ok(Output::json(&queue::heartbeat_batch(ctx, claims, lease)?))
 }
 
@@ -36,8 +39,8 @@ pub fn job_outcome(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Finished<'a> {
-    id: i64,
-    attempt: i64,
+    id: Integer,
+    attempt: Integer,
     #[serde(rename = "do")]
     verb: Verb,
     delay_s: Option<f64>,
@@ -46,6 +49,7 @@ struct Finished<'a> {
     #[serde(borrow)]
     result: Option<Cow<'a, str>>,
     result_ttl_s: Option<f64>,
+    is_unknown: Option<bool>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -63,12 +67,15 @@ impl Finished<'_> {
         let error = self.error.as_deref().unwrap_or("");
         let ttl = self.result_ttl_s.map(|ttl_s| span("result_ttl_s", ttl_s, -SPAN_MAX_S)).transpose()?;
         Ok(Settlement {
-            held: Held { id: self.id, worker_id, attempt: Some(self.attempt) },
+            held: Held { id: self.id.0, worker_id, attempt: Some(self.attempt.0) },
             ending: match self.verb {
                 Verb::Ack => Ending::Ack,
                 Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
                 Verb::Fail => Ending::Fail { error },
-                Verb::Release => Ending::Release { delay, error: self.error.as_deref() },
+                Verb::Release => {
+                    let is_unknown = self.is_unknown.unwrap_or(false);
+                    Ending::Release { delay, error: self.error.as_deref(), is_unknown }
+                }
             },
             // A time to live of 0 or less means for ever, as for `honker_result_save`.
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
@@ -98,7 +105,7 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let worker_id = arguments.name(1, "worker_id")?;
     let n = usize::try_from(arguments.integer_in(2, "n", &CLAIM_BATCH)?).unwrap_or(0);
     let claim = Claim { queue, worker_id, n, lease: arguments.positive_span(3, "timeout_s", LEASE_MAX_S)? };
-    let finished: Vec<Finished<'_>> = json_array(arguments.text(4, SETTLEMENTS)?, SETTLEMENTS, "settlements")?;
+    let finished: Vec<Finished<'_>> = json::array(arguments.text(4, SETTLEMENTS)?, SETTLEMENTS, "settlements")?;
     let settlements: Vec<_> = finished.iter().map(|each| each.settlement(worker_id)).collect::<Result<_>>()?;
 
     let (settled, jobs) = if settlements.is_empty() {

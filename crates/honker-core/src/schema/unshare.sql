@@ -1,0 +1,3 @@
+-- Removes the mark of a shared file. Rows keep their whole seconds.
+-- Index: the primary key of _honker_meta. Lock: write.
+DELETE FROM _honker_meta WHERE key = 'shared'
