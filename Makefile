@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 ARGS ?=
 # These tests start processes, kill them and measure time, so no other test runs beside them. All others run two at a
 # time, a file at a time.
-TESTS_ALONE := tests/cli tests/crash tests/hostile tests/multiprocess tests/watch bench/tests examples/tests \
+TESTS_ALONE := tests/chaos tests/cli tests/crash tests/hostile tests/multiprocess tests/watch bench/tests examples/tests \
 	tests/integration/test_handler_processes.py
 # The seconds that `make torture` gives its tests; what is around them takes another minute or two.
-TORTURE_S ?= 780
+TORTURE_S ?= 1380
 # The folder that `make demo` hashes; the default exists on every machine.
 DIR ?=
 
@@ -95,7 +95,7 @@ else
 	$(BIN)/python -m pytest $(TESTS_ALONE)
 endif
 
-torture: machine-for-tests setup build build-faults ## Kill, starve and cut the power for a quarter of an hour; the figures go to docs/torture.json
+torture: machine-for-tests setup build build-faults ## Kill, starve and cut the power for twenty-five minutes; the figures go to docs/torture.json
 	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)
 
 fuzz: setup ## Fuzz schedules, arguments and SQL calls for a minute (needs a C++ compiler)
