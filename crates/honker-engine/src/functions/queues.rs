@@ -4,7 +4,7 @@ use honker_core::clock::Instant;
 use honker_core::json_length::Room;
 use honker_core::limits::{
     CLAIM_BATCH, CLAIM_MAX_BYTES, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS,
-    MAX_ATTEMPTS_DEFAULT, PRIORITY, SETTLE_BATCH,
+    MAX_ATTEMPTS_DEFAULT, PRIORITY,
 };
 use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob, State};
 use honker_core::{Ctx, Error, Result};
