@@ -37,7 +37,8 @@ pub fn set_shared(ctx: &Ctx<'_>, shared: bool) -> Result<bool> {
     if shared && !was_shared {
         let unreadable = share(ctx.conn())?;
         if let Some(name) = unreadable.first() {
-            let problem = format!("is refused: the reference cannot read the schedule {name:?}; change or remove it first");
+            let problem =
+                format!("is refused: the reference cannot read the schedule {name:?}; change or remove it first");
             return Err(Error::invalid("is_shared", problem));
         }
     } else if !shared {
