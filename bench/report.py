@@ -1,4 +1,4 @@
-"""All targets with what was seen, from the results; the plots; and the README's table between its markers.
+"""Print all targets with the measured figures, draw the plots, and write the README's table between its markers.
 
     python bench/report.py [--quick] [--results PATH] [--readme PATH]
 

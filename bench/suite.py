@@ -2,9 +2,8 @@
 
     python bench/suite.py [--quick | --full] [--resume] [--only PROGRAM ...] [-- ARGUMENTS FOR EACH]
 
-Each program keeps its own result, so a run that was broken off can be taken up again: `--resume` leaves out what
-has been measured already with the same extension and package. A program that fails does not keep the others from
-running.
+Each program keeps its own result, so an interrupted run can continue: `--resume` skips the programs already measured
+with the same extension and package. If a program fails, the others still run.
 """
 
 import argparse

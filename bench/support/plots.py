@@ -1,4 +1,4 @@
-"""The pictures, drawn from the results alone."""
+"""Draw the plots from the results."""
 
 import statistics
 

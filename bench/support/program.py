@@ -1,4 +1,4 @@
-"""What every program of the benchmark is: its arguments, its progress, its table and its result.
+"""The frame of every program of the benchmark: its arguments, its progress, its table and its result.
 
 A program measures into a `Run`. It checks its own work by counting; a wrong count ends it with the exit code 1. A
 missed target is reported, and is not an error.

@@ -14,7 +14,7 @@ SECTIONS = ("latency", "silence", "no-lost-wake")
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    """The result of a quick run, as data, and what was printed. Its section of peers needs them installed."""
+    """The result of a quick run, as data, and the output. Its section of peers needs them installed."""
     output = tmp_path_factory.mktemp("bench") / "wake.json"
     command = [sys.executable, ROOT / "bench" / "wake.py", "--quick", "--output", output, "--sections", *SECTIONS]
     done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)

@@ -1,4 +1,4 @@
-"""Under this name the reference keeps most of its package; here for those who import it from there."""
+"""Names kept for programs that import from ``honker._honker``."""
 
 from honker.database import MAX_READERS, Database, open
 from honker.engine import Transaction

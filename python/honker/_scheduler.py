@@ -1,4 +1,4 @@
-"""Under this name the reference keeps its scheduler; here for those who import it from there."""
+"""Names kept for programs that import from ``honker._scheduler``."""
 
 from honker.errors import LeadershipLost
 from honker.schedule.cron import CronSchedule, crontab, every_s

@@ -1,4 +1,4 @@
-"""Under this name the reference keeps its tasks; here for those who import it from there."""
+"""Names kept for programs that import from ``honker._tasks``."""
 
 from honker.errors import UnknownTaskError
 from honker.task.registry import TaskRegistry, TaskSpec, registry

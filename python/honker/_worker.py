@@ -1,6 +1,6 @@
-"""The reference's way to run one job with a handler of one's own; here for those who import it from there.
+"""Run one claimed job with a given handler; kept for programs that import ``honker._worker``.
 
-New code has `honker.Worker` and tasks, which renew the lease, settle in batches, and end handlers that take too long.
+New code uses `honker.Worker` and tasks, which also renew leases, settle jobs in batches and end handlers at a timeout.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from honker.errors import Retryable
 from honker.job import Job
-from honker.worker.outcome import bounded, described
+from honker.worker.execution import is_cancellation
+from honker.worker.outcome import bounded, describe, refuse_lazy
 from honker.worker.worker import retry_delays
 
 __all__ = ["run_task"]
@@ -26,7 +26,7 @@ class _Queue(Protocol):
 
 
 class RunnableJob(Protocol):
-    """What `run_task` needs of a job: a `honker.Job`, or something like it."""
+    """A job that `run_task` accepts: a `honker.Job`, or an object with the same members."""
 
     id: int
     attempts: int
@@ -51,54 +51,64 @@ async def run_task(
     save_result: bool = False,
     result_ttl: float | None = 3600.0,
 ) -> None:
-    """Run a claimed job and settle it: acknowledged, put back after a delay, or dead.
+    """Run a claimed job and settle it by an ack, a retry after a delay, or a dead letter.
 
-    The handler is called on the event loop, with the payload, or with the job if its parameter is called ``job`` or
-    annotated `honker.Job`. What it returns is awaited if it can be, whatever kind of callable it is.
+    The handler is called on the event loop. Its argument is the payload, or the job if its first parameter is named
+    ``job`` or annotated `honker.Job`. An awaitable return value is awaited.
 
     Args:
         job: The job.
-        handler: What to call.
-        timeout: Seconds that what is awaited may take; None for any. A plain function cannot be interrupted.
-        retries: Attempts before it is dead; None leaves it to the job's own budget.
+        handler: A function or coroutine function.
+        timeout: Seconds allowed for awaiting the return value; None for no limit. A plain function cannot be
+            interrupted.
+        retries: Attempts before the job is dead-lettered; None uses the job's ``max_attempts``.
         retry_delay: Seconds until the second attempt.
-        backoff: What that is multiplied by after each further failure.
-        save_result: Whether to keep what the handler returns. A result that cannot be kept is only logged.
-        result_ttl: Seconds for which it is kept; None or 0 for good.
+        backoff: The factor on that delay after each further failure.
+        save_result: True to keep the handler's return value. A failure to keep it is only logged.
+        result_ttl: Seconds to keep the result; None or 0 keeps it forever.
 
     Raises:
-        asyncio.CancelledError: It was cancelled; the job is not settled, and its lease will lapse.
+        asyncio.CancelledError: The call was cancelled. The job is not settled, and its lease will lapse.
     """
     try:
         value = await _call(job, handler, timeout)
-    except Retryable as error:
-        await _settle_failure(job, retries, str(error), error.delay_s)
     except _TimedOut as error:
         await _settle_failure(job, retries, str(error), _compute_delay(retry_delay, backoff, job.attempts))
-    except Exception as error:
-        text = described(error)
-        if isinstance(error, TimeoutError) and not str(error):
-            text = f"handler timeout{text}"
-        await _settle_failure(job, retries, text, _compute_delay(retry_delay, backoff, job.attempts))
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) or is_cancellation(error):
+            raise
+        has_timed_out = isinstance(error, TimeoutError) and not error.args
+        text, delay_s, is_snooze = describe(error)
+        if is_snooze and delay_s is not None and isinstance(job, Job):
+            await job.asnooze(delay_s, text or None)
+            return
+        if has_timed_out:
+            text = f"handler timeout\n{text.partition(chr(10))[2]}"
+        if delay_s is None:
+            delay_s = _compute_delay(retry_delay, backoff, job.attempts)
+        await _settle_failure(job, retries, text, delay_s)
     else:
-        # Not within the try: the handler has done its work, and what goes wrong now is no reason to do it again.
+        # Outside the try: the handler has succeeded, and a later failure is no reason to run it again.
         if save_result:
             await _keep(job, value, result_ttl)
         await _settle(job, "ack")
 
 
 class _TimedOut(Exception):
-    """The time that `run_task` gave is over."""
+    """The timeout of `run_task` has passed."""
 
 
 async def _call(job: RunnableJob, handler: Callable[[Any], Any], timeout: float | None) -> Any:
     value = handler(job if _wants_job(handler) else job.payload)
     if not inspect.isawaitable(value):
+        refuse_lazy(value)
         return value
     limit = asyncio.timeout(timeout)
     try:
         async with limit:
-            return await value
+            value = await value
+        refuse_lazy(value)
+        return value
     except TimeoutError:
         if limit.expired():
             raise _TimedOut(f"timeout after {timeout}s") from None
@@ -114,7 +124,7 @@ def _wants_job(handler: Callable[[Any], Any]) -> bool:
 
 
 def _compute_delay(retry_delay: float, backoff: float, attempts: int) -> float:
-    """Seconds until the next attempt, after the one of that number; never early, so not cut to whole seconds."""
+    """Seconds until the attempt after that number. Not truncated to whole seconds, which would be early."""
     return bounded(retry_delays(retry_delay, backoff)(attempts))
 
 
@@ -133,7 +143,7 @@ async def _settle_failure(job: RunnableJob, retries: int | None, error: str, del
 
 
 async def _settle(job: RunnableJob, verb: str, *arguments: Any) -> None:
-    """Without blocking the event loop, if the job knows how."""
+    """Settle a job, without blocking the event loop if it is a `honker.Job`."""
     if isinstance(job, Job):
         await getattr(job, f"a{verb}")(*arguments)
     else:

@@ -1,4 +1,4 @@
-"""The types that honker's signatures are written in."""
+"""Argument types of the public API, and their checks."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ from honker.errors import InvalidArgumentError, UnsupportedParameterError
 #: A value that SQL can hold.
 SQLValue: TypeAlias = "int | float | str | bytes | None"
 
-#: A result row: column label to value, in the order of the columns; of two columns with one label the last wins.
+#: A result row: column label to value, in the order of the columns; if two columns share a label, the last one counts.
 Row: TypeAlias = "dict[str, Any]"
 
 #: Positional SQL parameters.
 Parameters: TypeAlias = "Iterable[SQLValue] | None"
 
-#: A statement that calls a SQL function, and the function's arguments, as `honker.pool.Pool.call` takes them.
+#: A statement that calls a SQL function, and the function's arguments, as `honker.engine.Engine.call` takes them.
 Call: TypeAlias = "tuple[str, *tuple[SQLValue, ...]]"
 
-#: A span: seconds, whole or not, or a `timedelta`.
+#: A duration in seconds, whole or not, or a `timedelta`.
 Seconds: TypeAlias = "int | float | Decimal | timedelta"
 
-#: A point in time: Unix seconds, whole or not, or a `datetime`; one without a zone is local.
+#: A point in time: Unix seconds, whole or not, or a `datetime`; a datetime without a zone is local time.
 Instant: TypeAlias = "int | float | Decimal | datetime"
 
-#: Who may carry an operation: a `honker.Transaction`, a ``sqlite3.Connection``, a SQLAlchemy ``Connection`` or
+#: The transaction of an operation: a `honker.Transaction`, a ``sqlite3.Connection``, a SQLAlchemy ``Connection`` or
 #: ``Session``, or a Django connection.
 TransactionLike: TypeAlias = Any
 
 _SQL_TYPES: Final = frozenset({type(None), int, float, str, bytes, bool})
 _INT64_MAX: Final = 2**63 - 1
+#: Up to here every whole number is a float of its own.
+EXACT_FLOAT_MAX: Final = 2**53
 
 
 def sql_parameters(params: Parameters) -> tuple[SQLValue, ...]:
     """Positional parameters for ``sqlite3``, checked.
 
     Raises:
-        UnsupportedParameterError: Not a positional sequence, or a value SQL cannot hold exactly.
+        UnsupportedParameterError: ``params`` is not a positional sequence, or has a value that SQL cannot hold exactly.
     """
     if params is None:
         return ()
@@ -66,7 +68,7 @@ def _check_sql_value(value: object) -> None:
 
 
 def is_text(value: object) -> bool:
-    """Whether it is a string, and one that SQL can hold: without halves of surrogate pairs."""
+    """True for a string that SQL can hold, which has no unpaired surrogates."""
     if type(value) is not str:
         return False
     try:
@@ -76,30 +78,39 @@ def is_text(value: object) -> bool:
 
 
 def seconds(value: Seconds, argument: str) -> int | float:
-    """A span as the engine takes it: an int stays one, anything else becomes a float."""
+    """Convert a duration for the engine: an int stays an int, other values become floats."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     return _number(value, argument)
 
 
-def whole(value: int, argument: str) -> int:
-    """A whole number that SQL can hold.
+def whole(value: float, argument: str) -> int:
+    """A whole number that SQL can hold; a float without a fraction is one.
 
     Raises:
-        InvalidArgumentError: It is none.
+        InvalidArgumentError: ``value`` is not such a number.
     """
     if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX:
         return value
+    if isinstance(value, int) and not isinstance(value, bool) and -_INT64_MAX <= value <= _INT64_MAX:
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_FLOAT_MAX:
+        return int(value)
     raise InvalidArgumentError(f"{argument} is {value!r}; it must be a whole number of at most 64 bits")
 
 
+def optional_whole(value: float | None, argument: str) -> int | None:
+    """As `whole`, with None for None."""
+    return None if value is None else whole(value, argument)
+
+
 def optional_seconds(value: Seconds | None, argument: str) -> int | float | None:
-    """As `seconds`, with None for None."""
+    """Like `seconds`, with None for None."""
     return None if value is None else seconds(value, argument)
 
 
 def optional_instant(value: Instant | None, argument: str) -> int | float | None:
-    """A point in time as the engine takes it, with None for None."""
+    """Convert a point in time for the engine, with None for None."""
     if value is None:
         return None
     if isinstance(value, datetime):
@@ -113,7 +124,7 @@ def optional_instant(value: Instant | None, argument: str) -> int | float | None
 def _number(value: object, argument: str) -> int | float:
     if isinstance(value, int) and not isinstance(value, bool):
         if not -_INT64_MAX - 1 <= value <= _INT64_MAX:
-            raise InvalidArgumentError(f"{argument} is {value}; that many seconds are never allowed")
+            raise InvalidArgumentError(f"{argument} is {value}; a number of seconds must fit into 64 bits")
         return value
     if isinstance(value, Decimal) and not value.is_nan():
         return float(value)

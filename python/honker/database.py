@@ -1,4 +1,4 @@
-"""The handle that applications use: a database file, and everything in it."""
+"""The database handle for applications."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, overload
 
 from honker import serialization
-from honker.arguments import Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds
+from honker.arguments import Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds, whole
 from honker.engine import Engine, Transaction
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
-from honker.job import JobInfo, job_info
+from honker.job import Job, JobInfo, job_info
 from honker.lock import Lock
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.queue.stats import QueueStats
@@ -29,12 +29,15 @@ from honker.stream.notifications import FALLBACK_POLL_S, Listener
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.task.registry import HasExpression
-from honker.task.task import TaskDecorator
+from honker.task.task import Task, TaskDecorator
 from honker.worker import outbox
 from honker.worker.outbox import Outbox
 from honker.worker.runner import GRACE_S
 from honker.worker.unknown_task import UNKNOWN_TASK_S
 from honker.worker.worker import run_workers
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MAX_READERS: Final = 8
 
@@ -69,14 +72,14 @@ class MalformedRow(Record):
 
 
 class Database:
-    """A database file with honker in it. Open one with `honker.open`, one per process and file, and share it.
+    """A handle to a database file with honker's tables, from `honker.open`. Open one per process and file.
 
-    Safe to use from several threads and event loops. Not to be used across a fork: open it again in the child. Methods
-    that begin with ``a`` do the same as their twins without blocking the event loop.
+    Several threads and event loops may share a handle. After a fork, open the database again in the child. The
+    asynchronous methods (``aquery`` for ``query``) do the same without blocking the event loop.
 
     Attributes:
         path: The database file: an absolute path, or a ``file:`` URI with one.
-        engine: The storage engine below; applications do not need it.
+        engine: The underlying storage engine; applications do not need it.
     """
 
     def __init__(
@@ -108,17 +111,17 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """The storage engine below, for the objects that belong to this database."""
+        """The underlying storage engine, for the objects that belong to this database."""
         return self._engine
 
     @property
     def _inner(self) -> Database:
-        """The object on which existing callers call `close`."""
+        """This database, kept for existing callers of ``_inner.close()``."""
         return self
 
     @property
     def _tx_depth(self) -> int:
-        """1 while this thread is in a transaction, else 0; existing callers read it."""
+        """1 while this thread is in a transaction, else 0; kept for existing callers."""
         return int(self._engine.is_writing_here)
 
     def __enter__(self) -> Self:
@@ -138,11 +141,11 @@ class Database:
         await self.aclose()
 
     def close(self) -> None:
-        """Close every connection. Idempotent. A transaction that is open at this moment may still end."""
+        """Close every connection. Idempotent. An open transaction may still end."""
         self._engine.close()
 
     async def aclose(self) -> None:
-        """As `close`, without blocking the event loop."""
+        """Like `close`, without blocking the event loop."""
         await asyncio.to_thread(self._engine.close)
 
     # Statements of the application
@@ -152,14 +155,14 @@ class Database:
         return self._engine.transaction()
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
-        """Run one statement that only reads and return its rows, each a dict by column label.
+        """Run one read-only statement and return its rows, each a dict by column label.
 
-        Sees everything committed when it begins, also while a transaction is open. To read uncommitted rows of a
+        It sees all data committed before it begins, even while a transaction is open. To read uncommitted rows of a
         transaction, use `Transaction.query`.
 
         Args:
             sql: One SQL statement.
-            params: Positional parameters: None, bool, int, float, str or bytes each.
+            params: Positional parameters, each None, bool, int, float, str or bytes.
 
         Raises:
             UnsupportedParameterError: The parameters are not as above.
@@ -170,17 +173,17 @@ class Database:
         return self._engine.query(sql, params)
 
     async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
-        """As `query`, without blocking the event loop."""
+        """Like `query`, without blocking the event loop."""
         return await self._engine.aquery(sql, params)
 
     def update_events(self) -> UpdateEvents:
-        """Begin to notice commits of any connection in any process, from this moment on.
+        """Subscribe to commits of any connection in any process, from this moment on.
 
         Raises:
-            WatcherError: The file cannot be watched in the way asked for, or was replaced by another.
+            WatcherError: The file cannot be watched by the requested backend, or was replaced.
             DatabaseClosedError: The database is closed.
 
-        Cost: the first one starts a native thread for the file, which all others share.
+        Cost: the first subscription starts a native thread for the file, which all others share.
         Source: ``honker_watcher_open`` of ``include/honker.h``; SQL ``honker_update_watcher_open`` is the same.
         """
         return self._engine.updates()
@@ -188,18 +191,18 @@ class Database:
     # Queues, streams, outboxes
 
     def queue(self, name: str, visibility_timeout_s: Seconds | None = None, max_attempts: int | None = None) -> Queue:
-        """The queue of that name. Runs no SQL, so it may be called anywhere, in a transaction too.
+        """Get the queue of that name. Runs no SQL, so it may be called anywhere, even in a transaction.
 
         Args:
             name: Non-empty text, at most 255 UTF-8 bytes.
-            visibility_timeout_s: Seconds that a claim is leased for; 300 if not given.
-            max_attempts: Claims before a job is dead-lettered; 3 if not given.
+            visibility_timeout_s: Seconds for which a claim is leased; 300 by default.
+            max_attempts: Claims before a job is dead-lettered; 3 by default.
 
         Returns:
-            The same object for the same name. Without options, the queue with the options that it was opened with.
+            The same object for the same name. Without options, the queue as it was first opened.
 
         Raises:
-            QueueConflictError: It was already opened with other options; one that is not given counts as its default.
+            QueueConflictError: The queue was already opened with other options. A missing option counts as its default.
         """
         with self._handles_lock:
             known = self._queues.get(name)
@@ -221,8 +224,20 @@ class Database:
             )
         return known
 
-    def task(self, queue: str = "default", **options: Any) -> TaskDecorator:
-        """Make a function a task of the queue of that name; see `Queue.task`."""
+    @overload
+    def task(self, queue: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, queue: str = "default", **options: Any) -> TaskDecorator: ...
+    def task(self, queue: Callable[..., Any] | str = "default", **options: Any) -> Any:
+        """Make a function a task of the queue of that name; see `Queue.task`. Works without parentheses too."""
+        if callable(queue):
+            return self.task()(queue)
         return self.queue(queue).task(**options)
 
     def periodic_task(self, schedule: HasExpression, queue: str = "default", **options: Any) -> TaskDecorator:
@@ -230,7 +245,7 @@ class Database:
         return self.queue(queue).periodic_task(schedule, **options)
 
     def stream(self, name: str) -> Stream:
-        """The stream of that topic. Runs no SQL, so it may be called anywhere, in a transaction too.
+        """Get the stream of that topic. Runs no SQL, so it may be called anywhere, even in a transaction.
 
         Args:
             name: Non-empty text, at most 255 UTF-8 bytes.
@@ -249,21 +264,21 @@ class Database:
         base_backoff_s: Seconds = outbox.BASE_BACKOFF_S,
         visibility_timeout_s: Seconds = outbox.VISIBILITY_TIMEOUT_S,
     ) -> Outbox:
-        """The outbox of that name; see `honker.Outbox`. Runs no SQL, so it may be called in a transaction too.
+        """Get the outbox of that name; see `honker.Outbox`. Runs no SQL, so it may be called in a transaction.
 
         Args:
             name: Non-empty text; with the prefix ``_outbox:`` at most 255 UTF-8 bytes.
             delivery: Called with each payload; a plain function or a coroutine function.
-            max_attempts: Deliveries that are tried before the payload is dead-lettered.
-            base_backoff_s: Seconds until the second; then twice as long each time, up to an hour.
-            visibility_timeout_s: Seconds after which the payload of a worker that died is delivered again.
+            max_attempts: Delivery attempts before the payload is dead-lettered.
+            base_backoff_s: Seconds until the second attempt; doubled each time, up to an hour.
+            visibility_timeout_s: Seconds after which the payload of a dead worker is delivered again.
 
         Returns:
             The same object for the same name.
 
         Raises:
             InvalidDeliveryError: ``delivery`` is not callable.
-            OutboxConflictError: It was already opened with other options or another delivery.
+            OutboxConflictError: The outbox was already opened with other options or another delivery.
         """
         wanted = Outbox(
             self,
@@ -275,11 +290,12 @@ class Database:
         )
         with self._handles_lock:
             known = self._outboxes.setdefault(name, wanted)
-        # Two bound methods of one object are equal and never the same.
+        # Bound methods of one object are equal but not identical.
         if known.delivery != wanted.delivery or _outbox_options(known) != _outbox_options(wanted):
             raise OutboxConflictError(
                 f"outbox {name!r} was already opened with (max_attempts, base_backoff_s, visibility_timeout_s) = "
-                f"{_outbox_options(known)} and {known.delivery!r}, not {_outbox_options(wanted)} and {delivery!r}"
+                f"{_outbox_options(known)} and {known.delivery!r}, not {_outbox_options(wanted)} and {delivery!r}; "
+                "open it with the same options and delivery"
             )
         return known
 
@@ -292,7 +308,7 @@ class Database:
         grace_s: float = GRACE_S,
         unknown_task_s: float = UNKNOWN_TASK_S,
     ) -> None:
-        """Run the tasks of one queue, or of every queue that has some; see `honker.run_workers`."""
+        """Run the tasks of one queue, or of every queue with tasks; see `honker.run_workers`."""
         await run_workers(
             self, queue, concurrency, stop_event=stop_event, grace_s=grace_s, unknown_task_s=unknown_task_s
         )
@@ -304,8 +320,8 @@ class Database:
 
         Args:
             channel: Non-empty text, at most 255 UTF-8 bytes.
-            payload: Anything JSON can carry.
-            tx: The transaction to notify in: listeners hear of it if and only if that commits.
+            payload: Any value that JSON can represent.
+            tx: The transaction to notify in. Listeners are notified if and only if it commits.
 
         Returns:
             The notification's id.
@@ -318,34 +334,34 @@ class Database:
         return self._engine.call(_NOTIFY, channel, serialization.encode(payload), tx=tx)
 
     async def anotify(self, channel: str, payload: Any, tx: TransactionLike = None) -> int:
-        """As `notify`, without blocking the event loop."""
+        """Like `notify`, without blocking the event loop."""
         return await self._engine.acall(_NOTIFY, channel, serialization.encode(payload), tx=tx)
 
     def listen(self, channel: str, fallback_poll_s: float | None = FALLBACK_POLL_S) -> Listener:
-        """The notifications of a channel from now on, for ``for`` and ``async for``; see `honker.Listener`.
+        """Listen to the notifications of a channel from now on, by ``for`` or ``async for``; see `honker.Listener`.
 
         Args:
             channel: Non-empty text, at most 255 UTF-8 bytes.
-            fallback_poll_s: Seconds after which it looks even if no commit woke it; None never does.
+            fallback_poll_s: Seconds between checks without a commit; None disables these checks.
         """
         return Listener(self, channel, fallback_poll_s)
 
     async def alisten(self, channel: str, fallback_poll_s: float | None = FALLBACK_POLL_S) -> Listener:
-        """As `listen`, without blocking the event loop."""
+        """Like `listen`, without blocking the event loop."""
         return await asyncio.to_thread(self.listen, channel, fallback_poll_s)
 
     def prune_notifications(
         self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
     ) -> int:
-        """Delete notifications of all channels. Sending does so by itself with those older than a day.
+        """Delete notifications of all channels. Sending one also deletes those older than a day.
 
         Args:
-            older_than_s: Delete those that are older.
-            max_keep: Delete all but the newest so many.
+            older_than_s: Delete notifications older than this many seconds.
+            max_keep: Delete all but this many of the newest.
             tx: A transaction to delete them in.
 
         Returns:
-            The number deleted: those that either limit applies to.
+            The number of deleted rows, which are those beyond either limit.
 
         Raises:
             InvalidArgumentError: ``max_keep`` is negative.
@@ -357,7 +373,7 @@ class Database:
             return 0
         if tx is not None:
             return self._engine.call(_PRUNE_NOTIFICATIONS, *limits, tx=tx)
-        # Existing callers put a transaction of their own into `transaction`, so it is asked for one.
+        # Existing callers replace the method `transaction`, so the transaction comes from there.
         with self.transaction() as own:
             (pruned,) = own.query(_PRUNE_NOTIFICATIONS, limits)[0].values()
         return pruned
@@ -365,19 +381,19 @@ class Database:
     async def aprune_notifications(
         self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
     ) -> int:
-        """As `prune_notifications`, without blocking the event loop."""
+        """Like `prune_notifications`, without blocking the event loop."""
         limits = _prune_limits(older_than_s, max_keep)
         return 0 if limits is None else await self._engine.acall(_PRUNE_NOTIFICATIONS, *limits, tx=tx)
 
     # Locks and limits
 
     def lock(self, name: str, ttl: Seconds = 60, owner: str | None = None) -> Lock:
-        """A named lock, for ``with`` and ``async with``; see `honker.Lock`. Runs no SQL.
+        """Make a named lock, for ``with`` and ``async with``; see `honker.Lock`. Runs no SQL.
 
         Args:
             name: Non-empty text, at most 255 UTF-8 bytes.
-            ttl: Seconds it is held for, more than 0.
-            owner: The name of the holder; None makes up a new one.
+            ttl: Seconds for which it is held, more than 0.
+            owner: The owner's name; None generates a new one.
         """
         return Lock(self, name, ttl, owner)
 
@@ -391,47 +407,51 @@ class Database:
             tx: A transaction to count it in.
 
         Returns:
-            True if it was counted. Around a window's end, up to twice ``limit`` uses may fall into one length of it.
+            True if the use was counted. Around the end of a window, up to twice ``limit`` uses may fall into ``per``
+            seconds.
 
         Raises:
             InvalidArgumentError: ``limit`` or ``per`` is not positive.
 
         Source: SQL ``honker_rate_limit_try``.
         """
-        return bool(self._engine.call(_RATE_LIMIT, name, limit, seconds(per, "per"), tx=tx))
+        return bool(self._engine.call(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
 
     async def atry_rate_limit(self, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
-        """As `try_rate_limit`, without blocking the event loop."""
-        return bool(await self._engine.acall(_RATE_LIMIT, name, limit, seconds(per, "per"), tx=tx))
+        """Like `try_rate_limit`, without blocking the event loop."""
+        return bool(await self._engine.acall(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
 
     def sweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
-        """Delete the windows that began longer ago, and return their number. New windows do so with some ended ones.
+        """Delete the windows that began more than ``older_than_s`` ago, and return their number.
+
+        Each new window also deletes some of the ended ones.
 
         Source: SQL ``honker_rate_limit_sweep``.
         """
         return self._engine.call(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)
 
     async def asweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
-        """As `sweep_rate_limits`, without blocking the event loop."""
+        """Like `sweep_rate_limits`, without blocking the event loop."""
         return await self._engine.acall(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)
 
     def token_bucket(self, name: str, capacity: float, refill_per_s: float) -> TokenBucket:
-        """The token bucket of that name: a rate limit that lets bursts pass; see `honker.TokenBucket`. Runs no SQL.
+        """Get the token bucket of that name, a rate limit that allows bursts; see `honker.TokenBucket`. Runs no SQL.
 
         Args:
             name: Non-empty text, at most 255 UTF-8 bytes.
-            capacity: The most tokens it holds, and so the largest burst; more than 0.
-            refill_per_s: Tokens that it gains per second; more than 0.
+            capacity: The largest number of tokens, and so the largest burst; more than 0.
+            refill_per_s: Tokens added per second; more than 0.
         """
         return TokenBucket(self, name, capacity, refill_per_s)
 
     # Inspection and repair, of every queue
 
     def stats(self, count_limit: int | None = None) -> list[QueueStats]:
-        """The number of jobs by state, of each queue that holds a job, dead letters included, or is paused; by name.
+        """Count the jobs by state, for each queue that is paused or has jobs or dead letters; sorted by name.
 
         Args:
-            count_limit: How far to count, 1 to 1,000,000; None means 10,000. Beyond it a count is a lower bound.
+            count_limit: The largest number to count to, 1 to 1,000,000; None means 10,000. A count that stops there is
+                a lower bound.
 
         Raises:
             InvalidArgumentError: ``count_limit`` is outside its range.
@@ -448,7 +468,7 @@ class Database:
                 return found
 
     async def astats(self, count_limit: int | None = None) -> list[QueueStats]:
-        """As `stats`, without blocking the event loop."""
+        """Like `stats`, without blocking the event loop."""
         found: list[QueueStats] = []
         while True:
             after = found[-1].queue if found else None
@@ -465,7 +485,7 @@ class Database:
         return job_info(self._engine.ask(_GET_JOB, job_id, tx=tx))
 
     async def aget_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
-        """As `get_job`, without blocking the event loop."""
+        """Like `get_job`, without blocking the event loop."""
         return job_info(await self._engine.aask(_GET_JOB, job_id, tx=tx))
 
     def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
@@ -476,18 +496,18 @@ class Database:
         return bool(self._engine.call(_CANCEL, job_id, tx=tx))
 
     async def acancel(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """As `cancel`, without blocking the event loop."""
+        """Like `cancel`, without blocking the event loop."""
         return bool(await self._engine.acall(_CANCEL, job_id, tx=tx))
 
     def requeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Put a dead letter of any queue back among the waiting jobs; see `Queue.requeue`. True if there was one.
+        """Return a dead letter of any queue to the waiting jobs; see `Queue.requeue`. True if a job was requeued.
 
         Source: SQL ``honker_requeue``.
         """
         return bool(self._engine.call(_REQUEUE, job_id, tx=tx))
 
     async def arequeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """As `requeue`, without blocking the event loop."""
+        """Like `requeue`, without blocking the event loop."""
         return bool(await self._engine.acall(_REQUEUE, job_id, tx=tx))
 
     def retention(self) -> list[Retention]:
@@ -498,29 +518,29 @@ class Database:
         return [Retention(**row) for row in json.loads(self._engine.ask(_RETENTION))]
 
     async def aretention(self) -> list[Retention]:
-        """As `retention`, without blocking the event loop."""
+        """Like `retention`, without blocking the event loop."""
         return [Retention(**row) for row in json.loads(await self._engine.aask(_RETENTION))]
 
     def malformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
         """Rows that were edited by hand into a form that the engine cannot read.
 
-        No other row waits for such a row: a claim dead-letters one that it meets, a tick passes over the schedule, a
-        reader passes over the event and logs it. Some are met by no operation, such as a job whose time is a text.
+        Such a row does not block other rows: a claim dead-letters the job, a tick skips the schedule, and a reader
+        skips and logs the event. No operation finds some of these rows, such as a job whose time is text.
 
         Args:
-            limit: At most so many; negative means all.
+            limit: The largest number of rows; negative means all.
             tx: A transaction to look in.
 
         Returns:
             The rows; repair or delete each.
 
-        Cost: reads every table from end to end, for maintenance.
+        Cost: reads every table completely; meant for maintenance.
         Source: SQL ``honker_malformed_rows``.
         """
         return [MalformedRow.of(row) for row in json.loads(self._engine.ask(_MALFORMED_ROWS, limit, tx=tx))]
 
     async def amalformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
-        """As `malformed_rows`, without blocking the event loop; it reads everything, so it runs in a thread."""
+        """Like `malformed_rows`, without blocking the event loop; it reads everything, so it runs in a thread."""
         return await asyncio.to_thread(self.malformed_rows, limit, tx)
 
 
@@ -529,11 +549,11 @@ def _stats(text: str) -> list[QueueStats]:
 
 
 def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[float | None, int | None] | None:
-    """The two limits as the engine takes them; None if nothing is to be deleted."""
+    """Convert the two limits for the engine; None without limits."""
     if max_keep is not None and max_keep < 0:
-        raise InvalidArgumentError(f"max_keep must not be negative, and is {max_keep}")
+        raise InvalidArgumentError(f"max_keep must not be negative; it is {max_keep}")
     if max_keep is not None and max_keep > _INT64_MAX:
-        max_keep = None  # More than there can be.
+        max_keep = None  # More rows than a table can have.
     if older_than_s is None and max_keep is None:
         return None
     return optional_seconds(older_than_s, "older_than_s"), max_keep
@@ -556,31 +576,32 @@ def open(
     synchronous: str = SYNCHRONOUS[0],
     sqlite3: ModuleType = sqlite3,
 ) -> Database:
-    """Open a database file, creating it and honker's tables if they are not there.
+    """Open a database file, creating it and honker's tables if they are missing.
 
     Args:
         path: The file, or a ``file:`` URI; its directory must exist.
         max_readers: Reading connections, opened when first needed; 0 means 1.
-        watcher_backend: How commits are noticed; None chooses.
-        watcher_poll_interval_ms: Milliseconds between two looks, where looking is needed; 1 if not given.
-        synchronous: What a commit waits for. ``"NORMAL"``: nothing; it survives the end of the process, but a power cut
-            may undo the last commits. ``"FULL"`` or ``"EXTRA"``: a sync of the disk, and it survives that too.
-        sqlite3: Another DB-API module of the same shape, such as ``pysqlite3``. It must be the only copy of SQLite
-            that opens this file in the process.
+        watcher_backend: How commits are detected: ``"polling"``, ``"kernel"`` or ``"shm"``; None selects one.
+        watcher_poll_interval_ms: Milliseconds between two checks, if the backend needs them; 1 by default.
+        synchronous: The durability of commits. ``"NORMAL"``: commits survive the end of the process, but a power cut
+            may undo the last ones. ``"FULL"`` or ``"EXTRA"``: each commit waits for a sync of the disk, and survives a
+            power cut too.
+        sqlite3: A compatible DB-API module, such as ``pysqlite3``. It must be the only copy of SQLite that opens this
+            file in the process.
 
     Returns:
         The handle; close it, or use it in a ``with`` block.
 
     Raises:
-        InvalidArgumentError: An argument is refused.
+        InvalidArgumentError: An argument is invalid.
         DatabaseOpenError: The file cannot be opened or created.
-        DatabaseCorruptError: It is not a SQLite database, or a damaged one.
-        DatabaseReadOnlyError: It cannot be written, and its honker tables are missing or old.
-        SchemaTooNewError: A newer honker wrote it.
+        DatabaseCorruptError: The file is not a SQLite database, or is damaged.
+        DatabaseReadOnlyError: The file cannot be written, and its honker tables are missing or old.
+        SchemaTooNewError: The file was written by a newer honker.
         ExtensionUnsupportedError: This Python's ``sqlite3`` cannot load the engine.
         ExtensionNotFoundError: The engine's library is missing.
 
-    Cost: one connection; no write if the file is current.
+    Cost: one connection; no write if the file is up to date.
     Source: SQL ``honker_bootstrap``.
     """
     return Database(

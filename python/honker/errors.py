@@ -1,33 +1,34 @@
-"""Every error that honker raises: one tree, each class documented once, by its docstring.
+"""The errors of honker, in one class tree.
 
-Errors of the engine begin with a stable code (``HONKER_BUSY: database is locked``). [`from_sqlite`][] turns such a
-message into its class, with the SQLite error chained as the cause.
+Errors of the engine begin with a stable code (``HONKER_BUSY: database is locked``). [`from_sqlite`][] maps such a
+message to its class, with the SQLite error chained as the cause.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 
 class HonkerError(Exception):
-    """Something went wrong in honker; base of all its errors.
+    """The base class of all errors of honker.
 
     Attributes:
-        is_retryable: Whether the same call may succeed later, as it is; nothing was changed by this one.
+        is_retryable: True if the same call may succeed later. The failed call changed nothing.
     """
 
     is_retryable: ClassVar[bool] = False
 
 
 class InvalidArgumentError(HonkerError, ValueError):
-    """An argument is refused: wrong type, out of range, or impossible. Nothing was changed."""
+    """An argument is invalid: wrong type, out of range, or impossible. Nothing was changed."""
 
 
 class ArgumentOverflowError(InvalidArgumentError, OverflowError):
-    """A number does not fit where it is needed. Nothing was changed."""
+    """A number is outside the supported range. Nothing was changed."""
 
 
 class InvalidPayloadError(HonkerError, TypeError):
@@ -43,7 +44,7 @@ class QueueConflictError(HonkerError, ValueError):
 
 
 class LockHeld(HonkerError):
-    """Somebody else holds the lock; try again later."""
+    """Another owner holds the lock; try again later."""
 
 
 class LeadershipLost(HonkerError):
@@ -55,11 +56,19 @@ class TaskConflictError(HonkerError, ValueError):
 
 
 class InvalidTaskError(InvalidArgumentError, TypeError):
-    """A function cannot be made a task in the way that was asked for; the message says what to do instead."""
+    """A function cannot become a task with these options; the message names an alternative."""
+
+
+class InvalidCallError(InvalidArgumentError, TypeError):
+    """The arguments of a call do not fit the signature of the task. Nothing was enqueued."""
+
+
+class InvalidScheduleError(InvalidArgumentError, AttributeError):
+    """An object without an ``expr`` is no schedule; `honker.crontab` and `honker.every_s` make schedules."""
 
 
 class NoTasksError(HonkerError, RuntimeError):
-    """There are no tasks registered, so there is nothing to work on; import the modules that define them."""
+    """No tasks are registered; import the modules that define them."""
 
 
 class UnknownTaskError(HonkerError, LookupError):
@@ -67,19 +76,19 @@ class UnknownTaskError(HonkerError, LookupError):
 
 
 class InvalidDeliveryError(InvalidArgumentError, TypeError):
-    """The delivery of an outbox must be callable."""
+    """The delivery of an outbox is not callable."""
 
 
 class OutboxConflictError(HonkerError, ValueError):
-    """An outbox was already opened with other options or another delivery; open it once, or with the same."""
+    """An outbox was already opened with other options or another delivery; open it once, or with the same ones."""
 
 
 class JobFailedError(HonkerError):
-    """The job whose result was waited for is dead.
+    """The job of an awaited result is dead.
 
     Attributes:
         job_id: The job.
-        error: Why its last attempt failed.
+        error: The error of its last attempt.
     """
 
     def __init__(self, job_id: int, error: str) -> None:
@@ -92,7 +101,7 @@ class JobFailedError(HonkerError):
 
 
 class JobCancelledError(HonkerError):
-    """The job whose result was waited for was cancelled.
+    """The job of an awaited result was cancelled.
 
     Attributes:
         job_id: The job.
@@ -107,22 +116,43 @@ class JobCancelledError(HonkerError):
 
 
 class ResultGoneError(HonkerError, TimeoutError):
-    """The job is gone and left no result: none was kept, or its time is over. Waiting longer is of no use."""
+    """The job left no result and will leave none: it is gone, or the transaction that enqueued it was rolled back."""
+
+
+class DeadlockError(HonkerError, RuntimeError):
+    """A wait for a result would never end, because the caller holds up the work that it waits for."""
 
 
 class Retryable(HonkerError):
-    """Raised by a handler: the job is to run again after ``delay_s`` seconds, if it has attempts left.
+    """Raised by a handler to run its job again after ``delay_s`` seconds, if it has attempts left.
 
     Attributes:
-        delay_s: Seconds from now.
+        delay_s: Seconds from now, or a `timedelta`.
     """
 
-    def __init__(self, message: str = "", delay_s: float = 60) -> None:
+    def __init__(self, message: str = "", delay_s: float | timedelta = 60) -> None:
         super().__init__(message)
         self.delay_s = delay_s
 
-    def __reduce__(self) -> tuple[type[Retryable], tuple[str, float]]:
+    def __reduce__(self) -> tuple[type[Retryable], tuple[str, float | timedelta]]:
         return type(self), (str(self), self.delay_s)
+
+
+class Snooze(HonkerError):
+    """Raised by a handler: run the job again after ``delay_s``; the attempt is not charged.
+
+    For a job that has to wait, as for a rate limit, and has not failed. It may be put off any number of times.
+
+    Attributes:
+        delay_s: Seconds from now, or a `timedelta`.
+    """
+
+    def __init__(self, delay_s: float | timedelta, message: str = "") -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
+
+    def __reduce__(self) -> tuple[type[Snooze], tuple[float | timedelta, str]]:
+        return type(self), (self.delay_s, str(self))
 
 
 class ForkError(HonkerError, RuntimeError):
@@ -130,18 +160,18 @@ class ForkError(HonkerError, RuntimeError):
 
 
 class ExtensionNotFoundError(HonkerError, FileNotFoundError):
-    """The library ``libhonker_ext`` is not where it should be."""
+    """The library ``libhonker_ext`` was not found."""
 
 
 class ExtensionUnsupportedError(HonkerError, RuntimeError):
-    """This Python's ``sqlite3`` cannot load extensions in any of the ways honker knows."""
+    """This Python's ``sqlite3`` cannot load extensions in any supported way."""
 
 
 class DatabaseError(HonkerError, RuntimeError):
-    """The database refused.
+    """A database operation failed.
 
     Attributes:
-        code: The stable code of the engine, ``HONKER_SQLITE`` where SQLite itself refused.
+        code: The stable code of the engine, ``HONKER_SQLITE`` for errors of SQLite itself.
         sqlite_code: SQLite's extended result code, if known.
     """
 
@@ -156,8 +186,19 @@ class DatabaseBusyError(DatabaseError):
     is_retryable = True
 
 
+class StaleSnapshotError(DatabaseBusyError):
+    """The transaction began by reading, and another connection has written since; roll back and begin again.
+
+    The same statement never succeeds in that transaction. ``BEGIN IMMEDIATE`` takes the write lock first and avoids
+    the error. Nothing was changed.
+    """
+
+    code = "HONKER_BUSY_SNAPSHOT"
+    is_retryable = False
+
+
 class DatabaseFullError(DatabaseError):
-    """The disk or the file's size limit is full. Nothing was changed; free space and try again."""
+    """The disk is full, or the file has reached its size limit. Nothing was changed; free space and try again."""
 
     code = "HONKER_FULL"
     is_retryable = True
@@ -189,20 +230,20 @@ class DatabaseOpenError(DatabaseError):
 
 
 class ConstraintError(DatabaseError):
-    """A constraint or a trigger of the application refused. Nothing was changed."""
+    """A constraint or trigger of the application rejected the statement. Nothing was changed."""
 
     code = "HONKER_CONSTRAINT"
 
 
 class InterruptedStatementError(DatabaseError):
-    """Somebody interrupted the statement. Nothing was changed."""
+    """The statement was interrupted. Nothing was changed."""
 
     code = "HONKER_INTERRUPTED"
     is_retryable = True
 
 
 class NotBootstrappedError(DatabaseError):
-    """The file lacks honker's tables; `honker.open` or ``SELECT honker_bootstrap()`` makes them."""
+    """The file lacks honker's tables; `honker.open` or ``SELECT honker_bootstrap()`` creates them."""
 
     code = "HONKER_NOT_BOOTSTRAPPED"
 
@@ -220,7 +261,7 @@ class SQLiteTooOldError(DatabaseError):
 
 
 class MalformedRowError(DatabaseError):
-    """A row was edited into something that cannot be understood."""
+    """A row was edited by hand into an unreadable form."""
 
     code = "HONKER_MALFORMED_ROW"
 
@@ -237,31 +278,55 @@ class WatcherError(DatabaseError):
     code = "HONKER_WATCHER"
 
 
+class DatabaseReplacedError(WatcherError):
+    """The database file was deleted, moved or replaced under the handle; close it and open the file again.
+
+    Every operation of the handle raises it, at the latest a second after the replacement, and changes nothing. Commits
+    of that second are in the file that was removed.
+    """
+
+    code = "HONKER_REPLACED"
+
+
 class DatabaseClosedError(DatabaseError):
-    """Database is closed."""
+    """The database is closed."""
 
     code = "HONKER_CLOSED"
 
 
+#: The handle can never be used again: a retry is of no use, and only opening the database again helps.
+HANDLE_ENDED: Final = (DatabaseClosedError, DatabaseReplacedError, ForkError)
+
+
 class NestedTransactionError(DatabaseError):
-    """nested db.transaction() is not supported: this thread or task holds one; pass it as ``tx=``."""
+    """A nested ``db.transaction()``: this thread or task already holds one; pass it as ``tx=``."""
 
     code = "HONKER_NESTED_TRANSACTION"
 
 
+class BlockingCallError(NestedTransactionError):
+    """A blocking call on an event loop while another task of the loop is in a transaction; await its ``a`` twin.
+
+    The call would wait for the other task, and the other task for the event loop. Nothing was changed.
+    """
+
+    code = "HONKER_BLOCKING_CALL"
+    is_retryable = True
+
+
 class TransactionNotStartedError(DatabaseError):
-    """Transaction not started: use it inside its ``with`` block."""
+    """A transaction was used outside its ``with`` block."""
 
     code = "HONKER_TRANSACTION_NOT_STARTED"
 
 
 class UnexpectedRowsError(DatabaseError):
-    """Execute returned results - did you mean to call query?"""
+    """A statement passed to ``execute`` returned rows; use ``query``."""
 
     code = "HONKER_UNEXPECTED_ROWS"
 
 
-#: The class of each code that the engine puts before its messages.
+#: The error class of each code in the engine's messages.
 ENGINE_ERRORS: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
     {
         "HONKER_INVALID_ARGUMENT": InvalidArgumentError,
@@ -283,7 +348,18 @@ ENGINE_ERRORS: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
     }
 )
 
-# SQLite's primary result codes, for statements that are not ours.
+# SQLite's extended result codes that mean something else than their primary code.
+_EXTENDED_ERRORS: Final[Mapping[int, tuple[type[DatabaseError], str]]] = MappingProxyType(
+    {
+        517: (  # SQLITE_BUSY_SNAPSHOT
+            StaleSnapshotError,
+            "the transaction read before another connection wrote, and its snapshot is out of date; roll back and "
+            "begin again, with BEGIN IMMEDIATE if it is going to write",
+        ),
+    }
+)
+
+# SQLite's primary result codes, for statements of the application.
 _SQLITE_ERRORS: Final[Mapping[int, type[DatabaseError]]] = MappingProxyType(
     {
         5: DatabaseBusyError,
@@ -304,12 +380,15 @@ _BINDINGS = re.compile(r"Incorrect number of bindings supplied\..* uses (\d+), a
 
 
 def from_sqlite(error: Exception) -> HonkerError:
-    """The honker error for an exception of a DB-API module; to be raised ``from`` it."""
+    """The honker error for an exception of a DB-API module; raise it ``from`` that exception."""
     message = str(error)
     sqlite_code: int | None = getattr(error, "sqlite_errorcode", None)
     coded = _CODED.search(message)
-    if coded is not None and coded[1] in ENGINE_ERRORS:
-        found = ENGINE_ERRORS[coded[1]](coded[2])
+    extended = _EXTENDED_ERRORS.get(sqlite_code or 0)
+    if extended is not None:
+        found: HonkerError = extended[0](extended[1])
+    elif coded is not None and coded[1] in ENGINE_ERRORS:
+        found = ENGINE_ERRORS[coded[1]](_reworded(coded[2]))
     else:
         found = _SQLITE_ERRORS.get((sqlite_code or 0) & 0xFF, DatabaseError)(_reworded(message))
     if isinstance(found, DatabaseError):
@@ -318,7 +397,12 @@ def from_sqlite(error: Exception) -> HonkerError:
 
 
 def _reworded(message: str) -> str:
-    """Messages of Python's own ``sqlite3``, in the words that honker's callers know."""
+    """Translate messages of Python's ``sqlite3`` into honker's stable wording."""
+    if message == "database is locked":
+        return (
+            "database is locked: another connection holds the write lock; if it is a transaction of this thread, pass "
+            "it as tx=, and the call becomes part of it"
+        )
     bindings = _BINDINGS.search(message)
     if bindings is not None:
         return f"Wrong number of parameters passed to query. Got {bindings[2]}, needed {bindings[1]}"

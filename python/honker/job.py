@@ -1,4 +1,4 @@
-"""A claimed job, as its handler sees it."""
+"""A claimed job."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class JobQueue(Protocol):
         expires: Seconds | None = None,
         max_attempts: int | None = None,
     ) -> int:
-        """As `enqueue`, without blocking the event loop."""
+        """Like `enqueue`, without blocking the event loop."""
         ...
 
     def ack(self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None) -> bool:
@@ -59,7 +59,7 @@ class JobQueue(Protocol):
     async def aack(
         self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
     ) -> bool:
-        """As `ack`, without blocking the event loop."""
+        """Like `ack`, without blocking the event loop."""
         ...
 
     def retry(
@@ -85,7 +85,33 @@ class JobQueue(Protocol):
         attempt: int | None = None,
         tx: TransactionLike = None,
     ) -> bool:
-        """As `retry`, without blocking the event loop."""
+        """Like `retry`, without blocking the event loop."""
+        ...
+
+    def snooze(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None = None,
+        *,
+        attempt: int,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Put a job off, uncharged."""
+        ...
+
+    async def asnooze(
+        self,
+        job_id: int,
+        worker_id: str,
+        delay_s: Seconds,
+        error: str | None = None,
+        *,
+        attempt: int,
+        tx: TransactionLike = None,
+    ) -> bool:
+        """Like `snooze`, without blocking the event loop."""
         ...
 
     def fail(
@@ -97,7 +123,7 @@ class JobQueue(Protocol):
     async def afail(
         self, job_id: int, worker_id: str, error: str | None, *, attempt: int | None = None, tx: TransactionLike = None
     ) -> bool:
-        """As `fail`, without blocking the event loop."""
+        """Like `fail`, without blocking the event loop."""
         ...
 
     def heartbeat(
@@ -121,7 +147,7 @@ class JobQueue(Protocol):
         attempt: int | None = None,
         tx: TransactionLike = None,
     ) -> bool:
-        """As `heartbeat`, without blocking the event loop."""
+        """Like `heartbeat`, without blocking the event loop."""
         ...
 
 
@@ -142,6 +168,7 @@ class JobInfo(Record):
         max_attempts: Claims before it is dead-lettered.
         created_at: Unix seconds at which it was enqueued.
         expires_at: Unix seconds from which it is not claimed any more, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
     """
 
     id: int
@@ -156,6 +183,7 @@ class JobInfo(Record):
     max_attempts: int
     created_at: float
     expires_at: float | None
+    unknown_since: float | None
 
 
 def job_info(text: str) -> JobInfo | None:
@@ -166,26 +194,28 @@ def job_info(text: str) -> JobInfo | None:
 class Job:
     """A job that is leased to a worker until `claim_expires_at`.
 
-    Whoever holds the lease settles it: `ack`, `retry` or `fail`, or `heartbeat` to hold it longer. Each says whether
-    the lease was still held; if not, somebody else has or will have the job, and nothing was changed. What they pass
-    on is id, worker and attempt, so a handler that overslept cannot settle a later attempt, not even under the same
-    worker id.
+    The holder of the lease settles it by `ack`, `retry`, `fail` or `snooze`, or extends the lease by `heartbeat`. Each
+    method returns True if the lease was still held. False means that the lease was lost and nothing was changed. The
+    methods identify the attempt by job id, worker id and attempt number. So a late handler cannot settle a later
+    attempt, even under the same worker id.
 
-    The methods that begin with ``a`` do the same without blocking the event loop.
+    `aack`, `aretry`, `afail`, `asnooze` and `aheartbeat` do the same without blocking the event loop.
 
     Attributes:
         queue: The `honker.Queue` it was claimed from.
         id: The job's id.
-        worker_id: Who claimed it.
+        worker_id: The worker that claimed it.
         attempts: Claims so far, this one included.
         max_attempts: Claims before it is dead-lettered.
-        claim_expires_at: Unix seconds of the last instant of the lease; an int holds to the end of that second.
-        priority: Larger runs sooner.
+        claim_expires_at: Unix seconds at which the lease ends. A whole number includes that entire second.
+        priority: Larger values run sooner.
         run_at: Unix seconds at which it became due.
         created_at: Unix seconds at which it was enqueued.
-        expires_at: Unix seconds from which it would not be claimed any more, or None.
-        last_error: The error of the attempt before, or None.
+        expires_at: Unix seconds from which it is no longer claimed, or None.
+        last_error: The error of the previous attempt, or None.
+        unknown_since: Unix seconds since which workers have put it back because they do not know its task, or None.
         state: ``"processing"``.
+        is_released: True once `snooze` has given the lease back.
     """
 
     __slots__ = (
@@ -196,12 +226,14 @@ class Job:
         "created_at",
         "expires_at",
         "id",
+        "is_released",
         "last_error",
         "max_attempts",
         "priority",
         "queue",
         "run_at",
         "state",
+        "unknown_since",
         "worker_id",
     )
 
@@ -217,7 +249,9 @@ class Job:
         self.created_at: float = row["created_at"]
         self.expires_at: float | None = row["expires_at"]
         self.last_error: str | None = row["last_error"]
+        self.unknown_since: float | None = row["unknown_since"]
         self.state = "processing"
+        self.is_released = False
         self._text: str = row["payload"]
         self._payload: Any = _UNDECODED
 
@@ -231,23 +265,23 @@ class Job:
 
     @property
     def payload(self) -> Any:
-        """What was enqueued, decoded when first asked for.
+        """The enqueued value, decoded on first access.
 
         Raises:
-            json.JSONDecodeError: Somebody stored what is not JSON.
+            json.JSONDecodeError: The stored text is not JSON.
         """
         if self._payload is _UNDECODED:
             self._payload = serialization.decode(self._text)
         return self._payload
 
     def ack(self, tx: TransactionLike = None) -> bool:
-        """End the job: it succeeded.
+        """Acknowledge the job: it succeeded.
 
         Args:
-            tx: A transaction to end it in, so that the handler's writes and the ack commit together.
+            tx: The transaction for the ack, so that the handler's writes and the ack commit together.
 
         Returns:
-            Whether the lease was held; if not, undo what the handler did.
+            True if the lease was held. If it was not, undo the handler's effects.
 
         Raises:
             DatabaseBusyError: The write lock was not free within the busy timeout.
@@ -257,15 +291,15 @@ class Job:
         return self.queue.ack(self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     def retry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
-        """Put the job back to run again after a delay, or dead-letter it if this was its last attempt.
+        """Return the job to its queue to run again after a delay, or dead-letter it after its last attempt.
 
         Args:
-            delay_s: Seconds from now, 0 or more, never early.
-            error: Why, kept with the job.
-            tx: A transaction to do it in.
+            delay_s: Seconds from now, 0 or more. The job never runs earlier.
+            error: The reason, kept with the job.
+            tx: The transaction to run in.
 
         Returns:
-            Whether the lease was held.
+            True if the lease was held.
 
         Raises:
             InvalidArgumentError: The delay is negative or not a number.
@@ -275,15 +309,40 @@ class Job:
         """
         return self.queue.retry(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
+    def snooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
+        """Put the job off to run again after a delay, without a charge: the attempt does not count.
+
+        For a job that has to wait, as for a rate limit, and has not failed. In a handler of a worker,
+        ``raise honker.Snooze(delay_s)`` does the same and ends the handler. The next claim has the same attempt number,
+        so do not settle the job after this.
+
+        Args:
+            delay_s: Seconds from now, 0 or more. The job never runs earlier.
+            error: The reason, kept with the job; None leaves its last error as it is.
+            tx: The transaction to run in.
+
+        Returns:
+            True if the lease was held.
+
+        Raises:
+            InvalidArgumentError: The delay is negative or not a number.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Source: SQL ``honker_work``.
+        """
+        is_held = self.queue.snooze(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        self.is_released = self.is_released or is_held
+        return is_held
+
     def fail(self, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Dead-letter the job: it must not run again.
 
         Args:
-            error: Why, kept with the dead letter.
-            tx: A transaction to do it in.
+            error: The reason, kept with the dead letter.
+            tx: The transaction to run in.
 
         Returns:
-            Whether the lease was held.
+            True if the lease was held.
 
         Raises:
             DatabaseBusyError: The write lock was not free within the busy timeout.
@@ -293,17 +352,17 @@ class Job:
         return self.queue.fail(self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
 
     def heartbeat(self, extend_s: Seconds | None = None, tx: TransactionLike = None) -> bool:
-        """Make the lease end some time from now, also when that is sooner than before.
+        """Set the end of the lease to some time from now, even if that is sooner than before.
 
         Args:
             extend_s: Seconds from now, more than 0; None means the queue's visibility timeout.
-            tx: A transaction to do it in.
+            tx: The transaction to run in.
 
         Returns:
-            Whether the lease was held; one that has lapsed is not revived.
+            True if the lease was held. A lapsed lease is not renewed.
 
         Raises:
-            InvalidArgumentError: Not a positive number.
+            InvalidArgumentError: ``extend_s`` is not a positive number.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
         Source: SQL ``honker_heartbeat``.
@@ -311,17 +370,23 @@ class Job:
         return self.queue.heartbeat(self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)
 
     async def aack(self, tx: TransactionLike = None) -> bool:
-        """As `ack`, without blocking the event loop."""
+        """Like `ack`, without blocking the event loop."""
         return await self.queue.aack(self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     async def aretry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
-        """As `retry`, without blocking the event loop."""
+        """Like `retry`, without blocking the event loop."""
         return await self.queue.aretry(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
+    async def asnooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
+        """Like `snooze`, without blocking the event loop."""
+        is_held = await self.queue.asnooze(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        self.is_released = self.is_released or is_held
+        return is_held
+
     async def afail(self, error: str | None = "", tx: TransactionLike = None) -> bool:
-        """As `fail`, without blocking the event loop."""
+        """Like `fail`, without blocking the event loop."""
         return await self.queue.afail(self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
 
     async def aheartbeat(self, extend_s: Seconds | None = None, tx: TransactionLike = None) -> bool:
-        """As `heartbeat`, without blocking the event loop."""
+        """Like `heartbeat`, without blocking the event loop."""
         return await self.queue.aheartbeat(self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)

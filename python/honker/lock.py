@@ -1,4 +1,4 @@
-"""Named locks over all processes that use the database."""
+"""Named locks, shared by all processes that use the database."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _EXPIRES_AT: Final = "SELECT honker_lock_expires_at(?)"
 
 
 class Lock:
-    """A lock that is held by at most one owner, for a limited time; for ``with`` and ``async with``.
+    """A named lock with at most one owner and a time limit, for ``with`` and ``async with``.
 
-    Not acquired before the block is entered. A holder that dies, or that does not `renew` in time, loses it. A late
-    holder may still act: the protected resource should remember the largest `token` it has seen and refuse smaller
-    ones. Get a lock from `Database.lock`.
+    Entering the block acquires the lock. A holder that dies or does not `renew` in time loses it. A late holder may
+    still act, so the protected resource should remember the largest `token` so far and reject smaller ones. Get a lock
+    from `Database.lock`.
 
     Attributes:
         db: The database.
         name: The lock's name.
-        ttl: Seconds it is held for.
-        owner: The holder's name; the same owner may acquire it again, which extends it.
-        acquired: True if this object holds it, as far as it knows.
+        ttl: Seconds for which the lock is held.
+        owner: The owner's name. The same owner may acquire the lock again, which extends it.
+        acquired: True after this object acquired the lock; the lock may have lapsed since.
     """
 
     def __init__(self, db: Handle, name: str, ttl: Seconds = 60, owner: str | None = None) -> None:
@@ -47,7 +47,7 @@ class Lock:
         return f"<honker.Lock {self.name!r} of {self.db.path!r}>"
 
     def try_acquire(self) -> bool:
-        """Take the lock, or extend it when this owner holds it already. True if it is held now.
+        """Acquire the lock, or extend it if this owner holds it already. True if it is held now.
 
         Source: SQL ``honker_lock_acquire``.
         """
@@ -55,27 +55,27 @@ class Lock:
         return self.acquired
 
     async def atry_acquire(self) -> bool:
-        """As `try_acquire`, without blocking the event loop."""
+        """Like `try_acquire`, without blocking the event loop."""
         was_acquired = self.acquired
         try:
             held = await self._engine.acall(_ACQUIRE, self.name, self.owner, self.ttl)
         except asyncio.CancelledError:
             if not was_acquired:
-                # A statement that SQLite has begun cannot be called back, and this event loop may end now. The thread
-                # queues up behind it, and releases the lock if it was acquired.
+                # The statement may still run, and this event loop may end now. So a thread waits for the statement and
+                # releases the lock if it was acquired.
                 threading.Thread(target=self._give_back, name="honker-unlock").start()
             raise
         self.acquired = bool(held)
         return self.acquired
 
     def _give_back(self) -> None:
-        with contextlib.suppress(DatabaseError):  # Then it lapses.
+        with contextlib.suppress(DatabaseError):  # The lock then lapses by itself.
             self.release()
 
     def renew(self, ttl: Seconds | None = None) -> bool:
         """Hold the lock for ``ttl`` seconds from now. True if it was still held.
 
-        A lapsed lock is not revived, even if it is free: another owner may have held it in between.
+        A lapsed lock is not renewed, even if it is free: another owner may have held it in the meantime.
 
         Source: SQL ``honker_lock_renew``.
         """
@@ -86,7 +86,7 @@ class Lock:
         return self.acquired
 
     async def arenew(self, ttl: Seconds | None = None) -> bool:
-        """As `renew`, without blocking the event loop."""
+        """Like `renew`, without blocking the event loop."""
         if not self.acquired:
             return False
         ttl_s = self.ttl if ttl is None else seconds(ttl, "ttl")
@@ -95,7 +95,7 @@ class Lock:
 
     @property
     def token(self) -> int | None:
-        """The fencing token: larger for each later holder. None when the lock is not held any more.
+        """The fencing token, which grows with each new holder. None if the lock is no longer held.
 
         Source: SQL ``honker_lock_token``.
         """
@@ -103,12 +103,12 @@ class Lock:
         return token
 
     async def atoken(self) -> int | None:
-        """As `token`, without blocking the event loop."""
+        """Like `token`, without blocking the event loop."""
         token: int | None = await self._engine.aask(_TOKEN, self.name, self.owner)
         return token
 
     def held_until(self) -> float | None:
-        """The moment at which the lock lapses, for any holder; None when it is free. Reads only.
+        """Unix seconds at which the lock lapses, for any holder; None if it is free. Read-only.
 
         Source: SQL ``honker_lock_expires_at``.
         """
@@ -116,12 +116,12 @@ class Lock:
         return until
 
     async def aheld_until(self) -> float | None:
-        """As `held_until`, without blocking the event loop."""
+        """Like `held_until`, without blocking the event loop."""
         until: float | None = await self._engine.aask(_EXPIRES_AT, self.name)
         return until
 
     def release(self) -> None:
-        """Give the lock up, if this owner holds it. Idempotent.
+        """Release the lock if this owner holds it. Idempotent.
 
         Source: SQL ``honker_lock_release``.
         """
@@ -129,7 +129,7 @@ class Lock:
         self._engine.call(_RELEASE, self.name, self.owner)
 
     async def arelease(self) -> None:
-        """As `release`, without blocking the event loop."""
+        """Like `release`, without blocking the event loop."""
         self.acquired = False
         await self._engine.acall(_RELEASE, self.name, self.owner)
 

@@ -1,4 +1,4 @@
-"""Token buckets over all processes that use the database."""
+"""Token buckets, shared by all processes that use the database."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ _TAKE: Final = "SELECT honker_token_bucket_take(?, ?, ?, ?)"
 
 
 class TokenBucket:
-    """A rate of use that lets bursts pass: a bucket of tokens, refilled evenly, from which each use takes some.
+    """A rate limit that allows bursts: each use takes tokens from a bucket that refills steadily.
 
-    Unlike the windows of `Database.try_rate_limit` it has no edges at which twice the rate could pass. All
-    callers that use its name share it, and should give it the same capacity and rate. Get one from
-    `Database.token_bucket`.
+    Unlike `Database.try_rate_limit`, it has no window boundary at which twice the rate could pass. All callers of one
+    name share the bucket, and should pass the same capacity and rate. Get one from `Database.token_bucket`.
 
     To wait for a token::
 
@@ -25,8 +24,8 @@ class TokenBucket:
     Attributes:
         db: The database.
         name: The bucket's name.
-        capacity: The most tokens it holds.
-        refill_per_s: Tokens that it gains per second.
+        capacity: The largest number of tokens in the bucket.
+        refill_per_s: Tokens added per second.
     """
 
     def __init__(self, db: Handle, name: str, capacity: float, refill_per_s: float) -> None:
@@ -44,14 +43,14 @@ class TokenBucket:
 
         Args:
             tokens: More than 0, at most the capacity.
-            tx: A transaction to take them in: they are back in the bucket if it does not commit.
+            tx: The transaction to take them in. A rollback returns them to the bucket.
 
         Returns:
-            0 if they were taken; else the seconds until there will be enough, if no other caller takes any.
+            0 if they were taken, else the seconds until enough tokens are available, if no other caller takes any.
 
         Raises:
-            InvalidArgumentError: ``tokens`` is outside its range, or the bucket's own numbers are not above 0 and at
-                most 1,000,000,000.
+            InvalidArgumentError: ``tokens`` is outside its range, or capacity or refill rate is not above 0 and at most
+                1,000,000,000.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
         Cost: O(log buckets).
@@ -61,14 +60,14 @@ class TokenBucket:
         return wait_s
 
     async def atake(self, tokens: float = 1, tx: TransactionLike = None) -> float:
-        """As `take`, without blocking the event loop."""
+        """Like `take`, without blocking the event loop."""
         wait_s: float = await self._engine.acall(_TAKE, self.name, self.capacity, self.refill_per_s, tokens, tx=tx)
         return wait_s
 
     def try_take(self, tokens: float = 1, tx: TransactionLike = None) -> bool:
-        """As `take`. True if the tokens were taken."""
+        """Like `take`, but return True if the tokens were taken."""
         return self.take(tokens, tx) == 0
 
     async def atry_take(self, tokens: float = 1, tx: TransactionLike = None) -> bool:
-        """As `try_take`, without blocking the event loop."""
+        """Like `try_take`, without blocking the event loop."""
         return await self.atake(tokens, tx) == 0

@@ -1,4 +1,4 @@
-"""Payloads: any value that JSON can carry."""
+"""Encoding and decoding of payloads as JSON."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any, Final
 
 from honker.errors import InvalidPayloadError
 
-# The formatting is the default one, on which readers of the table rely. NaN and infinities are refused: Python would
-# write them, and no other language read them.
+# The default formatting, on which readers of the table rely. NaN and infinities are rejected: Python can write them,
+# but other languages cannot read them.
 _ENCODER: Final = json.JSONEncoder(allow_nan=False)
 
 
 def _fast_encoder() -> Callable[[Any, int], Iterable[str]] | None:
-    """The encoder in C below `_ENCODER`, which makes a new one for each text: that takes longer than a small payload.
+    """The C encoder behind `_ENCODER`.
 
-    It is not part of what Python documents, so an interpreter may be without it. Unlike `_ENCODER` it does not look for
-    circles: they end as too deep a recursion.
+    `_ENCODER` creates one for each text, which takes longer than encoding a small payload. Python does not document the
+    C encoder, so an interpreter may lack it. Unlike `_ENCODER`, it does not detect circular references, which exceed
+    the recursion limit.
     """
     make: Any = getattr(encoder, "c_make_encoder", None)
     if make is None:
@@ -30,7 +31,7 @@ _encode: Final = _fast_encoder()
 
 
 def encode(payload: Any) -> str:
-    """The JSON text that is stored, as ``json.dumps`` formats it.
+    """The JSON text to store, formatted like ``json.dumps``.
 
     Raises:
         InvalidPayloadError: The value has no JSON form.
@@ -39,7 +40,7 @@ def encode(payload: Any) -> str:
         if _encode is not None:
             return "".join(_encode(payload, 0))
     except (TypeError, ValueError, RecursionError):
-        pass  # `_ENCODER` says better what is wrong
+        pass  # `_ENCODER` raises a clearer error
     try:
         return _ENCODER.encode(payload)
     except (TypeError, ValueError, RecursionError) as error:
@@ -47,7 +48,7 @@ def encode(payload: Any) -> str:
 
 
 def encode_all(payloads: Iterable[Any]) -> str:
-    """A JSON array whose elements are each the text that `encode` makes of a payload.
+    """A JSON array of payloads, each with the same text as from `encode`.
 
     Raises:
         InvalidPayloadError: A value has no JSON form.
@@ -68,7 +69,7 @@ _scan: Final = json.JSONDecoder().raw_decode
 
 
 def read(text: str) -> Any:
-    """The value of JSON that the engine wrote, with nothing around it; takes half as long as ``json.loads``."""
+    """Decode JSON from the engine, without surrounding space; takes half as long as ``json.loads``."""
     return _scan(text)[0]
 
 
@@ -76,8 +77,8 @@ def decode(text: str | None) -> Any:
     """The value of a stored payload; None for none.
 
     Raises:
-        json.JSONDecodeError: Somebody stored what is not JSON, or JSON that Python does not read: too deeply nested, or
-            an integer of more digits than ``sys.get_int_max_str_digits()``.
+        json.JSONDecodeError: The stored text is not JSON, or Python cannot read it: it is too deeply nested, or has an
+            integer of more digits than ``sys.get_int_max_str_digits()``.
     """
     if not text:
         return None
@@ -86,5 +87,5 @@ def decode(text: str | None) -> Any:
     except json.JSONDecodeError:
         raise
     except (RecursionError, ValueError) as error:
-        # Of one kind, so that a worker can tell a poisonous payload from a bug.
+        # One error class, so that a worker can distinguish an unreadable payload from a bug.
         raise json.JSONDecodeError(str(error), text[:100], 0) from error

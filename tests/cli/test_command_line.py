@@ -106,7 +106,7 @@ def test_a_database_without_honker_is_left_as_it_is(path, command):
     before = path.read_bytes()
     done = honker(*(each.format(path) for each in DATA_COMMANDS[command]))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "has no honker in it" in done.stderr
+    assert "has no honker tables" in done.stderr
     assert path.read_bytes() == before
     assert sorted(each.name for each in path.parent.iterdir()) == [path.name]
 
@@ -116,7 +116,7 @@ def test_a_path_with_characters_of_a_uri_is_a_path(tmp_path):
     odd = tmp_path / "a?b#c%20d é.db"
     with closing(sqlite3.connect(odd)) as conn:
         conn.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
-    assert "has no honker in it" in honker("tail", odd, "t").stderr
+    assert "has no honker tables" in honker("tail", odd, "t").stderr
     assert [each.name for each in tmp_path.iterdir()] == [odd.name]
 
 

@@ -1,6 +1,5 @@
 """`honker scheduler`, run as separate processes."""
 
-import asyncio
 import json
 import signal
 import sqlite3
@@ -8,7 +7,6 @@ from contextlib import closing, contextmanager
 
 import honker
 import pytest
-from honker.cli import scheduler
 
 from ..support import program
 from ..support.program import running
@@ -110,21 +108,6 @@ def test_one_that_lost_its_leadership_stands_by_until_it_is_free_again(run_sched
         process.expect(r"honker scheduler: leadership was lost: .*; standing by")
         change(db, "DELETE FROM _honker_locks WHERE name = 'honker-scheduler'")
         process.expect(LEADING)
-
-
-def test_one_that_found_the_database_locked_goes_on(db, monkeypatch):
-    """A long migration may lock the database; a restart by a service manager would not help."""
-    runs, said = [], []
-
-    async def run(self, stop, *, standby, on_leading):
-        runs.append(standby)
-        if len(runs) == 1:
-            raise honker.DatabaseBusyError("database is locked")
-
-    monkeypatch.setattr(honker.Scheduler, "run", run)
-    asyncio.run(scheduler.schedule(db, asyncio.Event(), lambda event, text, **facts: said.append((event, text))))
-    assert runs == [False, True]
-    assert said == [("standing by", "database is locked; standing by")]
 
 
 def test_a_scheduler_without_schedules_is_an_error(write, tmp_path):

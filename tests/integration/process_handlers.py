@@ -2,11 +2,13 @@
 
 import asyncio
 import atexit
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import honker
@@ -64,8 +66,18 @@ def end_process(code):
     os._exit(code)
 
 
+class Unreadable(BaseException):
+    def __str__(self):
+        raise Unreadable
+
+
 def fail(error, *arguments):
-    raise {"ValueError": ValueError, "SystemExit": SystemExit, "Retryable": honker.Retryable}[error](*arguments)
+    kinds = {"ValueError": ValueError, "SystemExit": SystemExit, "Retryable": honker.Retryable}
+    raise {**kinds, "Unreadable": Unreadable}[error](*arguments)
+
+
+def put_off_for(hours):
+    raise honker.Retryable("later", timedelta(hours=hours))
 
 
 def return_what_has_no_json():
@@ -74,6 +86,51 @@ def return_what_has_no_json():
 
 def return_awaitable():
     return asyncio.sleep(0)
+
+
+def return_generator():
+    return (number for number in range(3))
+
+
+def nap(marker):
+    tell(marker)
+    time.sleep(1000)
+
+
+def terminate_a_forked_child(marker):
+    """A fork of this process, as those of multiprocessing, must end when it is terminated; its exit code."""
+    child = multiprocessing.get_context("fork").Process(target=nap, args=(marker,))
+    child.start()
+    while not Path(marker).exists():
+        time.sleep(0.005)
+    child.terminate()
+    child.join(5)
+    code = child.exitcode
+    child.kill()
+    return code
+
+
+def use_pools(count):
+    """The results of as many pools of forked processes."""
+    found = []
+    for _ in range(count):
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            found.append(pool.map(abs, [-1, 2, -3]))
+    return found
+
+
+def start_a_program(marker):
+    """Starts a program, which is left behind."""
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    tell(marker, program.pid)
+    program.returncode = 0  # it is not this handler's any more
+
+
+def start_and_die(marker, code):
+    """Starts a program, which is left behind, and ends its process without a word."""
+    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    tell(marker, program.pid)
+    os._exit(code)
 
 
 class Holder:

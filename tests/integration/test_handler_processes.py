@@ -5,11 +5,14 @@ import functools
 import importlib
 import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import honker
 import pytest
-from honker.worker import process_pool as processes
+from honker.worker import process_child, process_pool as processes
 
 from ..support.locking import ask
 from ..support.parameter_ids import stable
@@ -194,6 +197,28 @@ def test_a_process_that_ends_itself_is_a_failed_attempt(db, make, path):
     assert dead(path) == [(2, "the handler's process ended with exit code 7")]
 
 
+def test_a_process_that_dies_takes_along_what_its_handler_has_started(db, make, tmp_path, path):
+    marker = tmp_path / "marker"
+    make("start_and_die", retries=1)(str(marker), 3)
+    run_until(db, lambda: dead(path))
+    assert dead(path) == [(1, "the handler's process ended with exit code 3")]
+    wait_until(lambda: all(is_gone(each) for each in pids(marker)))
+
+
+def test_what_a_handler_has_started_ends_with_the_worker(db, make, tmp_path):
+    marker = tmp_path / "marker"
+    assert run_for(db, make("start_a_program")(str(marker))) is None
+    wait_until(lambda: all(is_gone(each) for each in pids(marker)))
+
+
+def test_a_forked_child_of_a_handler_can_be_terminated(db, make, tmp_path):
+    assert run_for(db, make("terminate_a_forked_child")(str(tmp_path / "marker"))) == -signal.SIGTERM
+
+
+def test_pools_of_forked_processes_come_to_their_end(db, make):
+    assert run_for(db, make("use_pools", timeout_s=60)(5)) == [[1, 2, 3]] * 5
+
+
 def test_a_process_that_dies_between_two_calls_costs_nobody_an_attempt(db, make):
     task = make("process_id", retries=1)
 
@@ -209,7 +234,12 @@ def test_a_process_that_dies_between_two_calls_costs_nobody_an_attempt(db, make)
 
 @pytest.mark.parametrize(
     ("arguments", "begins"),
-    [(("ValueError", "broken"), "broken\nTraceback"), (("SystemExit", 3), "3\nTraceback"), (("Retryable", "no"), "no")],
+    [
+        (("ValueError", "broken"), "broken\nTraceback"),
+        (("SystemExit", 3), "3\nTraceback"),
+        (("Retryable", "no"), "no"),
+        (("Unreadable",), "Unreadable (its message"),
+    ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_what_a_handler_raises_is_its_failure(db, make, path, arguments, begins):
@@ -227,15 +257,28 @@ def test_a_handler_chooses_the_delay_before_its_next_attempt(db, make, path):
     assert ask(path, "SELECT run_at - unixepoch() BETWEEN 990 AND 1001 FROM _honker_live") == [(1,)]
 
 
+def test_the_delay_may_be_a_timedelta(db, make, path):
+    make("put_off_for")(2)
+    run_until(db, lambda: live(path)[0][2])
+    assert ask(path, "SELECT run_at - unixepoch() BETWEEN 7190 AND 7201 FROM _honker_live") == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("return_what_has_no_json", "the result cannot be kept"), ("return_awaitable", "must not return an awaitable")],
+    [("return_awaitable", "must not return an awaitable"), ("return_generator", "returned a generator")],
 )
 @pytest.mark.filterwarnings("ignore:coroutine")
-def test_what_cannot_be_brought_back_is_a_failure(db, make, path, name, says):
+def test_a_value_that_is_work_to_be_done_is_a_failure(db, make, path, name, says):
     make(name, retries=1)()
     run_until(db, lambda: dead(path))
     assert says in dead(path)[0][1]
+
+
+def test_a_result_without_json_is_dropped_with_a_warning_and_the_job_is_done(db, make, path, caplog):
+    with pytest.raises(honker.ResultGoneError):
+        run_for(db, make("return_what_has_no_json", retries=1)())
+    assert dead(path) == []
+    assert "its result is not stored: Object of type object" in caplog.text
 
 
 def test_a_result_that_nobody_keeps_may_be_anything(db, make):
@@ -317,6 +360,25 @@ def test_a_worker_that_is_killed_leaves_no_handler_behind(path, tmp_path):
         wait_until(marker.exists)
         worker.kill()
         wait_until(lambda: all(is_gone(each) for each in pids(marker)))
+
+
+CHILD = "import sys; from honker.worker.process_child import serve; serve(int(sys.argv[1]))"
+
+
+@pytest.mark.parametrize("sent", [3, 5000], ids=["within the length", "within the body"])
+def test_a_worker_that_is_killed_while_it_sends_leaves_no_process_behind(sent):
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = [sys.executable, "-c", CHILD, str(theirs.fileno())]
+        child = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
+    try:
+        with ours:
+            call = {"target": ["os", "getpid", ""], "args": ["x" * 10_000], "kwargs": {}, "keeps_result": True}
+            ours.sendall(process_child.encode(call)[:sent])
+        assert child.wait(10) == 0
+    finally:
+        child.kill()
+        child.wait()
 
 
 # ----------------------------------------------------------------------------------------------------------- decorating

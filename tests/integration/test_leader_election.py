@@ -6,9 +6,9 @@ import time
 from contextlib import closing
 
 import pytest
-from honker import DatabaseError, LeadershipLost, LockHeld, Scheduler, WatcherError
+from honker import DatabaseError, LeadershipLost, LockHeld, Scheduler, WatcherError, crontab
 
-from ..support.locking import ask
+from ..support.locking import ask, write_lock_elsewhere
 from ..support.schedules import due_from, fired, jobs, leading, lock_row, next_fire_at
 from ..support.waiting import until
 
@@ -229,10 +229,9 @@ async def expect_loss(scheduler, bring_about, **options):
     assert not stop.is_set()
 
 
-@pytest.mark.parametrize("standby", [False, True], ids=["alone", "with standby"])
-def test_a_leader_whose_lock_was_stolen_notices_when_it_renews(hourly, path, standby):
+def test_a_leader_whose_lock_was_stolen_notices_when_it_renews(hourly, path):
     hourly.heartbeat_interval = 0.05
-    asyncio.run(expect_loss(hourly, lambda: steal(path), standby=standby))
+    asyncio.run(expect_loss(hourly, lambda: steal(path)))
     owner, expires_at = lock_row(path)
     assert owner == "thief"
     assert expires_at - time.time() > 900
@@ -267,3 +266,78 @@ def test_a_leader_whose_lock_was_deleted_has_lost_it(hourly, path):
 
     asyncio.run(expect_loss(hourly, delete_and_make_due))
     assert jobs(path) == []
+
+
+# ------------------------------------------------------------------------------------------------------------- recovery
+
+
+async def run_beside(scheduler, scenario, **options):
+    """Run a scheduler while a scenario goes on, then stop it; it must end without an error."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(scheduler.run(stop, **options))
+    try:
+        await scenario(running)
+        stop.set()
+        await asyncio.wait_for(running, 10)
+    finally:
+        running.cancel()
+
+
+def test_a_leader_with_standby_that_lost_its_lock_leads_again_when_it_can(hourly, path):
+    hourly.heartbeat_interval = 0.05
+    told = []
+
+    async def scenario(running):
+        await until(lambda: "leading" in told)
+        steal(path)
+        await until(lambda: len(told) == 2)
+        assert isinstance(told[1], LeadershipLost)
+        ask(path, "DELETE FROM _honker_locks")
+        await until(lambda: len(told) == 3)
+
+    leads = lambda: told.append("leading")  # noqa: E731
+    asyncio.run(run_beside(hourly, scenario, standby=True, on_leading=leads, on_standby=told.append))
+    assert told[2] == "leading"
+    assert lock_row(path) is None
+
+
+@pytest.mark.parametrize("standby", [False, True])
+def test_a_scheduler_outlives_a_database_that_is_locked_for_long(hourly, path, impatient, caplog, standby):
+    async def scenario(running):
+        await until(lambda: lock_row(path))
+        with write_lock_elsewhere(path):
+            hourly.heartbeat_interval = 0
+            await until(lambda: "trying again" in caplog.text)
+        due_from(path, 1000)
+        await until(lambda: jobs(path))
+
+    hourly.heartbeat_interval = 0.05
+    asyncio.run(run_beside(hourly, scenario, standby=standby))
+    assert lock_row(path) is None
+
+
+def test_a_scheduler_starts_beside_a_locked_database(hourly, path, impatient, caplog):
+    hourly.db.periodic_task(crontab("0 3 * * *"), queue="q", name="nightly")(lambda: None)
+
+    async def scenario(running):
+        await until(lambda: "trying again" in caplog.text)
+        release()
+        await until(lambda: lock_row(path))
+
+    with write_lock_elsewhere(path) as release:
+        asyncio.run(run_beside(hourly, scenario))
+    assert [row["name"] for row in hourly.list()] == ["hourly", "nightly"]
+
+
+def test_a_schedule_fires_soon_after_the_clock_was_set_forward(hourly, path, monkeypatch):
+    monkeypatch.setattr("honker.schedule.scheduler._CLOCK_POLL_S", 0.02)
+    ahead = [0]
+    clock = hourly.db.engine.clock
+    monkeypatch.setattr(type(hourly.db.engine), "clock", lambda self: clock() + ahead[0])
+
+    async def scenario(running):
+        await until(lambda: lock_row(path))
+        ahead[0] = 2 * 3600
+        await until(lambda: jobs(path))
+
+    asyncio.run(run_beside(hourly, scenario))

@@ -331,3 +331,33 @@ def test_every_failure_to_open_is_an_error_of_honker(tmp_path):
     for target in (tmp_path, tmp_path / "missing" / "app.db", text, ":memory:"):
         with pytest.raises(HonkerError):
             honker.open(target)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("nolock=1", "takes no locks"),
+        ("nolock=yes", "takes no locks"),
+        ("mode=rwc&immutable=true", "reads no -wal"),
+        ("cache=shared", "lock tables against each other"),
+        ("vfs=unix-none", "no locks that other connections see"),
+        ("vfs=unix-dotfile", "no locks that other connections see"),
+    ],
+)
+def test_a_uri_under_which_commits_are_lost_is_refused(path, options, reason):
+    with pytest.raises(InvalidArgumentError, match=rf"path is .*{reason}.*leave .*= out"):
+        honker.open(f"file:{path}?{options}")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("options", ["nolock=0", "immutable=off", "cache=private", "psow=0", "vfs=unix", "mode=rwc"])
+def test_a_uri_with_other_options_opens(path, options):
+    with honker.open(f"file:{path}?{options}") as db:
+        db.queue("q").enqueue(1)
+        assert db.queue("q").stats().ready == 1
+
+
+def test_a_file_that_does_not_enter_wal_mode_is_refused(path, monkeypatch):
+    monkeypatch.setattr("honker.sqlite.path._UNSAFE_VFS", ("-none",))
+    with pytest.raises(DatabaseOpenError, match="does not enter WAL mode"):
+        honker.open(f"file:{path}?vfs=unix-dotfile")

@@ -336,3 +336,11 @@ def test_threads_enqueue_and_claim_every_job_once(db):
         thread.join()
     assert sorted(seen) == [(number, step) for number in range(4) for step in range(50)]
     assert db.query("SELECT * FROM _honker_jobs") == []
+
+
+def test_whole_numbers_of_a_queue_and_its_jobs_may_be_floats(db):
+    queue = db.queue("floats", max_attempts=5.0)
+    assert queue.max_attempts == 5
+    job = db.get_job(queue.enqueue({}, priority=2.0, max_attempts=3.0, expires=3600.0))
+    assert (job["priority"], job["max_attempts"]) == (2, 3)
+    assert len(queue.enqueue_many([1, 2], priority=[1.0, 2])) == 2

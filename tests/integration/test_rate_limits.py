@@ -168,3 +168,7 @@ def test_an_age_that_is_no_number_is_refused(begun, path, older_than_s):
     with pytest.raises((HonkerError, TypeError)):
         begun.sweep_rate_limits(older_than_s)
     assert names(path) == ["old", "middle", "new"]
+
+
+def test_a_limit_may_be_a_whole_float(db):
+    assert [db.try_rate_limit("api", 2.0, 60.0) for _ in range(3)] == [True, True, False]

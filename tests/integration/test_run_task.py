@@ -185,3 +185,29 @@ def test_a_delay_beyond_all_bounds_is_still_one_that_the_engine_takes(job, path)
     run(job, lambda payload: payload["missing"], retry_delay=10, backoff=1e300, retries=10)
     assert _compute_delay(10, 1e300, 10) == 3_155_760_000
     assert json.loads(json.dumps(wait_s(path))) > 0
+
+
+class Panic(BaseException):
+    """An exception that is no `Exception`."""
+
+
+class Unreadable(Exception):
+    def __str__(self):
+        raise AttributeError("no response")
+
+
+@pytest.mark.parametrize("error", [Panic("boom"), Unreadable(), asyncio.CancelledError("boom")], ids=repr)
+def test_any_exception_of_the_handler_is_one_failed_attempt(job, path, error):
+    async def fail(payload):
+        raise error
+
+    run(job, fail, retries=1)
+    assert "Traceback" in dead(path)[0][1]
+
+
+def test_a_generator_that_the_handler_returns_fails_the_attempt(job, path):
+    def generator(payload):
+        yield payload
+
+    run(job, generator, retries=1)
+    assert "returned a generator" in dead(path)[0][1]

@@ -2,6 +2,7 @@
 
 import time
 
+import honker
 import pytest
 from honker import HonkerError, InvalidArgumentError, InvalidPayloadError, crontab, every_s
 
@@ -211,3 +212,16 @@ def test_an_update_that_is_refused_changes_nothing(full, refused):
     with pytest.raises((InvalidArgumentError, InvalidPayloadError)):
         full.update("s", **{"priority": 9} | refused)
     assert full.list() == before
+
+
+def test_the_numbers_of_a_schedule_may_be_whole_floats(scheduler):
+    scheduler.add(name="s", queue="q", schedule=honker.every_s(60.0), priority=1.0, expires=60.0, max_attempts=2.0)
+    (row,) = scheduler.list()
+    assert [(type(row[name]), row[name]) for name in ("priority", "expires_s", "max_attempts")] == [
+        *((int, 1), (int, 60), (int, 2)),
+    ]  # fmt: skip
+    scheduler.update("s", priority=3.0, expires=90.0, max_attempts=4.0)
+    (row,) = scheduler.list()
+    assert (row["priority"], row["expires_s"], row["max_attempts"]) == (3, 90, 4)
+    with pytest.raises(honker.InvalidArgumentError, match=r"expires is 1\.5"):
+        scheduler.update("s", expires=1.5)

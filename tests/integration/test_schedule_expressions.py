@@ -95,8 +95,8 @@ def test_an_interval_is_at_least_a_second_and_fits(seconds):
         every_s(seconds)
 
 
-def test_an_interval_is_cut_to_whole_seconds():
-    assert every_s(2.9).expr == "@every 2s"
+def test_an_interval_is_in_whole_seconds():
+    assert every_s(2.0).expr == "@every 2s"
     assert every_s(1).expr == "@every 1s"
     assert every_s(86_400).expr == "@every 86400s"
 

@@ -13,6 +13,7 @@ from honker import (
     HonkerError,
     InvalidArgumentError,
     NotBootstrappedError,
+    StaleSnapshotError,
 )
 from sqlalchemy.orm import Session
 
@@ -274,8 +275,9 @@ def test_a_connection_whose_snapshot_is_out_of_date_is_told_so(open_connection, 
     conn.execute("BEGIN")
     conn.execute("SELECT * FROM orders").fetchall()
     queue.enqueue(1)
-    with pytest.raises(DatabaseBusyError):
-        queue.enqueue(2, tx=conn)
+    for _ in range(2):
+        with pytest.raises(StaleSnapshotError, match=r"roll back and begin again.*BEGIN IMMEDIATE"):
+            queue.enqueue(2, tx=conn)
     conn.rollback()
     queue.enqueue(2, tx=conn)
     conn.commit()
@@ -343,11 +345,94 @@ def test_a_connection_without_the_engine_says_how_to_load_it(orders, queue, path
     conn.close()
 
 
-def test_a_connection_to_a_file_without_tables_says_so(queue, tmp_path):
-    conn = honker.connect(tmp_path / "other.db")
-    with pytest.raises(NotBootstrappedError, match="honker_bootstrap"):
+def test_a_transaction_that_cannot_see_the_tables_says_so(orders, queue, open_connection):
+    with pytest.raises(ZeroDivisionError), orders.transaction() as tx:  # noqa: PT012
+        for (table,) in ask(orders.path, "SELECT name FROM sqlite_schema WHERE name = '_honker_live'"):
+            tx.execute(f"DROP TABLE {table}")
+        with pytest.raises(NotBootstrappedError, match="honker_bootstrap"):
+            queue.enqueue(1, tx=tx)
+        raise ZeroDivisionError
+
+
+# ----------------------------------------------------------------------------------------------------- another database
+
+
+@pytest.fixture
+def other(tmp_path):
+    with honker.open(tmp_path / "other.db") as handle:
+        yield handle
+
+
+CARRIED = {
+    "enqueue": lambda queue, tx: queue.enqueue(1, tx=tx),
+    "enqueue with options": lambda queue, tx: queue.enqueue(1, tx=tx, priority=2, delay=3),
+    "ack": lambda queue, tx: queue.ack(1, "w", tx=tx),
+    "get_job": lambda queue, tx: queue.get_job(1, tx=tx),
+    "publish": lambda queue, tx: queue.db.stream("s").publish(1, tx=tx),
+    "aenqueue": lambda queue, tx: asyncio.run(queue.aenqueue(1, tx=tx)),
+}
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_a_transaction_of_another_database_is_refused(queue, other, path, name):
+    with (
+        other.transaction() as tx,
+        pytest.raises(InvalidArgumentError, match=r"tx is a transaction of '.*other\.db'.*'.*app\.db'"),
+    ):
+        CARRIED[name](queue, tx)
+    assert pending(other.path) == pending(path) == []
+
+
+@pytest.mark.parametrize("name", CARRIED)
+@pytest.mark.parametrize("factory", [sqlite3.Row, None])
+def test_a_connection_to_another_database_is_refused(queue, other, path, name, factory):
+    conn = honker.connect(other.path)
+    conn.row_factory = factory
+    conn.execute("ATTACH ? AS app", (str(path),))  # functions act on the main database of a connection
+    with pytest.raises(InvalidArgumentError, match=r"tx is a transaction of '.*other\.db'.*'.*app\.db'"):
+        CARRIED[name](queue, conn)
+    assert not conn.in_transaction
+    conn.close()
+    assert pending(other.path) == pending(path) == []
+
+
+def test_an_attached_database_does_not_count(queue, open_connection, other, path):
+    conn = open_connection()
+    conn.execute("ATTACH ? AS other", (other.path,))
+    queue.enqueue(1, tx=conn)
+    conn.commit()
+    assert pending(path) == [(1,)]
+
+
+@pytest.mark.parametrize("target", [":memory:", ""])
+def test_a_connection_to_no_file_is_refused(queue, target):
+    conn = honker.connect(target)
+    with pytest.raises(InvalidArgumentError, match="temporary or in-memory"):
         queue.enqueue(1, tx=conn)
     conn.close()
+
+
+def test_another_handle_on_the_same_file_is_accepted_through_any_link(queue, path, tmp_path):
+    (tmp_path / "folder").symlink_to(tmp_path)
+    (tmp_path / "link.db").symlink_to(path)
+    for name in (str(path), f"file:{path}", str(tmp_path / "folder" / "link.db")):
+        with honker.open(name) as handle, handle.transaction() as tx:
+            queue.enqueue(1, tx=tx)
+        conn = honker.connect(name, uri=name.startswith("file:"))
+        queue.enqueue(1, tx=conn)
+        conn.commit()
+        conn.close()
+    assert len(pending(path)) == 6
+
+
+def test_a_hard_link_is_refused_because_its_wal_is_another_file(queue, path, tmp_path):
+    (tmp_path / "hard.db").hardlink_to(path)
+    conn = honker.connect(tmp_path / "hard.db")
+    with pytest.raises(InvalidArgumentError, match=r"hard link.*-wal"):
+        queue.enqueue(1, tx=conn)
+    conn.close()
+    queue.enqueue(2)
+    assert len(pending(path)) == 1
 
 
 def test_a_closed_connection_is_an_error_of_honker(open_connection, queue):

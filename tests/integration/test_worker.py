@@ -3,15 +3,15 @@
 import asyncio
 import functools
 import json
+import re
 import threading
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import honker
 import pytest
 from honker.task.message import envelope
-from honker.worker import outcome as call, runner, worker
-from honker.worker.unknown_task import PutBack, put_back
+from honker.worker import outcome, runner, worker
+from honker.worker.unknown_task import delay_until_next, final_error
 
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import until
@@ -198,7 +198,8 @@ def test_a_handler_that_takes_too_long_is_given_up(db, queue, path, is_async):
     queue.task(name="t", retries=1, timeout_s=0.05)(aslow if is_async else lambda: proceed.wait(10))()
     run_until(db, lambda: dead(path))
     proceed.set()
-    assert dead(path) == [(1, "timeout after 0.05s")]
+    goes_on = "" if is_async else "; its thread goes on and keeps its slot"
+    assert dead(path) == [(1, f"timeout after 0.05s{goes_on}")]
 
 
 def test_the_time_out_of_a_handler_itself_is_told_from_ours(db, queue, path):
@@ -249,13 +250,12 @@ def test_a_result_is_kept_if_the_task_says_so(db, queue, path):
     ]
 
 
-def test_a_result_that_cannot_be_kept_is_the_failure_of_the_job(db, queue, path, monkeypatch):
-    monkeypatch.setattr(call, "RESULT_MAX_CHARS", 10)
-    for value in (object(), "x" * 10):
-        with pytest.raises(honker.JobFailedError, match="the result"):
-            run_for(db, queue.task(name="t")(lambda value=value: value)())
-        honker.registry()._by_name.clear()
-    assert [attempts for attempts, _ in dead(path)] == [1, 1]
+def test_a_result_that_is_too_long_is_dropped_with_a_warning(db, queue, path, monkeypatch, caplog):
+    monkeypatch.setattr(outcome, "RESULT_MAX_CHARS", 10)
+    with pytest.raises(honker.ResultGoneError):
+        run_for(db, queue.task(name="t")(lambda: "x" * 10)())
+    assert dead(path) == []
+    assert "its result is not stored: it has 12 characters" in caplog.text
 
 
 # ------------------------------------------------------------------------------------------------------ poison, unknown
@@ -275,28 +275,33 @@ def unknown(queue, **options):
     return queue.enqueue(envelope("unknown"), **({"max_attempts": 1} | options))
 
 
-def line(path):
-    """The recorded facts of a job that was put back."""
-    return PutBack.read(live(path)[0][2])
+def put_back_since(path):
+    """The instant since which the only live job waits for a worker that knows its task; None if there is none."""
+    found = ask(path, "SELECT unknown_since FROM _honker_live WHERE state = 'pending'")
+    return found[0][0] if found else None
 
 
-def test_an_unknown_task_is_put_back_uncharged_and_later_each_time(db, queue, path, monkeypatch):
+DEAD_OF_UNKNOWN = "unknown task: 'unknown'. Registered tasks: ['known']"
+
+
+def test_an_unknown_task_is_put_back_uncharged_and_later_each_time(db, queue, path):
     queue.task(name="known")(lambda: 1)
     unknown(queue)
     seen = []
 
     def is_put_back_often():
-        ((state, attempts, _),) = live(path)
-        if state == "pending" and line(path) is not None and (not seen or line(path) != seen[-1][0]):
-            seen.append((line(path), attempts, ask(path, "SELECT run_at FROM _honker_live")[0][0]))
+        (row,) = ask(path, "SELECT state, attempts, last_error, unknown_since, run_at FROM _honker_live")
+        if row[0] == "pending" and row[3] is not None and (not seen or row[4] != seen[-1][4]):
+            seen.append(row)
         return len(seen) >= 4
 
     run_until(db, is_put_back_often)
-    assert {put.since for put, _, _ in seen} == {seen[0][0].since}
-    assert {attempts for _, attempts, _ in seen} == {0}
-    for (_, _, sooner), (put, _, later) in pairwise(seen):
-        assert later - sooner >= 0.1 * 2 ** (put.count - 1) - 0.001
-    assert live(path)[0][2].startswith(f"unknown task: 'unknown', put back {line(path).count} times since 2")
+    (since,) = {row[3] for row in seen}
+    assert {row[1:3] for row in seen} == {(0, None)}
+    for sooner, later in pairwise(seen):
+        # It waits for as long as it had waited when it was claimed, at the earliest when it was due.
+        assert later[4] - sooner[4] >= max(sooner[4] - since, 0.1) - 0.002
+    assert seen[0][4] - since == pytest.approx(0.1, abs=0.01)
 
 
 def test_an_unknown_task_is_dead_when_its_time_is_over(db, queue, path):
@@ -304,71 +309,84 @@ def test_an_unknown_task_is_dead_when_its_time_is_over(db, queue, path):
     unknown(queue)
     assert run_for(db, known(), concurrency=1, unknown_task_s=0.3) == 1
     run_until(db, lambda: dead(path), unknown_task_s=0.3)
-    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+    ((attempts, error),) = dead(path)
+    assert attempts == 1
+    assert re.fullmatch(
+        rf"{re.escape(DEAD_OF_UNKNOWN)}\. Put back for other workers since 2\S+, for more than 0.3 s", error
+    )
 
 
 def test_an_unknown_task_is_dead_at_once_if_nobody_is_to_be_waited_for(db, queue, path):
     queue.task(name="known")(lambda: 1)
     unknown(queue)
     run_until(db, lambda: dead(path), unknown_task_s=0)
-    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+    assert dead(path) == [(1, DEAD_OF_UNKNOWN)]
 
 
 def test_the_time_of_an_unknown_task_goes_on_over_restarts_and_ends(db, queue, path):
     queue.task(name="known")(lambda: 1)
-    unknown(queue)
-    run_until(db, lambda: line(path))
-    long_ago = line(path).since - timedelta(hours=2)
-    text = live(path)[0][2].replace(line(path).since.isoformat(), long_ago.isoformat())
-    ask(path, "UPDATE _honker_live SET last_error = ?, run_at = 0", text)
+    job_id = unknown(queue)
+    run_until(db, lambda: put_back_since(path))
+    ask(path, "UPDATE _honker_live SET unknown_since = unknown_since - 7200, run_at = 0")
     run_until(db, lambda: dead(path))
-    assert dead(path) == [(1, "unknown task: 'unknown'. Registered tasks: ['known']")]
+    assert dead(path)[0][1].startswith(f"{DEAD_OF_UNKNOWN}. Put back for other workers since 2")
+    assert queue.requeue(job_id)
+    assert queue.get_job(job_id).unknown_since is None
 
 
-def test_what_is_remembered_of_an_unknown_task_stands_behind_the_error_of_its_last_attempt(db, queue, path):
+def test_a_job_of_an_unknown_task_keeps_the_error_of_its_last_attempt(db, queue, path):
     queue.task(name="known")(lambda: 1)
-    unknown(queue, max_attempts=5)
+    job_id = unknown(queue, max_attempts=5)
     queue.claim_one("w").retry(0, "broken\nTraceback")
-    run_until(db, lambda: (put := line(path)) and put.count == 2)
-    assert live(path)[0][:2] == ("pending", 1)
-    assert live(path)[0][2].startswith("broken\nTraceback\nunknown task: 'unknown', put back 2 times since ")
-    assert live(path)[0][2].count("unknown task") == 1
+    run_until(db, lambda: put_back_since(path))
+    assert live(path) == [("pending", 1, "broken\nTraceback")]
+    assert queue.get_job(job_id).unknown_since == put_back_since(path)
     seen = []
 
     @queue.task(name="unknown")
     def task(job: honker.Job):
-        seen.append((job.attempts, job.last_error))
+        seen.append((job.attempts, job.last_error, job.unknown_since))
+        raise ValueError
 
-    run_until(db, lambda: seen)
-    assert seen == [(2, "broken\nTraceback")]
+    since = put_back_since(path)
+    run_until(db, lambda: seen and live(path)[0][0] == "pending")
+    assert seen == [(2, "broken\nTraceback", since)]
+    assert queue.get_job(job_id).unknown_since is None
+
+
+def test_a_line_of_an_older_release_in_the_error_changes_nothing(db, queue, path):
+    queue.task(name="known")(lambda: 1)
+    unknown(queue)
+    line = "unknown task: 'unknown', put back 3 times since 2020-11-20T00:00:00+00:00"
+    ask(path, "UPDATE _honker_live SET last_error = ?", line)
+    run_until(db, lambda: put_back_since(path))
+    assert live(path) == [("pending", 0, line)]
 
 
 @pytest.mark.parametrize(
-    "written",
+    ("waited_s", "limit_s", "delay_s"),
     [
-        None,
-        "",
-        "broken",
-        "unknown task: 'x', put back 3 times since yesterday",
-        "unknown task: 'x', put back 3 times since 9999-99-99",
-        "unknown task: 'x', put back 3 times since 2026-11-20T00:00:00+00:00\nand more",
+        (None, 3600, 0.1),
+        (None, 0.05, 0.05),
+        (None, 0, None),
+        (0, 3600, 0.1),
+        (-1000, 3600, 0.1),  # the clock was set back
+        (0.4, 3600, 0.4),
+        (51, 3600, 51),
+        (100, 3600, 60),
+        (100, 110, 10),
+        (100, 100, None),
+        (1e300, 3600, None),
     ],
 )
-def test_what_is_not_remembered_or_cannot_be_read_begins_anew(written):
-    assert PutBack.read(written) is None
-    delay_s, text = put_back(written, "x" * 1000, 60)
-    assert delay_s == 0.1
-    assert PutBack.read(text).count == 1
-    assert len(text) < 500
+def test_the_delays_of_an_unknown_task_grow_to_a_minute_and_stay_within_its_time(waited_s, limit_s, delay_s):
+    since = None if waited_s is None else 1000 - waited_s
+    assert delay_until_next(since, limit_s, 1000) == (delay_s if delay_s is None else pytest.approx(delay_s))
 
 
-def test_the_delays_of_an_unknown_task_grow_to_a_minute_and_stay_within_its_time():
-    since = datetime.now(UTC) - timedelta(seconds=100)
-    for count, limit_s, least, most in [(9, 3600, 51, 52), (10, 3600, 60, 60), (10**6, 3600, 60, 60), (9, 110, 0, 10)]:
-        text = f"unknown task: 'x', put back {count} times since {since.isoformat()}"
-        delay_s, _ = put_back(text, "x", limit_s)
-        assert least <= delay_s <= most
-    assert put_back(text, "x", 99) is None
+@pytest.mark.parametrize("since", [-1e300, 1e300, float("-inf")])
+def test_a_dead_letter_names_any_instant(since):
+    assert final_error("unknown task: 'x'", since, 1).endswith(", for more than 1 s")
 
 
 @pytest.mark.parametrize("limit_s", [-1, float("nan"), 10**10])
@@ -529,6 +547,55 @@ def test_what_does_not_end_in_time_is_given_back_uncharged(db, queue, path, how,
     assert live(path) == [("pending", 0, None)]
 
 
+# ----------------------------------------------------------------------------------------------------------- event loop
+
+
+def is_on_a_loop():
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def test_the_event_loop_never_makes_a_call_that_may_wait(db, queue, path, monkeypatch):
+    """Each of the engine's waiting methods stops the whole loop, its renewals of leases included."""
+    waited = []
+
+    def watched(name):
+        method = getattr(type(db.engine), name)
+
+        def call(self, *args, **kwargs):
+            if is_on_a_loop():
+                waited.append((name, args))
+            return method(self, *args, **kwargs)
+
+        return call
+
+    @queue.task(name="aok")
+    async def aok(tx: honker.Transaction):
+        async with tx:
+            tx.notify("c", 1)
+
+    @queue.task(name="bad", retries=1)
+    async def bad():
+        raise ValueError
+
+    @queue.task(name="ok")
+    def ok(tx: honker.Transaction):
+        tx.notify("c", 1)
+
+    db.periodic_task(honker.every_s(3600), queue="q", name="beat")(lambda: None)
+    for task in (aok, bad, ok):
+        task()
+    unknown(queue)
+    for name in ("call", "ask", "query", "add"):
+        monkeypatch.setattr(type(db.engine), name, watched(name))
+    is_undone = "SELECT 1 FROM _honker_live WHERE last_error IS NULL AND unknown_since IS NULL"
+    run_until(db, lambda: not ask(path, is_undone), concurrency=1)
+    assert waited == []
+
+
 # ----------------------------------------------------------------------------------------------------------- throughput
 
 
@@ -536,9 +603,9 @@ def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
     rounds = []
     call_now = db.engine.call_now
 
-    def counted(sql, *params):
+    def counted(self, sql, *params):
         rounds.append((params[2], len(json.loads(params[4]))))
-        return call_now(sql, *params)
+        return call_now(self, sql, *params)
 
     monkeypatch.setattr(db.engine, "call_now", counted)
 

@@ -6,7 +6,6 @@ call that stays unknown is dead in the end, with the reason.
 
 import honker
 from honker.task.message import envelope
-from honker.worker.unknown_task import PutBack
 
 from ..support.locking import ask
 from ..support.processes import running, several
@@ -26,10 +25,14 @@ NEW = OLD.replace(
 )
 
 
-def remembered(path):
-    """The record in the job's row, and its attempts."""
-    rows = ask(path, "SELECT last_error, attempts FROM _honker_live WHERE state = 'pending'")
-    return (PutBack.read(rows[0][0]), rows[0][1]) if rows else (None, 0)
+def put_back(path, after=0):
+    """unknown_since, run_at and attempts of the waiting job, once it is put back until an instant after another."""
+    sql = "SELECT unknown_since, run_at, attempts FROM _honker_live WHERE state = 'pending' AND unknown_since > 0"
+
+    def found():
+        return next((row for row in ask(path, sql) if row[1] > after), None)
+
+    return wait_until(found)
 
 
 def test_a_call_survives_old_workers_until_a_new_one_comes(path):
@@ -38,14 +41,15 @@ def test_a_call_survives_old_workers_until_a_new_one_comes(path):
         for worker in old:
             worker.expect("ready")
         result = honker.TaskResult(queue.db.engine, queue.enqueue(envelope("new", (21,))))
-        put_back, attempts = wait_until(lambda: (seen := remembered(path))[0] and seen)
+        since, run_at, attempts = put_back(path)
         assert attempts == 0
         old[0].kill()
         with running(OLD, path, 3600) as restarted:
             restarted.expect("ready")
-            count = put_back.count + 2
-            later, _ = wait_until(lambda: (seen := remembered(path))[0] and seen[0].count >= count and seen)
-            assert later.since == put_back.since
+            # Put back again, and not only by the claim that was under way.
+            for _ in range(2):
+                again, run_at, attempts = put_back(path, after=run_at)
+                assert (again, attempts) == (since, 0)
             with running(NEW, path, 3600) as new:
                 new.expect("ready")
                 for worker in (restarted, old[1]):
@@ -60,6 +64,7 @@ def test_a_call_that_nobody_knows_is_dead_in_the_end_and_says_why(path):
             worker.expect("ready")
         db.queue("q").enqueue(envelope("new"), max_attempts=1)
         wait_until(lambda: ask(path, "SELECT 1 FROM _honker_dead"), timeout_s=30)
-    assert ask(path, "SELECT attempts, last_error FROM _honker_dead") == [
-        (1, "unknown task: 'new'. Registered tasks: ['old']")
-    ]
+    ((attempts, error),) = ask(path, "SELECT attempts, last_error FROM _honker_dead")
+    assert attempts == 1
+    assert error.startswith("unknown task: 'new'. Registered tasks: ['old']. Put back for other workers since 2")
+    assert error.endswith(", for more than 1 s")

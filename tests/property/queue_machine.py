@@ -35,7 +35,7 @@ delays = st.sampled_from([0, 0, 0, 0, 0, 0, *SPANS_MS])
 expiries = st.sampled_from([None, None, None, None, 0, 1, 30_000, 30_000, HOUR_MS, 5_400_500])
 priorities = st.sampled_from([0, 0, 1, -1, 7])
 budgets = st.sampled_from([1, 2, 3, 3, 9])
-endings = st.sampled_from(["ack", "retry", "retry", "fail", "release"])
+endings = st.sampled_from(["ack", "retry", "retry", "fail", "release", "release_unknown"])
 job_options = st.fixed_dictionaries(
     {"queue": queues, "delay": delays, "priority": priorities, "max_attempts": budgets, "expires": expiries}
 )
@@ -92,8 +92,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(claim=claims, by=st.sampled_from(WAYS_TO_NAME), how=endings, delay=delays)
     def settle(self, claim, by, how, delay):
-        # Only the rounds of a worker release with a delay or an error.
-        delay, error = delay if how == "retry" else 0, None if how == "release" else "broken"
+        # Only the rounds of a worker release with an error, and only some calls with a delay.
+        delay = delay if how in {"retry", "release_unknown"} else 0
+        error = None if how in {"release", "release_unknown"} else "broken"
         claim = named(claim, by)
         expected = self.model.settle(self.now, claim, how, delay=delay, error=error)
         assert self.driver.settle(claim, how, delay, error) == expected
@@ -245,7 +246,7 @@ class QueueMachine(RuleBasedStateMachine):
     def every_job_is_as_the_model_says(self):
         for queues, execute in ((self.model, self.driver.rows), (self.committed or self.model, self.look)):
             assert execute(LIVE) == [
-                (job_id, job.queue, job.worker, job.attempts, job.run_at, job.lease_end, job.error)
+                (job_id, job.queue, job.worker, job.attempts, job.run_at, job.lease_end, job.error, job.unknown_since)
                 for job_id, job in sorted(queues.live.items())
             ]
             assert dict(execute(DEAD)) == queues.dead
@@ -292,7 +293,8 @@ def ms(column):
 
 LIVE = (
     "SELECT id, queue, iif(state = 'processing', worker_id, NULL), attempts, "
-    f"{ms('run_at')}, {ms('claim_expires_at')}, last_error FROM _honker_live ORDER BY id"
+    f"{ms('run_at')}, {ms('claim_expires_at')}, last_error, {ms('unknown_since')} "
+    "FROM _honker_live ORDER BY id"
 )
 DEAD = "SELECT id, last_error FROM _honker_dead"
 OVERDRAWN = (
@@ -304,6 +306,13 @@ OVERDRAWN = (
 def seconds(span):
     """Milliseconds in the form of callers: seconds, whole ones as an integer."""
     return span // 1000 if span % 1000 == 0 else span / 1000
+
+
+def settlement(claim, how, delay):
+    """The settlement of a claim as ``honker_work`` takes it."""
+    job_id, _, attempt = claim
+    given = {"id": job_id, "attempt": attempt, "do": how, "delay_s": seconds(delay), "error": "broken"}
+    return given | {"do": "release", "is_unknown": True} if how == "release_unknown" else given
 
 
 def milliseconds(instant):

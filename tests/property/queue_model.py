@@ -39,6 +39,7 @@ class Job:
     worker: str | None = None
     lease_end: int | None = None
     error: str | None = None
+    unknown_since: int | None = None
 
     @property
     def lapses_at(self):
@@ -58,7 +59,7 @@ class Job:
 
     def wait(self):
         """Return the job to the queue."""
-        self.worker = self.lease_end = None
+        self.worker = self.lease_end = self.unknown_since = None
 
 
 @dataclass
@@ -140,7 +141,9 @@ class Queues:
             job.wait()
             job.run_at, job.error = now + delay if delay else second_of(now), error
         else:
+            since = min(job.unknown_since or now, now) if how == "release_unknown" else None
             job.wait()
+            job.unknown_since = since
             job.attempts -= 1
             job.error = job.error if error is None else error
             job.run_at = now + delay if delay else job.run_at

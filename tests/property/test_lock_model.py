@@ -102,7 +102,7 @@ class LockMachine(RuleBasedStateMachine):
 
     def call(self, function, *arguments):
         marks = ", ".join("?" * len(arguments))
-        return self.dbs[0].call(f"SELECT {function}({marks})", *arguments, tx=self.tx)
+        return self.dbs[0].engine.call(f"SELECT {function}({marks})", *arguments, tx=self.tx)
 
     # ------------------------------------------------------------------------------------------------------- operations
 
@@ -202,7 +202,7 @@ class LockMachine(RuleBasedStateMachine):
     @invariant()
     def a_lock_has_the_holder_of_the_model_and_no_other(self):
         for name in LOCKS:
-            tokens = {owner: self.dbs[0].ask(TOKEN, name, owner, tx=self.tx) for owner in OWNERS}
+            tokens = {owner: self.dbs[0].engine.ask(TOKEN, name, owner, tx=self.tx) for owner in OWNERS}
             assert tokens == {owner: self.model.token(self.now, name, owner) for owner in OWNERS}
             elsewhere = [self.dbs[1].lock(name, owner=owner).token for owner in OWNERS]
             assert sum(token is not None for token in elsewhere) <= 1

@@ -7,10 +7,11 @@ import json
 import honker
 import pytest
 from honker import Job
+from honker.sqlite import engine
 
 from .fake_clock import IS_POSSIBLE, built
 from .profiles import explore
-from .queue_machine import QueueMachine, milliseconds, seconds
+from .queue_machine import QueueMachine, milliseconds, seconds, settlement
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
@@ -28,7 +29,7 @@ class ApiQueues:
     def __init__(self, path, clock):
         self.path = path
         # The package compares the engine's instants with its own clock. The real module is restored after the test.
-        honker.queue.time = clock
+        engine.time = clock
         self._dbs = [honker.open(path) for _ in range(HANDLES)]
         self._used, self._is_async, self._tx = 0, False, None
         self._claimed = {}  # the rows of claimed jobs, to settle them through `honker.Job` of any handle
@@ -106,6 +107,9 @@ class ApiQueues:
     def settle(self, claim, how, delay, error):
         if how == "release":  # workers only
             return bool(self._db.engine.call("SELECT honker_release(?, ?, ?)", *claim, tx=self._tx))
+        if how == "release_unknown":
+            sql = "SELECT honker_release(?, ?, ?, ?, 1)"
+            return bool(self._db.engine.call(sql, *claim, seconds(delay), tx=self._tx))
         given = {"ack": [], "fail": [error], "retry": [seconds(delay), error]}[how]
         settler, named, options = self._settler(claim)
         return self._do(settler, how, *named, *given, **options)
@@ -129,10 +133,9 @@ class ApiQueues:
         return outcomes, self.claim(queue, worker, n, span)
 
     def _end(self, claim, how, delay):
-        if how != "release":
+        if how not in {"release", "release_unknown"}:
             return self.settle(claim, how, delay, "broken")
-        release = {"id": claim[0], "attempt": claim[2], "do": "release", "delay_s": seconds(delay), "error": "broken"}
-        given = json.dumps([release])
+        given = json.dumps([settlement(claim, how, delay)])
         done = self._db.engine.call("SELECT honker_work('whichever', ?, 0, 1, ?)", claim[1], given, tx=self._tx)
         return bool(json.loads(done)["settled"][0])
 
@@ -148,7 +151,7 @@ class ApiQueues:
     def next_claim_at(self, queue):
         queue = self._db.queue(queue)
         at = queue.next_claim_at(tx=self._tx)
-        assert queue.is_claimable(tx=self._tx) == (at is not None and at <= honker.queue.time.time())
+        assert queue.is_claimable(tx=self._tx) == (at is not None and at <= engine.time.time())
         return milliseconds(at)
 
     def outcome(self, job_id):
@@ -169,7 +172,7 @@ class ApiQueueMachine(QueueMachine):
 @pytest.mark.torture(short_s=8, share=4)
 def test_queues_through_python_do_what_their_model_does(torture, monkeypatch):
     monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
-    monkeypatch.setattr(honker.queue, "time", honker.queue.time)  # restores the module afterwards
+    monkeypatch.setattr(engine, "time", engine.time)  # restores the module afterwards
     with asyncio.Runner() as runner:
         monkeypatch.setattr(ApiQueues, "runner", runner)
         explore(ApiQueueMachine, torture, examples=80)

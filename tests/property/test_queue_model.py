@@ -7,7 +7,7 @@ import pytest
 from ..sql.database import call, call_json, rows
 from .fake_clock import IS_POSSIBLE, FakeClock
 from .profiles import explore
-from .queue_machine import QueueMachine, milliseconds, seconds
+from .queue_machine import QueueMachine, milliseconds, seconds, settlement
 
 pytestmark = [
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
@@ -74,6 +74,8 @@ class SqlQueues:
 
     def settle(self, claim, how, delay, error):
         job_id, worker, attempt = claim
+        if how == "release_unknown":
+            return bool(self._call("honker_release", job_id, worker, attempt, seconds(delay), 1))
         given = {"ack": [], "release": [], "fail": [error], "retry": [seconds(delay), error]}[how]
         return bool(self._call(f"honker_{how}", job_id, worker, *given, attempt))
 
@@ -91,10 +93,7 @@ class SqlQueues:
         return call_json(self._conn, "honker_heartbeat_batch", pairs, claims[0][1], seconds(span))
 
     def work(self, queue, worker, n, span, settlements):
-        given = [
-            {"id": job_id, "attempt": attempt, "do": how, "delay_s": seconds(delay), "error": "broken"}
-            for (job_id, _, attempt), how, delay in settlements
-        ]
+        given = [settlement(*each) for each in settlements]
         done = call_json(self._conn, "honker_work", queue, worker, n, seconds(span), json.dumps(given))
         return [bool(was_held) for was_held in done["settled"]], [(job["id"], job["attempts"]) for job in done["jobs"]]
 

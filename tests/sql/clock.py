@@ -6,7 +6,7 @@ from ..support.waiting import wait_until
 
 # Every column that holds an instant.
 INSTANTS = {
-    "_honker_live": ("run_at", "claim_expires_at", "created_at", "expires_at"),
+    "_honker_live": ("run_at", "claim_expires_at", "created_at", "expires_at", "unknown_since"),
     "_honker_dead": ("run_at", "created_at", "died_at", "expires_at"),
     "_honker_locks": ("expires_at",),
     "_honker_rate_limits": ("window_start", "expires_at"),

@@ -95,6 +95,14 @@ def test_a_worker_of_the_longest_name_gets_the_job_all_the_same(conn, payload):
     assert call(conn, "honker_ack", 1, worker) == 1
 
 
+def test_only_the_first_release_of_an_unknown_task_writes_the_payload(conn, pages, payload):
+    claim(conn, worker=WORKER)
+    call(conn, "honker_release", 1, WORKER, None, None, 1)
+    for _ in range(2):
+        assert 0 < pages(lambda: claim(conn, worker=WORKER)) < FEW
+        assert 0 < pages(lambda: call(conn, "honker_release", 1, WORKER, None, None, 1)) < FEW
+
+
 def test_a_row_that_others_inserted_is_claimed_without_slack(conn):
     conn.execute("INSERT INTO _honker_live (queue, payload) VALUES ('q', ?)", ("x" * 100_000,))
     assert len(claim(conn)) == 1

@@ -39,7 +39,7 @@ def with_fractions(name, arity):
     arguments = ordinary_arguments(name, arity) if parameters is functions()[name]["parameters"] else None
     if arguments is None:
         return None
-    for index, parameter in enumerate(parameters):
+    for index, parameter in enumerate(parameters[:arity]):
         if types().base_of(parameter["type"]) == "number" and parameter["type"] != "tokens":
             arguments[index] = 2_000_000_000.25 if parameter["type"] == "instant" else FRACTION
     return arguments

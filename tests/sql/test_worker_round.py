@@ -58,11 +58,109 @@ def test_a_release_may_say_why_and_else_leaves_the_error_of_the_last_attempt(con
         assert rows(conn, "SELECT attempts, last_error FROM _honker_live") == [(1, kept)]
 
 
+def test_a_release_may_be_delayed_without_a_round(conn):
+    enqueue(conn)
+    claim(conn)
+    assert call(conn, "honker_release", 1, "w", 1, 100, 0) == 1
+    assert claimed_ids(conn) == []
+    advance(conn, 101)
+    assert claimed_ids(conn) == [1]
+
+
 def test_a_lapsed_claim_cannot_be_released(conn):
     enqueue(conn)
     claim(conn, timeout_s=60)
     advance(conn, 62)
     assert call(conn, "honker_release", 1, "w") == 0
+
+
+# -------------------------------------------------------------------------------------------------------- unknown tasks
+
+
+def unknown_since(conn, job_id=1):
+    return call_json(conn, "honker_get_job", job_id)["unknown_since"]
+
+
+def release_unknown(conn, how, job_id=1):
+    """Claim a job and release it as one of an unknown task. The attempt of the claim is 1."""
+    (job,) = work(conn, 1)["jobs"]
+    if how == "function":
+        assert call(conn, "honker_release", job_id, "w", job["attempts"], None, 1) == 1
+    else:
+        assert work(conn, 0, settlement(job_id, "release", attempt=job["attempts"], is_unknown=True))["settled"] == [1]
+    return job
+
+
+@pytest.mark.parametrize("how", ["function", "round"])
+def test_the_first_release_of_an_unknown_task_is_dated_and_the_next_ones_keep_the_date(conn, how):
+    now = int(call_json(conn, "honker_get_job", enqueue(conn))["created_at"])
+    assert release_unknown(conn, how)["unknown_since"] is None
+    since = unknown_since(conn)
+    assert since == pytest.approx(now, abs=2)
+    for _ in range(2):
+        advance(conn, 100)
+        assert release_unknown(conn, how)["unknown_since"] == pytest.approx(since - 100, abs=0.001)
+        since -= 100  # the test ages the data
+        assert unknown_since(conn) == pytest.approx(since, abs=0.001)
+    assert live(conn) == [(1, "pending", 0)]
+
+
+def test_only_the_holder_of_the_claim_says_that_a_task_is_unknown(conn):
+    enqueue(conn)
+    claim(conn)
+    assert call(conn, "honker_release", 1, "another", 1, None, 1) == 0
+    assert unknown_since(conn) is None
+
+
+@pytest.mark.parametrize("move", ["retry", "release", "lapse", "requeue"])
+def test_every_other_end_of_a_claim_forgets_that_the_task_was_unknown(conn, move):
+    enqueue(conn, max_attempts=9)
+    release_unknown(conn, "round")
+    (job,) = work(conn, 1)["jobs"]
+    assert unknown_since(conn) == job["unknown_since"] is not None
+    if move in {"retry", "release"}:
+        assert work(conn, 0, settlement(1, move, attempt=job["attempts"]))["settled"] == [1]
+    elif move == "lapse":
+        advance(conn, 62)
+        assert work(conn, 1)["jobs"][0]["unknown_since"] is None
+    else:
+        call(conn, "honker_fail", 1, "w", "unknown task", 1)
+        assert call(conn, "honker_requeue", 1) == 1
+    assert unknown_since(conn) is None
+
+
+def test_a_heartbeat_keeps_the_date(conn):
+    enqueue(conn)
+    release_unknown(conn, "function")
+    claim(conn)
+    call(conn, "honker_heartbeat", 1, "w", 100)
+    assert unknown_since(conn) is not None
+
+
+@pytest.mark.parametrize("written", ["'soon'", "x'00'", "253402300799", "1e300"])
+def test_a_date_that_was_written_by_hand_or_lies_in_the_future_begins_anew(conn, written):
+    enqueue(conn)
+    release_unknown(conn, "round")
+    since = unknown_since(conn)
+    conn.execute(f"UPDATE _honker_live SET unknown_since = {written}")
+    release_unknown(conn, "round")
+    assert unknown_since(conn) == pytest.approx(since, abs=2)
+
+
+def test_a_date_that_is_no_number_is_listed_among_malformed_rows(conn):
+    enqueue(conn)
+    conn.execute("UPDATE _honker_live SET unknown_since = 'soon'")
+    assert call_json(conn, "honker_malformed_rows", 9) == [
+        {"table": "_honker_live", "row": 1, "problem": "unknown_since is text"}
+    ]
+
+
+@pytest.mark.parametrize("flag", [1, "true", [], {}])
+def test_a_round_takes_only_a_boolean_for_an_unknown_task(conn, flag):
+    enqueue(conn)
+    claim(conn)
+    with refused("HONKER_INVALID_ARGUMENT", "settlements_json"):
+        work(conn, 0, settlement(1, "release", is_unknown=flag))
 
 
 # ------------------------------------------------------------------------------------------------------------- renewing
@@ -113,7 +211,7 @@ def test_a_round_claims_in_the_detailed_shape(conn):
     (job,) = work(conn, 1)["jobs"]
     assert job.keys() == {
         *("id", "queue", "payload", "state", "worker_id", "attempts", "claim_expires_at"),
-        *("priority", "run_at", "max_attempts", "created_at", "expires_at", "last_error"),
+        *("priority", "run_at", "max_attempts", "created_at", "expires_at", "last_error", "unknown_since"),
     }  # fmt: skip
     assert (job["priority"], job["worker_id"]) == (7, "w")
 
@@ -262,13 +360,21 @@ def test_the_outcome_follows_the_life_of_a_job(conn):
     assert outcome(conn) == {"state": "dead", "error": "twice"}
 
 
-@pytest.mark.parametrize("is_acked", [False, True])
-def test_a_job_that_is_nowhere_is_gone(conn, is_acked):
-    if is_acked:
-        enqueue(conn)
-        claim(conn)
-        call(conn, "honker_ack", 1, "w")
+def test_an_acknowledged_job_is_gone(conn):
+    enqueue(conn)
+    claim(conn)
+    call(conn, "honker_ack", 1, "w")
     assert outcome(conn) == {"state": "gone", "error": None}
+
+
+def test_a_job_that_was_never_committed_is_unknown(conn):
+    assert outcome(conn) == {"state": "unknown", "error": None}
+    enqueue(conn)
+    conn.execute("BEGIN")
+    enqueue(conn)
+    assert outcome(conn, 2)["state"] == "pending"
+    conn.execute("ROLLBACK")
+    assert [outcome(conn, job_id)["state"] for job_id in (1, 2)] == ["pending", "unknown"]
 
 
 @pytest.mark.parametrize("is_claimed", [False, True])
@@ -288,7 +394,7 @@ def test_a_cancelled_job_is_known_as_such_for_a_day(conn, is_claimed):
 
 def test_cancelling_nothing_leaves_no_trace(conn):
     assert call(conn, "honker_cancel", 1) == 0
-    assert outcome(conn)["state"] == "gone"
+    assert outcome(conn)["state"] == "unknown"
     assert rows(conn, "SELECT * FROM _honker_results") == []
 
 

@@ -115,7 +115,6 @@ def test_a_failure_of_the_database_is_a_runtime_error(kind):
     [
         (5, errors.DatabaseBusyError),
         (6, errors.DatabaseBusyError),
-        (517, errors.DatabaseBusyError),  # SQLITE_BUSY_SNAPSHOT
         (8, errors.DatabaseReadOnlyError),
         (1032, errors.DatabaseReadOnlyError),  # SQLITE_READONLY_DBMOVED
         (9, errors.InterruptedStatementError),
@@ -140,7 +139,21 @@ def test_a_result_code_of_sqlite_becomes_a_class(code, kind):
 
 def test_the_result_code_of_sqlite_is_kept_beside_the_code_of_the_engine():
     found = from_sqlite(sqlite_error("HONKER_BUSY: database is locked", 517))
-    assert (found.code, found.sqlite_code) == ("HONKER_BUSY", 517)
+    assert (found.code, found.sqlite_code) == ("HONKER_BUSY_SNAPSHOT", 517)
+
+
+@pytest.mark.parametrize("message", ["database is locked", "HONKER_BUSY: database is locked"])
+def test_a_snapshot_that_is_out_of_date_is_busy_and_not_worth_a_retry(message):
+    found = from_sqlite(sqlite_error(message, 517))  # SQLITE_BUSY_SNAPSHOT
+    assert type(found) is errors.StaleSnapshotError
+    assert isinstance(found, errors.DatabaseBusyError)
+    assert not found.is_retryable
+    assert "roll back and begin again" in str(found)
+
+
+@pytest.mark.parametrize("message", ["database is locked", "HONKER_BUSY: database is locked"])
+def test_a_locked_database_hints_at_the_transaction_of_the_caller(message):
+    assert "pass it as tx=" in str(from_sqlite(sqlite_error(message, 5)))
 
 
 def test_a_code_that_nobody_knows_is_part_of_the_message():

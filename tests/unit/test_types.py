@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import pytest
 from honker import HonkerError, InvalidArgumentError, UnsupportedParameterError
-from honker.arguments import optional_instant, optional_seconds, seconds, sql_parameters
+from honker.arguments import optional_instant, optional_seconds, seconds, sql_parameters, whole
 
 INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
@@ -163,3 +163,21 @@ def test_a_datetime_that_has_no_local_time_is_refused_by_name_or_accepted(value)
         assert isinstance(optional_instant(value, "run_at"), float)
     except InvalidArgumentError as error:
         assert "run_at" in str(error)  # noqa: PT017 - either is right, only a bare error of the standard library is not
+
+
+# -------------------------------------------------------------------------------------------------------- whole numbers
+
+
+@pytest.mark.parametrize("value", [0, 3, -3, 3.0, -0.0, Level.HIGH, 2.0**53, -(2.0**53), INT64_MAX, -INT64_MAX])
+def test_a_whole_number_may_be_a_float_without_a_fraction(value):
+    accepted = whole(value, "n")
+    assert accepted == value
+    assert type(accepted) is int
+
+
+@pytest.mark.parametrize(
+    "value", [1.5, 2.0**54, math.inf, math.nan, True, "3", None, Decimal(3), 2**63, b"1"], ids=repr
+)
+def test_another_value_is_no_whole_number(value):
+    with pytest.raises(InvalidArgumentError, match=r"n is .*whole number"):
+        whole(value, "n")

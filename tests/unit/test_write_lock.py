@@ -8,7 +8,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from honker import DatabaseBusyError, NestedTransactionError
+from honker import BlockingCallError, DatabaseBusyError, NestedTransactionError
 from honker.sqlite import write_lock as write_locks
 from honker.sqlite.write_lock import WriteLock, _Waiter, current_task
 
@@ -413,3 +413,78 @@ def test_a_turn_that_is_given_while_somebody_leaves_the_queue_goes_on(write_lock
     write_lock.acquire()
     write_lock.release()
     assert write_lock.acquire_now()
+
+
+# ---------------------------------------------------------------------------------------- waits that could never end
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """One holder is waited for a moment only."""
+    monkeypatch.setattr(write_locks, "HOLDER_TIMEOUT_S", 0.3)
+
+
+def test_a_thread_that_its_holder_waits_for_is_told_who_holds_the_lock(write_lock, threads, hurried):
+    write_lock.acquire()
+    name = threading.current_thread().name
+    with pytest.raises(DatabaseBusyError, match=rf"thread '{name}'.*held the transaction.*pass its transaction as tx="):
+        threads.submit(write_lock.acquire).result(10)
+    write_lock.release()
+    assert write_lock.acquire_now()
+
+
+def test_tasks_that_their_holder_gathers_are_told_who_holds_the_lock(write_lock, hurried):
+    async def main():
+        await write_lock.acquire_async()
+        return await asyncio.gather(*(write_lock.acquire_async() for _ in range(2)), return_exceptions=True)
+
+    for error in asyncio.run(main()):
+        assert isinstance(error, DatabaseBusyError)
+        assert "task 'Task-" in str(error)
+        assert "main" in str(error)
+
+
+def test_a_long_queue_of_short_holders_is_waited_for(write_lock, threads, hurried):
+    """Each holds for a part of the time, all together for longer than one may."""
+
+    def hold(seconds):
+        write_lock.acquire()
+        threading.Event().wait(seconds)
+        write_lock.release()
+
+    started = time.monotonic()
+    for future in [threads.submit(hold, 0.15) for _ in range(6)]:
+        future.result(10)
+    assert time.monotonic() - started > 0.6
+
+
+def test_a_blocking_call_beside_a_task_in_a_transaction_names_the_asynchronous_twin(write_lock):
+    async def main():
+        holder = asyncio.ensure_future(write_lock.acquire_async())
+        holder.set_name("writer")
+        await holder
+        with pytest.raises(BlockingCallError, match=r"task 'writer'.*aenqueue for enqueue") as caught:
+            write_lock.acquire()
+        assert caught.value.is_retryable
+        assert isinstance(caught.value, NestedTransactionError)
+        loop, refused = asyncio.get_running_loop(), asyncio.Event()
+
+        def outside_any_task():
+            with pytest.raises(BlockingCallError):
+                write_lock.acquire()
+            refused.set()
+
+        loop.call_soon(outside_any_task)
+        await asyncio.wait_for(refused.wait(), 10)
+
+    asyncio.run(main())
+
+
+def test_a_blocking_call_of_the_holder_itself_is_nested(write_lock):
+    async def main():
+        await write_lock.acquire_async()
+        with pytest.raises(NestedTransactionError, match="this task holds") as caught:
+            write_lock.acquire()
+        assert type(caught.value) is NestedTransactionError
+
+    asyncio.run(main())

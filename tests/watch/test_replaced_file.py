@@ -109,7 +109,7 @@ def test_tasks_are_told(path):
             return await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
 
     results = asyncio.run(listen())
-    assert {type(each) for each in results} == {honker.WatcherError}
+    assert {type(each) for each in results} == {honker.DatabaseReplacedError}
 
 
 async def drain_task(updates):

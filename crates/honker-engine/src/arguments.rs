@@ -1,5 +1,5 @@
 //! Checking the arguments of calls: no coercion but that of whole REALs, every range enforced, every message with the
-//! argument, the value seen and what is allowed.
+//! argument, the value seen and the allowed range.
 
 use std::ops::RangeInclusive;
 

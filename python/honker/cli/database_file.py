@@ -1,4 +1,4 @@
-"""``DB``: a database file that has honker in it."""
+"""The argument ``DB``: a database file with honker's tables."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ database_argument = click.argument("path", metavar="DB")
 
 
 def open_existing(path: str) -> Database:
-    """Open the file, which must be there and have honker's tables: a slip of the keyboard creates and changes nothing.
+    """Open an existing file with honker's tables. A mistyped path creates and changes nothing.
 
     Raises:
-        click.BadParameter: There is no such file.
-        click.ClickException: It is no database, or none of honker's.
+        click.BadParameter: The file does not exist.
+        click.ClickException: The file is not a database, or has no honker tables.
     """
     if not os.path.isfile(path):
         what = "is a directory" if os.path.isdir(path) else "does not exist"
@@ -33,15 +33,15 @@ def open_existing(path: str) -> Database:
         return open(path)
     except NotBootstrappedError as error:
         raise click.ClickException(
-            f"{path!r} has no honker in it, and is left as it is; is it the right file? "
-            f"honker.open({path!r}) would put it there"
+            f"{path!r} has no honker tables, and was not changed; check the path, or create the tables by "
+            f"honker.open({path!r})"
         ) from error
     except HonkerError as error:
         raise click.ClickException(f"{path!r}: {error}") from error
 
 
 def _look_for_honker(path: str) -> None:
-    """Raise `NotBootstrappedError` if there is none. Opening the file in the usual way would put it there."""
+    """Raise `NotBootstrappedError` if the file has no honker tables. `honker.open` would create them."""
     uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode=ro"
     try:
         with closing(connect(uri, uri=True)) as conn:

@@ -22,17 +22,17 @@ Examples:
   honker listen shop.db orders
   honker listen shop.db orders payments --json | jq .payload
 
-Exit codes: 0 the number of --limit was reached, 1 it failed, 2 usage, 130 Ctrl-C, 143 SIGTERM, 141 nobody reads the
-output any more.""",
+Exit codes: 0 --limit was reached, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM, 141 the output pipe was
+closed.""",
 )
 @database_argument
 @click.argument("channels", metavar="CHANNEL...", nargs=-1, required=True)
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="End after so many notifications.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Exit after N notifications.")
 @json_option
 def listen(path: str, channels: tuple[str, ...], limit: int | None, is_json: bool) -> int:
-    """Print what is sent on CHANNELs of the database file DB, from now on, until Ctrl-C.
+    """Print new notifications on the CHANNELs of the database file DB, until Ctrl-C.
 
-    One line each: the time, the channel and the payload as JSON.
+    Each line has the time, the channel and the payload as JSON.
     """
     output = Output(is_json=is_json)
     with open_existing(path) as db:
@@ -68,11 +68,11 @@ def _print_one(notification: Notification, output: Output) -> None:
 
 
 async def _merged(listeners: Sequence[Listener]) -> AsyncGenerator[Notification]:
-    """What several listeners hear; what they have heard already comes in the order in which it was sent."""
+    """Merge the notifications of several listeners; those already received are in the order of sending."""
     coming = {listener: asyncio.ensure_future(anext(listener)) for listener in listeners}
     try:
         while True:
-            # Gives the event loop a turn each time, so that a signal is not left waiting by a long backlog.
+            # Yields to the event loop each time, so that a long backlog does not delay a signal.
             done, _ = await asyncio.wait(coming.values(), return_when=asyncio.FIRST_COMPLETED)
             heard = {listener: each.result() for listener, each in coming.items() if each in done}
             first = min(heard, key=lambda listener: heard[listener].id)

@@ -1,4 +1,4 @@
-"""What workers and schedulers have to say about their work."""
+"""Logging of the commands that run workers and schedulers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ log_option = click.option(
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
-    help="What is logged to standard error; a module that configures logging itself is left alone.",
+    help="The lowest level logged to standard error; ignored if the module configures logging.",
 )
 
 
 def configure_logging(level: str) -> None:
-    """Log to standard error, unless the application has made other arrangements."""
+    """Log to standard error, unless the application has configured logging."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -1,4 +1,4 @@
-"""The program ``honker``: its commands, and what becomes of their errors."""
+"""The program ``honker``: its commands, and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Examples:
   honker tail shop.db orders --from-start
 
 `worker` and `scheduler` take MODULE:DB, a variable of an importable module, because they need the application's tasks;
-the other commands take the database file. NO_COLOR turns colours off.""",
+the other commands take the database file. Set NO_COLOR to turn colours off.""",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the versions."
@@ -50,14 +50,14 @@ for _command in (worker, scheduler, enqueue, listen, tail):
 
 
 def main() -> NoReturn:
-    """Run the command line of this process, and end it."""
+    """Run the command line of this process, and exit."""
     leave(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; its exit code."""
+    """Run one command and return its exit code."""
     try:
-        # Not standalone: by itself click ends the process, with its own idea of an interruption's exit code.
+        # Not standalone: in that mode click ends the process, and uses another exit code for an interruption.
         return commands.main(arguments, prog_name="honker", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()

@@ -1,4 +1,4 @@
-"""What a command prints: for people on a terminal, plain in a pipe, or as one JSON object per line."""
+"""Output of commands: coloured on a terminal, plain in a pipe, or one JSON object per line."""
 
 from __future__ import annotations
 
@@ -12,76 +12,74 @@ from typing import Any
 import click
 
 #: The option ``--json``, the same for every command.
-json_option = click.option(
-    "--json", "is_json", is_flag=True, help="Print one JSON object per line, written out at once."
-)
+json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON object per line, flushed at once.")
 
 
 class ReaderGone(Exception):
-    """Who read the output has closed the pipe. Not an `OSError`, which click would end the process for."""
+    """The output pipe was closed by its reader. Not an `OSError`, for which click would end the process."""
 
 
 class Output:
-    """Prints lines, each written out at once, to be read by people or, as JSON, by programs.
+    """A printer of lines, as text for people or as JSON for programs. Each line is flushed at once.
 
     Attributes:
-        is_json: Whether it prints JSON.
+        is_json: True if it prints JSON.
     """
 
     def __init__(self, *, is_json: bool) -> None:
         self.is_json = is_json
 
     def line(self, text: str, record: Mapping[str, Any]) -> None:
-        """Print ``text``, or in its place ``record`` as JSON.
+        """Print ``text``, or ``record`` in JSON mode.
 
         Raises:
-            ReaderGone: Nobody reads it any more.
+            ReaderGone: The output pipe was closed.
         """
         _echo(json.dumps(record) if self.is_json else text)
 
 
 def notice(text: str) -> None:
-    """Tell people something that is no result, on standard error."""
+    """Print a message that is not a result, on standard error."""
     _echo(text, err=True)
 
 
 def _echo(text: str, *, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout
     encoding = stream.encoding or "utf-8"
-    # A lone surrogate, or a terminal that does not know a letter, must not end a command.
+    # A lone surrogate, or a character outside the terminal's encoding, must not end a command.
     text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
         click.echo(text, err=err, color=False if _wants_no_colour() else None)
     except BrokenPipeError as error:
-        # The interpreter would flush what is left at its end, and complain once more.
+        # At its exit, the interpreter would flush the rest of the output and report the error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise ReaderGone from error
 
 
 def _wants_no_colour() -> bool:
-    """See https://no-color.org; None as the colour leaves it to click, which colours terminals only."""
+    """True if colours are off; see https://no-color.org. Otherwise click colours terminals only."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def faint(text: str) -> str:
-    """What is beside the point, such as a time."""
+    """Dim secondary text, such as a time."""
     return click.style(text, dim=True)
 
 
 def bright(text: str) -> str:
-    """What the eye looks for, such as a name."""
+    """Highlight primary text, such as a name."""
     return click.style(visible(text), fg="cyan")
 
 
 def visible(text: str) -> str:
-    """Text with control characters written as JSON would: what others have stored must not move the cursor."""
+    """Escape control characters as JSON does: stored text must not move the cursor."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def payload_text(payload: Any) -> str:
-    """A payload as JSON for people: letters of every alphabet as they are."""
+    """Format a payload as JSON for people, with letters of every alphabet unescaped."""
     return visible(json.dumps(payload, ensure_ascii=False))
 
 

@@ -1,4 +1,4 @@
-"""``honker scheduler``: enqueue jobs when schedules say so."""
+"""``honker scheduler``: enqueue jobs at the times of schedules."""
 
 from __future__ import annotations
 
@@ -15,32 +15,31 @@ from honker.cli.output import Output, ReaderGone, json_option
 from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
 from honker.database import Database
-from honker.errors import DatabaseBusyError, LeadershipLost, LockHeld
+from honker.errors import LeadershipLost
 from honker.schedule.scheduler import Scheduler
 
-#: Says one line: an event's name for programs, its text for people, and what else there is to know.
+#: Prints one line: the event's name for programs, its text for people, and further fields.
 Say: TypeAlias = Callable[..., None]
 
 
 @click.command(
-    short_help="Enqueue jobs when schedules say so.",
+    short_help="Enqueue jobs at the times of schedules.",
     epilog="""\b
 Example:
   honker scheduler shop.tasks:db
 
-Run it in any number of processes: one leads, the others stand by and take over when it is gone. Ctrl-C or SIGTERM stops
-it. Exit codes: 0 stopped cleanly, 1 there is no schedule, another scheduler leads and --no-standby was given, or it
-failed, 2 usage.""",
+Any number of processes may run it: one leads, the others stand by and take over if it ends. Ctrl-C or SIGTERM stops it.
+Exit codes: 0 stopped cleanly, 1 error, no schedule, or another scheduler leads (with --no-standby), 2 usage error.""",
 )
 @click.argument("target", metavar=METAVAR)
-@click.option("--standby/--no-standby", default=True, help="Whether to wait while another scheduler leads (default).")
+@click.option("--standby/--no-standby", default=True, help="Wait while another scheduler leads (default), or exit.")
 @log_option
 @json_option
 def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
     """Fire the schedules of a database: at each boundary, enqueue its job.
 
-    MODULE:DB names the honker.Database that a variable of a module holds. The module is imported, from the current
-    directory too, so that its periodic tasks are registered.
+    MODULE:DB names a variable that holds a honker.Database. The module is imported, which registers its periodic tasks;
+    the current directory is searched too.
     """
     db = open_target(target)
     configure_logging(log_level)
@@ -55,10 +54,10 @@ def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
 
 
 async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bool = True) -> None:
-    """Lead, or stand by until it can, until ``stop`` is set.
+    """Lead, or stand by for the leadership, until ``stop`` is set.
 
     Raises:
-        LockHeld: Another scheduler leads, and it does not stand by.
+        LockHeld: Another scheduler leads, and standby is off.
         DatabaseError: There is no schedule at all.
     """
     scheduler = Scheduler(db)
@@ -67,25 +66,24 @@ async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bo
         count = len(scheduler.list())
         say("leading", f"leading; {count} schedule{'' if count == 1 else 's'}", schedules=count)
 
-    is_standing_by = False
-    while not stop.is_set():
-        try:
-            await scheduler.run(stop, standby=is_standing_by, on_leading=announce)
-            return
-        except LockHeld:
-            if not stands_by:
-                raise
+    def tell(error: LeadershipLost | None) -> None:
+        if error is None:
             say("standing by", "another scheduler leads; standing by")
-        except (LeadershipLost, DatabaseBusyError) as error:
+        else:
             say("standing by", f"{error}; standing by", error=str(error))
-        is_standing_by = True
+
+    try:
+        await scheduler.run(stop, standby=stands_by, on_leading=announce, on_standby=tell)
+    except LeadershipLost as error:
+        tell(error)
+        await scheduler.run(stop, standby=True, on_leading=announce, on_standby=tell)
 
 
 def speaker(command: str, output: Output) -> Say:
-    """What says the lines of a command."""
+    """Make the function that prints the lines of a command."""
 
     def say(event: str, text: str, **facts: Any) -> None:
-        # It goes on with its work if nobody reads about it.
+        # The command continues even if its output pipe is closed.
         with contextlib.suppress(ReaderGone):
             output.line(f"{click.style(f'honker {command}:', bold=True)} {text}", {"event": event, **facts})
 

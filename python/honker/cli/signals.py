@@ -1,9 +1,10 @@
-"""Running a command until SIGINT or SIGTERM ends it, and ending the process behind it."""
+"""Running a command until SIGINT or SIGTERM, and ending the process afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -14,15 +15,17 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeAlias
 
-#: Exit codes beside 0 and click's 2 for usage errors. By convention a signal's is 128 and its number.
+#: Exit codes beside 0 and click's 2 for usage errors. By convention, a signal's code is 128 plus its number.
 FAILED: Final = 1
 INTERRUPTED: Final = 128 + signal.SIGINT
 BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-# Seconds for cancelled tasks, and for threads, to come to their end.
+# Seconds that cancelled tasks, and threads, have to end.
 _CLEAN_UP_S: Final = 1.0
+
+logger = logging.getLogger("honker")
 
 _Step: TypeAlias = Callable[[], object]
 
@@ -31,7 +34,7 @@ def run_until_signal(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
     """Run a coroutine, which the first signal cancels.
 
     Returns:
-        0 when it ended by itself, or the signal's exit code.
+        0 if it ended by itself, else the signal's exit code.
     """
     return _run(main(), lambda task: [task.cancel])
 
@@ -41,15 +44,15 @@ def run_until_stopped(
 ) -> int:
     """Run a coroutine until it has stopped.
 
-    The first signal sets the event it is given, and it may take its time; the second cancels it; the third kills the
-    process, also when the application's code blocks the event loop.
+    The first signal sets the coroutine's event, and the coroutine may take its time to end. The second cancels it. The
+    third kills the process, even if the application's code blocks the event loop.
 
     Args:
         main: Makes the coroutine from the event.
         on_stop: Called with the first signal's name.
 
     Returns:
-        0 when it ended by itself or after the first signal, or the second's exit code.
+        0 if it ended by itself or after the first signal, else the exit code of the second.
     """
     stop = asyncio.Event()
     received = _Received()
@@ -62,7 +65,7 @@ def run_until_stopped(
 
 
 class _Received:
-    """The last signal that came."""
+    """The last signal received."""
 
     number: int = 0
 
@@ -72,26 +75,42 @@ def _run(
     steps_of: Callable[[asyncio.Task[None]], Sequence[_Step]],
     received: _Received | None = None,
 ) -> int:
-    # Not asyncio.run: that waits, in Python 3.11 without end, for threads of handlers that were given up.
+    # Not asyncio.run, which waits for threads of abandoned handlers, in Python 3.11 without a limit.
     received = received or _Received()
     loop = asyncio.new_event_loop()
     try:
         task = loop.create_task(main)
         _take_signals(loop, list(steps_of(task)), received)
-        loop.run_until_complete(task)
+        _run_to_end(loop, task)
     except asyncio.CancelledError:
         if not received.number:
             raise
         return 128 + received.number
     finally:
         _close(loop)
-        # Nothing is left that a late signal would have to be gentle with.
+        # All work has ended, so a late signal may kill the process.
         _let_signals_kill()
     return 0
 
 
+def _run_to_end(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+    """Run the loop until the task ends.
+
+    Signals raise nothing here, so a KeyboardInterrupt or SystemExit comes from the application's code: from a task that
+    a handler has created, which asyncio lets through. The awaiting handler gets it, too, and fails.
+    """
+    while not task.done():
+        try:
+            loop.run_until_complete(task)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if task.done():
+                raise
+            logger.error("a task of the application raised %r", error)
+    task.result()
+
+
 def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received: _Received) -> None:
-    """Let each signal take the next step; behind the last one the system's own handling is back."""
+    """Let each signal take the next step; after the last one, the system's default handling applies."""
 
     def take_step(number: int, _: FrameType | None) -> None:
         received.number = number
@@ -100,11 +119,22 @@ def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received:
             _let_signals_kill()
 
     for number in _SIGNALS:
-        # The loop's handler wakes it from whatever it waits for, even if the signal comes just before the wait; but it
-        # would be of no use while a handler of the application blocks the loop. So it does nothing, and ours is put
-        # into its place.
+        # The loop's handler wakes the loop, even if the signal comes just before a wait, but cannot run while a handler
+        # of the application blocks the loop. So it does nothing, and the Python handler is replaced by ours.
         loop.add_signal_handler(number, lambda: None)
         signal.signal(number, take_step)
+    os.register_at_fork(after_in_child=functools.partial(_be_ordinary, take_step))
+
+
+def _be_ordinary(ours: Callable[[int, FrameType | None], None]) -> None:
+    """Give a process that a handler has forked Python's own signal handlers.
+
+    With ours, `multiprocessing` could not terminate it, and its signals would wake the event loop of this process.
+    """
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is ours:  # not a handler of the application
+            signal.signal(number, default)
+            signal.set_wakeup_fd(-1)
 
 
 def _let_signals_kill() -> None:
@@ -113,7 +143,7 @@ def _let_signals_kill() -> None:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """As `asyncio.run` does, but without waiting for what does not end."""
+    """Close the loop like `asyncio.run`, but without waiting for tasks and threads that do not end."""
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()
@@ -124,13 +154,13 @@ def _close(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with an exit code, without the threads of handlers that were given up and do not end."""
+    """End the process with an exit code, without waiting for threads of abandoned handlers."""
     deadline = time.monotonic() + _CLEAN_UP_S
     threads = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     if any(thread.is_alive() for thread in threads):
-        # The interpreter's own end would wait for them. Their jobs are given back, and what they have not committed is
+        # The interpreter's exit would wait for them. Their jobs are back in the queue, and their uncommitted writes are
         # rolled back by the system.
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):

@@ -17,9 +17,9 @@ from honker.stream.event import Event
 from honker.stream.log_reader import BATCH
 from honker.stream.stream import Stream
 
-# A moment behind every event: the last of those that are a `datetime`.
+# A moment after every event: the largest `datetime`.
 _END_OF_TIME: Final = 253402300799
-# Seconds after which it looks even if nothing woke it.
+# Seconds between reads without a wake.
 _FALLBACK_POLL_S: Final = 15.0
 
 
@@ -31,8 +31,8 @@ Examples:
   honker tail shop.db orders --from-start --no-follow --json > orders.jsonl
   honker tail shop.db orders --consumer audit
 
-Exit codes: 0 the end was reached (--limit, --no-follow), 1 it failed, 2 usage, 130 Ctrl-C, 143 SIGTERM, 141 nobody
-reads the output any more.""",
+Exit codes: 0 the end was reached (--limit, --no-follow), 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM,
+141 the output pipe was closed.""",
 )
 @database_argument
 @click.argument("topic")
@@ -41,10 +41,12 @@ reads the output any more.""",
 @click.option(
     "--consumer",
     metavar="NAME",
-    help="Begin after the offset that this consumer has saved, and save how far it has come.",
+    help="Begin after this consumer's saved offset, and save its progress.",
 )
-@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
-@click.option("--follow/--no-follow", "follows", default=True, help="Whether to wait for more events (default).")
+@click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Exit after N events.")
+@click.option(
+    "--follow/--no-follow", "follows", default=True, help="Wait for more events (default), or exit at the end."
+)
 @json_option
 def tail(  # noqa: PLR0917 - click passes them by name
     path: str,
@@ -58,8 +60,8 @@ def tail(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Print the events of TOPIC of the database file DB, until Ctrl-C.
 
-    One line each: the offset, the time, the key and the payload as JSON. Without an option that says where to begin,
-    those published from now on; with --no-follow, all that are there.
+    Each line has the offset, the time, the key and the payload as JSON. Without a start option, only new events are
+    printed; with --no-follow, all existing events.
     """
     if from_start and from_offset is not None:
         raise click.UsageError("--from-start and --from exclude each other; give one of them")
@@ -80,7 +82,7 @@ def _last_offset(stream: Stream) -> int:
 
 @dataclass
 class _Reading:
-    """How far the events of a stream have been printed."""
+    """The progress of printing a stream."""
 
     stream: Stream
     consumer: str | None
@@ -94,7 +96,7 @@ class _Reading:
         return self.count == self.limit
 
     async def print_batch(self, until: int | None = None) -> int:
-        """Print the next events, at most up to an offset, and save how far that came; how many there were."""
+        """Print the next events, at most up to an offset, save the progress, and return their number."""
         before = self.count
         left = BATCH if self.limit is None else min(BATCH, self.limit - self.count)
         try:
@@ -104,17 +106,17 @@ class _Reading:
                 _print_one(event, self.output)
                 self.offset = event.offset
                 self.count += 1
-                # So that a signal is not left waiting by a long backlog.
+                # Yields to the event loop, so that a long backlog does not delay a signal.
                 await asyncio.sleep(0)
         finally:
-            # What has been printed does not come again, even if the next line could not be.
+            # A printed event is not printed again, even if printing the next one fails.
             if self.consumer is not None and self.count > before:
                 self.stream.save_offset(self.consumer, self.offset)
         return self.count - before
 
 
 async def _read_to_the_end(reading: _Reading) -> None:
-    # As it is now: with somebody who publishes all the time there would be no other end.
+    # The end at this moment: with a constant publisher the stream has no other end.
     end = _last_offset(reading.stream)
     while not reading.is_over and await reading.print_batch(end):
         pass
@@ -152,7 +154,7 @@ def _print_one(event: Event, output: Output) -> None:
 
 
 def _payload(event: Event) -> Any:
-    """What was published; text that is not JSON, which SQL can publish, comes as it is."""
+    """The published value; text that is not JSON, which SQL can publish, is returned unchanged."""
     try:
         return event.payload
     except json.JSONDecodeError as error:

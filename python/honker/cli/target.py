@@ -1,4 +1,4 @@
-"""``MODULE:DB``: the database handle that a variable of an importable module holds."""
+"""The argument ``MODULE:DB``: a database handle in a variable of an importable module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 
 from honker.database import Database
 
-#: How the argument is called in usages and errors.
+#: The argument's name in usage texts and errors.
 METAVAR = "MODULE:DB"
 
 
@@ -31,11 +31,11 @@ class ModuleFailedError(click.ClickException):
 
 
 def resolve(target: str) -> Database:
-    """The database of a target such as ``shop.tasks:db``; imports the module, from the current directory too.
+    """Import the module of a target such as ``shop.tasks:db``, from the current directory too; return the database.
 
     Raises:
-        ValueError: The target is not of that form.
-        ModuleNotFoundError: There is no such module.
+        ValueError: The target has another form.
+        ModuleNotFoundError: The module does not exist.
         AttributeError: The module has no such variable.
         TypeError: The variable is not a `honker.Database`.
     """
@@ -44,11 +44,11 @@ def resolve(target: str) -> Database:
 
 
 def open_target(target: str) -> Database:
-    """As `resolve`, with errors for the command line.
+    """Like `resolve`, with errors for the command line.
 
     Raises:
         click.BadParameter: The target does not lead to a database.
-        ModuleFailedError: The module raised an error of its own.
+        ModuleFailedError: Importing the module raised an error.
     """
     try:
         module_name, variable = split(target)
@@ -69,11 +69,12 @@ def _import_or_show(name: str) -> ModuleType:
     try:
         return _import(name)
     except ModuleNotFoundError as error:
-        # Only the module itself or a package on the way to it: what it imports in turn is the application's affair.
+        # Only the module or one of its parent packages is a bad target. Any other failed import is the application's
+        # error.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise ModuleFailedError(name, error) from error
         raise click.BadParameter(
-            f"there is no module {name!r} in {os.getcwd()} nor among the installed ones; "
+            f"there is no module {name!r} in {os.getcwd()} or among the installed packages; "
             f"run honker where `import {name}` works",
             param_hint=METAVAR,
         ) from error
@@ -99,18 +100,18 @@ def split(target: str) -> tuple[str, str]:
 
 
 def _import(name: str) -> ModuleType:
-    # As `python -m` does; an installed script has its own folder there instead.
+    # Like `python -m`; the path of an installed script begins with its own folder instead.
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.insert(0, os.getcwd())
     return importlib.import_module(name)
 
 
 def find(module: ModuleType, variable: str) -> Database:
-    """The database that a variable of a module holds; dots lead on to attributes.
+    """The database in a variable of a module; dots access attributes.
 
     Raises:
-        AttributeError: There is no such variable.
-        TypeError: It is something else.
+        AttributeError: The module has no such variable.
+        TypeError: The variable is not a `honker.Database`.
     """
     value: Any = module
     for name in variable.split("."):

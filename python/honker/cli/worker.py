@@ -14,6 +14,7 @@ from honker.cli.output import Output, bright, json_option, visible
 from honker.cli.scheduler import Say, schedule, speaker
 from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
+from honker.database import Database
 from honker.errors import NoTasksError
 from honker.task.registry import TaskSpec, registry
 from honker.worker.runner import GRACE_S, MAX_CONCURRENCY
@@ -28,19 +29,18 @@ Examples:
   honker worker shop.tasks:db --queue emails --queue invoices --concurrency 8
   honker worker shop.tasks:db --list
 
-Ctrl-C or SIGTERM stops it: no job is claimed any more, and the tasks that run have the grace period to end. A second
-one gives their jobs back at once, a third kills the process; a job that was cut short runs again elsewhere. Exit codes:
-0 stopped cleanly, 1 there are no tasks, or it failed, 2 usage, 130 or 143 stopped at once by a second SIGINT or
-SIGTERM.""",
+Ctrl-C or SIGTERM stops it: no more jobs are claimed, and running tasks have the grace period to end. A second signal
+returns their jobs to the queue at once, a third kills the process. Interrupted jobs run again elsewhere. Exit codes:
+0 stopped cleanly, 1 error or no tasks, 2 usage error, 130 or 143 stopped at once by a second SIGINT or SIGTERM.""",
 )
 @click.argument("target", metavar=METAVAR)
 @click.option(
-    "--queue", "queues", multiple=True, metavar="QUEUE", help="Only this queue; may be repeated (default: all)."
+    "--queue", "queues", multiple=True, metavar="QUEUE", help="Run only this queue; may be repeated (default: all)."
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(1, MAX_CONCURRENCY),
-    help="Tasks that run at once, for each queue (default: the number of processors).",
+    help="Tasks that run at once per queue (default: the number of processors).",
 )
 @click.option(
     "--grace",
@@ -49,7 +49,7 @@ SIGTERM.""",
     default=GRACE_S,
     show_default=True,
     metavar="SECONDS",
-    help="How long running tasks may take to end once it is to stop.",
+    help="Seconds that running tasks have to end after the first signal.",
 )
 @click.option("--with-scheduler", is_flag=True, help="Run the scheduler in the same process.")
 @click.option("--list", "is_list", is_flag=True, help="Print the tasks and their queues, and exit.")
@@ -65,18 +65,18 @@ def worker(  # noqa: PLR0917 - click passes them by name
     log_level: str,
     is_json: bool,
 ) -> int:
-    """Run the tasks whose calls wait in the queues of a database.
+    """Run the enqueued tasks of a database.
 
-    MODULE:DB names the honker.Database that a variable of a module holds. The module is imported, from the current
-    directory too, so that its tasks are registered.
+    MODULE:DB names a variable that holds a honker.Database. The module is imported, which registers its tasks; the
+    current directory is searched too.
     """
     db = open_target(target)
     output = Output(is_json=is_json)
-    specs = [spec for spec in registry().specs() if not queues or spec.queue_name in queues]
+    specs = [spec for spec in registry().specs(db.engine.identity) if not queues or spec.queue_name in queues]
     if is_list:
         _list(specs, output)
         return 0
-    _check_queues(target, queues)
+    _check_queues(db, target, queues)
     configure_logging(log_level)
     say = speaker("worker", output)
     names = sorted({spec.queue_name for spec in specs})
@@ -104,17 +104,18 @@ def _list(specs: list[TaskSpec], output: Output) -> None:
         output.line(f"{bright(spec.name)}  queue={visible(spec.queue_name)}", record)
 
 
-def _check_queues(target: str, queues: tuple[str, ...]) -> None:
-    """Refuse to wait for jobs that no task of this process could run.
+def _check_queues(db: Database, target: str, queues: tuple[str, ...]) -> None:
+    """Reject queues without a task of the database.
 
     Raises:
         NoTasksError: There are no tasks, or none for one of the queues.
     """
-    known = registry().queues()
+    known = registry().queues(db.engine.identity)
     if not known:
+        module, _, variable = target.partition(":")
         raise NoTasksError(
-            f"no tasks are registered: {target.partition(':')[0]} and what it imports define none; "
-            "decorate functions with @db.task() there, or import the modules that do"
+            f"no tasks are registered for {target}: {module} and what it imports define none; "
+            f"decorate functions with @{variable}.task() there, or import the modules that do"
         )
     for name in queues:
         if name not in known:
@@ -128,7 +129,7 @@ def _say_started(say: Say, queues: list[str], concurrency: int, task_count: int)
 
 
 async def _together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Run them at once. One that fails takes the others with it, each of which gives back what it holds."""
+    """Run coroutines concurrently. If one fails, the others are cancelled and return their jobs."""
     running = [asyncio.ensure_future(each) for each in coroutines]
     try:
         await asyncio.gather(*running)

@@ -119,6 +119,20 @@ class HandlerScope(Protocol):
         ...
 
 
+class Fate(Protocol):
+    """The end of a transaction that was passed as ``tx=``."""
+
+    @property
+    def is_over(self) -> bool:
+        """True once it has ended."""
+        ...
+
+    @property
+    def is_committed(self) -> bool | None:
+        """True if it was committed, False if it was rolled back, None if that is not known."""
+        ...
+
+
 class Updates(Protocol):
     """Wakes after commits, for ``for``, ``async for`` or any event loop; see `honker.UpdateEvents`."""
 
@@ -131,7 +145,7 @@ class Updates(Protocol):
         ...
 
     async def wait_async(self, timeout_s: float | None) -> bool:
-        """As `wait`, without blocking the event loop. A cancelled wait leaves the object usable."""
+        """Like `wait`, without blocking the event loop. A cancelled wait leaves the object usable."""
         ...
 
     def stats(self) -> dict[str, Any]:
@@ -163,12 +177,17 @@ class Engine(Protocol):
         """The same text for every handle on this database, through a link or another spelling of its path too."""
         ...
 
+    @property
+    def is_closed(self) -> bool:
+        """True once it is closed."""
+        ...
+
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """The result of a function that writes, as part of ``tx`` or committed by itself."""
         ...
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `call`, without blocking the event loop."""
+        """Like `call`, without blocking the event loop."""
         ...
 
     def call_now(self, sql: str, *params: SQLValue) -> Any:
@@ -184,7 +203,7 @@ class Engine(Protocol):
         ...
 
     async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `ask`, without blocking the event loop."""
+        """Like `ask`, without blocking the event loop."""
         ...
 
     def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
@@ -201,12 +220,16 @@ class Engine(Protocol):
         """
         ...
 
+    def fate(self, tx: TransactionLike) -> Fate:
+        """The end of the transaction ``tx``, which runs now."""
+        ...
+
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
         """The rows of one statement of the application that only reads."""
         ...
 
     async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
-        """As `query`, without blocking the event loop."""
+        """Like `query`, without blocking the event loop."""
         ...
 
     def transaction(self) -> Transaction:

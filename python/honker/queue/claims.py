@@ -1,4 +1,4 @@
-"""The jobs of a queue, one after the other, waiting while there are none."""
+"""Iteration over the jobs of a queue, which waits while no job is due."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ class ClaimableQueue(JobQueue, Protocol):
         ...
 
     async def anext_claim_at(self) -> float | None:
-        """As `next_claim_at`, without blocking the event loop."""
+        """Like `next_claim_at`, without blocking the event loop."""
         ...
 
 
 def jobs_of(queue: JobQueue, answer: str) -> list[Job]:
     """The jobs in the answer to a claim."""
-    # The usual answer of an idle queue is not worth parsing.
+    # The usual answer of an idle queue needs no parsing.
     return [] if answer == "[]" else [Job(queue, row) for row in serialization.read(answer)]
 
 
 class Claims:
-    """Jobs of a queue as they become due, each leased when it is handed out; never ends by itself.
+    """An endless iterator over the due jobs of a queue. Each job is leased when it is returned.
 
-    Works with ``for`` and with ``async for``. While nothing is due it waits: for a commit of any process, for the
-    moment a delayed job becomes due or a lease lapses, or for ``idle_poll_s``, whichever comes first. Waiting holds
-    no transaction and writes nothing; after each commit the engine looks before it takes the write lock.
+    Works with ``for`` and ``async for``. While no job is due, it waits for a commit of any process, for the moment at
+    which a delayed job becomes due or a lease lapses, or for ``idle_poll_s``, whichever comes first. Waiting holds no
+    transaction and writes nothing. After each commit, a read checks for due jobs before the write lock is taken.
 
-    A cancelled ``await`` (``asyncio.wait_for`` that times out, say) leaves it usable, and no job is lost: one that
-    was just being claimed is handed out by the next call.
+    The iterator stays usable after a cancelled ``await``, such as an ``asyncio.wait_for`` that times out. No job is
+    lost: a job whose claim was in progress is returned by the next call.
     """
 
     def __init__(self, queue: ClaimableQueue, worker_id: str, idle_poll_s: float | None) -> None:
@@ -56,10 +56,10 @@ class Claims:
         self._worker_id = worker_id
         self._idle_poll_s = idle_poll_s
         self._engine = queue.db.engine
-        # Before the first look at the queue: a commit between a look and a wait must not be missed.
+        # Subscribed before the first read of the queue, so that no commit between a read and a wait is missed.
         self._updates = self._engine.updates()
-        # A claim that waits in a thread for another process's write lock. It outlives the wait for it, and even the
-        # event loop: the next call hands out its job.
+        # A claim that waits in a thread for another process's write lock. It outlives a cancelled ``await``, and even
+        # the event loop: the next call returns its job.
         self._thread: ThreadPoolExecutor | None = None
         self._claiming: Future[Job | None] | None = None
 
@@ -71,7 +71,7 @@ class Claims:
             job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
             if job is not None:
                 return job
-            # After an idle poll only the cheaper question is asked, which reads.
+            # After an idle poll, only the cheaper read-only check runs.
             while not self._updates.wait(timeout := self._timeout_s(self._queue.next_claim_at())) and timeout != 0:
                 pass
 
@@ -97,13 +97,13 @@ class Claims:
         self.close()
 
     def close(self) -> None:
-        """Stop listening for commits. Jobs already handed out stay leased."""
+        """Stop listening for commits. Jobs already returned stay leased."""
         self._updates.close()
         if self._thread is not None:
             self._thread.shutdown(wait=False)
 
     async def _claim(self) -> Job | None:
-        """At once if the write lock is free; else in a thread, which a cancelled wait leaves running."""
+        """Claim at once if the write lock is free, else in a thread, which a cancelled wait leaves running."""
         if self._claiming is None:
             with contextlib.suppress(DatabaseBusyError):
                 return self._queue.claim_now(self._worker_id)
@@ -115,20 +115,20 @@ class Claims:
         return self._result(claiming)
 
     def _result(self, claiming: Future[Job | None]) -> Job | None:
-        """The job of a claim in a thread; its failure ends that claim, not the iteration."""
+        """The job of a claim in a thread. A failure ends that claim, not the iteration."""
         try:
             return claiming.result()
         finally:
             self._claiming = None
 
     def _timeout_s(self, next_claim_at: float | None) -> float | None:
-        """Seconds to wait if no commit comes; 0 if there is something to claim."""
+        """Seconds to wait if no commit comes; 0 if a job can be claimed."""
         until_due = None if next_claim_at is None else max(0.0, next_claim_at - self._engine.clock())
         known = [span for span in (until_due, self._until_poll_s()) if span is not None]
         return min(known, default=None)
 
     def _until_poll_s(self) -> float | None:
-        """Idle iterators look in the same moments: the first warms the processor's caches for the others."""
+        """Align the checks of all idle iterators: the first warms the processor's caches for the others."""
         if self._idle_poll_s is None or self._idle_poll_s <= 0:
             return self._idle_poll_s
         return self._idle_poll_s - time.monotonic() % self._idle_poll_s

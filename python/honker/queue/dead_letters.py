@@ -1,4 +1,4 @@
-"""Dead letters: the calls of the contract that bring them back or delete them, made from checked arguments."""
+"""Dead letters: checked arguments turned into the SQL calls that requeue or delete them."""
 
 from __future__ import annotations
 

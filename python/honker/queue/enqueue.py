@@ -1,4 +1,4 @@
-"""Adding jobs: the calls of the contract that enqueue, made from checked arguments."""
+"""Adding jobs: checked arguments turned into the SQL calls that enqueue them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from honker.arguments import Call, Instant, Seconds, SQLValue, optional_instant,
 
 T = TypeVar("T")
 
-#: An option of several jobs: one value for all of them, or a sequence with one for each.
+#: An option of several jobs: one value for all of them, or a sequence with one value per job.
 ForEach: TypeAlias = T | Sequence[T]
 
 _ENQUEUE: Final = "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)"
 _ENQUEUE_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, ?3, ?4, ?5, ?6, ?7)"
-# For a job without options. Constants stand in the statement: a parameter costs Python as much as a column costs
-# SQLite.
+# For a job without options. The constants are part of the statement: binding a parameter costs Python as much as a
+# column costs SQLite.
 _PLAIN: Final = "SELECT honker_enqueue(?, ?, NULL, NULL, 0, ?, NULL)"
 _PLAIN_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, NULL, NULL, 0, ?3, NULL)"
 
@@ -48,7 +48,7 @@ def enqueue_call(  # noqa: PLR0917 - by position, since this is called for every
 
 
 def series_call(call: Call) -> Call:
-    """The call that adds many jobs like the one that `enqueue_call` returned: their payloads are its ?1."""
+    """The call that adds many jobs with the options of a call from `enqueue_call`; ?1 holds their payloads."""
     if call[0] is _PLAIN:
         return _PLAIN_MANY, call[1], call[3]
     return (_ENQUEUE_MANY, call[1], *call[3:])
@@ -64,7 +64,7 @@ def enqueue_many_call(  # noqa: PLR0917 - by position, since this is called for 
     max_attempts: ForEach[int | None],
     default_attempts: int,
 ) -> Call:
-    """The call that adds several jobs; ``default_attempts`` stands for None in ``max_attempts``."""
+    """The call that adds several jobs; ``default_attempts`` replaces None in ``max_attempts``."""
 
     def budget(attempts: int | None, argument: str) -> int:
         return default_attempts if attempts is None else whole(attempts, argument)
@@ -82,7 +82,7 @@ def enqueue_many_call(  # noqa: PLR0917 - by position, since this is called for 
 
 
 def _each(option: ForEach[T], argument: str, check: Callable[[T, str], SQLValue]) -> SQLValue:
-    """An option as the engine takes it: one value, or a JSON array of them."""
+    """Convert an option for the engine: one value, or a JSON array of values."""
     if isinstance(option, Sequence) and not isinstance(option, (str, bytes)):
         values = cast("Sequence[T]", option)
         return json.dumps([check(value, f"{argument} at position {n}") for n, value in enumerate(values)])

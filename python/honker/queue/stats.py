@@ -1,4 +1,4 @@
-"""What there is in a queue, as numbers."""
+"""The number of jobs in a queue, by state."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class QueueStats:
-    """How much there was in a queue at one moment.
+    """The number of jobs in a queue at one moment, by state.
 
-    SQLite counts rows by visiting them, so each count goes only as far as was asked; whether that was the end is told
-    beside it. A count that is not exact is a lower bound.
+    SQLite counts rows by visiting them, so each count stops at the requested limit. A count that is not exact is a
+    lower bound.
 
     Attributes:
         queue: The queue's name.
-        ready: Jobs that are due and wait for a worker. One that has expired counts until a claim meets it.
-        delayed: Jobs that wait for their time.
+        ready: Jobs that are due and wait for a worker. An expired job counts until a claim finds it.
+        delayed: Jobs that are not due yet.
         processing: Jobs that are leased.
-        lapsed: Of these, jobs whose lease has lapsed: their worker is dead or late, and the next claim takes them back.
+        lapsed: The processing jobs whose lease has lapsed: their worker is dead or late. The next claim leases them
+            again.
         dead: Dead letters.
-        ready_is_exact: Whether there were exactly so many, and not more.
-        delayed_is_exact: As above.
-        processing_is_exact: As above.
-        lapsed_is_exact: As above.
-        dead_is_exact: As above.
-        oldest_ready_age_s: Seconds for which the ready job that has waited longest has been due; None if none is ready.
-        next_due_at: Unix seconds at which the first delayed job becomes due; None if none is delayed.
-        paused_at: Unix seconds since when the queue is paused; None if it runs.
+        ready_is_exact: True if ``ready`` is the exact number.
+        delayed_is_exact: The same for ``delayed``.
+        processing_is_exact: The same for ``processing``.
+        lapsed_is_exact: The same for ``lapsed``.
+        dead_is_exact: The same for ``dead``.
+        oldest_ready_age_s: Seconds for which the longest-waiting ready job has been due; None if no job is ready.
+        next_due_at: Unix seconds at which the first delayed job becomes due; None if no job is delayed.
+        paused_at: Unix seconds at which the queue was paused; None if it is running.
     """
 
     queue: str

@@ -1,11 +1,12 @@
-"""When something is to happen: cron expressions and intervals."""
+"""Times of schedules: cron expressions and intervals."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import cast
 
+from honker.arguments import whole
 from honker.errors import InvalidArgumentError
 from honker.sqlite.memory import scalar_in_memory
 
@@ -26,7 +27,7 @@ class CronSchedule:
         time_zone: As above.
 
     Raises:
-        InvalidArgumentError: It cannot be understood, or never happens.
+        InvalidArgumentError: The expression is invalid, or never matches.
     """
 
     def __init__(self, expr: str, time_zone: str | None = None) -> None:
@@ -40,7 +41,7 @@ class CronSchedule:
         return f"crontab({self.expr!r})" if self.time_zone is None else f"crontab({self.expr!r}, {self.time_zone!r})"
 
     def next_after(self, dt: datetime) -> datetime:
-        """The first boundary strictly after a moment, in its zone; without one, local time is meant.
+        """The first boundary strictly after a moment, in its zone, or in local time without a zone.
 
         Source: SQL ``honker_cron_next_after``.
         """
@@ -56,7 +57,7 @@ def crontab(expr: str, time_zone: str | None = None) -> CronSchedule:
     """The schedule of a cron expression; see `CronSchedule`.
 
     Raises:
-        InvalidArgumentError: It cannot be understood, or is an interval: use `every_s`.
+        InvalidArgumentError: The expression is invalid, or is an interval: use `every_s`.
     """
     if str(expr).strip().startswith("@every"):
         raise InvalidArgumentError(f"{expr!r} is an interval; use honker.every_s(seconds)")
@@ -67,9 +68,12 @@ def every_s(seconds: float) -> CronSchedule:
     """The schedule of an interval in whole seconds.
 
     Raises:
-        InvalidArgumentError: It is shorter than a second.
+        InvalidArgumentError: The interval is shorter than a second, or has a part of one.
     """
-    whole = int(seconds) if math.isfinite(seconds) else 0
-    if whole <= 0:
+    if isinstance(cast(object, seconds), timedelta):
+        given = cast(timedelta, seconds).total_seconds()
+        raise InvalidArgumentError(f"seconds is {seconds!r}; pass a whole number of seconds, as in every_s({given:g})")
+    interval = whole(seconds, "seconds")
+    if interval <= 0:
         raise InvalidArgumentError(f"seconds is {seconds}; an interval has at least 1 second, and an end")
-    return CronSchedule(f"@every {whole}s")
+    return CronSchedule(f"@every {interval}s")

@@ -1,38 +1,48 @@
-"""The scheduler: enqueues jobs at the boundaries of schedules, in one of several processes."""
+"""The scheduler, which enqueues jobs at the boundaries of schedules, in one of several processes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from honker import serialization
-from honker.arguments import Call, TransactionLike
+from honker.arguments import Call, TransactionLike, optional_whole, whole
 from honker.engine import Handle, Updates
-from honker.errors import DatabaseError, LeadershipLost, LockHeld
+from honker.errors import DatabaseError, HonkerError, LeadershipLost, LockHeld
 from honker.lock import Lock
 from honker.records import Record
-from honker.schedule.registration import REGISTER, aregister_schedules
+from honker.schedule.registration import LIST, REGISTER, UNREGISTER, aregister_schedules
+from honker.task.options import check_schedule
 from honker.task.registry import HasExpression
+
+T = TypeVar("T")
+
+_OnStandby: TypeAlias = Callable[[LeadershipLost | None], None]
+
+logger = logging.getLogger("honker")
 
 
 class _Unset:
-    """For parameters to which None is a value."""
+    """The default of parameters for which None is a value."""
 
 
 _UNSET: Final = _Unset()
 
-#: How often a standby looks for the end of the leader, if no commit wakes it: clocks may be set.
+#: Seconds between a standby's checks of the leader without a commit, because clocks may be changed.
 _STANDBY_POLL_S: Final = 5.0
+#: Seconds between a leader's looks at the schedules without a commit, for the same reason.
+_CLOCK_POLL_S: Final = 5.0
+#: Seconds between two tries of a step that failed, from the first to the longest.
+_BACK_OFF_S: Final = (0.05, 5.0)
 
-_UNREGISTER: Final = "SELECT honker_scheduler_unregister(?)"
 _PAUSE: Final = "SELECT honker_scheduler_pause(?)"
 _RESUME: Final = "SELECT honker_scheduler_resume(?)"
-_LIST: Final = "SELECT honker_scheduler_list()"
 _UPDATE: Final = "SELECT honker_scheduler_update(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SOONEST: Final = "SELECT honker_scheduler_soonest()"
 _TICK: Final = "SELECT honker_scheduler_tick(?)"
@@ -81,12 +91,12 @@ def _schedules(text: str) -> Schedules:
 
 
 class Scheduler:
-    """Fires schedules: at each boundary it enqueues a job, which workers then run.
+    """A scheduler, which enqueues a job at each boundary of a schedule.
 
-    Schedules are rows of the database, so they outlive the process. Any number of processes may run a scheduler; one
-    of them leads, by a lock, and the others stand by. Each boundary fires exactly once: a tick, the check that its
-    process still leads, and the schedule's next boundary commit together. Methods that begin with ``a`` do the same as
-    their twins without blocking the event loop.
+    Schedules are rows of the database, so they outlive the process. Any number of processes may run a scheduler; one of
+    them leads, by a lock, and the others stand by. Each boundary fires exactly once: a tick, the check that its process
+    still leads, and the schedule's next boundary commit together. The asynchronous methods (``alist`` for ``list``) do
+    the same without blocking the event loop.
 
     Attributes:
         lock_name: The leader's lock.
@@ -119,22 +129,22 @@ class Scheduler:
         misfire: str = "catch_up",
         tx: TransactionLike = None,
     ) -> None:
-        """Keep a schedule, replacing one of that name; its next boundary stays while its expression does.
+        """Add a schedule, or replace the one of that name. An unchanged expression keeps its next boundary.
 
         Args:
             name: The schedule's name.
             queue: The queue its jobs go to.
-            schedule: When; see `honker.crontab` and `honker.every_s`.
-            payload: The payload of its jobs, anything JSON can carry.
-            priority: That of its jobs.
-            expires: Seconds after its boundary from which a job is not claimed any more.
+            schedule: The times to fire; see `honker.crontab` and `honker.every_s`.
+            payload: The payload of its jobs, any value that JSON can represent.
+            priority: The priority of its jobs.
+            expires: Seconds after its boundary from which a job is no longer claimed.
             max_attempts: Claims of a job before it is dead-lettered.
-            misfire: How to treat boundaries that passed without a leader: ``catch_up`` fires each, up to 64,
-                ``once`` fires once for all, ``skip`` none that is later than a minute.
-            tx: A transaction to keep it in.
+            misfire: How to treat boundaries that passed without a leader: ``catch_up`` fires each, up to 64, ``once``
+                fires once for all, ``skip`` fires none that is more than a minute late.
+            tx: A transaction to write it in.
 
         Raises:
-            InvalidArgumentError: A value is refused.
+            InvalidArgumentError: A value is invalid.
             InvalidPayloadError: The payload has no JSON form.
 
         Source: SQL ``honker_scheduler_register``.
@@ -156,7 +166,7 @@ class Scheduler:
         misfire: str = "catch_up",
         tx: TransactionLike = None,
     ) -> None:
-        """As `add`, without blocking the event loop."""
+        """Like `add`, without blocking the event loop."""
         call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), misfire)
         await self._engine.acall(*call, tx=tx)
         self._registered.add(name)
@@ -167,12 +177,12 @@ class Scheduler:
         Source: SQL ``honker_scheduler_unregister``.
         """
         self._registered.discard(name)
-        return bool(self._engine.call(_UNREGISTER, name, tx=tx))
+        return bool(self._engine.call(UNREGISTER, name, tx=tx))
 
     async def aremove(self, name: str, tx: TransactionLike = None) -> bool:
-        """As `remove`, without blocking the event loop."""
+        """Like `remove`, without blocking the event loop."""
         self._registered.discard(name)
-        return bool(await self._engine.acall(_UNREGISTER, name, tx=tx))
+        return bool(await self._engine.acall(UNREGISTER, name, tx=tx))
 
     def pause(self, name: str, tx: TransactionLike = None) -> bool:
         """Stop a schedule from firing. True if it was enabled.
@@ -182,7 +192,7 @@ class Scheduler:
         return bool(self._engine.call(_PAUSE, name, tx=tx))
 
     async def apause(self, name: str, tx: TransactionLike = None) -> bool:
-        """As `pause`, without blocking the event loop."""
+        """Like `pause`, without blocking the event loop."""
         return bool(await self._engine.acall(_PAUSE, name, tx=tx))
 
     def resume(self, name: str, tx: TransactionLike = None) -> bool:
@@ -193,7 +203,7 @@ class Scheduler:
         return bool(self._engine.call(_RESUME, name, tx=tx))
 
     async def aresume(self, name: str, tx: TransactionLike = None) -> bool:
-        """As `resume`, without blocking the event loop."""
+        """Like `resume`, without blocking the event loop."""
         return bool(await self._engine.acall(_RESUME, name, tx=tx))
 
     def list(self, tx: TransactionLike = None) -> list[ScheduleInfo]:
@@ -201,11 +211,11 @@ class Scheduler:
 
         Source: SQL ``honker_scheduler_list``.
         """
-        return _schedules(self._engine.ask(_LIST, tx=tx))
+        return _schedules(self._engine.ask(LIST, tx=tx))
 
     async def alist(self, tx: TransactionLike = None) -> Schedules:
-        """As `list`, without blocking the event loop."""
-        return _schedules(await self._engine.aask(_LIST, tx=tx))
+        """Like `list`, without blocking the event loop."""
+        return _schedules(await self._engine.aask(LIST, tx=tx))
 
     def update(
         self,
@@ -223,9 +233,9 @@ class Scheduler:
 
         Args:
             name: The schedule's name.
-            schedule: When; its next boundary is then the first from now.
+            schedule: The new times to fire; the next boundary is the first one from now.
             payload: The payload of its jobs; None is a value.
-            priority: That of its jobs.
+            priority: The priority of its jobs.
             expires: As in `add`; None removes it.
             max_attempts: As in `add`; None means 3.
             misfire: As in `add`.
@@ -251,7 +261,7 @@ class Scheduler:
         misfire: str | None = None,
         tx: TransactionLike = None,
     ) -> bool:
-        """As `update`, without blocking the event loop."""
+        """Like `update`, without blocking the event loop."""
         call = _update_call(name, schedule, payload, priority, (expires, max_attempts), misfire)
         return bool(await self._engine.acall(*call, tx=tx))
 
@@ -261,74 +271,148 @@ class Scheduler:
         *,
         standby: bool = False,
         on_leading: Callable[[], None] | None = None,
+        on_standby: _OnStandby | None = None,
     ) -> None:
         """Lead and fire schedules until ``stop_event`` is set.
 
-        Goes on while every schedule is paused, and notices within a moment when other processes add or change one.
+        It continues while every schedule is paused, and promptly applies changes by other processes. Errors that may
+        pass, such as a database that is locked for long, are logged and retried with backoff.
 
         Args:
-            stop_event: Ends it; it is only waited for, never set.
-            standby: Wait while another process leads, and take over when it is gone.
-            on_leading: Called when it begins to lead.
+            stop_event: The event that ends the run; it is only awaited, never set.
+            standby: Wait while another process leads, and take over when it ends; also after this one has lost its
+                leadership.
+            on_leading: Called each time this scheduler begins to lead.
+            on_standby: Called each time it begins to stand by: with the error after a loss of the leadership, with None
+                while another process leads.
 
         Raises:
             LockHeld: Another process leads, and ``standby`` is off.
-            LeadershipLost: Another process took over, because this one was too slow to renew its lock.
-            DatabaseError: There is no schedule at all.
+            LeadershipLost: Another process took over, because this one did not renew its lock in time, and ``standby``
+                is off.
+            DatabaseError: There are no schedules, or the error is none that may pass.
         """
-        # Waits for the event before any other process can see this scheduler lead.
+        # The wait for the event starts before this scheduler can become the leader.
         stop = _Stop(stop_event)
         try:
-            await aregister_schedules(self.db)
-            if not self._registered and not await self.alist():
+            await self._retried(stop, lambda: aregister_schedules(self.db))
+            if not self._registered and await self._retried(stop, self.alist) == []:
                 raise DatabaseError("no registered tasks: add a schedule before running the scheduler")
             lock = Lock(self.db, self.lock_name, self.lock_ttl)
             with contextlib.closing(self._engine.updates()) as updates:
-                if await self._take_over(lock, stop, updates, standby=standby):
-                    await self._lead(lock, stop, updates, on_leading)
+                waits = on_standby
+                while await self._take_over(lock, stop, updates, waits, standby=standby):
+                    try:
+                        await self._lead(lock, stop, updates, on_leading)
+                        return
+                    except LeadershipLost as error:
+                        if not standby:
+                            raise
+                        logger.warning("scheduler: %s; standing by", error)
+                        waits = None
+                        if on_standby is not None:
+                            on_standby(error)
         finally:
             stop.close()
 
-    async def _take_over(self, lock: Lock, stop: _Stop, updates: Updates, *, standby: bool) -> bool:
-        """Become the leader; False if the stop came first.
-
-        Each commit wakes a standby. So it asks first, which only reads: trying the lock each time would take the write
-        lock from processes that have something to write.
-        """
+    async def _retried(self, stop: _Stop, operation: Callable[[], Awaitable[T]]) -> T | None:
+        """The result of an operation, tried again while its error may pass; None if the stop event came first."""
+        failures = 0
         while True:
-            held_until = await lock.aheld_until() if standby else None
-            if held_until is None and await lock.atry_acquire():
+            try:
+                return await operation()
+            except HonkerError as error:
+                if not error.is_retryable:
+                    raise
+                await self._back_off(stop, failures, error)
+                failures += 1
+                if stop.is_set:
+                    return None
+
+    async def _back_off(self, stop: _Stop, failures: int, error: HonkerError) -> None:
+        shortest_s, longest_s = _BACK_OFF_S
+        delay_s = min(shortest_s * 2 ** min(failures, 20), longest_s)
+        logger.warning("scheduler: %s; trying again in %.2f s", error, delay_s)
+        await stop.wait_for(asyncio.sleep(delay_s))
+
+    async def _take_over(
+        self,
+        lock: Lock,
+        stop: _Stop,
+        updates: Updates,
+        on_standby: _OnStandby | None,
+        *,
+        standby: bool,
+    ) -> bool:
+        """Become the leader; False if the stop event came first.
+
+        Each commit wakes a standby, so it first reads the state of the lock. An attempt to acquire it each time would
+        take the write lock from processes that need it.
+        """
+        while not stop.is_set:
+            held_until = await self._retried(stop, lock.aheld_until) if standby else None
+            if stop.is_set:
+                return False
+            if held_until is None and await self._retried(stop, lock.atry_acquire):
                 return True
             if not standby:
                 raise LockHeld(f"lock {self.lock_name!r} is held: another scheduler leads; pass standby=True to wait")
+            if on_standby is not None:
+                on_standby(None)
+                on_standby = None
             timeout_s = _STANDBY_POLL_S
             if held_until is not None:
                 timeout_s = min(timeout_s, max(held_until - self._engine.clock(), 0.0))
             await stop.wait_for(updates.wait_async(timeout_s))
-            if stop.is_set:
-                return False
+        return False
 
     async def _lead(self, lock: Lock, stop: _Stop, updates: Updates, on_leading: Callable[[], None] | None) -> None:
-        renew_at = time.monotonic() + self.heartbeat_interval
+        """Fire schedules until the stop event or the end of the leadership.
+
+        A failed step is tried again: a renewal too, until the lock has lapsed and a renewal says that it is lost. Each
+        tick checks the lock in its own transaction, so a leader that does not know of its loss fires nothing.
+        """
+        failures, renew_at = 0, time.monotonic() + self.heartbeat_interval
         try:
             if on_leading is not None:
                 on_leading()
             while not stop.is_set:
-                if time.monotonic() >= renew_at:
-                    if not await lock.arenew():
-                        raise self._lost()
-                    renew_at = time.monotonic() + self.heartbeat_interval
-                soonest: float | None = await self._engine.aask(_SOONEST) or None
-                if soonest is not None and soonest <= self._engine.clock():
-                    await self._tick(lock)
-                    continue
-                timeout_s = renew_at - time.monotonic()
-                if soonest is not None:
-                    timeout_s = min(timeout_s, soonest - self._engine.clock())
-                await stop.wait_for(updates.wait_async(max(timeout_s, 0.0)))
+                try:
+                    if time.monotonic() >= renew_at:
+                        if not await lock.arenew():
+                            raise self._lost()
+                        renew_at = time.monotonic() + self.heartbeat_interval
+                    await self._fire_or_wait(lock, stop, updates, renew_at)
+                    failures = 0
+                except HonkerError as error:
+                    if not error.is_retryable:
+                        raise
+                    await self._back_off(stop, failures, error)
+                    failures += 1
         finally:
-            # If it was lost the row belongs to another owner, and stays: release is by owner.
+            # A lost lock belongs to another owner, and this release does not affect it.
+            await self._release(lock)
+
+    async def _release(self, lock: Lock) -> None:
+        try:
             await lock.arelease()
+        except HonkerError as error:
+            if not error.is_retryable:
+                raise
+            logger.warning("scheduler: lock %r is left to lapse: %s", self.lock_name, error)
+
+    async def _fire_or_wait(self, lock: Lock, stop: _Stop, updates: Updates, renew_at: float) -> None:
+        """Fire what is due, or wait until something may be, or the lock is to be renewed."""
+        soonest: float | None = await self._engine.aask(_SOONEST) or None
+        now = self._engine.clock()
+        if soonest is not None and soonest <= now:
+            await self._tick(lock)
+            return
+        # Not longer than a while: a clock that is set forward makes a schedule due without a commit.
+        timeout_s = min(renew_at - time.monotonic(), _CLOCK_POLL_S)
+        if soonest is not None:
+            timeout_s = min(timeout_s, soonest - now)
+        await stop.wait_for(updates.wait_async(max(timeout_s, 0.0)))
 
     async def _tick(self, lock: Lock) -> None:
         """Fire the schedules that are due, if this process still leads; both are checked under the write lock."""
@@ -349,8 +433,21 @@ def _register_call(  # noqa: PLR0917 - the options of the public method
     job_options: tuple[int, int | None, int],
     misfire: str,
 ) -> Call:
+    check_schedule(schedule)
     time_zone = getattr(schedule, "time_zone", None)
-    return REGISTER, name, queue, schedule.expr, serialization.encode(payload), *job_options, time_zone, misfire
+    priority, expires, max_attempts = job_options
+    return (
+        REGISTER,
+        name,
+        queue,
+        schedule.expr,
+        serialization.encode(payload),
+        whole(priority, "priority"),
+        optional_whole(expires, "expires"),
+        whole(max_attempts, "max_attempts"),
+        time_zone,
+        misfire,
+    )
 
 
 def _update_call(  # noqa: PLR0917 - the options of the public method
@@ -362,15 +459,17 @@ def _update_call(  # noqa: PLR0917 - the options of the public method
     misfire: str | None,
 ) -> Call:
     expires, max_attempts = clearable
+    if schedule is not None:
+        check_schedule(schedule)
     return (
         _UPDATE,
         name,
         None if schedule is None else schedule.expr,
         None if isinstance(payload, _Unset) else serialization.encode(payload),
-        priority,
-        None if isinstance(expires, _Unset) else expires,
+        optional_whole(priority, "priority"),
+        None if isinstance(expires, _Unset) else optional_whole(expires, "expires"),
         not isinstance(expires, _Unset),
-        None if isinstance(max_attempts, _Unset) else max_attempts,
+        None if isinstance(max_attempts, _Unset) else optional_whole(max_attempts, "max_attempts"),
         not isinstance(max_attempts, _Unset),
         None if schedule is None else getattr(schedule, "time_zone", None) or "",
         misfire,
@@ -386,7 +485,7 @@ class _Stop:
 
     @property
     def is_set(self) -> bool:
-        """True if the event is or was set: once is enough."""
+        """True if the event is set, or was set at any time."""
         return self._event is not None and (
             self._event.is_set() or (self._waiting is not None and self._waiting.done())
         )

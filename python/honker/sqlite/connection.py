@@ -1,4 +1,4 @@
-"""One SQLite connection: opened with honker's settings, run with honker's errors, guarded against forks."""
+"""One SQLite connection with honker's settings, honker's errors and a guard against forks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from honker.arguments import Parameters, Row, SQLValue, sql_parameters
 from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
+    DatabaseOpenError,
     ForkError,
     InvalidArgumentError,
     UnexpectedRowsError,
     from_sqlite,
 )
+from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
 from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
-from honker.sqlite.path import explain_open, file_of
+from honker.sqlite.path import existing_only, explain_open, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
 
-#: How long an operation waits for the write lock of another process.
+#: Seconds for which an operation waits for the write lock of another process.
 BUSY_TIMEOUT_S: Final = 5.0
 
 #: The levels of `honker.open`'s ``synchronous``.
@@ -35,30 +37,38 @@ _PRAGMAS: Final = (
     "PRAGMA cache_size = -32000",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA wal_autocheckpoint = 10000",
-    # Some distributions overwrite what is deleted: 256 pages when a job of 1 MiB is acknowledged. FAST does so only
-    # where a page is written anyway.
+    # Some distributions overwrite deleted content: 256 pages for the ack of a job of 1 MiB. FAST overwrites only pages
+    # that are written anyway.
     "PRAGMA secure_delete = FAST",
 )
 
-# Connections that a forked child must not even let go of: closing them there would act on the parent's file.
+# Connections that a forked child must keep open: closing them there would affect the parent's file.
 _open_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 class Connection:
-    """A connection with the engine loaded. Not locked: whoever shares it between threads must serialise them."""
+    """A connection with the engine loaded. Not locked: threads that share it must take turns."""
 
     def __init__(
-        self, path: str, module: ModuleType, *, synchronous: str = SYNCHRONOUS[0], is_query_only: bool = False
+        self,
+        path: str,
+        module: ModuleType,
+        *,
+        synchronous: str = SYNCHRONOUS[0],
+        is_query_only: bool = False,
+        creates: bool = False,
     ) -> None:
         self._pid = os.getpid()
         self._module = module
         self._is_retired = False
+        #: The file that each use is checked against, once it is known.
+        self.file: DatabaseFile | None = None
         self._is_running = False
-        # How long statements wait for a lock now; None as long as SQLite's own handler does the waiting.
+        # Seconds for which statements wait for a lock; None while SQLite's own busy handler is in place.
         self._busy_timeout_s: float | None = None
-        self._raw: sqlite3.Connection | None = _open(path, module)
+        self._raw: sqlite3.Connection | None = _open(path, module, creates=creates)
         try:
-            self._configure(synchronous, is_query_only=is_query_only)
+            self._configure(path, synchronous, is_query_only=is_query_only)
             file = self._file()
             self._held = Held(file, identity_of(file) or (0, 0), identity_of(file + "-shm"))
         except BaseException:
@@ -66,8 +76,8 @@ class Connection:
             raise
         _open_connections.add(self)
 
-    def _configure(self, synchronous: str, *, is_query_only: bool) -> None:
-        self._enter_wal()
+    def _configure(self, path: str, synchronous: str, *, is_query_only: bool) -> None:
+        self._enter_wal(is_read_only=is_query_only or not is_writable(path))
         for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
             self.run(pragma)
         if is_query_only:
@@ -75,16 +85,21 @@ class Connection:
         else:
             self.wait_when_busy()
 
-    def _enter_wal(self) -> None:
-        """Switch the file to WAL, unless it is there.
+    def _enter_wal(self, *, is_read_only: bool) -> None:
+        """Switch the file to WAL mode if necessary.
 
-        The switch needs the file for itself and does not wait for it by itself: when several processes open one new
-        file at once, all but the first are told that it is locked. So it is tried until the busy timeout.
+        The switch needs exclusive access to the file, and SQLite does not wait for that: when several processes open a
+        new file at once, it fails for all but the first. So it is retried until the busy timeout.
         """
         deadline = time.monotonic() + BUSY_TIMEOUT_S
         while self.scalar("PRAGMA journal_mode") != "wal":
             try:
-                self.scalar("PRAGMA journal_mode = WAL")
+                mode = self.scalar("PRAGMA journal_mode = WAL")
+                if mode != "wal" and not is_read_only:
+                    raise DatabaseOpenError(
+                        f"{self._file()!r} stays in journal mode {mode!r} and does not enter WAL mode, in which "
+                        "readers and writers do not wait for each other; open it with a VFS that has shared memory"
+                    )
                 return
             except DatabaseBusyError:
                 if time.monotonic() >= deadline:
@@ -106,34 +121,25 @@ class Connection:
         return self._raw
 
     def retire(self) -> None:
-        """Refuse all but what is left of a transaction that is open; the first step of closing."""
+        """Reject all use except for the rest of an open transaction; the first step of closing."""
         self._is_retired = True
-
-    def file_identity(self) -> tuple[int, int] | None:
-        """Device and inode of the file that the connection's path leads to now; None while there is none.
-
-        Runs no statement: other threads ask this while the connection is somebody's who waits for the write lock.
-        Python would wait for that thread and keep the interpreter's lock, so that nobody in the process could give
-        the write lock back.
-        """
-        return identity_of(self._held.path)
 
     @property
     def real_path(self) -> str:
-        """The path of the file, without links and without the syntax of a URI."""
-        return os.path.realpath(self._held.path)
+        """The path of the file as SQLite knows it: absolute, without links and without the syntax of a URI."""
+        return self._held.path
 
     def _file(self) -> str:
-        """The database file as SQLite knows it: absolute, and without the syntax of a URI."""
+        """The absolute path of the database file according to SQLite, without URI syntax."""
         rows: list[tuple[int, str, str]] = self.raw.execute("PRAGMA database_list").fetchall()
         return rows[0][2]
 
     def wait_when_busy(self) -> None:
-        """From now on, wait for the lock of another process up to the busy timeout."""
+        """Make later statements wait for the locks of other processes, up to the busy timeout."""
         self._set_busy_timeout(BUSY_TIMEOUT_S)
 
     def fail_when_busy(self) -> None:
-        """From now on, fail at once where the lock of another process would have to be waited for."""
+        """Make later statements fail at once while another process holds the lock."""
         self._set_busy_timeout(0.0)
 
     def _set_busy_timeout(self, seconds: float) -> None:
@@ -141,19 +147,37 @@ class Connection:
             self.scalar("SELECT honker_busy_timeout(?)", (int(seconds * 1000),))
             self._busy_timeout_s = seconds
 
+    def make_ready(self) -> None:
+        """Leave no transaction behind, and see that the file is still there; before each write.
+
+        Raises:
+            DatabaseReplacedError: The file was deleted or replaced.
+        """
+        self.roll_back_if_open()
+        self.check_file()
+
+    def check_file(self) -> None:
+        """See that the file is still there.
+
+        Raises:
+            DatabaseReplacedError: It was deleted or replaced.
+        """
+        if self.file is not None:
+            self.file.check()
+
     def begin(self) -> None:
         """Begin a write transaction; waits for the write lock.
 
         Raises:
-            DatabaseBusyError: It did not come within the busy timeout.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
         """
-        self.roll_back_if_open()
+        self.make_ready()
         self.wait_when_busy()
         self.run("BEGIN IMMEDIATE")
 
     def begin_now(self) -> bool:
-        """Begin a write transaction if the write lock is free; what runs in it waits as ever."""
-        self.roll_back_if_open()
+        """Begin a write transaction if the write lock is free; later statements wait as usual. True if it began."""
+        self.make_ready()
         self.fail_when_busy()
         try:
             self.run("BEGIN IMMEDIATE")
@@ -164,16 +188,16 @@ class Connection:
         return True
 
     def roll_back_if_open(self) -> None:
-        """Leave no transaction behind; nothing if there is none or the connection is closed.
+        """Roll back the transaction, if one is open and the connection is not closed.
 
-        Also what an interrupt left behind that kept the last user of the connection from it: whoever comes next would
-        otherwise become part of a transaction that nobody commits.
+        An interrupt may prevent the last user of the connection from ending its transaction. The next user would then
+        write into a transaction that is never committed.
         """
         if self._raw is not None and self._raw.in_transaction:
             self.run("ROLLBACK")
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...] = ()) -> Any:
-        """The first column of the only row of a statement, which is run to its end."""
+        """Run a statement to its end and return the first column of its only row; None without a row."""
         raw = self.raw
         self._is_running = True
         try:
@@ -187,20 +211,20 @@ class Connection:
         return rows[0][0] if rows else None
 
     def run(self, sql: str) -> None:
-        """Run a statement that returns nothing of interest."""
+        """Run a statement and ignore its result."""
         self.scalar(sql)
 
     def execute(self, sql: str, params: Parameters) -> None:
         """Run a statement of the application that returns no rows.
 
         Raises:
-            UnexpectedRowsError: It returns rows.
+            UnexpectedRowsError: The statement returns rows.
         """
         if self._run(sql, params)[0] is not None:
             raise UnexpectedRowsError("Execute returned results - did you mean to call query?")
 
     def query(self, sql: str, params: Parameters) -> list[Row]:
-        """The rows of a statement of the application."""
+        """Run a statement of the application and return its rows."""
         description, values = self._run(sql, params)
         columns = [column[0] for column in description or ()]
         return [dict(zip(columns, row, strict=True)) for row in values]
@@ -219,7 +243,7 @@ class Connection:
             self._is_running = False
 
     def close(self) -> None:
-        """Close. Idempotent; does nothing in a forked child."""
+        """Close the connection. Idempotent; does nothing in a forked child."""
         raw, self._raw = self._raw, None
         if raw is None:
             return
@@ -229,7 +253,7 @@ class Connection:
             _make_immortal(raw)
 
     def inherit(self, *, watchers_were_idle: bool) -> None:
-        """In a forked child: touch nothing of it, and see whether its file may be opened again."""
+        """Abandon the connection in a forked child, and record if its file is unsafe to open there."""
         raw = self._raw
         if raw is not None:
             was_idle = watchers_were_idle and not self._is_running and not raw.in_transaction
@@ -237,7 +261,7 @@ class Connection:
             inherit(self._held, was_idle=was_idle)
 
 
-def _open(path: str, module: ModuleType) -> sqlite3.Connection:
+def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection:
     file = file_of(path)
     if is_unsafe(str(file)):
         raise ForkError(
@@ -246,19 +270,19 @@ def _open(path: str, module: ModuleType) -> sqlite3.Connection:
         )
     try:
         return connect(
-            path,
+            path if creates else existing_only(path),
             sqlite3=module,
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
             check_same_thread=False,
-            uri=path.startswith("file:"),
+            uri=not creates or path.startswith("file:"),
         )
     except module.Error as error:
         raise explain_open(path, from_sqlite(error)) from error
 
 
 def _culprit(params: tuple[SQLValue, ...]) -> str:
-    """Which of a function's arguments does not fit into SQL."""
+    """The argument of a function that does not fit into SQL, for an error message."""
     for position, value in enumerate(params, start=1):
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             return f"argument {position}, {value},"
@@ -268,12 +292,12 @@ def _culprit(params: tuple[SQLValue, ...]) -> str:
 
 
 def _make_immortal(raw: sqlite3.Connection) -> None:
-    """Keep an inherited connection from ever being closed, the end of the interpreter included."""
+    """Prevent an inherited connection from ever being closed, even at the end of the interpreter."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
 
 
 class _Fork:
-    """What is done around a fork, so that a child that opens the database again loses nothing."""
+    """Hooks around a fork, so that a child that opens the database again loses no commits."""
 
     def __init__(self) -> None:
         self._watchers_are_idle = True

@@ -8,33 +8,38 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.errors import (
     ArgumentOverflowError,
     DatabaseBusyError,
     DatabaseClosedError,
+    DatabaseError,
     InvalidArgumentError,
-    WatcherError,
 )
 from honker.sqlite.connection import SYNCHRONOUS, Connection
+from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import extension_info
-from honker.sqlite.foreign import session_of
+from honker.sqlite.fate import ForeignFate, OwnFate
+from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
-from honker.sqlite.transaction import SQLiteTransaction, append_to
+from honker.sqlite.transaction import SQLiteTransaction, append_to, check_own
 from honker.sqlite.watcher import UpdateEvents, check_watcher_options
 from honker.sqlite.write_lock import WriteLock, in_thread
 
+Opened = TypeVar("Opened", Connection, UpdateEvents)
+
 
 class SQLiteEngine:
-    """Runs SQL functions on the right connection of one database file; see `honker.engine.Engine`.
+    """A storage engine that runs SQL functions on the right connection of one file; see `honker.engine.Engine`.
 
     A function that writes is one statement, run in autocommit on the writing connection by the holder of the write
-    lock. A function that only reads runs on a reading connection, and waits for no writer.
+    lock. A function that only reads runs on a reading connection, and does not wait for writers.
     """
 
     def __init__(
@@ -56,8 +61,8 @@ class SQLiteEngine:
         self._module = module
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
         self._write_lock = WriteLock()
-        self._writer = Connection(self._path, module, synchronous=synchronous)
-        self._identity = self._writer.file_identity()
+        self._writer = Connection(self._path, module, synchronous=synchronous, creates=True)
+        self._file = self._writer.file = DatabaseFile(self._path, self._writer.real_path)
         self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
         self._loop_reader = LoopReader(self._open_reader)
         # Guards the two fields below.
@@ -66,9 +71,10 @@ class SQLiteEngine:
         self._is_closed = False
         try:
             if watcher_backend is not None:
-                # A backend that was asked for by name must work, and say so now rather than when it is first needed.
+                # A backend that was requested by name must work; a failure is raised here, not at its first use.
                 self.updates().close()
             self.call("SELECT honker_bootstrap()")
+            self._file.remember_wal()
         except BaseException:
             self.close()
             raise
@@ -78,7 +84,23 @@ class SQLiteEngine:
             self.close()
 
     def _open_reader(self) -> Connection:
-        return Connection(self._path, self._module, is_query_only=True)
+        """A reading connection to the file that the writing one has open, not to another that is at the path now."""
+        return self._on_the_same_file(lambda: Connection(self._path, self._module, is_query_only=True))
+
+    def _on_the_same_file(self, make: Callable[[], Opened]) -> Opened:
+        """Open something by the path, and see that the path led to the handle's file before and after it."""
+        self._file.check_now()
+        try:
+            opened = make()
+        except DatabaseError:
+            self._file.check_now()  # An error because the file is gone is told as that.
+            raise
+        try:
+            self._file.check_now()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
     @property
     def path(self) -> str:
@@ -87,13 +109,18 @@ class SQLiteEngine:
 
     @property
     def identity(self) -> str:
-        """The file's path without links: the same for every spelling of it."""
+        """The file's path with links resolved, which is the same for every spelling of it."""
         return self._writer.real_path
 
     @property
     def is_writing_here(self) -> bool:
         """True while this thread, or a task suspended on it, is in a transaction."""
         return self._write_lock.is_held_here
+
+    @property
+    def is_closed(self) -> bool:
+        """True once it is closed."""
+        return self._is_closed
 
     def clock(self) -> float:
         """Unix seconds."""
@@ -110,25 +137,28 @@ class SQLiteEngine:
     # Reading
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
-        """The rows of one statement of the application that only reads."""
+        """Run one read-only statement of the application and return its rows."""
+        self._file.check()
         with self._readers.lend() as reader:
             return reader.query(sql, params)
 
     async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
-        """As `query`, in a thread: a statement of the application may take any time."""
+        """Like `query`, in a thread, because a statement of the application may take long."""
         return await asyncio.to_thread(self.query, sql, params)
 
     def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """The result of a SQL function that only reads."""
+        """Run a read-only SQL function and return its result."""
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return self._scalar_in(tx, sql, params)
+        self._file.check()
         with self._readers.lend() as reader:
             return reader.scalar(sql, params)
 
     async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `ask`: at once on the reserved connection, or in a thread where that would have to wait."""
+        """Like `ask`: at once on the reserved connection, or in a thread if that would have to wait."""
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return self._scalar_in(tx, sql, params)
+        self._file.check()
         for is_prepared in (False, True):
             reader = self._loop_reader.take_now()
             if reader is not None:
@@ -145,15 +175,15 @@ class SQLiteEngine:
     # Writing
 
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """The result of a SQL function that writes, as part of ``tx`` or committed by itself."""
+        """Run a SQL function that writes, as part of ``tx`` or in autocommit, and return its result."""
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return self._scalar_in(tx, sql, params)
         _ = self._writer.raw
         self._write_lock.acquire()
         return self._call_and_release(sql, params)
 
     def call_now(self, sql: str, *params: SQLValue) -> Any:
-        """As `call`, without waiting.
+        """Like `call`, without waiting.
 
         Raises:
             DatabaseBusyError: Another thread, task or process is writing.
@@ -162,24 +192,24 @@ class SQLiteEngine:
         if not self._write_lock.acquire_now():
             raise DatabaseBusyError("database is locked: another thread or task of this process is writing")
         try:
-            self._writer.roll_back_if_open()
+            self._writer.make_ready()
             self._writer.fail_when_busy()
             return self._writer.scalar(sql, params)
         finally:
             self._write_lock.release()
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """As `call`, without blocking the event loop.
+        """Like `call`, without blocking the event loop.
 
-        A cancelled call may still take effect: a statement that SQLite has begun cannot be called back.
+        A cancelled call may still take effect, because its statement may already be running.
         """
         if tx is not None:
-            return session_of(tx, self._module).scalar(sql, params)
+            return self._scalar_in(tx, sql, params)
         _ = self._writer.raw
         await self._write_lock.acquire_async()
         # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
         try:
-            self._writer.roll_back_if_open()
+            self._writer.make_ready()
             self._writer.fail_when_busy()
             result = self._writer.scalar(sql, params)
         except DatabaseBusyError:
@@ -193,7 +223,7 @@ class SQLiteEngine:
 
     def _call_and_release(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
-            self._writer.roll_back_if_open()
+            self._writer.make_ready()
             self._writer.wait_when_busy()
             return self._writer.scalar(sql, params)
         finally:
@@ -202,30 +232,36 @@ class SQLiteEngine:
     def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction, alone or together with those that follow it."""
         if isinstance(tx, SQLiteTransaction):
+            self._file.check()
+            check_own(tx, self._file)
             return append_to(tx, one, many, element)
         added: int = self.call(*one, tx=tx)
         return added
 
+    def fate(self, tx: TransactionLike) -> OwnFate | ForeignFate:
+        """The end of the transaction ``tx``, which runs now."""
+        return fate_of(tx, self._module)
+
+    def _scalar_in(self, tx: TransactionLike, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        self._file.check()
+        return session_of(tx, self._module, self._file).scalar(sql, params)
+
     # Waiting
 
     def updates(self) -> UpdateEvents:
-        """Begin to notice commits of any connection in any process, from this moment on.
+        """Subscribe to commits of any connection in any process, from this moment on.
 
         Raises:
-            WatcherError: The file cannot be watched in the way asked for, or was replaced by another.
+            WatcherError: The file cannot be watched by the requested backend.
+            DatabaseReplacedError: The file was deleted or replaced by another.
             DatabaseClosedError: The database is closed.
 
-        Cost: the first one starts a native thread for the file, which all others share.
+        Cost: the first subscription starts a native thread for the file, which all others share.
         Source: ``honker_watcher_open`` of ``include/honker.h``; SQL ``honker_update_watcher_open`` is the same.
         """
         _ = self._writer.raw
-        updates = UpdateEvents(extension_info()[0], self._path, *self._watcher_options)
-        # Checked after the watcher has looked: every later replacement is noticed by the watcher.
-        if self._writer.file_identity() != self._identity:
-            updates.close()
-            raise WatcherError(
-                f"update watcher died: database file replaced: {self._path}; close this handle and open the file again"
-            )
+        # The watcher detects every replacement after its start.
+        updates = self._on_the_same_file(lambda: UpdateEvents(extension_info()[0], self._path, *self._watcher_options))
         with self._updates_lock:
             if not self._is_closed:
                 self._updates.add(updates)
@@ -234,9 +270,10 @@ class SQLiteEngine:
         raise DatabaseClosedError("Database is closed")
 
     def close(self) -> None:
-        """Close every connection. Idempotent. A transaction that is open at this moment may still end."""
+        """Close every connection. Idempotent. An open transaction may still end."""
         with self._updates_lock:
             self._is_closed = True
+            self._file.forget()
             updates = list(self._updates)
         for each in updates:
             each.close()

@@ -1,8 +1,8 @@
 """Finding and loading ``libhonker_ext``, the engine, into SQLite connections.
 
-The engine runs inside the SQLite that Python's ``sqlite3`` is linked to; honker never brings a second copy, because
-two copies of SQLite on one file in one process drop each other's locks and lose commits. Many Pythons are built
-without ``Connection.enable_load_extension``; there the same library's ``sqlite3_auto_extension`` does it.
+The engine runs inside the SQLite that Python's ``sqlite3`` is linked to; honker never loads a second copy, because two
+copies of SQLite on one file in one process drop each other's locks and lose commits. Many Pythons are built without
+``Connection.enable_load_extension``; there ``sqlite3_auto_extension`` of the same library loads the engine.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ EXTENSION_ENTRYPOINT: Final = "sqlite3_honkerext_init"
 _PATH_VARIABLE: Final = "HONKER_EXTENSION_PATH"
 _FILE_NAMES: Final = {"win32": "honker_ext.dll", "darwin": "libhonker_ext.dylib"}
 
-# SQLite keeps auto-extensions per process: whoever opens a connection while ours is registered gets it.
+# Auto-extensions apply to the process: any connection that opens while ours is registered loads it.
 _auto_extension_lock = threading.Lock()
 
 
 def extension_info() -> tuple[str, str]:
-    """Where the engine's library is, and its entry point.
+    """The path of the engine's library, and its entry point.
 
-    Looks at the variable ``HONKER_EXTENSION_PATH``, then into the package, then, for a checkout, into
-    ``target/release`` of the folders above it.
+    Checks the environment variable ``HONKER_EXTENSION_PATH``, then the package, then, in a checkout, ``target/release``
+    in the parent folders.
 
     Returns:
         The path and the name of the entry point, for any host that can load SQLite extensions.
@@ -62,7 +62,7 @@ def load_extension(conn: Any) -> None:
     """Load the engine into a connection that is already open.
 
     Args:
-        conn: A ``sqlite3.Connection`` or one of the same shape.
+        conn: A ``sqlite3.Connection`` or a compatible object.
 
     Raises:
         ExtensionUnsupportedError: The connection cannot load extensions; open it with `honker.connect` instead.
@@ -79,7 +79,7 @@ def load_extension(conn: Any) -> None:
             raise
         raise ExtensionUnsupportedError(
             "this connection has no enable_load_extension(), so the engine cannot be loaded into it "
-            f"({error}); open it with honker.connect(path), which has another way"
+            f"({error}); open it with honker.connect(path) instead"
         ) from error
     finally:
         if can_switch:
@@ -90,7 +90,7 @@ def _load(conn: Any, path: str, entrypoint: str) -> None:
     if hasattr(conn, "load_extension"):
         try:
             conn.load_extension(path, entrypoint=entrypoint)
-        except TypeError:  # The parameter is newer than the method: Python 3.12.
+        except TypeError:  # Before Python 3.12, the method has no such parameter.
             pass
         else:
             return
@@ -100,16 +100,16 @@ def _load(conn: Any, path: str, entrypoint: str) -> None:
 def connect(path: str | os.PathLike[str], *, sqlite3: ModuleType = sqlite3, **options: Any) -> sqlite3.Connection:
     """Open a plain ``sqlite3`` connection with the engine loaded.
 
-    For callers that own their connections, such as an ORM's connection factory; `honker.open` does this for its own.
+    For code that manages its own connections, such as an ORM's connection factory. `honker.open` needs no such call.
     Creates no table and changes no setting.
 
     Args:
         path: The database file, or a ``file:`` URI with ``uri=True``.
-        sqlite3: A DB-API module of the same shape, such as ``pysqlite3``.
+        sqlite3: A compatible DB-API module, such as ``pysqlite3``.
         **options: Passed on to ``sqlite3.connect``.
 
     Raises:
-        ExtensionUnsupportedError: No way of loading the engine works with this module.
+        ExtensionUnsupportedError: This module cannot load the engine.
         ExtensionNotFoundError: The library is missing.
         sqlite3.Error: The file cannot be opened.
     """
@@ -127,7 +127,7 @@ def connect(path: str | os.PathLike[str], *, sqlite3: ModuleType = sqlite3, **op
 
 @contextmanager
 def _auto_extension(module: ModuleType) -> Generator[None]:
-    """While this lasts, connections of `module` open with the engine loaded."""
+    """Load the engine into the connections that `module` opens in the block."""
     path, entrypoint = extension_info()
     sqlite = _sqlite_library(module)
     init = ctypes.cast(getattr(ctypes.CDLL(path), entrypoint), ctypes.c_void_p)
@@ -140,7 +140,7 @@ def _auto_extension(module: ModuleType) -> Generator[None]:
 
 
 def _sqlite_library(module: ModuleType) -> ctypes.CDLL:
-    """The very SQLite that a DB-API module calls, found through the symbols of its C part."""
+    """The SQLite library that a DB-API module calls, found through the symbols of its C extension."""
     native = sys.modules.get("_sqlite3" if module is sqlite3 else f"{module.__name__}._sqlite3")
     file = getattr(native, "__file__", None)
     library = ctypes.CDLL(file)

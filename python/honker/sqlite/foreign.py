@@ -8,18 +8,21 @@ from typing import Any, Protocol
 
 from honker.arguments import SQLValue, TransactionLike
 from honker.errors import HonkerError, InvalidArgumentError, from_sqlite
-from honker.sqlite.transaction import SQLiteTransaction, scalar_in
+from honker.sqlite import transaction
+from honker.sqlite.database_file import DatabaseFile
+from honker.sqlite.fate import ForeignFate, OwnFate
+from honker.sqlite.transaction import SQLiteTransaction, check_own, scalar_in
 
 
 class Session(Protocol):
-    """Runs functions of the contract as part of a transaction."""
+    """A session that runs SQL functions in a transaction."""
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
-        """The first column of the only row."""
+        """Run a function and return the first column of its only row."""
 
 
 class _Own:
-    """A transaction of honker."""
+    """A session in honker's own transaction."""
 
     def __init__(self, tx: SQLiteTransaction) -> None:
         self._tx = tx
@@ -29,24 +32,27 @@ class _Own:
 
 
 class _Foreign:
-    """The transaction of an application's own ``sqlite3`` connection."""
+    """A session in the transaction of the application's ``sqlite3`` connection."""
 
-    def __init__(self, raw: sqlite3.Connection, module: ModuleType) -> None:
+    def __init__(self, raw: sqlite3.Connection, module: ModuleType, file: DatabaseFile) -> None:
         self._raw = raw
         self._module = module
+        self._file = file
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
-            self._begin_as_python_would()
             cursor = self._raw.cursor()
-            cursor.row_factory = None  # the owner's may make anything of a row
+            cursor.row_factory = None  # the application's factory may return any type
+            # Asked each time: a connection has no place for the answer, and cannot be referred to weakly.
+            self._file.check_same(_text(cursor.execute("PRAGMA database_list").fetchone()[2]))
+            self._begin_as_python_would()
             value = cursor.execute(sql, params).fetchall()[0][0]
         except self._module.Error as error:
             raise _explain(from_sqlite(error)) from error
-        return value.decode() if isinstance(value, bytes) else value  # the owner's text_factory may be bytes
+        return _text(value)
 
     def _begin_as_python_would(self) -> None:
-        """Begin the transaction that an INSERT would have begun here, so that the owner's commit decides."""
+        """Begin the transaction that an INSERT would begin here, so that the application's commit ends it."""
         if self._raw.in_transaction:
             return
         if self._raw.isolation_level is None or getattr(self._raw, "autocommit", None) is True:
@@ -54,6 +60,11 @@ class _Foreign:
                 "tx is a connection in autocommit mode without an open transaction; begin one before you pass it"
             )
         self._raw.execute("BEGIN IMMEDIATE")
+
+
+def _text(value: Any) -> Any:
+    """A value of the connection, as text if its owner's ``text_factory`` made bytes of it."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _explain(error: HonkerError) -> HonkerError:
@@ -65,30 +76,38 @@ def _explain(error: HonkerError) -> HonkerError:
     return error
 
 
-def session_of(tx: TransactionLike, module: ModuleType) -> Session:
+def session_of(tx: TransactionLike, module: ModuleType, file: DatabaseFile) -> Session:
     """The session that runs functions inside the transaction ``tx``.
 
     Raises:
-        InvalidArgumentError: It is of no kind that honker supports.
+        InvalidArgumentError: ``tx`` is of an unsupported type, or a transaction of another database than ``file``.
     """
     if isinstance(tx, SQLiteTransaction):
+        check_own(tx, file)
         return _Own(tx)
     raw = _driver_connection(tx)
     if isinstance(raw, (sqlite3.Connection, module.Connection)):
-        return _Foreign(raw, module if isinstance(raw, module.Connection) else sqlite3)
+        return _Foreign(raw, module if isinstance(raw, module.Connection) else sqlite3, file)
     raise InvalidArgumentError(
         f"tx is {type(tx).__name__}; pass a honker.Transaction, a sqlite3.Connection, a SQLAlchemy Connection or "
         "Session, or a Django connection"
     )
 
 
+def fate_of(tx: TransactionLike, module: ModuleType) -> OwnFate | ForeignFate:
+    """The end of the transaction ``tx``, which runs now."""
+    if isinstance(tx, SQLiteTransaction):
+        return transaction.fate_of(tx)
+    return ForeignFate(_driver_connection(tx), (sqlite3.Error, module.Error))
+
+
 def _driver_connection(tx: Any) -> Any:
-    """The ``sqlite3`` connection below an ORM's; found by shape, so that no ORM need be installed."""
+    """The ``sqlite3`` connection below an ORM's; found by its attributes, so that no ORM needs to be installed."""
     if hasattr(tx, "get_bind") and callable(getattr(tx, "connection", None)):  # SQLAlchemy Session
         tx = tx.connection()
     if hasattr(tx, "exec_driver_sql"):  # SQLAlchemy Connection
         if not tx.in_transaction():
-            tx.begin()  # as its own statements would: otherwise its commit() finds nothing to commit
+            tx.begin()  # as its own statements do; otherwise its commit() would do nothing
         return tx.connection.driver_connection
     if hasattr(tx, "ensure_connection"):  # Django
         tx.ensure_connection()

@@ -1,12 +1,11 @@
 """Making a database safe to open in a forked child.
 
-SQLite keeps in memory, per process and file, which locks the process holds. A fork copies that memory but not the
-locks, which belong to the parent. A child that opened the file again would believe that it holds the lock that keeps
-others from deleting the WAL, and its commits could be lost without an error.
+For each file, SQLite records in memory the locks that the process holds. A fork copies that record but not the locks,
+which belong to the parent. The record in the child would claim a lock that the child does not hold: the lock that
+prevents other processes from deleting the WAL. Commits of the child could be lost without an error.
 
-So a child, before it runs anything else, takes for itself the locks that an idle connection in WAL mode holds: then
-the memory it inherited is true. Where that cannot be done, because the parent was in the middle of a statement or has
-closed the file already, opening that file in the child is refused.
+So a child first takes the locks that an idle connection in WAL mode holds, which makes the inherited record correct. If
+that is impossible, because the parent was running a statement or has closed the file, the child cannot open that file.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from honker.errors import ForkError
 
 try:
     import fcntl
-except ImportError:  # no fork without it
+except ImportError:  # a platform without fork
     fcntl = None
 
-# Where SQLite's locks are, see os_unix.c and https://www.sqlite.org/walformat.html, section 2.3: the shared range of
-# the database, and the byte of the WAL index that says that somebody is there.
+# Positions of SQLite's locks, from os_unix.c and https://www.sqlite.org/walformat.html, section 2.3: the shared range
+# of the database, and the byte of the WAL index that marks it as in use.
 _SHARED_FIRST: Final = 0x40000000 + 2
 _SHARED_SIZE: Final = 510
 _DEAD_MAN_SWITCH: Final = 128
 
-#: Files that cannot be made safe in this process, by device and inode.
+#: Files that are unsafe to open in this process, by device and inode.
 _unsafe: Final[set[tuple[int, int]]] = set()
 
 # Never closed: closing any descriptor of a file drops every lock that the process holds on it.
@@ -35,7 +34,7 @@ _descriptors: Final[list[int]] = []
 
 
 class Held(NamedTuple):
-    """What an open connection holds on to."""
+    """The files of an open connection."""
 
     path: str
     identity: tuple[int, int]
@@ -44,7 +43,7 @@ class Held(NamedTuple):
 
 
 def forked(parent_pid: int) -> ForkError:
-    """The error of every use of an inherited object in a forked child."""
+    """The error for any use of an inherited object in a forked child."""
     return ForkError(
         f"this database was opened in process {parent_pid} and is used in its child {os.getpid()}; "
         "call honker.open() again after the fork"
@@ -52,7 +51,7 @@ def forked(parent_pid: int) -> ForkError:
 
 
 def identity_of(path: str) -> tuple[int, int] | None:
-    """Device and inode of the file at a path; None while there is none."""
+    """Device and inode of the file at a path; None if the file is missing."""
     try:
         found = os.stat(path)
     except OSError:
@@ -61,12 +60,12 @@ def identity_of(path: str) -> tuple[int, int] | None:
 
 
 def is_unsafe(path: str) -> bool:
-    """Whether opening the file in this process could lose commits."""
+    """True if opening the file in this process could lose commits."""
     return bool(_unsafe) and identity_of(path) in _unsafe
 
 
 def inherit(held: Held, *, was_idle: bool) -> None:
-    """Make a file that the parent had open safe to open here, or remember that it is not. Called in the child."""
+    """Make a file of the parent safe to open in this child, or record that it is unsafe."""
     if held.identity in _unsafe:
         return
     if not was_idle or not (held.index_identity is None or _take_locks(held)):
@@ -80,7 +79,7 @@ def _take_locks(held: Held) -> bool:
         _lock(index, _DEAD_MAN_SWITCH, 1)
     except OSError:
         return False
-    # Had the parent been the last to close before the locks were taken, the WAL and its index would be gone or new.
+    # If the parent closed the last connection before the locks were taken, the WAL and its index are gone or new.
     return identity_of(held.path) == held.identity and identity_of(index) == held.index_identity
 
 

@@ -1,4 +1,4 @@
-"""The transaction of a job's handler: begun when it is first needed, and ended by the worker."""
+"""The transaction of a job's handler, which begins at its first use and is ended by the worker."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from honker.sqlite.write_lock import WriteLock, current_task
 
 
 class _HandlerTransaction(SQLiteTransaction):
-    """The transaction that a handler with a parameter annotated `honker.Transaction` gets.
+    """The transaction for a handler parameter annotated `honker.Transaction`.
 
-    A plain function uses it at once: the first statement begins it. A coroutine begins it with ``async with tx:``, so
-    that waiting for the write lock does not block the event loop; the block's end does not end the transaction. From
-    its begin on the database is locked for all other writers, so do slow work before.
+    In a plain function, the first statement begins it. A coroutine begins it with ``async with tx:``, so that waiting
+    for the write lock does not block the event loop. The end of the block does not end the transaction. Once begun, it
+    blocks all other writers of the database, so do slow work first.
     """
 
     def __init__(self, connection: Connection, write_lock: WriteLock) -> None:
         super().__init__(connection, write_lock)
-        # Threads of one handler that use it first wait here for each other, and one of them for the write lock.
+        # If several threads of one handler use it first, one waits for the write lock and the others wait here.
         self._beginning = threading.Lock()
-        self._refusal: str | None = None  # the reason why it may not be used any more
+        self._refusal: str | None = None  # the reason why it is no longer usable
 
     def __enter__(self) -> Self:
         self._check_granted()
@@ -66,7 +66,7 @@ class _HandlerTransaction(SQLiteTransaction):
             raise TransactionNotStartedError(f"Transaction not started: {self._refusal}")
 
     def _check_still_granted(self) -> None:
-        """After the wait for the write lock, which may have been longer than the lease."""
+        """Check again after the wait for the write lock, which may have been longer than the lease."""
         try:
             self._check_granted()
         except BaseException:
@@ -95,18 +95,18 @@ class SQLiteHandlerScope:
 
     @property
     def transaction(self) -> SQLiteTransaction:
-        """The transaction to hand to the handler; it begins when the handler first needs it."""
+        """The transaction for the handler; it begins at its first use."""
         return self._transaction
 
     @property
     def is_active(self) -> bool:
-        """True once it has begun, until it ends."""
+        """True from its begin to its end."""
         return self._transaction._is_active  # pyright: ignore[reportPrivateUsage] - as above
 
     def finish(self, *, commits: bool) -> None:
-        """COMMIT or ROLLBACK, if it has begun; every later use is refused."""
+        """Commit or roll back the transaction if it has begun, and reject every later use."""
         self._transaction._finish(commits=commits)  # pyright: ignore[reportPrivateUsage] - as above
 
     def revoke(self) -> None:
-        """Refuse every further statement and the commit: the handler's lease is lost."""
+        """Reject further statements and the commit, because the handler's lease is lost."""
         self._transaction._revoke()  # pyright: ignore[reportPrivateUsage] - as above

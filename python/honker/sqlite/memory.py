@@ -1,4 +1,4 @@
-"""Functions that need no database file, run on a connection in memory."""
+"""SQL functions that need no database file, run on a connection in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from honker.sqlite.extension import connect
 
 
 def scalar_in_memory(sql: str, *params: SQLValue) -> Any:
-    """The result of a function that depends on its arguments alone.
+    """Run a SQL function that depends only on its arguments, and return its result.
 
     Cost: a fraction of a millisecond, for the connection.
     """

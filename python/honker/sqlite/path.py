@@ -1,35 +1,48 @@
-"""Database paths and ``file:`` URIs: checked, made absolute, and explained when they cannot be opened."""
+"""Checks of database paths and ``file:`` URIs, and explanations of failures to open them."""
 
 from __future__ import annotations
 
 import os
 import urllib.parse
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from honker.errors import DatabaseOpenError, HonkerError, InvalidArgumentError
+
+# Of a URI. Each loses commits or hides them as soon as a second connection is there, and honker has several.
+_UNSAFE_OPTIONS: Final = {
+    "nolock": "nolock=1 takes no locks, so connections overwrite each other",
+    "immutable": "immutable=1 reads no -wal, so commits of other connections are not seen",
+    "cache": "cache=shared makes connections lock tables against each other without a wait",
+}
+_UNSAFE_VFS: Final = ("-none", "-dotfile")
+_OFF: Final = frozenset({"0", "no", "off", "false", "private"})
 
 
 def database_path(path: str | os.PathLike[str]) -> str:
     """The path as absolute text.
 
     Raises:
-        InvalidArgumentError: No path, or one that names no file that several connections could share.
+        InvalidArgumentError: ``path`` is not a path, names no file that several connections can share, or is a URI
+            with an option under which commits are lost.
     """
-    text = cast(object, os.fspath(path))  # bytes are paths too, whatever the annotation says
+    text = cast(object, os.fspath(path))  # a path may be bytes at run time, despite the annotation
     if not isinstance(text, str):
         raise InvalidArgumentError(f"path must be str or a path-like object of str, not {type(path).__name__}")
     if not _names_a_file(text):
         raise InvalidArgumentError(f"path is {text!r}; honker needs a database file that several connections can share")
+    unsafe = _unsafe_option(text)
+    if unsafe is not None:
+        raise InvalidArgumentError(f"path is {text!r}, and {unsafe}")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidArgumentError(f"path is {text!r}, which is not UTF-8; SQLite's paths are") from error
+        raise InvalidArgumentError(f"path is {text!r}, which is not UTF-8; SQLite requires UTF-8 paths") from error
     return absolute(text)
 
 
 def absolute(text: str) -> str:
-    """The same file also after the process has changed its directory; unchanged if it is absolute already."""
+    """The absolute form of a path or ``file:`` URI, which stays valid if the process changes its directory."""
     if not text.startswith("file:"):
         return os.path.abspath(text)
     uri = urllib.parse.urlsplit(text)
@@ -43,6 +56,23 @@ def file_of(path: str) -> Path:
     """The file that a path or a ``file:`` URI names."""
     named = urllib.parse.unquote(urllib.parse.urlsplit(path).path) if path.startswith("file:") else path
     return Path(named).absolute()
+
+
+def existing_only(path: str) -> str:
+    """A URI that opens the same file and never creates it."""
+    if not path.startswith("file:"):
+        return f"{Path(path).as_uri()}?mode=rw"
+    uri = urllib.parse.urlsplit(path)
+    options = [each for each in uri.query.split("&") if each and each != "mode=rwc"]
+    if not any(each.startswith("mode=") for each in options):
+        options.append("mode=rw")
+    return urllib.parse.urlunsplit(("file", uri.netloc, uri.path, "&".join(options), ""))
+
+
+def is_writable(path: str) -> bool:
+    """True if the file may be written, as far as its permissions and the URI go."""
+    options = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query) if path.startswith("file:") else {}
+    return options.get("mode") != ["ro"] and os.access(file_of(path), os.W_OK)
 
 
 def explain_open(path: str, error: HonkerError) -> HonkerError:
@@ -63,6 +93,20 @@ def explain_open(path: str, error: HonkerError) -> HonkerError:
     explained = DatabaseOpenError(f"unable to open database file {path!r}: {reason}")
     explained.sqlite_code = error.sqlite_code
     return explained
+
+
+def _unsafe_option(text: str) -> str | None:
+    """The reason why a URI's options are refused; None if they are not."""
+    if not text.startswith("file:"):
+        return None
+    options = urllib.parse.parse_qs(urllib.parse.urlsplit(text).query)
+    for option, values in options.items():
+        value = values[-1].lower()
+        if option == "vfs" and value.endswith(_UNSAFE_VFS):
+            return f"the VFS {value!r} has no locks that other connections see; leave vfs= out"
+        if option in _UNSAFE_OPTIONS and value not in _OFF:
+            return f"{_UNSAFE_OPTIONS[option]}; leave {option}= out"
+    return None
 
 
 def _names_a_file(text: str) -> bool:

@@ -13,7 +13,7 @@ from honker.errors import DatabaseBusyError, DatabaseClosedError
 from honker.sqlite.connection import Connection
 from honker.sqlite.fork import forked
 
-#: Seconds that a thread waits for a reading connection before it is told that all are in use.
+#: Seconds for which a thread waits for a reading connection before it gets a `DatabaseBusyError`.
 READER_TIMEOUT_S: Final = 60.0
 
 Open = Callable[[], Connection]
@@ -34,7 +34,7 @@ class ReaderPool:
 
     @contextmanager
     def lend(self) -> Generator[Connection]:
-        """A connection for the block; waits while all are lent.
+        """Lend a connection for the block; waits while all are lent.
 
         Raises:
             DatabaseBusyError: All connections stayed in use for `READER_TIMEOUT_S`.
@@ -94,7 +94,7 @@ class ReaderPool:
             raise DatabaseClosedError("Database is closed")
 
     def close(self) -> None:
-        """Close the idle connections now and the others when they come back. Idempotent."""
+        """Close the idle connections now and the others when they are returned. Idempotent."""
         with self._returned:
             self._is_closed = True
             self._returned.notify_all()
@@ -104,23 +104,23 @@ class ReaderPool:
 
 
 class LoopReader:
-    """One reading connection reserved for event loops, which must never wait for one.
+    """One reading connection reserved for event loops, which must never wait for a connection.
 
-    It is used only for functions of the engine, which take microseconds, and fails at once where it would wait for a
-    lock. The pool cannot serve here: handlers in threads may hold all of its connections while the event loop that
-    would end them waits.
+    It runs only functions of the engine, which take microseconds, and fails at once instead of waiting for a lock. The
+    pool is no substitute: handlers in threads may hold all of its connections, while the event loop that must end them
+    waits.
     """
 
     def __init__(self, open_reader: Open) -> None:
         self._open = open_reader
-        # Held while the connection is used or opened; an event loop only tries it.
+        # Held while the connection is used or opened; an event loop never blocks on it.
         self._mutex = threading.Lock()
         self._reader: Connection | None = None
         self._is_closed = False
         self._pid = os.getpid()
 
     def prepare(self) -> None:
-        """Open the connection if it is not; may wait, so it is called in a thread."""
+        """Open the connection if necessary. This may wait, so it is called in a thread."""
         with self._mutex:
             if self._reader is None and not self._is_closed:
                 self._reader = self._open()
@@ -128,7 +128,7 @@ class LoopReader:
         self._close_if_asked()
 
     def take_now(self) -> Connection | None:
-        """The connection, to be given to `give_back`; None while it is in use or not open yet.
+        """Take the connection until `give_back`; None if it is in use or not open yet.
 
         Raises:
             DatabaseClosedError: It is closed.
@@ -150,12 +150,12 @@ class LoopReader:
         self._close_if_asked()
 
     def close(self) -> None:
-        """Close now, or when the present use ends. Idempotent."""
+        """Close now, or when the current use ends. Idempotent."""
         self._is_closed = True
         self._close_if_asked()
 
     def _close_if_asked(self) -> None:
-        # A release that comes in between sees the flag by itself.
+        # If another thread holds the mutex, its release checks the flag again.
         if self._is_closed and self._pid == os.getpid() and self._mutex.acquire(blocking=False):
             try:
                 reader, self._reader = self._reader, None

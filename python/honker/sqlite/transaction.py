@@ -16,11 +16,13 @@ from honker.engine import Transaction
 from honker.errors import NestedTransactionError, TransactionNotStartedError
 from honker.sqlite.batch import Batch
 from honker.sqlite.connection import Connection
+from honker.sqlite.database_file import DatabaseFile
+from honker.sqlite.fate import OwnFate
 from honker.sqlite.write_lock import WriteLock, in_thread
 
 T = TypeVar("T")
 
-# Undoes everything that waits: each savepoint it can return to is older, since waiting elements are written before one.
+# Discards all buffered elements: any savepoint it can return to is older, since they are written before a savepoint.
 _ROLLBACK: Final = re.compile(r"\s*ROLLBACK\b", re.IGNORECASE)
 
 
@@ -38,6 +40,7 @@ class SQLiteTransaction(Transaction):
         self._is_in_use = False
         self._was_ended_by_application = False
         self._batch: Batch | None = None
+        self._fate: OwnFate | None = None  # of the transaction that runs now, once it is asked for
 
     def __enter__(self) -> Self:
         _ = self._connection.raw
@@ -81,8 +84,8 @@ class SQLiteTransaction(Transaction):
         try:
             if commits:
                 _ = self._connection.raw
-            if self._pid == getpid():  # in a forked child the mutex may be held by a thread that is not there
-                with self._mutex:  # a statement that another thread runs now is part of it, and none after
+            if self._pid == getpid():  # in a forked child the mutex may be held by a thread that does not exist there
+                with self._mutex:  # a statement running in another thread is still part of it
                     self._conclude(commits=commits)
         finally:
             self._is_active = False
@@ -90,24 +93,30 @@ class SQLiteTransaction(Transaction):
 
     def _conclude(self, *, commits: bool) -> None:
         self._is_active = False
+        fate, self._fate = self._fate, None
+        is_committed = None if self._was_ended_by_application else False
         try:
             if commits:
                 self._flush(self._connection)
+                self._connection.check_file()
                 self._connection.run("COMMIT")
+                is_committed = True
         finally:
+            if fate is not None:
+                fate.is_committed, fate.is_over = is_committed, True
             self._batch = None
             self._was_ended_by_application = False
             self._connection.roll_back_if_open()
 
     def _prepare(self) -> None:
-        """Everything that may wait or fail, before the mutex is taken."""
+        """Do everything that may wait or fail, before the mutex is taken."""
         _ = self._connection.raw
 
     def _begun(self, *, by_application: bool = False) -> Connection:
-        """The connection, in the transaction that a statement is to be part of.
+        """The connection, after a check that this transaction is open on it.
 
-        SQLite rolls back by itself on a full disk, for example. A later statement would be committed alone, so it is
-        refused, unless the application has ended the transaction by a statement and now runs its own.
+        SQLite rolls back by itself in some cases, such as a full disk. A later statement would be committed alone, so
+        it is rejected. The application may run further statements only if it ended the transaction by a statement.
         """
         if not self._is_active:
             raise TransactionNotStartedError("Transaction not started: use it inside its with block")
@@ -198,11 +207,28 @@ class SQLiteTransaction(Transaction):
 
 
 def scalar_in(tx: SQLiteTransaction, sql: str, params: tuple[SQLValue, ...]) -> Any:
-    """The first column of the only row of a function of the contract, run in a transaction.
+    """Run a SQL function in a transaction and return the first column of its only row.
 
-    Not a method: applications hold the object.
+    Not a method, because applications hold the object.
     """
     return tx._scalar(sql, params)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+
+
+def fate_of(tx: SQLiteTransaction) -> OwnFate:
+    """The end of the transaction that runs now."""
+    tx._fate = fate = tx._fate or OwnFate()  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+    return fate
+
+
+def check_own(tx: SQLiteTransaction, file: DatabaseFile) -> None:
+    """Check that a transaction of honker, perhaps of another handle, is one of this file.
+
+    Raises:
+        InvalidArgumentError: It is a transaction of another database.
+    """
+    path = tx._connection.real_path  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+    if path is not file.real_path:
+        file.check_same(path)
 
 
 def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: str) -> int:
@@ -213,14 +239,14 @@ def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: str) -> int
 class _Begin:
     """BEGIN IMMEDIATE in a thread, for a task that may be cancelled while it waits.
 
-    A thread cannot be cancelled. If the task is, the thread undoes everything it obtains: the transaction, and the
-    write lock that was the task's.
+    A thread cannot be cancelled. If its task is cancelled, the thread rolls back the transaction and releases the write
+    lock of the task.
     """
 
     def __init__(self, connection: Connection, write_lock: WriteLock) -> None:
         self._connection = connection
         self._write_lock = write_lock
-        # Guards the two fields below: exactly one of thread and task undoes.
+        # Guards the two fields below: either the thread or the task undoes the begin.
         self._mutex = threading.Lock()
         self._is_abandoned = False
         self._has_begun = False

@@ -1,7 +1,7 @@
-"""Noticing commits of any connection in any process.
+"""Subscriptions to commits of any connection in any process.
 
-A native watcher, one per file and process, does the noticing; here its subscriptions are waited for. Each is a
-descriptor that becomes readable, so waiting takes no thread, polls nothing, and costs nothing while nothing happens.
+A native watcher, one per file and process, detects commits. Each subscription is a descriptor that becomes readable, so
+waiting needs no thread, no polling and no processor time.
 """
 
 from __future__ import annotations
@@ -17,29 +17,35 @@ import time
 from functools import cache
 from typing import Any, Final
 
-from honker.errors import ArgumentOverflowError, DatabaseClosedError, InvalidArgumentError, WatcherError
+from honker.errors import (
+    ArgumentOverflowError,
+    DatabaseClosedError,
+    DatabaseReplacedError,
+    InvalidArgumentError,
+    WatcherError,
+)
 from honker.sqlite.fork import forked
 
-#: Every name of a backend that the engine knows; None lets it choose.
+#: The names of all backends of the engine; None lets the engine choose.
 _BACKENDS: Final = frozenset({None, "", "polling", "poll", "kernel", "kernel-watcher", "shm", "shm-fast-path"})
 _DEFAULT_INTERVAL_MS: Final = 1
 
-# What the descriptor says: 1 for each wake, this or more when the watcher is dead.
+# The value of the descriptor: 1 for each wake; this value or more if the watcher is dead.
 _DEATH: Final = 1 << 32
 _ONE_WAKE: Final = (1).to_bytes(8, sys.byteorder)
 
 _MESSAGE_BYTES: Final = 1024
 _STATS_BYTES: Final = 4096
 
-# The engine's library, once it is needed here.
+# The engine's library, loaded at its first use here.
 _loaded: Final[list[ctypes.CDLL]] = []
 
 
 def check_watcher_options(backend: str | None, poll_interval_ms: int | None) -> None:
-    """Refuse what no watcher could be made of.
+    """Reject options that no watcher supports.
 
     Raises:
-        InvalidArgumentError: An unknown backend, or an interval that is not positive.
+        InvalidArgumentError: The backend is unknown, or the interval is not positive.
     """
     if poll_interval_ms is not None and poll_interval_ms < 0:
         raise ArgumentOverflowError(f"watcher poll interval must be positive, not {poll_interval_ms} ms")
@@ -52,11 +58,12 @@ def check_watcher_options(backend: str | None, poll_interval_ms: int | None) -> 
 
 
 class UpdateEvents:
-    """Wakes after commits to a database file, for ``for``, ``async for``, or any event loop of one's own.
+    """Wakes after commits to a database file, for ``for``, ``async for`` or any other event loop.
 
-    A wake says that *something* was committed since the last one; what it was must be read. So: subscribe first, then
-    read, then wait, and no commit between the read and the wait is missed. Several commits may be one wake, and a wake
-    may be for nothing. One waiter at a time; each waiter takes its own from `Database.update_events`.
+    A wake means that there was a commit since the last wake; read the database to find the change. Subscribe first,
+    then read, then wait, so that no commit between the read and the wait is missed. Several commits may cause one wake,
+    and a wake may be spurious. Each object serves one waiter at a time; get one for each waiter from
+    `Database.update_events`.
 
     Attributes:
         path: The database file.
@@ -72,7 +79,7 @@ class UpdateEvents:
         self._descriptor = -1
         self._death: str | None = None
         self._handle = self._open(backend, poll_interval_ms)
-        # A duplicate, because the native one goes with the handle, and a thread may be waiting on it at that moment.
+        # A duplicate, because the native descriptor closes with the handle, and a thread may still be waiting on it.
         self._descriptor = os.dup(self._native.honker_watcher_fd(self._handle))
 
     def _open(self, backend: str | None, poll_interval_ms: int | None) -> int:
@@ -106,16 +113,16 @@ class UpdateEvents:
         await self.wait_async(None)
 
     def fileno(self) -> int:
-        """The descriptor, readable when `wait` would not block; for ``select`` and its kin. Do not close it."""
+        """The descriptor, readable when `wait` would not block; for ``select`` and similar calls. Do not close it."""
         self._check_live()
         return self._descriptor
 
     def wait(self, timeout_s: float | None) -> bool:
-        """Block until something was committed since the last wake, or for ``timeout_s`` seconds; whether it was.
+        """Block until there is a commit since the last wake, or for ``timeout_s`` seconds. True if there was one.
 
         Raises:
-            WatcherError: The watcher is dead: the file was replaced.
-            DatabaseClosedError: It was closed, or the database was.
+            DatabaseReplacedError: The watcher is dead: the file was replaced.
+            DatabaseClosedError: This object or the database was closed.
         """
         self._check_live()
         if self._take():
@@ -130,7 +137,7 @@ class UpdateEvents:
                 return False
 
     async def wait_async(self, timeout_s: float | None) -> bool:
-        """As `wait`, without blocking the event loop. A cancelled wait leaves it usable."""
+        """Like `wait`, without blocking the event loop. It stays usable after a cancelled wait."""
         self._check_live()
         if self._take():
             return True
@@ -139,7 +146,7 @@ class UpdateEvents:
         loop.add_reader(self._descriptor, _resolve, ready)
         timer = None if timeout_s is None else loop.call_later(timeout_s, _resolve, ready)
         try:
-            await ready  # and no `asyncio.wait`, which would take another round of the loop
+            await ready  # not `asyncio.wait`, which would take another iteration of the loop
         finally:
             loop.remove_reader(self._descriptor)
             if timer is not None:
@@ -147,7 +154,7 @@ class UpdateEvents:
         return self._take()
 
     def stats(self) -> dict[str, Any]:
-        """What the watcher does and has seen: mode, path, events, wakes, missed, safety_ticks, subscribers, death."""
+        """The watcher's state and counters: mode, path, events, wakes, missed, safety_ticks, subscribers, death."""
         length = _STATS_BYTES
         while True:
             buffer = ctypes.create_string_buffer(length)
@@ -160,7 +167,7 @@ class UpdateEvents:
             length = 2 * needed
 
     def close(self) -> None:
-        """Stop noticing; who waits in another thread gets a `DatabaseClosedError`. Idempotent."""
+        """End the subscription; a waiter in another thread gets a `DatabaseClosedError`. Idempotent."""
         if self._pid != os.getpid():
             return
         with self._lock:
@@ -172,12 +179,12 @@ class UpdateEvents:
         if self._pid != os.getpid():
             raise forked(self._pid)
         if self._death is not None:
-            raise WatcherError(self._death)
+            raise (DatabaseReplacedError if "replaced" in self._death else WatcherError)(self._death)
         if self._handle is None:
             raise DatabaseClosedError("Database is closed: its update watcher has stopped")
 
     def _take(self) -> bool:
-        """Whether there was a wake, which is taken."""
+        """Consume a pending wake. True if there was one."""
         try:
             data = os.read(self._descriptor, 4096)
         except BlockingIOError:
@@ -192,8 +199,8 @@ class UpdateEvents:
 
 
 def pause_watchers() -> bool:
-    """Keep native watchers out of SQLite while the process forks; whether all of them are out."""
-    # A list: each one is to be paused, also behind one that would not come out.
+    """Keep native watchers out of SQLite while the process forks. True if all of them are out."""
+    # A list, so that every watcher is paused, even after one that could not be.
     were_idle = [bool(native.honker_watcher_pause()) for native in _loaded]
     return all(were_idle)
 
@@ -210,13 +217,13 @@ def _resolve(future: asyncio.Future[None]) -> None:
 
 
 def _poll(descriptor: int, timeout_s: float | None) -> None:
-    """Wait until the descriptor is readable. ``poll`` takes any descriptor, ``select`` only the first thousand."""
+    """Wait until the descriptor is readable. ``poll`` accepts any descriptor, ``select`` only low numbers."""
     if not hasattr(select, "poll"):
         select.select([descriptor], [], [], timeout_s)
         return
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
-    # Rounded up, so that a short rest is waited for instead of spun away.
+    # Rounded up, so that a remainder below one millisecond does not cause a busy loop.
     poller.poll(None if timeout_s is None else -(-timeout_s * 1000 // 1))
 
 

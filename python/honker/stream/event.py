@@ -13,7 +13,7 @@ class Event:
     """An event of a stream.
 
     Attributes:
-        offset: Its place in the log; grows over all topics together, so those of one topic have gaps.
+        offset: Its position in the log. Offsets count over all topics, so the offsets of one topic have gaps.
         topic: The topic's name.
         key: The key it was published with, or None.
         created_at: Unix seconds at which it was published.
@@ -34,7 +34,7 @@ class Event:
 
     @property
     def payload(self) -> Any:
-        """The published value, decoded when first asked for.
+        """The published value, decoded on first access.
 
         Raises:
             json.JSONDecodeError: The stored text is not JSON.

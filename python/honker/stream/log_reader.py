@@ -17,12 +17,12 @@ logger = logging.getLogger("honker")
 
 Item = TypeVar("Item")
 
-#: Rows read at once. Enough to make the cost of a read small, few enough to fit into memory at any payload.
+#: Rows per read: enough to make the cost of a read small, few enough to fit into memory with any payload.
 BATCH = 1000
 
 
 def without_malformed(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The readable rows. Any other was edited by hand: it is logged, and the rows behind it come."""
+    """The readable rows. Other rows were edited by hand, and are logged and skipped."""
     sound: list[dict[str, Any]] = []
     for row in rows:
         if "malformed" in row:
@@ -34,16 +34,16 @@ def without_malformed(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 class LogReader(Generic[Item]):
-    """The items appended to a log, in order, for ``for`` and ``async for``; never ends by itself.
+    """An endless iterator over the items appended to a log, in order, for ``for`` and ``async for``.
 
-    While there is nothing new it waits for a commit of any process, or for ``fallback_poll_s``. Waiting holds no
-    transaction. A cancelled ``await`` leaves it usable and loses nothing.
+    Without new items, it waits for a commit of any process, or for ``fallback_poll_s``. Waiting holds no transaction.
+    It stays usable after a cancelled ``await``, which loses no items.
     """
 
     def __init__(self, engine: Engine, fallback_poll_s: float | None) -> None:
         self._engine = engine
         self._fallback_poll_s = fallback_poll_s
-        # Before the first look at the log: a commit between a look and a wait must not be missed.
+        # Subscribed before the first read of the log, so that no commit between a read and a wait is missed.
         self._updates = engine.updates()
         self._ahead: deque[Item] = deque()
 
@@ -53,16 +53,16 @@ class LogReader(Generic[Item]):
 
     @abstractmethod
     def _advance(self, rows: list[dict[str, Any]]) -> list[Item]:
-        """Move on behind these rows, and make items of them."""
+        """Advance past these rows, and convert them to items."""
 
     def _hand_out(self) -> Item:
         return self._ahead.popleft()
 
     def _before_next(self) -> None:
-        """Called when the consumer asks for the next item: it is done with the one before."""
+        """Called when the consumer requests the next item, and so is done with the previous one."""
 
     async def _abefore_next(self) -> None:
-        """As `_before_next`, without blocking the event loop."""
+        """Like `_before_next`, without blocking the event loop."""
 
     def _timeout_s(self) -> float | None:
         """Seconds to wait if no commit comes."""
@@ -113,5 +113,5 @@ class LogReader(Generic[Item]):
         self._updates.close()
 
     async def aclose(self) -> None:
-        """As `close`, without blocking the event loop."""
+        """Like `close`, without blocking the event loop."""
         self._updates.close()

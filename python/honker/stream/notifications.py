@@ -1,4 +1,4 @@
-"""Notifications: messages to those who listen on a channel at the moment."""
+"""Notifications: messages to the current listeners of a channel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from honker.arguments import Call
 from honker.engine import Handle
 from honker.stream.log_reader import BATCH, LogReader, without_malformed
 
-#: Seconds after which a listener looks even if no commit woke it.
+#: Seconds between a listener's checks without a commit.
 FALLBACK_POLL_S: Final = 15.0
 
 _LAST_ID: Final = "SELECT honker_notification_last_id(?)"
@@ -20,7 +20,7 @@ class Notification:
     """A message on a channel.
 
     Attributes:
-        id: Grows over all channels together.
+        id: A number that grows across all channels.
         channel: The channel's name.
         created_at: Unix seconds at which it was sent.
     """
@@ -38,7 +38,7 @@ class Notification:
 
     @property
     def payload(self) -> Any:
-        """The message; text that is not JSON comes as it is."""
+        """The message; text that is not JSON is returned unchanged."""
         if not self._text:
             return None
         try:
@@ -48,10 +48,10 @@ class Notification:
 
 
 class Listener(LogReader[Notification]):
-    """The notifications of a channel from now on, for ``for`` and ``async for``; never ends by itself.
+    """An endless iterator over new notifications of a channel, for ``for`` and ``async for``.
 
-    Every listener of a channel gets every notification, in order, once. It does not get notifications sent before it
-    was made, nor those pruned before it read them. Get one from `Database.listen`.
+    Every listener of a channel gets every notification, in order, once. It does not get notifications that were sent
+    before its creation, or pruned before it read them. Get one from `Database.listen`.
 
     Attributes:
         channel: The channel's name.

@@ -1,4 +1,4 @@
-"""What is kept of dead letters and events, and for how long."""
+"""Retention of dead letters and events."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """A policy of retention; see `Queue.retain_dead` and `Stream.retain`.
+    """A retention policy; see `Queue.retain_dead` and `Stream.retain`.
 
     Attributes:
         kind: ``"dead"`` for the dead letters of a queue, ``"stream"`` for the events of a topic.
         name: The queue or the topic.
-        max_age_s: Seconds for which a row is kept; None for any age.
-        max_keep: How many of the newest rows are kept; None for any number.
+        max_age_s: Seconds to keep a row; None for no limit.
+        max_keep: The number of newest rows to keep; None for no limit.
     """
 
     kind: str

@@ -27,12 +27,12 @@ _GET_OFFSET: Final = "SELECT honker_stream_get_offset(?, ?)"
 
 
 def _pair(key: str | None, text: str) -> str:
-    """An event as ``honker_stream_publish_many`` takes it: the JSON text of a key and a payload."""
+    """An event for ``honker_stream_publish_many``: the JSON text of a key and a payload."""
     return f"[{'null' if key is None else serialization.encode(key)},{text}]"
 
 
 def _publish_many_call(topic: str, events: Iterable[Any], keys: Iterable[str | None] | None) -> Call | None:
-    """The call that appends several events; None if there are none."""
+    """The call that appends several events; None without events."""
     texts = [serialization.encode(event) for event in events]
     keys = [None] * len(texts) if keys is None else list(keys)
     for position, key in enumerate(keys):
@@ -49,9 +49,9 @@ def _events(answer: str) -> list[Event]:
 class Stream:
     """The stream of a topic. Get one from `Database.stream`.
 
-    Events are kept in order. A consumer that saves its offset sees each event at least once; one that saves it with
-    ``tx=`` in the transaction of its own effect has each effect exactly once. Methods that begin with ``a`` do the same
-    as their twins without blocking the event loop.
+    Events are kept in order. A consumer that saves its offset sees each event at least once. If it saves the offset
+    with ``tx=`` in the transaction of its effect, each effect happens exactly once. The asynchronous methods
+    (``apublish`` for ``publish``) do the same without blocking the event loop.
 
     Attributes:
         db: The database.
@@ -72,9 +72,9 @@ class Stream:
         """Append an event.
 
         Args:
-            payload: Anything JSON can carry.
-            key: Text for consumers to partition or compact by.
-            tx: The transaction to append it in: then it exists if and only if that commits.
+            payload: Any value that JSON can represent.
+            key: Text by which consumers can partition or compact.
+            tx: The transaction to append it in. The event exists if and only if it commits.
 
         Returns:
             Its offset.
@@ -83,8 +83,7 @@ class Stream:
             InvalidPayloadError: The payload has no JSON form.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
-        Cost: one row and one index entry; one statement, which events that a `Transaction` publishes one after the
-        other share.
+        Cost: one row, one index entry and one statement. Consecutive events in one `Transaction` share the statement.
         Source: SQL ``honker_stream_publish``.
         """
         text = serialization.encode(payload)
@@ -95,7 +94,7 @@ class Stream:
         return offset
 
     async def apublish(self, payload: Any, key: str | None = None, tx: TransactionLike = None) -> int:
-        """As `publish`, without blocking the event loop."""
+        """Like `publish`, without blocking the event loop."""
         if tx is not None:
             return self.publish(payload, key, tx)
         offset: int = await self._engine.acall(_PUBLISH, self.name, key, serialization.encode(payload))
@@ -107,8 +106,8 @@ class Stream:
         """Append several events, all or none.
 
         Args:
-            events: Their payloads, anything JSON can carry each.
-            keys: Their keys, as many; None for none.
+            events: Their payloads, each a value that JSON can represent.
+            keys: Their keys, one per event; None for no keys.
             tx: The transaction to append them in.
 
         Returns:
@@ -116,10 +115,10 @@ class Stream:
 
         Raises:
             InvalidPayloadError: A payload has no JSON form.
-            InvalidArgumentError: A key is no text.
-            ValueError: There are not as many keys as events.
+            InvalidArgumentError: A key is neither text nor None.
+            ValueError: The numbers of keys and events differ.
 
-        Cost: one statement for all of them.
+        Cost: one statement in all.
         Source: SQL ``honker_stream_publish_many``.
         """
         call = _publish_many_call(self.name, events, keys)
@@ -128,22 +127,22 @@ class Stream:
     async def apublish_many(
         self, events: Iterable[Any], keys: Iterable[str | None] | None = None, tx: TransactionLike = None
     ) -> list[int]:
-        """As `publish_many`, without blocking the event loop."""
+        """Like `publish_many`, without blocking the event loop."""
         call = _publish_many_call(self.name, events, keys)
         return [] if call is None else json.loads(await self._engine.acall(*call, tx=tx))
 
     # Retention
 
     def retain(self, max_age_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None) -> None:
-        """Set how long events of the topic are kept, for every process and for good; no limit keeps them all.
+        """Set the retention of the topic's events, permanently and for every process.
 
-        Events beyond a limit are deleted in passing, a little at one in 64 publishes. So some more may be there for a
-        while, and a topic without new events keeps its last ones until `prune`. A consumer that is behind the first
-        event kept goes on there.
+        Without limits, all events are kept. Events beyond a limit are deleted in small steps, at one in 64 publishes.
+        So a topic may exceed its limits for a while, and without new events it keeps its last ones until `prune`. A
+        consumer whose offset is before the first kept event continues there.
 
         Args:
-            max_age_s: Seconds for which an event is kept.
-            max_keep: How many of the newest events are kept, at most 10,000,000.
+            max_age_s: Seconds to keep an event.
+            max_keep: The number of newest events to keep, at most 10,000,000.
             tx: A transaction to set it in.
 
         Raises:
@@ -156,21 +155,21 @@ class Stream:
     async def aretain(
         self, max_age_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
     ) -> None:
-        """As `retain`, without blocking the event loop."""
+        """Like `retain`, without blocking the event loop."""
         await self._engine.acall(_RETAIN, self.name, optional_seconds(max_age_s, "max_age_s"), max_keep, tx=tx)
 
     def prune(
         self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
     ) -> int:
-        """Delete events of the topic now. Offsets are never used again.
+        """Delete events of the topic now. Offsets are never reused.
 
         Args:
-            older_than_s: Delete those published longer ago.
-            max_keep: Delete all but the newest so many.
+            older_than_s: Delete events published more than this many seconds ago.
+            max_keep: Delete all but this many of the newest.
             tx: A transaction to delete them in.
 
         Returns:
-            The number deleted: those that either limit applies to.
+            The number of deleted rows, which are those beyond either limit.
 
         Raises:
             InvalidArgumentError: A value is outside its range.
@@ -182,30 +181,30 @@ class Stream:
     async def aprune(
         self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
     ) -> int:
-        """As `prune`, without blocking the event loop."""
+        """Like `prune`, without blocking the event loop."""
         age_s = optional_seconds(older_than_s, "older_than_s")
         return await self._engine.acall(_PRUNE, self.name, age_s, max_keep, tx=tx)
 
     # Reading
 
     def read_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[Event]:
-        """Events after ``offset``, in order. Rows edited by hand into no event are left out and logged.
+        """Events after ``offset``, in order. Unreadable rows, edited by hand, are skipped and logged.
 
         Args:
             offset: 0 reads from the beginning.
-            limit: At most so many; negative means all.
-            tx: A transaction to read in, which then sees its own events.
+            limit: The largest number of events; negative means all.
+            tx: A transaction to read in, so that its own events are included.
 
         Source: SQL ``honker_stream_read_since``.
         """
         return _events(self._engine.ask(READ_SINCE, self.name, offset, limit, tx=tx))
 
     def _read_since(self, offset: int, limit: int = BATCH) -> list[dict[str, Any]]:
-        """The rows of `read_since`, malformed ones included; existing callers use it."""
+        """The rows of `read_since`, including malformed ones; kept for existing callers."""
         return serialization.read(self._engine.ask(READ_SINCE, self.name, offset, limit))
 
     async def aread_since(self, offset: int, limit: int = BATCH, tx: TransactionLike = None) -> list[Event]:
-        """As `read_since`, without blocking the event loop."""
+        """Like `read_since`, without blocking the event loop."""
         return _events(await self._engine.aask(READ_SINCE, self.name, offset, limit, tx=tx))
 
     def offset_at(self, since: Instant) -> int:
@@ -220,7 +219,7 @@ class Stream:
         return self._engine.ask(_OFFSET_AT, optional_instant(since, "since"))
 
     async def aoffset_at(self, since: Instant) -> int:
-        """As `offset_at`, without blocking the event loop."""
+        """Like `offset_at`, without blocking the event loop."""
         return await self._engine.aask(_OFFSET_AT, optional_instant(since, "since"))
 
     # Consumers
@@ -230,29 +229,29 @@ class Stream:
 
         Args:
             consumer: Non-empty text, at most 255 UTF-8 bytes.
-            offset: That of the last event it is done with.
+            offset: The offset of the last event that the consumer is done with.
             tx: The transaction of the consumer's own effect, so that both commit together.
 
         Returns:
-            True if it rose or is new.
+            True if the offset rose or is new.
 
         Source: SQL ``honker_stream_save_offset``.
         """
         return bool(self._engine.call(_SAVE_OFFSET, consumer, self.name, offset, tx=tx))
 
     async def asave_offset(self, consumer: str, offset: int, tx: TransactionLike = None) -> bool:
-        """As `save_offset`, without blocking the event loop."""
+        """Like `save_offset`, without blocking the event loop."""
         return bool(await self._engine.acall(_SAVE_OFFSET, consumer, self.name, offset, tx=tx))
 
     def get_offset(self, consumer: str, tx: TransactionLike = None) -> int:
-        """The consumer's offset; 0 when it has saved none.
+        """The consumer's offset; 0 if none is saved.
 
         Source: SQL ``honker_stream_get_offset``.
         """
         return self._engine.ask(_GET_OFFSET, consumer, self.name, tx=tx)
 
     async def aget_offset(self, consumer: str, tx: TransactionLike = None) -> int:
-        """As `get_offset`, without blocking the event loop."""
+        """Like `get_offset`, without blocking the event loop."""
         return await self._engine.aask(_GET_OFFSET, consumer, self.name, tx=tx)
 
     def subscribe(
@@ -264,20 +263,19 @@ class Stream:
         *,
         since: Instant | None = None,
     ) -> StreamSubscription:
-        """The topic's events, old and then new, for ``for`` and ``async for``.
+        """Iterate over the topic's events, old and then new, by ``for`` or ``async for``.
 
-        Begins after ``from_offset``, or at the moment ``since``, or after the consumer's saved offset, or at the
-        beginning, in this order of precedence.
+        The start is ``from_offset``, else ``since``, else the consumer's saved offset, else the beginning.
 
         Args:
             consumer: The name under which offsets are saved; None saves nothing.
             from_offset: The offset to begin after.
-            save_every_n: Events after which the offset is saved; 0 does not count them.
-            save_every_s: Seconds after which it is saved, also while nothing comes; 0 does not count them. With both
-                0 only `Stream.save_offset` saves.
+            save_every_n: Events after which the offset is saved; 0 disables this limit.
+            save_every_s: Seconds after which it is saved, even without new events; 0 disables this limit. If both are
+                0, only `Stream.save_offset` saves.
             since: Unix seconds or a datetime to replay from.
 
-        The saved offset is always that of an event the consumer is done with: one after which it asked for the next.
+        The saved offset always belongs to an event that the consumer is done with: it has requested the next one.
         """
         if from_offset is None:
             if since is not None:
@@ -295,7 +293,7 @@ class Stream:
         *,
         since: Instant | None = None,
     ) -> StreamSubscription:
-        """As `subscribe`, without blocking the event loop."""
+        """Like `subscribe`, without blocking the event loop."""
         if from_offset is None:
             if since is not None:
                 from_offset = await self.aoffset_at(since)

@@ -1,4 +1,4 @@
-"""Consumers of a stream: events in order, and the offset saved behind them."""
+"""Consumers of a stream, which read events in order and save their offset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from honker.stream.log_reader import BATCH, LogReader, without_malformed
 
 READ_SINCE: Final = "SELECT honker_stream_read_since(?, ?, ?)"
 
-# Seconds after which a subscription looks even if no commit woke it.
+# Seconds between a subscription's checks without a commit.
 _FALLBACK_POLL_S: Final = 15.0
 
 
@@ -36,7 +36,7 @@ class SavedStream(Protocol):
         ...
 
     async def asave_offset(self, consumer: str, offset: int) -> bool:
-        """As `save_offset`, without blocking the event loop."""
+        """Like `save_offset`, without blocking the event loop."""
         ...
 
 
@@ -55,7 +55,7 @@ class StreamSubscription(LogReader[Event]):
         self._save_every_n = save_every_n
         self._save_every_s = save_every_s
         self._read_to = offset
-        # The event that the consumer holds, the last one it is done with, and how many of those are not saved.
+        # The current event, the last event that the consumer is done with, and the number of such events not saved.
         self._handed_out: int | None = None
         self._done_to: int | None = None
         self._unsaved = 0
@@ -124,7 +124,7 @@ class StreamSubscription(LogReader[Event]):
         super().close()
 
     async def aclose(self) -> None:
-        """As `close`, without blocking the event loop."""
+        """Like `close`, without blocking the event loop."""
         consumer, offset = self._consumer, self._done_to
         if self._is_worth_saving() and consumer is not None and offset is not None:
             await self._stream.asave_offset(consumer, offset)

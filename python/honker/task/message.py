@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, cast
 
-#: The only key of a payload that is the call of a task.
+#: The only key in the payload of a task's call.
 ENVELOPE: Final = "__honker_task__"
 
 
@@ -14,7 +14,7 @@ def envelope(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | Non
 
 
 class Invocation(NamedTuple):
-    """A call, as its payload describes it."""
+    """A task call, read from its payload."""
 
     task: str
     args: list[Any]
@@ -22,7 +22,7 @@ class Invocation(NamedTuple):
 
 
 def read_envelope(payload: Any) -> Invocation | None:
-    """The call in a payload; None if it is none."""
+    """The call in a payload; None if the payload is not a call."""
     if not isinstance(payload, dict) or len(cast("dict[str, Any]", payload)) != 1:
         return None
     call: Any = cast("dict[str, Any]", payload).get(ENVELOPE)

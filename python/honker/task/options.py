@@ -5,14 +5,15 @@ The ranges are those of the engine, in ``limits.rs`` of its core.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
-from honker.errors import InvalidArgumentError, InvalidTaskError
+from honker.errors import InvalidArgumentError, InvalidScheduleError, InvalidTaskError
 
 #: Where a worker calls a plain function: in a thread, or in a process of its own.
 Executor: TypeAlias = Literal["thread", "process"]
@@ -22,6 +23,12 @@ MAX_ATTEMPTS: Final = 1_000_000
 PRIORITY_MAX: Final = 2**53 - 1
 SPAN_MAX_S: Final = 3_155_760_000
 
+
+#: The largest part of a retry's delay that is added at random: jobs that failed together do not return together.
+JITTER: Final = 0.1
+
+#: How a schedule treats boundaries that passed without a leader.
+Misfire: TypeAlias = Literal["catch_up", "once", "skip"]
 
 _Check: TypeAlias = "Callable[[Any], bool]"
 
@@ -66,9 +73,18 @@ def _is_executor(value: Any) -> bool:
     return value in ("thread", "process")
 
 
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_misfire(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value in get_args(Misfire))
+
+
 def _whole(least: int, most: int) -> _Check:
     def is_whole(value: Any) -> bool:
-        return type(value) is int and least <= value <= most
+        is_integral = type(value) is int or (isinstance(value, float) and value.is_integer())
+        return is_integral and least <= value <= most
 
     return is_whole
 
@@ -91,8 +107,12 @@ _RULES: Final = {
     "name": _Rule(_or_none(_is_text), "None, or text that is not empty", "leave it out for the function's own"),
     "scheduler_name": _Rule(_or_none(_is_name), _NAME_RANGE, "pass a shorter one"),
     "retries": _Rule(_whole(1, MAX_ATTEMPTS), _RETRIES_RANGE, "1 tries once"),
+    "max_attempts": _Rule(_whole(1, MAX_ATTEMPTS), _RETRIES_RANGE, "1 tries once"),
     "retry_delay_s": _Rule(_is_span, _SPAN_RANGE, "0 tries again at once"),
     "backoff": _Rule(_is_factor, "a finite number above 0", "1 keeps the delay as it is"),
+    "max_retry_delay_s": _Rule(_or_none(_is_span), f"None, or {_SPAN_RANGE}", "leave it out for no limit"),
+    "jitter": _Rule(_is_share, "0 to 1", "0 keeps delays exact"),
+    "misfire": _Rule(_is_misfire, "None, 'catch_up', 'once' or 'skip'", "leave it out for 'catch_up'"),
     "timeout_s": _Rule(_or_none(_is_timeout), _LIMIT_RANGE, "leave it out for no limit"),
     "priority": _Rule(_whole(-PRIORITY_MAX, PRIORITY_MAX), _PRIORITY_RANGE, "larger runs sooner"),
     "expires_s": _Rule(_or_none(_is_expiry), _LIMIT_RANGE, "leave it out for jobs that stay"),
@@ -110,17 +130,77 @@ _PERIODIC_RULES: Final = _RULES | {
 }
 
 
-def check_options(queue: str, options: dict[str, Any]) -> None:
+def check_options(queue: str | None, options: dict[str, Any]) -> None:
     """Refuse options that no worker could follow; those of a periodic task have a ``schedule`` among them.
 
     Raises:
         InvalidArgumentError: One is of another type, or outside its range.
     """
     rules = _RULES if options.get("schedule") is None else _PERIODIC_RULES
-    for argument, value in {"queue": queue, **options}.items():
+    for argument, value in (options if queue is None else {"queue": queue, **options}).items():
         rule = rules.get(argument)
         if rule is not None and not rule.allows(value):
             raise InvalidArgumentError(f"{argument} is {value!r}; it must be {rule.range}: {rule.advice}")
+
+
+def check_schedule(schedule: Any) -> None:
+    """Refuse an object that is no schedule.
+
+    Raises:
+        InvalidScheduleError: It has no expression; the message has the right spelling.
+    """
+    if isinstance(getattr(schedule, "expr", None), str):
+        return
+    spelling = "honker.crontab('0 3 * * *') or honker.every_s(60)"
+    if isinstance(schedule, str):
+        spelling = f"honker.crontab({schedule!r})"
+    elif isinstance(schedule, timedelta):
+        spelling = f"honker.every_s({schedule.total_seconds():g})"
+    elif _is_number(schedule):
+        spelling = f"honker.every_s({schedule})"
+    raise InvalidScheduleError(f"schedule is {schedule!r}, which has no expr; pass a schedule, such as {spelling}")
+
+
+def attempts_of(retries: Any, max_attempts: Any, default: int) -> int:
+    """The attempts of a task's jobs, from the two names of the option.
+
+    Raises:
+        InvalidArgumentError: Both are given.
+    """
+    if retries is not None and max_attempts is not None:
+        raise InvalidArgumentError(
+            f"retries is {retries!r} and max_attempts is {max_attempts!r}; both are the number of attempts: "
+            "leave retries out"
+        )
+    given = "retries" if max_attempts is None else "max_attempts"
+    value = retries if max_attempts is None else max_attempts
+    if value is None:
+        return default
+    check_options(None, {given: value})
+    return int(value)
+
+
+def lazy_reason(fn: Callable[..., Any]) -> str | None:
+    """The reason why a call of a function would not run its body; None if it would."""
+    called: Any = fn
+    while isinstance(called, functools.partial):
+        called = called.func
+    if not inspect.isroutine(called) and not inspect.isclass(called):
+        called = type(called).__call__
+    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+        return "is a generator function, whose body a call does not run; return instead of yield"
+    return None
+
+
+def check_handler(fn: Callable[..., Any]) -> None:
+    """Refuse a function whose call would be acknowledged without having run.
+
+    Raises:
+        InvalidTaskError: It is a generator function.
+    """
+    reason = lazy_reason(fn)
+    if reason is not None:
+        raise InvalidTaskError(f"task {getattr(fn, '__qualname__', fn)!r} {reason}")
 
 
 def check_process_handler(fn: Callable[..., Any], injected: list[str]) -> None:

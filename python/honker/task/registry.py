@@ -1,18 +1,19 @@
-"""The tasks that this process knows, by name."""
+"""The tasks registered in this process, by name."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from honker.arguments import Seconds
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.task.injection import Injection, injections_of
-from honker.task.options import Executor
+from honker.task.options import JITTER, Executor
 
 
 class HasExpression(Protocol):
@@ -23,24 +24,27 @@ class HasExpression(Protocol):
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task, as a worker knows it.
+    """The definition of a task.
 
     Attributes:
-        name: Under which it is registered.
+        name: The name under which it is registered.
         fn: The function.
         queue_name: The queue that its calls go to.
-        retries: Attempts before a job is dead-lettered.
-        retry_delay_s: Seconds between an attempt that failed and the next.
-        timeout_s: Seconds that an attempt may take; None for any.
-        priority: Larger runs sooner.
+        retries: Attempts before a job is dead-lettered, the first one included.
+        retry_delay_s: Seconds between a failed attempt and the next.
+        timeout_s: Seconds that an attempt may take; None for no limit.
+        priority: Larger values run sooner.
         expires_s: Seconds after which a job is dead-lettered instead of run.
-        store_result: True to keep the value that it returns.
-        result_ttl_s: Seconds for which it is kept; 0 for good.
+        store_result: True to keep the return value.
+        result_ttl_s: Seconds to keep the result; 0 keeps it forever.
         backoff: The factor on the delay after each further failure.
-        executor: ``thread``, or ``process`` for a plain function that is to run in a process of its own.
-        schedule: When it is enqueued by itself, if it is.
-        scheduler_name: The schedule's name; None means the task's.
-        path: The identity of the database that the schedule belongs to; see `Engine.identity`.
+        executor: ``thread``, or ``process`` for a plain function that runs in a separate process.
+        schedule: The schedule that enqueues it, or None.
+        scheduler_name: The schedule's name; None uses the task's.
+        misfire: How its schedule treats boundaries that passed without a leader, see `Scheduler.add`.
+        max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
+        jitter: The largest part of a delay that is added to it at random.
+        path: The identity of the database that the task belongs to, see `Engine.identity`; None for every database.
     """
 
     name: str
@@ -58,6 +62,14 @@ class TaskSpec:
     schedule: HasExpression | None = None
     scheduler_name: str | None = None
     path: str | None = None
+    misfire: str | None = None
+    max_retry_delay_s: float | None = None
+    jitter: float = JITTER
+
+    @property
+    def max_attempts(self) -> int:
+        """The clearer name of ``retries``."""
+        return self.retries
 
     @functools.cached_property
     def injections(self) -> dict[str, Injection]:
@@ -66,58 +78,118 @@ class TaskSpec:
 
 
 class TaskRegistry:
-    """The tasks that this process knows, by name."""
+    """The tasks registered in this process, by name, database and queue.
+
+    A task belongs to the database that decorated it. Different functions may have one name in different databases, and
+    one function may be a task of several queues. A `TaskSpec` without a ``path`` belongs to every database.
+    """
 
     def __init__(self) -> None:
-        self._by_name: dict[str, TaskSpec] = {}
+        # The tasks of each name, the newest last. Existing callers clear this dict.
+        self._by_name: dict[str, list[_Entry]] = {}
         self._mutex = threading.Lock()
 
-    def register(self, spec: TaskSpec) -> None:
-        """Make a task known. One that a module registers again when it is reloaded replaces the one before.
+    def register(self, spec: TaskSpec, owner: Owner | None = None) -> None:
+        """Register a task. A task of a reloaded module replaces its earlier version.
+
+        Args:
+            spec: The task.
+            owner: The engine of the handle that decorated it. A function that was a task of a closed handle gives way
+                to another function of its name.
+
 
         Raises:
-            TaskConflictError: Another function is registered under its name.
+            TaskConflictError: Another function is registered under its name, in the same database.
         """
+        entry = _Entry(spec, None if owner is None else weakref.ref(owner))
         with self._mutex:
-            known = self._by_name.get(spec.name)
-            if known is not None and not _is_same(known.fn, spec.fn):
-                raise TaskConflictError(
-                    f"duplicate task name {spec.name!r}: {known.fn!r} is registered under it already; pass name="
-                )
-            self._by_name[spec.name] = spec
+            kept: list[_Entry] = []
+            for known in self._by_name.get(spec.name, []):
+                if not _share_a_database(known.spec, spec):
+                    kept.append(known)
+                elif _is_same(known.spec.fn, spec.fn):
+                    if known.spec.queue_name != spec.queue_name:
+                        kept.append(known)
+                elif not known.is_stale:
+                    raise TaskConflictError(
+                        f"duplicate task name {spec.name!r}: {known.spec.fn!r} is registered under it already; "
+                        "pass name="
+                    )
+            self._by_name[spec.name] = [*kept, entry]
 
-    def get(self, name: str) -> TaskSpec:
+    def get(self, name: str, queue: str | None = None, path: str | None = None) -> TaskSpec:
         """The task of that name.
 
+        Args:
+            name: The task's name.
+            queue: The queue that its job came from: of several tasks of that name, the one of this queue is preferred.
+            path: The identity of a database, see `TaskSpec`: only its tasks; None for those of every database.
+
         Raises:
-            UnknownTaskError: There is none.
+            UnknownTaskError: No task has that name.
         """
-        spec = self._by_name.get(name)
-        if spec is None:
-            raise UnknownTaskError(f"unknown task: {name!r}. Registered tasks: {self.names()}")
-        return spec
+        found = [each.spec for each in self._by_name.get(name, []) if _is_of(each.spec, path)]
+        if not found:
+            raise UnknownTaskError(f"unknown task: {name!r}. Registered tasks: {self.names(path)}")
+        return next((spec for spec in reversed(found) if spec.queue_name == queue), found[-1])
 
-    def names(self) -> list[str]:
-        """The names of all tasks, sorted."""
-        return sorted(self._by_name)
+    def names(self, path: str | None = None) -> list[str]:
+        """The names of all tasks, or of those of one database, sorted."""
+        return sorted({spec.name for spec in self.specs(path)})
 
-    def queues(self) -> set[str]:
-        """The names of all queues that have a task."""
-        return {spec.queue_name for spec in self.specs()}
+    def queues(self, path: str | None = None) -> set[str]:
+        """The names of all queues that have a task, or a task of one database."""
+        return {spec.queue_name for spec in self.specs(path)}
 
-    def specs(self) -> list[TaskSpec]:
-        """All tasks."""
-        return list(self._by_name.values())
+    def specs(self, path: str | None = None) -> list[TaskSpec]:
+        """All tasks, or those of one database."""
+        entries = [entry for entries in list(self._by_name.values()) for entry in entries]
+        return [entry.spec for entry in entries if _is_of(entry.spec, path)]
+
+    def clear(self) -> None:
+        """Forget all tasks, for tests that decorate functions."""
+        with self._mutex:
+            self._by_name.clear()
+
+
+class Owner(Protocol):
+    """The engine of a handle."""
+
+    @property
+    def is_closed(self) -> bool:
+        """True once the handle is closed."""
+        ...
+
+
+class _Entry(NamedTuple):
+    spec: TaskSpec
+    owner: weakref.ref[Owner] | None
+
+    @property
+    def is_stale(self) -> bool:
+        """True if the handle that decorated the task is closed or gone: its calls cannot be enqueued any more."""
+        if self.owner is None:
+            return False
+        owner = self.owner()
+        return owner is None or owner.is_closed
+
+
+def _is_of(spec: TaskSpec, path: str | None) -> bool:
+    return path is None or spec.path is None or spec.path == path
+
+
+def _share_a_database(one: TaskSpec, other: TaskSpec) -> bool:
+    return one.path is None or other.path is None or one.path == other.path
 
 
 def _is_same(known: Callable[..., Any], fn: Callable[..., Any]) -> bool:
-    """True if two functions are one, or one and the same of a module that was reloaded."""
+    """True if two functions are the same, or versions of one function in a reloaded module."""
     if known is fn:
         return True
     if not (inspect.isfunction(known) and inspect.isfunction(fn)):
         return False
-    # A reload runs the module's code in the same globals. Of lambdas and local functions there may be several, and a
-    # decorator that wraps functions of several modules has globals of its own.
+    # A reload runs the module's code in the same globals. Several lambdas or local functions may share a name, and a
+    # decorator that wraps functions of several modules has its own globals.
     is_of_module = "<" not in fn.__qualname__
     names = (known.__module__, known.__qualname__), (fn.__module__, fn.__qualname__)
     return is_of_module and known.__globals__ is fn.__globals__ and names[0] == names[1]

@@ -1,22 +1,30 @@
-"""Results of jobs: kept, read, and waited for."""
+"""Saving, reading and awaiting results of jobs."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
+import threading
 import time
 from typing import Any, Final, NamedTuple
 
 from honker import serialization
-from honker.arguments import Call, Seconds, seconds
-from honker.engine import Engine
-from honker.errors import JobCancelledError, JobFailedError, ResultGoneError
+from honker.arguments import Call, Seconds, TransactionLike, seconds
+from honker.engine import Engine, Fate
+from honker.errors import DeadlockError, JobCancelledError, JobFailedError, ResultGoneError
+from honker.task.running import is_on_worker_loop, running_handler
 
-#: Seconds after which a waiter looks even if no commit woke it.
+#: Seconds between a waiter's checks without a commit.
 POLL_S: Final = 15.0
+#: The same while the transaction that enqueued the job is open: its rollback is no commit.
+_OPEN_POLL_S: Final = 0.1
 
 GET_RESULT: Final = "SELECT honker_result_get(?)"
 SWEEP_RESULTS: Final = "SELECT honker_result_sweep()"
 _JOB_OUTCOME: Final = "SELECT honker_job_outcome(?)"
+
+logger = logging.getLogger("honker")
 
 
 def save_result_call(job_id: int, value: Any, ttl: Seconds | None) -> Call:
@@ -26,7 +34,7 @@ def save_result_call(job_id: int, value: Any, ttl: Seconds | None) -> Call:
 
 
 def read_result(text: str | None) -> tuple[bool, Any]:
-    """``(True, value)``, or ``(False, None)`` when there is none."""
+    """Decode a result: ``(True, value)``, or ``(False, None)`` if it is missing."""
     return (False, None) if text is None else (True, serialization.decode(text))
 
 
@@ -36,7 +44,8 @@ class Outcome(NamedTuple):
     Attributes:
         has_result: True if there is a result.
         value: The result.
-        state: ``pending``, ``processing``, ``dead``, ``cancelled``, or ``gone``; of interest while there is no result.
+        state: ``pending``, ``processing``, ``dead``, ``cancelled``, ``gone``, or ``unknown`` for an id that no
+            committed job has had; relevant only without a result.
     """
 
     has_result: bool
@@ -48,8 +57,8 @@ def fetch_outcome(engine: Engine, job_id: int) -> Outcome:
     """The result of a job, or else its state.
 
     Raises:
-        JobFailedError: It is dead.
-        JobCancelledError: It was cancelled, less than a day ago.
+        JobFailedError: The job is dead.
+        JobCancelledError: The job was cancelled less than a day ago.
 
     Source: SQL ``honker_result_get``, ``honker_job_outcome``.
     """
@@ -62,7 +71,7 @@ def fetch_outcome(engine: Engine, job_id: int) -> Outcome:
 
 
 async def afetch_outcome(engine: Engine, job_id: int) -> Outcome:
-    """As `fetch_outcome`, without blocking the event loop."""
+    """Like `fetch_outcome`, without blocking the event loop."""
     found = _found(await engine.aask(GET_RESULT, job_id))
     if found is not None:
         return found
@@ -85,11 +94,11 @@ def _state(job_id: int, text: str) -> str:
 
 
 class Deadline:
-    """The end of a wait for a result.
+    """The deadline of a wait for a result.
 
     Args:
         job_id: The job whose result is awaited.
-        timeout: Seconds; None means for good.
+        timeout: Seconds to wait; None waits without limit.
     """
 
     def __init__(self, job_id: int, timeout: float | None) -> None:
@@ -98,10 +107,10 @@ class Deadline:
         self._at = None if timeout is None else time.monotonic() + timeout
 
     def next_s(self) -> float:
-        """Seconds until the next look, if no commit wakes the waiter before.
+        """Seconds until the next check, unless a commit wakes the waiter first.
 
         Raises:
-            TimeoutError: The time is over.
+            TimeoutError: The timeout has passed.
         """
         if self._at is None:
             return POLL_S
@@ -112,21 +121,40 @@ class Deadline:
 
 
 async def wait_for_result(engine: Engine, job_id: int, timeout: float | None) -> Any:
-    """The result of a job, waiting until it is there.
+    """Wait for the result of a job and return it.
 
     Raises:
         JobFailedError: The job is dead.
         JobCancelledError: The job was cancelled.
+        ResultGoneError: The job ended and left no result.
         TimeoutError: The result did not come in time.
     """
-    deadline = Deadline(job_id, timeout)
-    updates = engine.updates()
+    return await TaskResult(engine, job_id, is_committed=False).aget(timeout)
+
+
+class _Origin:
+    """The transaction that a job was enqueued in, as long as it may be open."""
+
+    def __init__(self, fate: Fate) -> None:
+        self.fate = fate
+        self._thread_id = threading.get_ident()
+        self._task = _current_task()
+
+    def blocks(self, *, is_async: bool) -> bool:
+        """True if the transaction cannot end while the caller waits.
+
+        A task that waits lets the other tasks of its thread go on; a thread that waits stops them all.
+        """
+        if threading.get_ident() != self._thread_id:
+            return False
+        return not is_async or _current_task() is self._task
+
+
+def _current_task() -> asyncio.Task[Any] | None:
     try:
-        while not (outcome := await afetch_outcome(engine, job_id)).has_result:
-            await updates.wait_async(deadline.next_s())
-        return outcome.value
-    finally:
-        updates.close()
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 class TaskResult:
@@ -136,54 +164,138 @@ class TaskResult:
         id: The job's id.
     """
 
-    def __init__(self, engine: Engine, job_id: int, *, is_committed: bool = True) -> None:
+    def __init__(self, engine: Engine, job_id: int, *, is_committed: bool = True, tx: TransactionLike = None) -> None:
         self.id = job_id
         self._engine = engine
-        # A job of a transaction that may still be open is not missing before it has been seen.
-        self._was_seen = is_committed
+        self._is_committed = is_committed and tx is None
+        self._origin = None if tx is None else _Origin(engine.fate(tx))
 
     def __repr__(self) -> str:
         return f"<honker.TaskResult of job {self.id}>"
 
     def get(self, timeout: float | None = None) -> Any:
-        """The value, waiting until it is there; blocks the thread.
+        """Wait for the value and return it; blocks the thread.
+
+        A handler that waits for another job keeps its slot. If its worker has no other slot free, that is logged as a
+        warning: another worker must run the job, or the wait never ends.
 
         Args:
-            timeout: Seconds to wait; None waits for good.
+            timeout: Seconds to wait; None waits without limit.
 
         Returns:
-            The value that the task returned, after its way through JSON.
+            The task's return value, decoded from JSON.
 
         Raises:
             JobFailedError: The job is dead.
             JobCancelledError: The job was cancelled.
-            ResultGoneError: The job ended and left no result; it is a TimeoutError too.
+            ResultGoneError: The job ended without a result, or its transaction was rolled back; also a TimeoutError.
             TimeoutError: The result did not come in time.
+            DeadlockError: The wait would never end: on the event loop of a worker, or in the transaction that enqueued
+                the job.
         """
-        deadline = Deadline(self.id, timeout)
+        wait = _Wait(self.id, timeout)
         updates = self._engine.updates()
         try:
-            while not self._check(outcome := fetch_outcome(self._engine, self.id)):
-                updates.wait(deadline.next_s())
-            return outcome.value
+            while True:
+                is_over = self._is_over()
+                outcome = fetch_outcome(self._engine, self.id)
+                if self._check(outcome, is_over=is_over):
+                    return outcome.value
+                next_s = wait.next_s(outcome, is_open=not is_over)
+                self._refuse_deadlock(is_async=False)
+                updates.wait(next_s)
         finally:
             updates.close()
 
     async def aget(self, timeout: float | None = None) -> Any:
-        """As `get`, without blocking the event loop."""
-        deadline = Deadline(self.id, timeout)
+        """Like `get`, without blocking the event loop."""
+        wait = _Wait(self.id, timeout)
         updates = self._engine.updates()
         try:
-            while not self._check(outcome := await afetch_outcome(self._engine, self.id)):
-                await updates.wait_async(deadline.next_s())
-            return outcome.value
+            while True:
+                is_over = self._is_over()
+                outcome = await afetch_outcome(self._engine, self.id)
+                if self._check(outcome, is_over=is_over):
+                    return outcome.value
+                next_s = wait.next_s(outcome, is_open=not is_over)
+                self._refuse_deadlock(is_async=True)
+                await updates.wait_async(next_s)
         finally:
             updates.close()
 
-    def _check(self, outcome: Outcome) -> bool:
-        """True if there is a result."""
-        if outcome.state != "gone":
-            self._was_seen = True
-        elif not outcome.has_result and self._was_seen:
+    def _is_over(self) -> bool:
+        """True if the transaction that enqueued the job has ended. Asked before the job is looked for, see `_check`.
+
+        Raises:
+            ResultGoneError: It was rolled back; the id may be that of another job now.
+        """
+        if self._origin is None:
+            return True
+        fate = self._origin.fate
+        if not fate.is_over:
+            return False
+        if fate.is_committed is False:
+            raise ResultGoneError(f"job {self.id} was never enqueued: its transaction was rolled back")
+        self._is_committed = self._is_committed or fate.is_committed is True
+        return True
+
+    def _check(self, outcome: Outcome, *, is_over: bool) -> bool:
+        """True if there is a result.
+
+        Raises:
+            ResultGoneError: There is none and there will be none. A job that cannot be found is lost only if its
+                transaction had ended before.
+        """
+        if outcome.has_result:
+            return True
+        if outcome.state not in {"gone", "unknown"}:
+            self._is_committed, self._origin = True, None
+        elif is_over and (self._origin is not None or self._is_committed or outcome.state == "gone"):
+            if outcome.state == "unknown":
+                raise ResultGoneError(f"job {self.id} is not in the database: its transaction was rolled back")
             raise ResultGoneError(f"job {self.id} is gone and left no result; none was kept, or its time is over")
-        return outcome.has_result
+        return False
+
+    def _refuse_deadlock(self, *, is_async: bool) -> None:
+        """Refuse a wait that holds up the job that it is for.
+
+        Raises:
+            DeadlockError: It does.
+        """
+        if self._origin is not None and not self._origin.fate.is_over and self._origin.blocks(is_async=is_async):
+            raise DeadlockError(
+                f"job {self.id} is not committed yet, and its transaction cannot end while this waits; "
+                "wait for the result after the transaction"
+            )
+        if not is_async and is_on_worker_loop():
+            raise DeadlockError(
+                f"waiting for job {self.id} would block the event loop of a worker; use `await result.aget()`"
+            )
+
+
+class _Wait:
+    """A wait for a result: its deadline, and the warning of a handler that may wait for itself."""
+
+    def __init__(self, job_id: int, timeout: float | None) -> None:
+        self._job_id = job_id
+        self._deadline = Deadline(job_id, timeout)
+        self._handler = running_handler.get()
+
+    def next_s(self, outcome: Outcome, *, is_open: bool) -> float:
+        """Seconds until the next look, if no commit wakes the waiter before.
+
+        Raises:
+            TimeoutError: The time is over.
+        """
+        next_s = self._deadline.next_s()
+        handler = self._handler
+        if handler is not None and outcome.state == "pending" and not handler.has_free_slot():
+            self._handler = None  # once is enough
+            logger.warning(
+                "%r waits for job %d while every slot of its worker is taken; if no other worker runs that job, the "
+                "wait never ends: raise the concurrency, or do not wait in a handler",
+                handler.job,
+                self._job_id,
+            )
+        # A rollback does not wake the waiter.
+        return min(next_s, _OPEN_POLL_S) if is_open else next_s

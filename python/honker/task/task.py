@@ -1,7 +1,7 @@
 """Tasks: functions whose calls are enqueued here and run by a worker, maybe in another process.
 
 A call is a job whose payload names the function and carries its arguments, so a worker must have imported the module
-that defines it. `honker.task.registry.registry` holds the tasks that this process knows.
+that defines it. `honker.task.registry.registry` holds the tasks of this process.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, Ty
 
 from honker.arguments import Instant, Seconds, TransactionLike
 from honker.engine import Transaction
+from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
 from honker.task.message import envelope
-from honker.task.options import check_options, check_process_handler
+from honker.task.options import check_handler, check_options, check_process_handler
 from honker.task.registry import TaskSpec, registry
 from honker.task.result import TaskResult
+from honker.task.signature import CallSignature, check_function, check_periodic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,40 +36,43 @@ class _Options(TypedDict, total=False):
 
 
 class _Enqueue(Generic[P]):
-    """A call that enqueues, with its options settled."""
+    """A callable that enqueues a task call with fixed options."""
 
-    def __init__(self, queue: JobQueue, name: str, options: _Options) -> None:
+    def __init__(self, queue: JobQueue, name: str, signature: CallSignature, options: _Options) -> None:
         self._queue = queue
         self._name = name
+        self._signature = signature
         self._options = options
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """Enqueue the call.
 
         Raises:
+            InvalidCallError: The arguments do not fit the function.
             InvalidPayloadError: An argument has no JSON form.
         """
         job_id = self._queue.enqueue(self._payload(args, kwargs), **self._options)
         return self._result(job_id)
 
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """As calling it, without blocking the event loop."""
         return self._result(await self._queue.aenqueue(self._payload(args, kwargs), **self._options))
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        self._signature.check(args, kwargs)
         return envelope(self._name, args, kwargs)
 
     def _result(self, job_id: int) -> TaskResult:
-        return TaskResult(self._queue.db.engine, job_id, is_committed=self._options.get("tx") is None)
+        return TaskResult(self._queue.db.engine, job_id, tx=self._options.get("tx"))
 
 
 class Task(Generic[P, R]):
     """A function whose calls are enqueued and run by a worker.
 
-    Calling it never runs it here: it returns a `TaskResult` at once. `call_local` runs it here.
+    Calling it enqueues a call and returns a `TaskResult` at once. `call_local` runs the function in this process.
 
     Attributes:
-        spec: The task as a worker knows it.
+        spec: The definition of the task.
         fn: The function.
         name: The name under which workers find it.
     """
@@ -78,22 +83,24 @@ class Task(Generic[P, R]):
         self.fn = fn
         self.name = spec.name
         self._queue = queue
+        self._signature = CallSignature(spec.name, fn, spec.injections)
         self._enqueue: _Enqueue[P] = self.enqueue_with()
 
     def __repr__(self) -> str:
         return f"<honker.Task {self.name!r} of queue {self.spec.queue_name!r}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """Enqueue a call; its arguments travel as JSON.
 
         Raises:
+            InvalidCallError: The arguments do not fit the function.
             InvalidPayloadError: An argument has no JSON form.
 
         Source: SQL ``honker_enqueue``.
         """
         return self._enqueue(*args, **kwargs)
 
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """As calling it, without blocking the event loop."""
         return await self._enqueue.aenqueue(*args, **kwargs)
 
@@ -106,14 +113,14 @@ class Task(Generic[P, R]):
         priority: int | None = None,
         expires: Seconds | None = None,
     ) -> _Enqueue[P]:
-        """The same call with other options: ``send.enqueue_with(tx=tx, delay=60)(order_id)``.
+        """A call with other options: ``send.enqueue_with(tx=tx, delay=60)(order_id)``.
 
         Args:
-            tx: The transaction to enqueue in: the call happens if and only if that commits.
-            delay: Seconds from now; it is not run earlier.
-            run_at: Unix seconds or a datetime; it is not run earlier.
-            priority: Larger runs sooner; None means the task's.
-            expires: Seconds after which it is dead-lettered instead of run; None means the task's.
+            tx: The transaction to enqueue in. The call runs if and only if it commits.
+            delay: Seconds from now before which the call does not run.
+            run_at: Unix seconds or a datetime before which the call does not run.
+            priority: Larger values run sooner; None uses the task's.
+            expires: Seconds after which it is dead-lettered instead of run; None uses the task's.
         """
         options: _Options = {
             "tx": tx,
@@ -123,15 +130,15 @@ class Task(Generic[P, R]):
             "expires": self.spec.expires_s if expires is None else expires,
             "max_attempts": self.spec.retries,
         }
-        return _Enqueue(self._queue, self.name, options)
+        return _Enqueue(self._queue, self.name, self._signature, options)
 
-    def call_local(self, *args: Any, **kwargs: Any) -> R:
+    def call_local(self, /, *args: Any, **kwargs: Any) -> R:
         """Run the function here and now; a parameter that a worker would fill is passed like any other."""
         return self.fn(*args, **kwargs)
 
 
 class TaskDecorator(Protocol):
-    """Makes a function a `Task`. Leading `Job` and `Transaction` parameters are the worker's to fill."""
+    """A decorator that makes a function a `Task`. Workers fill leading `Job` and `Transaction` parameters."""
 
     @overload
     def __call__(self, fn: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
@@ -152,6 +159,13 @@ def task_decorator(queue: JobQueue, *, name: str | None, **options: Any) -> Task
     check_options(queue.name, {"name": name, **options})
 
     def decorate(fn: Callable[..., Any], /) -> Any:
+        inner: Any = fn
+        while isinstance(inner, functools.partial):
+            inner = inner.func
+        if isinstance(inner, Task):
+            raise InvalidTaskError(f"{inner!r} is a task already; decorate its function: queue.task(...)(task.fn)")
+        check_function(fn)
+        check_handler(fn)
         spec = TaskSpec(
             name=name or _default_name(fn),
             fn=fn,
@@ -163,7 +177,8 @@ def task_decorator(queue: JobQueue, *, name: str | None, **options: Any) -> Task
             check_process_handler(fn, list(spec.injections))
         if spec.schedule is not None:
             check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
-        registry().register(spec)
+            check_periodic(CallSignature(spec.name, fn, spec.injections), spec.name)
+        registry().register(spec, queue.db.engine)
         return Task[..., Any](queue, spec, fn)
 
     return decorate

@@ -11,35 +11,38 @@ from honker.engine import Handle
 from honker.errors import InvalidArgumentError, InvalidDeliveryError
 from honker.job import Job
 from honker.queue.queue import Queue
-from honker.worker.outcome import Call, Ending, Policy, is_async_callable
+from honker.task.options import lazy_reason
+from honker.worker.execution import Call, is_async_callable
+from honker.worker.outcome import Policy
 from honker.worker.runner import Runner
+from honker.worker.settlement import Fail
 
 MAX_ATTEMPTS: Final = 5
 BASE_BACKOFF_S: Final = 5
 VISIBILITY_TIMEOUT_S: Final = 60
-#: The longest pause between two deliveries: an hour after the other side is back, everything is under way.
+#: The longest pause between two deliveries: an hour after the other system is back, all are under way.
 MAX_BACKOFF_S: Final = 3600.0
 _SPREAD: Final = 0.1
 
 
 class Outbox:
-    """Delivers payloads to the outside world, each at least once, trying again while that fails.
+    """Delivers payloads to other systems, each at least once, and retries failed deliveries.
 
-    What is enqueued with ``tx=`` is delivered if and only if that transaction commits. A delivery that fails is tried
-    again after ``base_backoff_s``, and then after twice as long each time up to an hour, and up to a tenth longer so
-    that those which failed together do not all come back together. Raise `honker.Retryable` to choose the delay.
-    After ``max_attempts`` it is a dead letter, with its error.
+    A payload that is enqueued with ``tx=`` is delivered if and only if that transaction commits. A failed delivery is
+    retried after ``base_backoff_s``, then after twice as long each time, up to an hour. Up to a tenth is added to each
+    delay, so that deliveries which failed together are spread. Raise `honker.Retryable` to choose the delay. After
+    ``max_attempts`` the payload is a dead letter, with its error.
 
     Constructing it runs no SQL. Get one from `Database.outbox`.
 
     Attributes:
         db: The database.
         name: The outbox's name.
-        delivery: Called with each payload. A plain function is called in a thread; what it returns is awaited if it
-            can be.
-        max_attempts: Deliveries that are tried.
-        base_backoff_s: Seconds.
-        queue: Where the payloads wait, ``_outbox:<name>``.
+        delivery: Called with each payload. A plain function is called in a thread; an awaitable that it returns is
+            awaited.
+        max_attempts: Attempts for each payload.
+        base_backoff_s: Seconds before the second attempt.
+        queue: The queue of the payloads, ``_outbox:<name>``.
     """
 
     def __init__(  # noqa: PLR0917 - the order that existing callers rely on
@@ -53,6 +56,8 @@ class Outbox:
     ) -> None:
         if not callable(delivery):
             raise InvalidDeliveryError(f"delivery must be callable, not {type(delivery).__name__}")
+        if (refusal := lazy_reason(delivery)) is not None:
+            raise InvalidDeliveryError(f"delivery {refusal}")
         self.db = db
         self.name = name
         self.delivery = delivery
@@ -76,7 +81,7 @@ class Outbox:
         run_at: Instant | None = None,
         expires: Seconds | None = None,
     ) -> int:
-        """Record something to deliver; see `Queue.enqueue`.
+        """Record a payload to deliver; see `Queue.enqueue`.
 
         Returns:
             The job's id.
@@ -92,28 +97,29 @@ class Outbox:
         run_at: Instant | None = None,
         expires: Seconds | None = None,
     ) -> int:
-        """As `enqueue`, without blocking the event loop."""
+        """Like `enqueue`, without blocking the event loop."""
         return await self.queue.aenqueue(payload, tx=tx, priority=priority, delay=delay, run_at=run_at, expires=expires)
 
     async def run_worker(self, worker_id: str) -> None:
-        """Deliver, one after the other, until cancelled. What was under way then is given back uncharged.
+        """Deliver payloads one after the other until cancelled; the one under way is then given back uncharged.
 
         Args:
             worker_id: Non-empty text, at most 255 UTF-8 bytes.
 
         Raises:
-            DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+            DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
         """
         await Runner(self.queue, worker_id, self._resolve).run()
 
-    def _resolve(self, job: Job) -> Call | Ending:
+    def _resolve(self, job: Job) -> Call | Fail:
         try:
             payload = job.payload
         except ValueError as error:
-            return {"do": "fail", "error": f"the payload is not JSON: {error}"}
-        return Call(self.delivery, [payload], {}, self._policy, self._is_async)
+            return Fail(f"the payload is not JSON: {error}")
+        return Call(self.delivery, [payload], {}, self._policy, self._is_async, name=self.queue.name)
 
     def _backoff_s(self, attempt: int) -> float:
-        # Never less than what was asked for, whatever the bound.
+        # The bound never shortens the delay that the caller chose.
         longest = max(MAX_BACKOFF_S, self.base_backoff_s)
         return min(self.base_backoff_s * 2 ** min(attempt - 1, 60), longest) * random.uniform(1, 1 + _SPREAD)

@@ -1,40 +1,52 @@
-"""What is called for a job, and what becomes of the job when the call has ended."""
+"""From the value that a handler returned, or the exception that it raised, to the settlement of its job."""
 
 from __future__ import annotations
 
-import functools
-import inspect
+import contextlib
+import logging
 import math
 import traceback
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from datetime import timedelta
+from typing import Any, Final, NamedTuple, cast
 
 from honker import serialization
-from honker.engine import HandlerScope
-from honker.errors import InvalidPayloadError
+from honker.errors import InvalidPayloadError, InvalidTaskError, Retryable, Snooze
 from honker.job import Job
 from honker.task.options import SPAN_MAX_S
+from honker.worker.settlement import Ack, Committed, Fail, Outcome, Release, Retry
 
-#: Characters of a result: all of a round are one SQL argument, which has an upper bound.
+#: Characters of a result: all results of a round are one SQL argument, which has an upper bound.
 RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
-#: Characters of an error that are kept; a traceback says what it has to say within them.
+#: Characters of an error that are kept.
 _ERROR_MAX_CHARS: Final = 20_000
 
-#: What is to become of a job: a settlement of ``honker_work`` without the claim it is about.
-Ending: TypeAlias = "dict[str, Any]"
+_ACK: Final = Ack()
+_WORDS: Final[dict[type[Outcome], str]] = {
+    Ack: "done",
+    Committed: "done",
+    Retry: "failed",
+    Fail: "dead",
+    Release: "released",
+}
+
+_LAZY: Final = (types.GeneratorType, types.AsyncGeneratorType, types.CoroutineType, map, filter)
+
+logger = logging.getLogger("honker")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What to do about a handler that fails or takes long, and about what it returns.
+    """The rules of a task for failed attempts, slow handlers and results.
 
     Attributes:
         retry_delay_s: Seconds until the next attempt, from the number of the one that failed.
         attempts: The last attempt; None leaves it to the job's own budget.
         timeout_s: Seconds that a handler may take; None for any.
-        keeps_result: Whether what it returns is kept.
-        result_ttl_s: How long; None or 0 for good.
+        keeps_result: True to store the value that the handler returns.
+        result_ttl_s: Seconds for which it is stored; None or 0 for good.
     """
 
     retry_delay_s: Callable[[int], float]
@@ -44,83 +56,208 @@ class Policy:
     result_ttl_s: float | None = None
 
 
-class Target(NamedTuple):
-    """A function, for a process that has not imported it yet.
+class EncodedResult(NamedTuple):
+    """The result of a handler as JSON.
 
     Attributes:
-        task: The name it is registered under when its module has been imported.
+        text: The JSON text; None if there is none.
+        refusal: The reason why there is none.
     """
 
-    module: str
-    qualname: str
-    task: str
+    text: str | None
+    refusal: str | None = None
 
 
-@dataclass(slots=True)
-class Call:
-    """What is to be called for a job.
-
-    Attributes:
-        fn: A function, of whatever kind: what it returns is awaited if it can be.
-        is_async: Whether it is worth calling on the event loop; anything else is called in a thread.
-        target: Where another process finds the function, if it is to be called there.
-        tx: The transaction that was handed to it, if any.
-    """
-
-    fn: Callable[..., Any]
-    args: Sequence[Any]
-    kwargs: dict[str, Any]
-    policy: Policy
-    is_async: bool
-    target: Target | None = None
-    tx: HandlerScope | None = None
-
-
-Resolver: TypeAlias = "Callable[[Job], Call | Ending]"
-
-
-def is_async_callable(fn: Callable[..., Any]) -> bool:
-    """Whether calling it is certain to return a coroutine at once.
-
-    A no is a guess: what a partial, a lambda or an object returns is known only when it has been called. Such a one is
-    called in a thread, where it can block nobody, and what it returns is awaited on the event loop.
-    """
-    while isinstance(fn, functools.partial):
-        fn = cast("functools.partial[Any]", fn).func
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
-
-
-def success(policy: Policy, value: Any) -> Ending:
-    """The ending of a job whose handler returned."""
-    if not policy.keeps_result:
-        return {"do": "ack"}
+def encode_result(value: Any) -> EncodedResult:
+    """The JSON of a value that a handler returned; never raises an `Exception`."""
     try:
         text = serialization.encode(value)
     except InvalidPayloadError as error:
-        # The handler has done its work, and would only do it again.
-        return {"do": "fail", "error": f"the result cannot be kept: {error.__cause__ or error}"}
+        return EncodedResult(None, message_of(error.__cause__ or error))
+    except Exception as error:  # The value's own methods may raise anything.
+        return EncodedResult(None, message_of(error))
     if len(text) > RESULT_MAX_CHARS:
-        return {"do": "fail", "error": f"the result has {len(text)} characters; at most {RESULT_MAX_CHARS} are kept"}
-    return {"do": "ack", "result": text, "result_ttl_s": policy.result_ttl_s or 0}
+        return EncodedResult(None, f"it has {len(text)} characters; at most {RESULT_MAX_CHARS} are stored")
+    return EncodedResult(text)
 
 
-def failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) -> Ending:
-    """The ending of a job whose handler did not: another attempt after a delay, or none."""
+def success(job: Job, policy: Policy, value: Any) -> Ack:
+    """The settlement of a job whose handler returned."""
+    return acknowledged(job, policy, encode_result(value)) if policy.keeps_result else _ACK
+
+
+def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:
+    """The settlement of a job with a result. A result without JSON is only logged: the work is done."""
+    if result.text is None:
+        logger.warning("%r is done, but its result is not stored: %s", job, result.refusal)
+        return _ACK
+    return Ack(result.text, policy.result_ttl_s or 0)
+
+
+def failure_of(job: Job, policy: Policy, error: BaseException) -> Retry | Fail | Release:
+    """The settlement of a job whose handler raised; never raises."""
+    return settlement_of(job, policy, describe(error))
+
+
+def settlement_of(job: Job, policy: Policy, report: ErrorReport) -> Retry | Fail | Release:
+    """The settlement of a job whose handler raised, from the report of it."""
+    if report.is_snooze and report.delay_s is not None:
+        return Release(report.delay_s, report.text or None)
+    return failure(job, policy, report.text, report.delay_s)
+
+
+class ErrorReport(NamedTuple):
+    """The text that is kept of an exception, and the delay that it asks for.
+
+    Attributes:
+        text: The message, with a traceback unless the exception asks for a delay.
+        delay_s: The delay of a `Retryable` or a `Snooze`; None if the exception asks for none.
+        is_snooze: True if the attempt is not charged.
+    """
+
+    text: str
+    delay_s: float | None = None
+    is_snooze: bool = False
+
+
+def describe(error: BaseException) -> ErrorReport:
+    """Describe an exception, then drop its traceback, whose frames hold the variables of the handler.
+
+    Never raises: the methods of an exception may, and formatting a long chain may recurse too deeply.
+    """
+    try:
+        if not isinstance(error, (Retryable, Snooze)):
+            return ErrorReport(described(error))
+        text, delay_s = message_of(error), _chosen_delay_s(error)
+        if isinstance(error, Snooze) and delay_s is not None:
+            return ErrorReport(_storable("" if text == type(error).__qualname__ else text), delay_s, is_snooze=True)
+        if delay_s is None:
+            text += f"\nhonker.{type(error).__name__}: delay_s is no number of seconds; the delay of the task is used"
+        return ErrorReport(text, delay_s)
+    finally:
+        drop_tracebacks(error)
+
+
+def _chosen_delay_s(error: Retryable | Snooze) -> float | None:
+    try:
+        wanted = error.delay_s  # absent from a subclass whose constructor does not call ours
+        delay_s = wanted.total_seconds() if isinstance(wanted, timedelta) else wanted
+        return None if isinstance(delay_s, float) and math.isnan(delay_s) else bounded(delay_s)
+    except (AttributeError, TypeError, ValueError, ArithmeticError):
+        return None
+
+
+def failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) -> Retry | Fail:
+    """The settlement of a job whose attempt failed: another attempt after a delay, or none.
+
+    Args:
+        job: The job.
+        policy: The rules of its task.
+        error: The text to keep with the job.
+        delay_s: Seconds until the next attempt; None leaves it to the policy.
+    """
+    error = _storable(error)
+    if policy.attempts is not None and job.attempts >= policy.attempts:
+        return Fail(error)
+    return Retry(bounded(policy.retry_delay_s(job.attempts) if delay_s is None else delay_s), error)
+
+
+def _storable(error: str) -> str:
+    """The text of an error as it is kept: of bounded length, and without halves of surrogate pairs."""
     if len(error) > _ERROR_MAX_CHARS:
         error = f"{error[: _ERROR_MAX_CHARS // 2]}\n...\n{error[-_ERROR_MAX_CHARS // 2 :]}"
-    # SQL cannot hold half a surrogate pair, which a message may quote.
-    error = error.encode(errors="replace").decode()
-    if policy.attempts is not None and job.attempts >= policy.attempts:
-        return {"do": "fail", "error": error}
-    wanted_s = policy.retry_delay_s(job.attempts) if delay_s is None else delay_s
-    return {"do": "retry", "delay_s": bounded(wanted_s), "error": error}
+    return error.encode(errors="replace").decode()
 
 
 def bounded(delay_s: float) -> float:
-    """A delay that the engine takes: what a handler asks for must not hinder the settling of others."""
-    return 0.0 if math.isnan(delay_s) else min(max(float(delay_s), 0.0), float(SPAN_MAX_S))
+    """A delay that the engine takes: one that it refuses would fail the settlements of other jobs."""
+    if isinstance(delay_s, float) and math.isnan(delay_s):
+        return 0.0
+    # Compared before it is converted: an int may be larger than any float.
+    return float(min(max(delay_s, 0), SPAN_MAX_S))
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an exception; the name of its class if it has none, or if asking for it fails."""
+    name = type(error).__qualname__
+    try:
+        # Not a subclass of str, whose methods may raise as well.
+        return str.__str__(str(error)) or name
+    except BaseException as failure:
+        return f"{name} (its message cannot be read: {type(failure).__qualname__})"
 
 
 def described(error: BaseException) -> str:
-    """What is kept of an exception."""
-    return f"{error}\n{''.join(traceback.format_exception(error))}"
+    """The text that is kept of an exception: its message and its traceback."""
+    message = message_of(error)
+    try:
+        lines = traceback.format_exception(error)
+    except BaseException as failure:
+        # Of a chain that is too long, or an exception that cannot be written, at least the place is kept.
+        lines = [f"Traceback (shortened: {type(failure).__qualname__}):\n", *traceback.format_tb(error.__traceback__)]
+    if len(message) > _ERROR_MAX_CHARS // 4:
+        message = f"{message[: _ERROR_MAX_CHARS // 4]}..."  # leaves room for the beginning of the traceback
+    return f"{message}\n{''.join(lines)}"
+
+
+def drop_tracebacks(error: BaseException) -> None:
+    """Drop the tracebacks of an exception and of all exceptions that it names.
+
+    A frame that has its exception in a variable would otherwise live, with all of its variables, until the garbage
+    collector finds the circle.
+    """
+    left: list[BaseException] = [error]
+    seen: set[int] = set()
+    while left:
+        one = left.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        with contextlib.suppress(Exception):  # A class may have attributes of these names that raise.
+            one.__traceback__ = None
+            left += [each for each in (one.__cause__, one.__context__) if each is not None]
+            if isinstance(one, BaseExceptionGroup):
+                left += cast("BaseExceptionGroup[BaseException]", one).exceptions
+
+
+def refuse_lazy(value: Any) -> None:
+    """Refuse a return value that is work still to be done, such as a generator.
+
+    Raises:
+        InvalidTaskError: It is one; a worker does not run it.
+    """
+    if not isinstance(value, _LAZY):
+        return
+    if isinstance(value, (types.GeneratorType, types.CoroutineType)):
+        cast("types.GeneratorType[Any] | types.CoroutineType[Any, Any, Any]", value).close()
+    kind = type(cast("object", value)).__name__.replace("_", " ")
+    raise InvalidTaskError(f"the handler returned a {kind}, which has not run; do the work before returning")
+
+
+def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
+    """Log the end of an attempt: failures always, and one line for each attempt at the level debug."""
+    if isinstance(outcome, Retry):
+        logger.warning("%r failed; again in %.3g s: %s", job, outcome.delay_s, outcome.error)
+    elif isinstance(outcome, Fail):
+        logger.error("%r failed for good: %s", job, outcome.error)
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    word = _WORDS[type(outcome)]
+    facts = {
+        "task": name,
+        "queue": job.queue_name,
+        "job_id": job.id,
+        "attempt": job.attempts,
+        "seconds": seconds,
+        "outcome": word,
+    }
+    logger.debug(
+        "task %r, job %d of queue %r, attempt %d: %s in %.3f s",
+        name,
+        job.id,
+        job.queue_name,
+        job.attempts,
+        word,
+        seconds,
+        extra=facts,
+    )

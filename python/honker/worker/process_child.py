@@ -1,12 +1,14 @@
-"""What runs in a process of its own: handlers, one call at a time, for the worker at the other end of a socket.
+"""The process of a handler: it calls one function after the other for the worker at the other end of a socket.
 
-A message is its length in eight bytes and then JSON. The worker sends a call; it is told when the function has been
-found and begins, so that what importing takes does not count as the handler's time, and then how it ended. A process
-whose worker is gone ends at once: the lease lapses, and the job must not be at work twice.
+A message is its length in eight bytes, then JSON. The worker sends a call. The first answer tells that the function has
+been found and begins, so that the time for imports does not count as the handler's; the second holds its result or its
+error. A process whose worker has died ends at once: the lease lapses, and the job must not run twice at a time.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import inspect
 import json
@@ -16,60 +18,107 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
-from honker.errors import InvalidTaskError, Retryable
+from honker.errors import InvalidTaskError
 from honker.task.registry import registry
 from honker.task.task import Task
-from honker.worker.outcome import Policy, Target, described, success
+from honker.worker.outcome import describe, encode_result, refuse_lazy
 
-#: Bytes before each message that tell its length.
+#: Bytes of the length before each message.
 LENGTH_BYTES: Final = 8
 
 Message = dict[str, Any]
 
 
+class Target(NamedTuple):
+    """A function, for a process that has not imported it yet.
+
+    Attributes:
+        task: The name it is registered under when its module has been imported.
+    """
+
+    module: str
+    qualname: str
+    task: str
+
+
 def encode(message: Message) -> bytes:
-    """A message as it is sent."""
+    """The bytes of a message."""
     body = json.dumps(message).encode()
     return len(body).to_bytes(LENGTH_BYTES) + body
 
 
 def serve(descriptor: int) -> None:
-    """Call what comes out of the socket until its other end is closed."""
-    # A worker that is told to stop lets its handlers end. Python functions, because what is ignored here would be
+    """Call the functions that the socket names until its other end is closed."""
+    # A worker that stops lets its handlers end. Python functions, because a signal that is ignored here would be
     # ignored by every program that a handler starts, too.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave_it_to_the_worker)
+        signal.signal(number, _leave_to_worker)
     os.set_inheritable(descriptor, False)
     link = _Link(socket.socket(fileno=descriptor))
+    os.register_at_fork(after_in_child=functools.partial(_become_ordinary, link))
     threading.Thread(target=link.receive_for_ever, name="honker-link", daemon=True).start()
     while (call := link.next_call()) is not None:
-        link.send(_end_of(link, call))
+        answer = _end_of(link, call)
+        # Before the answer: the next call may come, and mark the link as busy, as soon as that is sent.
         link.is_busy = False
+        link.send(answer)
 
 
-def _leave_it_to_the_worker(number: int, frame: object) -> None:
-    """A signal for the whole group is the worker's business."""
+def _leave_to_worker(number: int, frame: object) -> None:
+    """Ignore a signal to the whole group; the worker gets it too, and decides."""
+
+
+def _become_ordinary(link: _Link) -> None:
+    """Give a process that a handler has forked the default signal handlers, and no part of the link to the worker.
+
+    With the handlers of this process, `multiprocessing` could not terminate it.
+    """
+    if os.getpid() == link.process_id:
+        return
+    link.forget()
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is _leave_to_worker:  # not a handler of the application
+            signal.signal(number, handler)
 
 
 class _Link:
-    """The way to the worker. Messages are read in a thread, so that the end of the worker is noticed at any time."""
+    """The connection to the worker. A thread reads the messages, so that the end of the worker is noticed at once."""
 
     def __init__(self, way: socket.socket) -> None:
         self._way = way
         self._calls: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self.is_busy = False
+        self.process_id = os.getpid()
 
     def receive_for_ever(self) -> None:
-        with self._way.makefile("rb") as incoming:
-            while len(length := incoming.read(LENGTH_BYTES)) == LENGTH_BYTES:
-                self.is_busy = True
-                self._calls.put(json.loads(incoming.read(int.from_bytes(length))))
+        while (call := self._receive()) is not None:
+            self.is_busy = True
+            self._calls.put(call)
         if self.is_busy:
-            # This process leads its group: what the handler has started goes with it.
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+            _kill_group()
         self._calls.put(None)
+
+    def _receive(self) -> Message | None:
+        """The next message; None if the worker has gone, even in the middle of a message."""
+        length = self._receive_exactly(LENGTH_BYTES)
+        body = None if length is None else self._receive_exactly(int.from_bytes(length))
+        return None if body is None else json.loads(body)
+
+    def _receive_exactly(self, count: int) -> bytearray | None:
+        # Not through a buffered file: a process that is forked while another thread reads would inherit its lock.
+        data = bytearray(count)
+        rest = memoryview(data)
+        while rest:
+            try:
+                received = self._way.recv_into(rest)
+            except OSError:
+                return None
+            if received == 0:
+                return None
+            rest = rest[received:]
+        return data
 
     def next_call(self) -> Message | None:
         return self._calls.get()
@@ -78,29 +127,41 @@ class _Link:
         try:
             self._way.sendall(encode(message))
         except OSError:
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+            _kill_group()
+
+    def forget(self) -> None:
+        """Close this process's copy of the socket."""
+        with contextlib.suppress(OSError):
+            os.close(self._way.detach())
+
+
+def _kill_group() -> None:
+    """Kill this process and all that its handler has started; it leads their group."""
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _end_of(link: _Link, call: Message) -> Message:
+    """Call a function; the answer holds its ``result`` and the reason why that has no JSON, or its ``error``."""
     try:
         fn = _found(Target(*call["target"]))
         link.send({"begun": True})
         value = fn(*call["args"], **call["kwargs"])
         if inspect.isawaitable(value):
             raise InvalidTaskError("a handler in another process must not return an awaitable; use executor='thread'")
-    except Retryable as error:
-        return {"error": str(error), "delay_s": error.delay_s}
+        refuse_lazy(value)
+        return {"result": encode_result(value) if call["keeps_result"] else None}
     except BaseException as error:
-        return {"error": described(error), "delay_s": None}
-    policy = Policy(lambda _: 0.0, keeps_result=call["keeps_result"], result_ttl_s=call["result_ttl_s"])
-    return {"ending": success(policy, value)}
+        return describe(error)._asdict()
 
 
 def _found(target: Target) -> Callable[..., Any]:
-    """The function of a task, from its module: what is registered there, or what bears its name."""
+    """The function of a task: the one that its module registers, or else the one of that name."""
     module = importlib.import_module(target.module)
-    if target.task in registry().names():
-        return registry().get(target.task).fn
+    # Of several databases each may have a task of this name.
+    for spec in reversed(registry().specs()):
+        named = getattr(spec.fn, "__module__", None), getattr(spec.fn, "__qualname__", None), spec.name
+        if named == tuple(target):
+            return spec.fn
     found: Any = module
     for name in target.qualname.split("."):
         found = getattr(found, name)

@@ -1,9 +1,9 @@
-"""Processes of their own for handlers that need a processor each, or must be ended for good.
+"""Processes for handlers that need a processor each, or that must be killed when their time is over.
 
-Not `concurrent.futures.ProcessPoolExecutor`: it cannot end one of its processes without breaking all of them, and then
-nobody can tell whose handler was to blame. Here each process has one call at a time, and can be killed alone. They are
-started afresh, never forked: a child must not inherit open databases, and threads do not survive a fork. Nor do they
-import the script that runs, as those of `multiprocessing` would: it may well run workers itself.
+Not `concurrent.futures.ProcessPoolExecutor`: it cannot end one of its processes without breaking all of them, and does
+not tell which handler was to blame. Here each process has one call at a time and can be killed alone. They are started
+afresh, never forked: a child must not inherit open databases, and threads do not survive a fork. Nor do they import the
+script that runs, as those of `multiprocessing` would: it may run workers itself.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ import sys
 import threading
 from typing import Final
 
-from honker.worker.outcome import Target
-from honker.worker.process_child import LENGTH_BYTES, Message, encode
+from honker.worker.process_child import LENGTH_BYTES, Message, Target, encode
 
 #: Seconds that a process may take to start and to import a handler's module.
 START_S: Final = 60.0
 #: Seconds that an idle process has to end by itself, with what its modules do at exit.
 _GOODBYE_S: Final = 1.0
 
-# The path first: nothing in the current directory is to stand in for a module of ours.
+# The path first: no file in the current directory may replace a module of honker.
 _SCRIPT: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; from honker.worker.process_child import serve; serve(int(sys.argv[1]))"
 )
@@ -37,7 +36,7 @@ class ProcessDied(Exception):
     """The process of a handler ended, or could not be made to begin.
 
     Attributes:
-        has_begun: Whether the handler may have done something.
+        has_begun: True if the handler may have done something.
     """
 
     def __init__(self, message: str, *, has_begun: bool) -> None:
@@ -46,7 +45,7 @@ class ProcessDied(Exception):
 
 
 class Processes:
-    """Processes that call handlers: as many as calls are under way at once, and kept for the calls to come."""
+    """Processes that call handlers: one for each call under way, kept for later calls."""
 
     def __init__(self) -> None:
         self._idle: list[_Process] = []
@@ -56,11 +55,11 @@ class Processes:
 
         Args:
             target: The function.
-            request: Its ``args`` and ``kwargs``, and what its end is to hold.
-            timeout_s: Seconds that it may take; what it takes to start and to import does not count.
+            request: Its ``args`` and ``kwargs``, and whether it ``keeps_result``.
+            timeout_s: Seconds that it may take; starting the process and importing does not count.
 
         Returns:
-            What the process says: an ``ending``, or an ``error``.
+            The answer of the process: its ``result``, or an ``error``.
 
         Raises:
             TimeoutError: The time is over; the process is killed.
@@ -73,7 +72,7 @@ class Processes:
             except ProcessDied as death:
                 if death.has_begun:
                     raise
-                # It was killed while it was idle, which is not this handler's fault.
+                # It was killed while it was idle: the handler is not to blame.
         return await self._call(await _Process.start(), message, timeout_s)
 
     async def _call(self, process: _Process, message: Message, timeout_s: float | None) -> Message:
@@ -86,7 +85,7 @@ class Processes:
         return answer
 
     async def close(self) -> None:
-        """End the idle processes. One that is at work is killed by whoever cancels its call."""
+        """End the idle processes. The cancellation of a call kills the process that is at work on it."""
         idle, self._idle = self._idle, []
         for process in idle:
             process.hang_up()
@@ -94,7 +93,7 @@ class Processes:
             await asyncio.wait([process.exited for process in idle], timeout=_GOODBYE_S)
         for process in idle:
             process.kill()
-        await asyncio.sleep(0)  # The event loop closes what was hung up on its next round.
+        await asyncio.sleep(0)  # The event loop closes the sockets on its next round.
 
 
 class _Process:
@@ -108,11 +107,13 @@ class _Process:
         self._writer = writer
         #: Its exit code, once it has ended.
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        # Held while the process is reaped: only until then is the number of its group certainly its own.
+        self._reaping = threading.Lock()
         threading.Thread(target=self._wait, name="honker-process", daemon=True).start()
 
     @classmethod
     async def start(cls) -> _Process:
-        """A new process, with nothing of this one but its environment and its path of modules."""
+        """A new process, with the environment and the module path of this one and nothing else."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -125,21 +126,34 @@ class _Process:
             ours.close()
             raise ProcessDied(f"no process could be started for the handler: {error}", has_begun=False) from error
         except BaseException:
-            ours.close()  # which ends it
+            ours.close()  # which ends the process
             raise
         return cls(popen, reader, writer)
 
     def _wait(self) -> None:
-        code = self._popen.wait()
+        """Wait for the end of the process, and end the programs that its handlers have left behind."""
+        # Not asyncio's subprocesses: they reap the process before its group can be killed.
+        if hasattr(os, "waitid"):  # on macOS since Python 3.13
+            with contextlib.suppress(ChildProcessError):  # The application ignores SIGCHLD.
+                os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._popen.wait()
+        with self._reaping:
+            self._kill_group()
+            code = self._popen.wait()
         with contextlib.suppress(RuntimeError):  # The event loop may be closed.
             self.exited.get_loop().call_soon_threadsafe(self._note_exit, code)
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies are left in the group
+            os.killpg(self._popen.pid, signal.SIGKILL)
 
     def _note_exit(self, code: int) -> None:
         if not self.exited.done():
             self.exited.set_result(code)
 
     async def call(self, message: Message, timeout_s: float | None) -> Message:
-        """Send a call and wait for its end."""
+        """Send a call and wait for its answer."""
         has_begun = False
         try:
             async with asyncio.timeout(START_S):
@@ -163,7 +177,7 @@ class _Process:
         reading = asyncio.ensure_future(self._read())
         try:
             await asyncio.wait([reading, self.exited], return_when=asyncio.FIRST_COMPLETED)
-            # What it said last may be behind the news of its end. A program that it left behind may hold its socket, so
+            # Its last message may come after the news of its end. A program that it has started may hold its socket, so
             # that no end of file ever comes.
             await asyncio.wait([reading], timeout=_GOODBYE_S)
             if not reading.done():
@@ -188,13 +202,12 @@ class _Process:
         return f"the handler's process was killed by signal {-code} ({signal.strsignal(-code)})"
 
     def hang_up(self) -> None:
-        """Tell it that nothing more will come, upon which it ends."""
+        """Close the connection, upon which the process ends."""
         self._writer.close()
 
     def kill(self) -> None:
-        """End it and whatever its handler has started, now."""
+        """End it and all programs that its handler has started, now."""
         self._writer.close()
-        # Not reaped yet, so the number is still its own.
-        if self._popen.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
+        with self._reaping:
+            if self._popen.returncode is None:
+                self._kill_group()

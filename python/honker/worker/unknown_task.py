@@ -1,82 +1,67 @@
-"""Putting a job back for another worker: one whose task this process does not know.
+"""Calls of tasks that this process does not know: they are put back for another worker.
 
-While a new release is rolled out, workers of the old one claim calls of tasks that only the new one has. They put them
-back, uncharged, later and later, until the time for which somebody may still come to know the task is over. Nothing is
-shared by all workers, and survives them, but the job itself; so what is to be remembered is a line at the end of its
-``last_error``, which also tells an operator what is going on.
+During a rollout, workers of the old release claim calls of tasks that only the new release has. They put these calls
+back, uncharged, at growing intervals, until the time limit for unknown tasks is over. All workers share only the job
+itself, so the engine keeps the instant of the first such release in the job's row, as ``unknown_since``.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from honker.errors import InvalidArgumentError
 from honker.task.options import SPAN_MAX_S
 
-#: Seconds for which a task may stay unknown to every worker that comes across it. A rollout takes minutes, or waits for
-#: somebody's breakfast; a job that is dead-lettered meanwhile has to be brought back by hand.
+#: Seconds for which a task may stay unknown to every worker that claims its calls. A rollout takes minutes, or waits
+#: for an approval; a job that is dead-lettered meanwhile has to be requeued by hand.
 UNKNOWN_TASK_S: Final = 3600.0
-#: Seconds until a job that was put back is due again, the first time and at most.
+#: Seconds until a job that was put back is due again: at least and at most.
 _DELAYS_S: Final = (0.1, 60.0)
-_SHOWN_MAX_CHARS: Final = 200
-
-_LINE: Final = re.compile(r"(?:\A|\n)unknown task: .*, put back (\d+) times? since (\S+)\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class PutBack:
-    """How often a job was put back, and since when."""
+def delay_until_next(unknown_since: float | None, limit_s: float, clock: float) -> float | None:
+    """Seconds until a job of an unknown task is due again; None when its time is over.
 
-    count: int
-    since: datetime
-
-    @classmethod
-    def read(cls, last_error: str | None) -> PutBack | None:
-        """What is remembered of a job; None if it was never put back, or nobody can read it any more."""
-        found = _LINE.search(last_error or "")
-        try:
-            return None if found is None else cls(int(found[1]), datetime.fromisoformat(found[2]).astimezone(UTC))
-        except (ValueError, OverflowError):  # Written by hand.
-            return None
-
-
-def own_error(last_error: str | None) -> str | None:
-    """The error of the attempt before, without what is remembered here."""
-    return _LINE.sub("", last_error) or None if last_error else last_error
-
-
-def put_back(last_error: str | None, task: str, limit_s: float) -> tuple[float, str] | None:
-    """The delay until a job of an unknown task is due again, and what to remember; None when its time is over.
+    The job waits for as long as it has waited so far, so the delay doubles each time.
 
     Args:
-        last_error: That of the job.
-        task: The task's name.
-        limit_s: Seconds for which it may stay unknown.
+        unknown_since: Unix seconds of the first time that a worker put it back; None if none did.
+        limit_s: Seconds for which the task may stay unknown.
+        clock: The engine's time in Unix seconds.
     """
-    now = datetime.now(UTC)
-    before = PutBack.read(last_error) or PutBack(0, now)
-    left_s = limit_s - (now - before.since).total_seconds()
+    # A clock that was set back has not waited; the engine then dates the job anew.
+    waited_s = 0.0 if unknown_since is None else max(clock - unknown_since, 0.0)
+    left_s = limit_s - waited_s
     if left_s <= 0:
         return None
-    first_s, longest_s = _DELAYS_S
-    # Not beyond its time: then it is seen once more, and is dead.
-    delay_s = min(first_s * 2 ** min(before.count, 60), longest_s, left_s)
-    count = before.count + 1
-    line = f"unknown task: {_shown(task)}, put back {count} time{'s' * (count > 1)} since {before.since.isoformat()}"
-    own = own_error(last_error)
-    return delay_s, line if own is None else f"{own}\n{line}"
+    shortest_s, longest_s = _DELAYS_S
+    # Not beyond the limit: the worker that claims it then makes it a dead letter.
+    return min(max(waited_s, shortest_s), longest_s, left_s)
 
 
-def _shown(task: str) -> str:
-    """A name that may come from anywhere, on one line and not too long."""
-    return repr(task if len(task) <= _SHOWN_MAX_CHARS else f"{task[:_SHOWN_MAX_CHARS]}...")
+def final_error(error: str, unknown_since: float | None, limit_s: float) -> str:
+    """The error of the dead letter when the time is over.
+
+    Args:
+        error: The error that names the task.
+        unknown_since: Unix seconds of the first time that a worker put the job back; None if none did.
+        limit_s: Seconds for which the task might stay unknown.
+    """
+    if unknown_since is None:
+        return error
+    return f"{error}. Put back for other workers since {_shown(unknown_since)}, for more than {limit_s:g} s"
+
+
+def _shown(instant: float) -> str:
+    try:
+        return datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):  # Written by hand: there is no such date.
+        return f"{instant:g}"
 
 
 def check_limit(unknown_task_s: float) -> float:
-    """Refuse a limit that is none.
+    """Refuse a limit outside its range.
 
     Raises:
         InvalidArgumentError: It is negative, or longer than the engine can count.

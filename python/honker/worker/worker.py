@@ -1,10 +1,13 @@
-"""Workers: they run the tasks whose calls are waiting in queues."""
+"""Workers: they run the tasks whose calls wait in queues."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
+import math
 import os
+import random
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -15,13 +18,18 @@ from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
 from honker.task.message import read_envelope
 from honker.task.registry import TaskRegistry, TaskSpec, registry
-from honker.worker.outcome import Call, Ending, Policy, Target, is_async_callable
-from honker.worker.runner import GRACE_S, Runner, logger
-from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, own_error, put_back
+from honker.worker.execution import Call, is_async_callable
+from honker.worker.outcome import Policy
+from honker.worker.process_child import Target
+from honker.worker.runner import GRACE_S, Runner
+from honker.worker.settlement import Fail, Release, Settlement
+from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, delay_until_next, final_error
 
 _RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
 _NAME_MAX_BYTES: Final = 255
 _numbers: Final = itertools.count()
+
+logger = logging.getLogger("honker")
 
 
 class QueueDatabase(Handle, Protocol):
@@ -35,22 +43,25 @@ class QueueDatabase(Handle, Protocol):
 class Worker:
     """Runs the tasks of one queue in this process, several at a time.
 
-    A task is run at least once: when a worker dies its jobs run again, when their leases have lapsed. A plain function
-    runs in a thread, a coroutine on the event loop. While a handler lives its lease is renewed; one that loses its
-    lease all the same is cancelled, and its outcome is dropped.
+    A task runs at least once: the jobs of a worker that dies run again after their leases have lapsed. A plain function
+    runs in a thread, a coroutine on the event loop. The lease of a job is renewed while its handler runs. A handler
+    that loses its lease is cancelled, and its outcome is dropped.
+
+    An attempt fails whatever its handler raises, KeyboardInterrupt and SystemExit included. A result that JSON cannot
+    carry is dropped with a warning. Each attempt is logged at the level debug, to the logger ``honker``.
 
     Args:
         queue: The queue.
         concurrency: Handlers at once; None means the number of processors.
-        registry_: The tasks; None means those of this process.
+        registry_: The tasks, of which those of the queue's database are run; None means those of this process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
-        unknown_task_s: Seconds for which the call of a task that this process does not know is put back for a worker
-            that does, uncharged, at growing intervals of up to a minute, counted from when the first worker came
-            across it; then it is dead-lettered. 0 does so at once.
+        unknown_task_s: Seconds for which calls of a task that this process does not know are put back for other
+            workers, uncharged, at growing intervals of up to a minute. They count from the first time that
+            a worker puts the call back; then it is dead-lettered. 0 does so at once.
 
     Attributes:
-        queue: As above.
-        worker_id: Under which it claims.
+        queue: The queue.
+        worker_id: The name that it claims under.
     """
 
     def __init__(
@@ -68,7 +79,7 @@ class Worker:
         self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
         self._grace_s = grace_s
         self._unknown_task_s = check_limit(unknown_task_s)
-        self._runner()  # refuses what is out of range
+        self._runner()  # checks the ranges
         self._plans: dict[str, _Plan] = {}
 
     def __repr__(self) -> str:
@@ -80,45 +91,53 @@ class Worker:
         Cancelled, it cancels handlers and gives their jobs back at once.
 
         Raises:
-            DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+            DatabaseClosedError: The database was closed.
+            DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
         """
         await self._runner().run(stop_event)
 
     def _runner(self) -> Runner:
         return Runner(self.queue, self.worker_id, self._resolve, concurrency=self._concurrency, grace_s=self._grace_s)
 
-    def _resolve(self, job: Job) -> Call | Ending:
-        """The call that a job is, or what becomes of a job that is none."""
+    def _resolve(self, job: Job) -> Call | Settlement:
+        """Find the call of a job, or the settlement of a job without one."""
         try:
             payload = job.payload
         except ValueError as error:
-            return {"do": "fail", "error": f"the payload is not JSON: {error}"}
+            return Fail(f"the payload is not JSON: {error}")
         invocation = read_envelope(payload)
         if invocation is None:
-            return {"do": "fail", "error": _RAW}
+            return Fail(_RAW)
         try:
             plan = self._plan(invocation.task)
         except UnknownTaskError as error:
-            return self._put_back(job, invocation.task, str(error))
-        job.last_error = own_error(job.last_error)
+            return self._put_back(job, str(error))
         if not plan.spec.injections:
-            return Call(plan.spec.fn, invocation.args, invocation.kwargs, plan.policy, plan.is_async, plan.target)
+            spec = plan.spec
+            return Call(
+                spec.fn,
+                invocation.args,
+                invocation.kwargs,
+                plan.policy,
+                plan.is_async,
+                plan.target,
+                name=spec.name,
+            )
         return _injected(job, plan, invocation.args, invocation.kwargs)
 
     def _plan(self, name: str) -> _Plan:
-        spec = self._registry.get(name)
+        spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
         plan = self._plans.get(name)
         if plan is None or plan.spec is not spec:
             plan = self._plans[name] = _Plan.of(spec)
         return plan
 
-    def _put_back(self, job: Job, task: str, error: str) -> Ending:
-        again = put_back(job.last_error, task, self._unknown_task_s)
-        if again is None:
-            return {"do": "fail", "error": error}
-        delay_s, line = again
-        logger.warning("job %d: %s; due again in %.1f s", job.id, line.splitlines()[-1], delay_s)
-        return {"do": "release", "delay_s": delay_s, "error": line}
+    def _put_back(self, job: Job, error: str) -> Fail | Release:
+        delay_s = delay_until_next(job.unknown_since, self._unknown_task_s, job.queue.db.engine.clock())
+        if delay_s is None:
+            return Fail(final_error(error, job.unknown_since, self._unknown_task_s))
+        logger.warning("job %d is put back for another worker, due again in %.1f s: %s", job.id, delay_s, error)
+        return Release(delay_s, is_unknown=True)
 
 
 def _worker_id(queue_name: str) -> str:
@@ -131,7 +150,7 @@ def _worker_id(queue_name: str) -> str:
 
 
 class _Plan(NamedTuple):
-    """How the calls of a task are made; worked out once for each task."""
+    """The way to call a task, computed once for each."""
 
     spec: TaskSpec
     policy: Policy
@@ -141,7 +160,7 @@ class _Plan(NamedTuple):
     @classmethod
     def of(cls, spec: TaskSpec) -> _Plan:
         policy = Policy(
-            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff),
+            retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff, spec.max_retry_delay_s, spec.jitter),
             attempts=spec.retries,
             timeout_s=spec.timeout_s,
             keeps_result=spec.store_result,
@@ -152,20 +171,32 @@ class _Plan(NamedTuple):
         return cls(spec, policy, is_async_callable(spec.fn), target)
 
 
-def retry_delays(first_s: float, backoff: float) -> Callable[[int], float]:
-    """From the number of the attempt that failed, the seconds until the next."""
+def retry_delays(
+    first_s: float, backoff: float, longest_s: float | None = None, jitter: float = 0
+) -> Callable[[int], float]:
+    """A function from the number of a failed attempt to the seconds until the next.
+
+    Args:
+        first_s: Seconds after the first attempt.
+        backoff: The factor on the delay after each further attempt.
+        longest_s: The longest delay, before the jitter; None for no limit.
+        jitter: The largest part of a delay that is added to it, so that no retry is early.
+    """
 
     def delay_s(attempt: int) -> float:
         try:
-            return first_s * backoff ** (attempt - 1)
+            delay = first_s and float(first_s) * float(backoff) ** (attempt - 1)
         except OverflowError:
-            return float("inf")
+            delay = math.inf
+        if longest_s is not None:
+            delay = min(delay, longest_s)
+        return delay * random.uniform(1, 1 + jitter) if jitter else delay
 
     return delay_s
 
 
 def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:
-    """A call with the job and a transaction where the handler wants them."""
+    """A call with the job and a transaction for the parameters that are annotated so."""
     args, kwargs = list(args), dict(kwargs)
     tx: HandlerScope | None = None
     for name, (position, kind) in plan.spec.injections.items():
@@ -177,11 +208,11 @@ def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) ->
             args.insert(position, value)
         else:
             kwargs[name] = value
-    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx)
+    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx, name=plan.spec.name)
 
 
 async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
-    """Write the schedules; while the file is locked, try again."""
+    """Write the schedules; retry while the database is locked."""
     while stop_event is None or not stop_event.is_set():
         try:
             await aregister_schedules(db, queues)
@@ -189,6 +220,11 @@ async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.
         except DatabaseBusyError as error:
             logger.warning("schedules are not registered yet: %s", error)
             await asyncio.sleep(0.1)
+
+
+def _other_databases(tasks: TaskRegistry) -> str:
+    paths = sorted({str(spec.path) for spec in tasks.specs()})
+    return f"; the {len(tasks.specs())} tasks of this process belong to {', '.join(map(repr, paths))}" if paths else ""
 
 
 async def run_workers(
@@ -201,27 +237,32 @@ async def run_workers(
     grace_s: float = GRACE_S,
     unknown_task_s: float = UNKNOWN_TASK_S,
 ) -> None:
-    """Run the tasks of one queue, or of every queue that has some, until ``stop_event`` is set.
+    """Run the tasks of one queue, or of every queue that has tasks, until ``stop_event`` is set.
 
     Args:
         db: The database.
-        queue: The queue's name; None means all that this process has tasks for.
+        queue: The queue's name; None means all queues that this process has tasks of the database for.
         concurrency: Handlers at once, for each queue; None means the number of processors.
         registry_: The tasks; None means those of this process.
         stop_event: Ends it; it is only read, never set.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
-        unknown_task_s: Seconds for which the call of a task that no worker knows is put back, see `honker.Worker`.
+        unknown_task_s: Seconds for which calls of unknown tasks are put back, see `honker.Worker`.
 
     Raises:
         NoTasksError: There is no queue to work on.
-        DatabaseClosedError: The database was closed. Any other trouble with it is logged and waited out.
+        DatabaseClosedError: The database was closed.
+        DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
 
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
     tasks = registry() if registry_ is None else registry_
-    queues = sorted(tasks.queues()) if queue is None else [queue]
-    if not queues or not tasks.names():
-        raise NoTasksError("no tasks registered: import the modules that define them before running workers")
+    database = db.engine.identity
+    queues = sorted(tasks.queues(database)) if queue is None else [queue]
+    if not queues or not tasks.names(database):
+        raise NoTasksError(
+            f"no tasks registered for the database {db.path!r}: import the modules that define them before running "
+            f"workers{_other_databases(tasks)}"
+        )
     await _register_schedules(db, set(queues), stop_event)
     workers = [
         Worker(
@@ -237,7 +278,7 @@ async def run_workers(
     try:
         await asyncio.gather(*running)
     finally:
-        # One that fails takes the others with it; each gives back what it holds before it ends.
+        # A worker that fails ends the others; each gives its jobs back before it ends.
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -18,6 +18,7 @@ SELECT table_name, row, problem FROM (
         THEN 'claim_expires_at is ' || typeof(claim_expires_at)
       WHEN state = 'processing' AND claim_expires_at > 253402300799 THEN 'claim_expires_at is after the year 9999'
       WHEN typeof(expires_at) NOT IN ('integer', 'real', 'null') THEN 'expires_at is ' || typeof(expires_at)
+      WHEN typeof(unknown_since) NOT IN ('integer', 'real', 'null') THEN 'unknown_since is ' || typeof(unknown_since)
     END AS problem
   FROM _honker_live
   UNION ALL

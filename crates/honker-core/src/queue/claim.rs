@@ -60,6 +60,8 @@ pub struct ClaimedJob {
     pub expires_at: Option<Instant>,
     /// Why the attempt before failed.
     pub last_error: Option<String>,
+    /// Since when workers have put the job back because they do not know its task.
+    pub unknown_since: Option<Instant>,
 }
 
 /// The jobs that a claim would find.

@@ -33,6 +33,8 @@ pub struct LiveJob {
     pub created_at: Option<Instant>,
     /// From when on the job is dead-lettered instead of claimed.
     pub expires_at: Option<Instant>,
+    /// Since when workers have put the job back because they do not know its task.
+    pub unknown_since: Option<Instant>,
 }
 
 /// The live job of that id, in `queue` or in any; `None` when it was acked, cancelled, dead-lettered or never existed.
@@ -54,6 +56,7 @@ pub fn get_job(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<Option<Liv
             max_attempts: row.get(9)?,
             created_at: Instant::from_stored(row.get_ref(10)?),
             expires_at: Instant::from_stored(row.get_ref(11)?),
+            unknown_since: Instant::from_stored(row.get_ref(12)?),
         })
     })
 }
@@ -61,7 +64,8 @@ pub fn get_job(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<Option<Liv
 /// The state of a job, for callers that wait for its result.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
-    /// `pending`, `processing`, `dead`, `cancelled`, or `gone` for a job that was acknowledged or never existed.
+    /// `pending`, `processing`, `dead`, `cancelled`, `gone` for a job that was acknowledged, or `unknown` for an id
+    /// that no committed job has had.
     pub state: String,
     /// The error of the last attempt that failed, if it is known.
     pub error: Option<String>,

@@ -3,5 +3,5 @@
 -- Index: the primary key. Lock: write.
 UPDATE _honker_live
 SET state = 'pending', worker_id = NULL, claim_expires_at = NULL,
-    slack = iif(slack IS NULL, NULL, zeroblob(?2 - (attempts > 1) - (attempts > 127)))
+    slack = iif(slack IS NULL, NULL, zeroblob(?2 - (attempts > 1) - (attempts > 127))), unknown_since = NULL
 WHERE id = ?1

@@ -46,6 +46,7 @@ impl Policy {
             created_at: Instant::from_stored(row.get_ref(7)?),
             expires_at: Instant::from_stored(row.get_ref(6)?),
             last_error: row.get_ref(8)?.as_str().ok().map(str::to_owned),
+            unknown_since: Instant::from_stored(row.get_ref(9)?),
             claim_expires_at: self.lease_end,
         }))
     }

@@ -96,14 +96,23 @@ pub fn heartbeat_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<
 /// a delay, until that has passed. `error` is the reason that the next claim reads; without one the job keeps the error of
 /// its last attempt. True if the claim was held. One statement.
 ///
+/// `is_unknown` tells that the worker does not know the job's task. The job then keeps the instant of the first such release
+/// as `unknown_since`, until any other move.
+///
 /// The next claim gets the same attempt number again. So the caller must not settle the job later: a worker of the same
 /// name may have claimed it since, and the attempt does not tell the two apart.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn release(ctx: &Ctx<'_>, held: &Held<'_>, delay: Option<Span>, error: Option<&str>) -> Result<bool> {
+pub fn release(
+    ctx: &Ctx<'_>,
+    held: &Held<'_>,
+    delay: Option<Span>,
+    error: Option<&str>,
+    is_unknown: bool,
+) -> Result<bool> {
     let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.stored(ctx.after(delay))).transpose()?;
-    leave(ctx, &Move::Release { held: *held, run_at, error })
+    leave(ctx, &Move::Release { held: *held, run_at, error, is_unknown })
 }
 
 /// Removes a job, of `queue` or of any. True if there was one. A handler that runs it is not interrupted; its claim is

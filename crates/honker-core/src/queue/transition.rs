@@ -26,6 +26,10 @@
 //! - *COMMIT fails.* The bracket rolls back, and the error reaches the caller. Nothing of a move is kept in memory beyond
 //!   the call: the effects are part of its [`Ctx`].
 //!
+//! `unknown_since` counts the time of a task that no worker knows. `release` sets it if its caller does not know the task,
+//! and later ones keep it; `take` leaves it for the worker to read; every other move leaves NULL, `requeue` included. A lapse
+//! may hide that the task was unknown, and then the time begins again. It has charged an attempt, so that is bounded.
+//!
 //! A move that has an effect needs the columns that the effect depends on: the queue now, a key later. Callers that have
 //! read the row pass them; `fail` reads them in the statement that tests the claim. No statement says RETURNING: it takes
 //! 2 microseconds, as much as the DELETE of a job, where a SELECT by primary key takes a quarter of that (measured).
@@ -73,7 +77,7 @@ pub(super) enum Move<'a> {
     /// Makes a job wait for its next attempt, if it has one left.
     Retry { held: Held<'a>, run_at: Instant, error: &'a str },
     /// Gives a claim back, uncharged; to the old place and with the old error unless others are given.
-    Release { held: Held<'a>, run_at: Option<Instant>, error: Option<&'a str> },
+    Release { held: Held<'a>, run_at: Option<Instant>, error: Option<&'a str>, is_unknown: bool },
     /// Makes a job wait at its old place whose lease has lapsed, or which the reference held back in a state of its own.
     Lapse { id: i64 },
     /// Makes a dead letter of a job that is held.
@@ -100,8 +104,9 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
             let claim = params![id, worker_id, attempt, ctx.now(), ctx.second(), run_at, error, slack::WAITING];
             ctx.execute(sql!("retry.sql"), claim)?
         }
-        Move::Release { held: Held { id, worker_id, attempt }, run_at, error } => {
-            let claim = params![id, worker_id, attempt, ctx.now(), ctx.second(), run_at, error, slack::WAITING];
+        Move::Release { held: Held { id, worker_id, attempt }, run_at, error, is_unknown } => {
+            let (now, second) = (ctx.now(), ctx.second());
+            let claim = params![id, worker_id, attempt, now, second, run_at, error, slack::WAITING, is_unknown];
             ctx.execute(sql!("release.sql"), claim)?
         }
         Move::Lapse { id } => ctx.execute(sql!("lapse.sql"), params![id, slack::WAITING])?,

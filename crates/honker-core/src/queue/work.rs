@@ -42,6 +42,8 @@ pub enum Ending<'a> {
         delay: Option<Span>,
         /// The reason, if there is one.
         error: Option<&'a str>,
+        /// True if the worker does not know the job's task.
+        is_unknown: bool,
     },
 }
 
@@ -77,6 +79,6 @@ fn end(ctx: &Ctx<'_>, Settlement { held, ending, .. }: &Settlement<'_>) -> Resul
         Ending::Ack => ack(ctx, held),
         Ending::Retry { delay, error } => retry(ctx, held, delay, error),
         Ending::Fail { error } => fail(ctx, held, error),
-        Ending::Release { delay, error } => release(ctx, held, delay, error),
+        Ending::Release { delay, error, is_unknown } => release(ctx, held, delay, error, is_unknown),
     }
 }

@@ -16,7 +16,7 @@ use crate::statements::Sql;
 use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 8] = [
+const MIGRATIONS: [(i64, &str); 9] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [(i64, &str); 8] = [
     (6, include_str!("0006_slack.sql")),
     (7, include_str!("0007_min_writer.sql")),
     (8, include_str!("0008_shared.sql")),
+    (9, include_str!("0009_unknown_since.sql")),
 ];
 
 pub use shared::{Hazard, hazards, is_shared, set_shared};

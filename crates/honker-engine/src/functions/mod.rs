@@ -169,7 +169,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_fail",                 &[3, 4],    Transition, queues::fail),
         row("honker_heartbeat",            &[3, 4],    Statement,  queues::heartbeat),
         row("honker_heartbeat_batch",      &[3],       Transition, work::heartbeat_batch),
-        row("honker_release",              &[2, 3],    Statement,  work::release),
+        row("honker_release",              &[2, 3, 5], Statement,  work::release),
         row("honker_work",                 &[5],       Read,       work::work),
         row("honker_job_outcome",          &[1],       Read,       work::job_outcome),
         row("honker_cancel",               &[1, 2],    Transition, queues::cancel),

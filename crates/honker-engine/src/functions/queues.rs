@@ -78,6 +78,7 @@ pub(super) struct DetailedJob<'a> {
     #[serde(flatten)]
     job: PlainJob<'a>,
     last_error: Option<&'a str>,
+    unknown_since: Option<Instant>,
 }
 
 fn plain<'a>(job: &'a ClaimedJob, queue: &'a str, worker_id: &'a str) -> PlainJob<'a> {
@@ -98,8 +99,11 @@ fn plain<'a>(job: &'a ClaimedJob, queue: &'a str, worker_id: &'a str) -> PlainJo
 }
 
 pub(super) fn detailed<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'a str) -> Vec<DetailedJob<'a>> {
-    let detail =
-        |job: &'a ClaimedJob| DetailedJob { job: plain(job, queue, worker_id), last_error: job.last_error.as_deref() };
+    let detail = |job: &'a ClaimedJob| DetailedJob {
+        job: plain(job, queue, worker_id),
+        last_error: job.last_error.as_deref(),
+        unknown_since: job.unknown_since,
+    };
     jobs.iter().map(detail).collect()
 }
 

@@ -17,7 +17,11 @@ use crate::bracket::atomically;
 const SETTLEMENTS: &str = "settlements_json";
 
 pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::release(ctx, &held(arguments, 2)?, None, None).map(Output::from)
+    let delay = arguments.optional_span_from_zero(3, "delay_s")?;
+    let is_unknown = arguments.optional_integer(4, "is_unknown")?.unwrap_or(0) != 0;
+    let release = || queue::release(ctx, &held(arguments, 2)?, delay, None, is_unknown).map(Output::from);
+    // A delay is stored as the mark of the file demands, which is read first: both must be of one snapshot.
+    if delay.is_some() { atomically(ctx, release) } else { release() }
 }
 
 pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
@@ -47,6 +51,7 @@ struct Finished<'a> {
     #[serde(borrow)]
     result: Option<Cow<'a, str>>,
     result_ttl_s: Option<f64>,
+    is_unknown: Option<bool>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -69,7 +74,10 @@ impl Finished<'_> {
                 Verb::Ack => Ending::Ack,
                 Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
                 Verb::Fail => Ending::Fail { error },
-                Verb::Release => Ending::Release { delay, error: self.error.as_deref() },
+                Verb::Release => {
+                    let is_unknown = self.is_unknown.unwrap_or(false);
+                    Ending::Release { delay, error: self.error.as_deref(), is_unknown }
+                }
             },
             // A time to live of 0 or less means for ever, as for `honker_result_save`.
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),

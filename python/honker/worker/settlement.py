@@ -1,0 +1,137 @@
+"""Settlements: the ways in which a claimed job ends, and the backlog that the next round writes."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from honker.job import Job
+
+#: Jobs that one call of ``honker_work`` hands out or settles at most.
+ROUND_MAX_JOBS: Final = 10_000
+#: Characters of all results in one round: a round is one SQL argument, which has an upper bound.
+_ROUND_MAX_CHARS: Final = 32 * 1024 * 1024
+
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The job is done.
+
+    Attributes:
+        result: The JSON text of its result; None stores none.
+        result_ttl_s: Seconds for which the result is kept; 0 for good.
+    """
+
+    result: str | None = None
+    result_ttl_s: float = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The settlement as ``honker_work`` takes it, without the job."""
+        if self.result is None:
+            return {"do": "ack"}
+        return {"do": "ack", "result": self.result, "result_ttl_s": self.result_ttl_s}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The attempt failed. The job is due again after ``delay_s``, or dead if that was its last attempt."""
+
+    delay_s: float
+    error: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The settlement as ``honker_work`` takes it, without the job."""
+        return {"do": "retry", "delay_s": self.delay_s, "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The job is dead-lettered."""
+
+    error: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The settlement as ``honker_work`` takes it, without the job."""
+        return {"do": "fail", "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The job is given back; the attempt is not charged.
+
+    Attributes:
+        delay_s: Seconds until it is due again; 0 leaves it at its old place.
+        error: The reason, kept with the job; None keeps the reason that it has.
+        is_unknown: True if this process does not know the job's task.
+    """
+
+    delay_s: float = 0
+    error: str | None = None
+    is_unknown: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The settlement as ``honker_work`` takes it, without the job."""
+        if self == _RELEASE:
+            return {"do": "release"}
+        return {"do": "release", "delay_s": self.delay_s, "error": self.error, "is_unknown": self.is_unknown}
+
+
+_RELEASE: Final = Release()
+
+Settlement: TypeAlias = Ack | Retry | Fail | Release
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The transaction of the handler has settled the job already, or was rolled back because the lease was lost."""
+
+    is_held: bool
+
+
+Outcome: TypeAlias = Settlement | Committed
+
+
+class FinishedJob(NamedTuple):
+    """A claimed job and its settlement."""
+
+    job: Job
+    settlement: Settlement
+
+
+def encode(finished: Iterable[FinishedJob]) -> str:
+    """The argument of ``honker_work`` that settles these jobs."""
+    return _ENCODE([{"id": job.id, "attempt": job.attempts, **settlement.as_json()} for job, settlement in finished])
+
+
+class Backlog:
+    """Finished jobs that are not settled yet, oldest first."""
+
+    def __init__(self) -> None:
+        self._jobs: deque[FinishedJob] = deque()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def add(self, job: Job, settlement: Settlement) -> None:
+        """Settle a job in one of the next rounds."""
+        self._jobs.append(FinishedJob(job, settlement))
+
+    def take(self) -> list[FinishedJob]:
+        """Remove and return as many jobs as fit into one round."""
+        taken: list[FinishedJob] = []
+        chars = 0
+        while self._jobs and chars < _ROUND_MAX_CHARS and len(taken) < ROUND_MAX_JOBS:
+            one = self._jobs.popleft()
+            taken.append(one)
+            if isinstance(one.settlement, Ack) and one.settlement.result is not None:
+                chars += len(one.settlement.result)
+        return taken
+
+    def put_back(self, taken: list[FinishedJob]) -> None:
+        """Undo a `take` whose round failed."""
+        self._jobs.extendleft(reversed(taken))
