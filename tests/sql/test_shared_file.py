@@ -39,7 +39,7 @@ def with_fractions(name, arity):
     arguments = ordinary_arguments(name, arity) if parameters is functions()[name]["parameters"] else None
     if arguments is None:
         return None
-    for index, parameter in enumerate(parameters):
+    for index, parameter in enumerate(parameters[:arity]):
         if types().base_of(parameter["type"]) == "number" and parameter["type"] != "tokens":
             arguments[index] = 2_000_000_000.25 if parameter["type"] == "instant" else FRACTION
     return arguments
@@ -242,3 +242,94 @@ def test_a_call_that_waits_behind_the_mark_stores_whole_seconds(conn, connect, n
     marking.execute("COMMIT")
     thread.join()
     assert list(fractions(conn)) == []
+
+
+# ------------------------------------------------------------------------------------------------------ the schedules
+
+
+def schedule(conn, expression, name="n", time_zone=None):
+    return call(conn, "honker_scheduler_register", name, "q", expression, "{}", 0, None, 3, time_zone, None)
+
+
+def expressions(conn):
+    return [expression for (expression,) in rows(conn, "SELECT cron_expr FROM _honker_scheduler_tasks ORDER BY name")]
+
+
+@pytest.mark.parametrize(("written", "stored"), [
+    ("0 9 * * MON-FRI", "0 9 * * 1-5"),
+    ("0 9 * JAN,mar SUN", "0 9 * 1,3 0"),
+    ("0 9 * * FRI-SUN", "0 9 * * 0,5,6"),
+    ("0 9 * * 7", "0 9 * * 0"),
+    ("0 9 * * 1-7/2", "0 9 * * 0,1,3,5"),
+    ("0 9 ? * MON", "0 9 * * 1"),
+    ("0 9 13 * +FRI", "0 9 13 * +5"),
+    ("@daily", "0 0 * * *"),
+    ("*/5 0 9 * * *", "*/5 0 9 * * *"),
+    ("@every 5s", "@every 5s"),
+])  # fmt: skip
+def test_an_expression_is_stored_as_the_reference_reads_it_and_fires_as_before(shared, written, stored):
+    schedule(shared, written)
+    assert expressions(shared) == [stored]
+    after = 1_800_000_000
+    for _ in range(20):
+        next_at = call(shared, "honker_cron_next_after", written, after)
+        assert call(shared, "honker_cron_next_after", stored, after) == next_at
+        after = next_at
+
+
+@pytest.mark.parametrize("expression", ["0 9 L * *", "0 9 15W * *", "0 9 LW * *", "0 9 * * 5L", "0 9 * * FRI#2"])
+def test_an_expression_without_such_a_form_is_refused_in_a_shared_file_only(conn, expression):
+    schedule(conn, expression)
+    with refused("HONKER_INVALID_ARGUMENT", 'the schedule "n"'):
+        call(conn, "honker_file_share", 1)
+    assert call(conn, "honker_file_is_shared") == 0
+    call(conn, "honker_scheduler_unregister", "n")
+    call(conn, "honker_file_share", 1)
+    with refused("HONKER_INVALID_ARGUMENT", "shared"):
+        schedule(conn, expression)
+    schedule(conn, "0 9 * * *")
+    with refused("HONKER_INVALID_ARGUMENT", "shared"):
+        call(conn, "honker_scheduler_update", "n", expression, None, None, None, 0)
+    assert expressions(conn) == ["0 9 * * *"]
+
+
+def test_marking_a_file_rewrites_its_schedules_and_an_update_is_rewritten_too(conn):
+    schedule(conn, "0 9 * * MON")
+    next_fire_at = call(conn, "honker_scheduler_soonest")
+    call(conn, "honker_file_share", 1)
+    assert expressions(conn) == ["0 9 * * 1"]
+    schedule(conn, "0 9 * * MON")
+    assert call(conn, "honker_scheduler_soonest") == next_fire_at
+    call(conn, "honker_scheduler_update", "n", "0 9 * * TUE", None, None, None, 0)
+    assert expressions(conn) == ["0 9 * * 2"]
+
+
+def test_a_file_of_ours_keeps_expressions_as_they_are_written(conn):
+    schedule(conn, "0 9 L * MON")
+    assert expressions(conn) == ["0 9 L * MON"]
+
+
+def test_an_upgrade_tells_which_schedules_fire_at_other_times_than_before(path, connect):
+    shutil.copy(REFERENCE_FILE, path)
+    conn = connect()
+    columns = "name, queue, cron_expr, payload, next_fire_at"
+    added = f"INSERT INTO _honker_scheduler_tasks ({columns}) VALUES (?, 'q', ?, '{{}}', 0)"
+    conn.executemany(added, [("both", "0 9 13 * 5"), ("one", "0 9 * * 5"), ("odd", "0 9 */2 * 5")])
+    call(conn, "honker_bootstrap")
+    hazards = call_json(conn, "honker_hazards")
+    assert [(hazard["kind"], hazard["name"]) for hazard in hazards] == [("schedule", "both")]
+    assert "only if both" in hazards[0]["problem"]
+
+
+def test_a_time_zone_in_a_shared_file_is_a_hazard(shared):
+    schedule(shared, "0 9 * * *", time_zone="Asia/Tokyo")
+    assert [hazard["problem"] for hazard in call_json(shared, "honker_hazards")] == [
+        "it has a time zone, which the reference ignores"
+    ]
+
+
+def test_a_file_of_ours_that_the_reference_has_opened_is_a_hazard(conn):
+    schedule(conn, "0 9 13 * 5", time_zone="Asia/Tokyo")
+    assert call_json(conn, "honker_hazards") == []
+    conn.execute("CREATE INDEX _honker_live_claim ON _honker_live (queue, priority DESC, run_at, id)")
+    assert [hazard["kind"] for hazard in call_json(conn, "honker_hazards")] == ["file"]

@@ -95,6 +95,33 @@ impl Cron {
     }
 }
 
+/// Fields that [`Cron::parse`] accepts in the form that the reference reads: numbers only, and no nickname.
+///
+/// # Errors
+/// A phrase that names the field and the part without such a form.
+pub(super) fn numeric(text: &str) -> Result<String, String> {
+    let text = if text.starts_with('@') { nickname(text)? } else { text };
+    let texts: Vec<&str> = text.split_whitespace().collect();
+    let fields = FIELDS.iter().skip(FIELDS.len().saturating_sub(texts.len()));
+    let numeric: Result<Vec<String>, String> = fields
+        .zip(&texts)
+        .map(|(field, text)| {
+            // The reference takes a plus before a number, and its rule is the one that our plus asks for.
+            let plain = text.strip_prefix('+').unwrap_or(text);
+            let plus = if plain.len() < text.len() && !plain.starts_with(['*', '?']) { "+" } else { "" };
+            field.numeric(plain).map(|numeric| format!("{plus}{numeric}")).map_err(|why| blame(field, text, &why))
+        })
+        .collect();
+    numeric.map(|fields| fields.join(" "))
+}
+
+/// True if a day that meets one of two day fields is enough: the reference asks for both.
+pub(super) fn is_either_day_enough(text: &str) -> bool {
+    let texts: Vec<&str> = text.split_whitespace().collect();
+    let [.., of_month, _, of_week] = texts.as_slice() else { return false };
+    !of_week.starts_with(['*', '?', '+']) && !of_month.starts_with(['*', '?'])
+}
+
 fn nickname(text: &str) -> Result<&'static str, String> {
     let known = NICKNAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     known.map(|(_, fields)| *fields).ok_or_else(|| "the nickname is unknown".to_owned())

@@ -80,6 +80,34 @@ impl Field {
         Ok(format!("{range}/{}", step.min(LARGEST_STEP)))
     }
 
+    /// `text`, which [`Field::translate`] accepts, in the form that the reference reads: numbers only, and Sunday is 0.
+    ///
+    /// # Errors
+    /// A phrase that names the part without such a form.
+    pub(super) fn numeric(&self, text: &str) -> Result<String, String> {
+        let items: Result<Vec<String>, String> = text.split(',').map(|item| self.numeric_item(item)).collect();
+        items.map(|items| items.join(","))
+    }
+
+    fn numeric_item(&self, item: &str) -> Result<String, String> {
+        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, number(step)));
+        let with_step = |range: &str| step.map_or_else(|| range.to_owned(), |step| format!("{range}/{step}"));
+        if range == "*" || range == "?" {
+            return Ok(with_step("*"));
+        }
+        let range = self.translate_values(range).map_err(|_| format!("{item:?} has no such form"))?;
+        let ends: Vec<u32> = range.split('-').filter_map(number).collect();
+        match ends.as_slice() {
+            [first, 7] if matches!(self.extra, Extra::Weekday) => {
+                let days = (*first..=7).step_by(step.unwrap_or(1).max(1) as usize).map(|day| day % 7);
+                let days: std::collections::BTreeSet<u32> = days.collect();
+                Ok(days.iter().map(u32::to_string).collect::<Vec<_>>().join(","))
+            }
+            [7] if matches!(self.extra, Extra::Weekday) => Ok(with_step("0")),
+            _ => Ok(with_step(&range)),
+        }
+    }
+
     /// A single value, `A-B`, `*` or `?`, with the additions of the two day fields.
     fn translate_range(&self, range: &str) -> Result<String, String> {
         match self.extra {

@@ -6,12 +6,14 @@ mod cron_field;
 mod expression;
 mod interval;
 mod register;
+mod sharing;
 mod tick;
 mod time_zone;
 mod wall_clock;
 
 pub use expression::{Expression, ExpressionError};
 pub use register::{Change, NewSchedule, Schedule, list, pause, register, resume, unregister, update};
+pub(crate) use sharing::{hazards, make_numeric};
 pub use tick::{Fire, soonest, tick};
 
 use std::fmt;

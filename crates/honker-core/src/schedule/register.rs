@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Misfire, boundary_after, parse};
+use super::{Misfire, boundary_after, parse, sharing};
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql, stored};
 
@@ -90,7 +90,7 @@ impl Change<'_> {
     }
 }
 
-/// Keeps a schedule, replacing one of that name. One statement.
+/// Keeps a schedule, replacing one of that name. Run in a transaction: it looks if the file is shared, and then writes.
 ///
 /// The next boundary is kept while expression and time zone stay the same: applications register at every start, and a
 /// new boundary would drop those that passed while the application was down. A paused schedule stays paused.
@@ -99,10 +99,11 @@ impl Change<'_> {
 /// `HONKER_INVALID_ARGUMENT` for an expression or time zone that cannot be understood; nothing is written then.
 pub fn register(ctx: &Ctx<'_>, schedule: &NewSchedule<'_>) -> Result<()> {
     let next_fire_at = boundary_after(&parse(schedule.expression, schedule.time_zone)?, ctx.now())?;
+    let expression = sharing::stored(ctx, schedule.expression)?;
     let params = params![
         schedule.name,
         schedule.queue,
-        schedule.expression,
+        expression,
         schedule.payload,
         schedule.priority,
         schedule.expires_s,
@@ -196,6 +197,7 @@ pub fn update(ctx: &Ctx<'_>, name: &str, change: &Change<'_>) -> Result<bool> {
     let time_zone = change.time_zone.unwrap_or(old_zone.as_deref());
     let moves = change.expression.is_some() || change.time_zone.is_some();
     let next_fire_at = if moves { Some(boundary_after(&parse(expression, time_zone)?, ctx.now())?) } else { None };
+    let expression = change.expression.map_or(Ok(old_expression), |new| sharing::stored(ctx, new))?;
     let params = params![
         name,
         expression,

@@ -28,7 +28,7 @@ const MIGRATIONS: [(i64, &str); 9] = [
     (9, include_str!("0009_unknown_since.sql")),
 ];
 
-pub use shared::{is_shared, set_shared};
+pub use shared::{Hazard, hazards, is_shared, set_shared};
 
 /// The statement that gives a journal to a transition which is called inside a statement of the host that writes.
 pub static CARRIER: Sql = Sql::new(include_str!("carrier.sql"));
@@ -80,7 +80,11 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [VERSION],
     )?;
-    if is_of_reference { shared::share(conn) } else { Ok(()) }
+    if is_of_reference {
+        // A schedule that the reference cannot read is left as it is, and listed by `hazards`.
+        shared::share(conn)?;
+    }
+    Ok(())
 }
 
 /// True if the reference made the file: before our first version it is the only maker of tables with these names. Later its

@@ -12,7 +12,9 @@
 
 use rusqlite::Connection;
 
-use crate::{Ctx, Result, sql};
+use serde::Serialize;
+
+use crate::{Ctx, Error, Result, schedule, sql};
 
 /// Statements that mark a file and round its rows.
 const SHARE: &str = include_str!("share.sql");
@@ -29,18 +31,51 @@ pub fn is_shared(ctx: &Ctx<'_>) -> Result<bool> {
 /// in a write transaction.
 ///
 /// # Errors
-/// Whatever SQLite reports.
+/// `HONKER_INVALID_ARGUMENT` if a schedule has no form that the reference reads; or whatever SQLite reports.
 pub fn set_shared(ctx: &Ctx<'_>, shared: bool) -> Result<bool> {
     let was_shared = is_shared(ctx)?;
     if shared && !was_shared {
-        share(ctx.conn())?;
+        let unreadable = share(ctx.conn())?;
+        if let Some(name) = unreadable.first() {
+            let problem =
+                format!("is refused: the reference cannot read the schedule {name:?}; change or remove it first");
+            return Err(Error::invalid("is_shared", problem));
+        }
     } else if !shared {
         ctx.execute(sql!("unshare.sql"), [])?;
     }
     Ok(was_shared != shared)
 }
 
-/// Marks the file and rounds its rows.
-pub(super) fn share(conn: &Connection) -> Result<()> {
-    Ok(conn.execute_batch(SHARE)?)
+/// Marks the file and rounds its rows. Returns the schedules that the reference cannot read.
+pub(super) fn share(conn: &Connection) -> Result<Vec<String>> {
+    conn.execute_batch(SHARE)?;
+    schedule::make_numeric(conn)
+}
+
+/// A fact about the file that makes honker and the reference act differently.
+#[derive(Debug, Serialize)]
+pub struct Hazard {
+    /// The kind of the thing concerned: `schedule` or `file`.
+    pub kind: &'static str,
+    /// Its name; empty for the file.
+    pub name: String,
+    /// The difference, and the next step.
+    pub problem: &'static str,
+}
+
+/// The facts about the file that make honker and the reference act differently; none in a file of ours that the reference
+/// has not opened. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn hazards(ctx: &Ctx<'_>) -> Result<Vec<Hazard>> {
+    if ctx.is_shared()? {
+        let of_schedule = |(name, problem)| Hazard { kind: "schedule", name, problem };
+        return Ok(schedule::hazards(ctx)?.into_iter().map(of_schedule).collect());
+    }
+    let opened = ctx.row(sql!("opened_by_reference.sql"), [], |_| Ok(()))?;
+    let problem = "the reference has opened this file, and it fails on instants with a fraction; run \
+        SELECT honker_file_share(1), or drop its index _honker_live_claim if it is gone for good";
+    Ok(opened.map(|()| Hazard { kind: "file", name: String::new(), problem }).into_iter().collect())
 }

@@ -150,6 +150,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_carry",                &[0],       Outside,    connections::carry),
         row("honker_file_share",           &[1],       Transition, schema::file_share),
         row("honker_file_is_shared",       &[0],       Read,       schema::file_is_shared),
+        row("honker_hazards",              &[0],       Read,       schema::hazards),
         row("honker_has_additions",        &[0],       Read,       schema::has_additions),
         row("honker_limits",               &[0],       Read,       limits::limits),
         row("honker_malformed_rows",       &[1],       Read,       schema::malformed_rows),
@@ -206,7 +207,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_retention_set",        &[4],       Statement,  retention::set),
         row("honker_retention_list",       &[0],       Read,       retention::list),
 
-        row("honker_scheduler_register",   &[6, 7, 9], Statement,  schedules::register),
+        row("honker_scheduler_register",   &[6, 7, 9], Transition, schedules::register),
         row("honker_scheduler_unregister", &[1],       Statement,  schedules::unregister),
         row("honker_scheduler_tick",       &[1],       Transition, schedules::tick),
         row("honker_scheduler_soonest",    &[0],       Read,       schedules::soonest),

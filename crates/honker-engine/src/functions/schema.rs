@@ -26,6 +26,10 @@ pub fn file_is_shared(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Outpu
     schema::is_shared(ctx).map(Output::from)
 }
 
+pub fn hazards(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::json(&schema::hazards(ctx)?))
+}
+
 pub fn has_additions(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
     Ok(schema::has_additions(ctx)?.into())
 }

@@ -21,7 +21,9 @@ const SETTLEMENTS: &str = "settlements_json";
 pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let delay = arguments.optional_span_from_zero(3, "delay_s")?;
     let is_unknown = arguments.optional_integer(4, "is_unknown")?.unwrap_or(0) != 0;
-    queue::release(ctx, &held(arguments, 2)?, delay, None, is_unknown).map(Output::from)
+    let release = || queue::release(ctx, &held(arguments, 2)?, delay, None, is_unknown).map(Output::from);
+    // A delay is stored as the mark of the file demands, which is read first: both must be of one snapshot.
+    if delay.is_some() { atomically(ctx, release) } else { release() }
 }
 
 pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
