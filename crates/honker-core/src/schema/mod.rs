@@ -8,6 +8,8 @@
 //! processes that open one new file the first upgrades and fifteen find nothing to do; a process that dies in the
 //! middle leaves the file as it was.
 
+mod repair;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::statements::Sql;
@@ -38,7 +40,7 @@ const LATER_REFERENCE_COLUMNS: [(&str, &str, &str); 2] = [
     ("_honker_scheduler_tasks", "max_attempts", "INTEGER NOT NULL DEFAULT 3"),
 ];
 
-/// True if the file needs no upgrade. Reads only.
+/// True if the file needs no upgrade and no repair. Reads only.
 ///
 /// # Errors
 /// [`Error::SchemaTooNew`] for a file of a newer honker.
@@ -47,10 +49,10 @@ pub fn is_current(conn: &Connection) -> Result<bool> {
     if found > VERSION {
         return Err(Error::SchemaTooNew { found, supported: VERSION });
     }
-    Ok(found == VERSION)
+    Ok(found == VERSION && repair::is_whole(conn)?)
 }
 
-/// Brings the file to [`VERSION`]; writes nothing when it is there already.
+/// Brings the file to [`VERSION`], or makes its missing objects again; writes nothing when it is whole.
 ///
 /// # Errors
 /// [`Error::SchemaTooNew`], or whatever SQLite reports.
@@ -59,6 +61,9 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let found = version(conn)?;
+    if found == VERSION {
+        return repair::repair(conn);
+    }
     for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
         conn.execute_batch(migration)?;
         if version == 1 {
