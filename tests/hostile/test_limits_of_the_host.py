@@ -79,7 +79,9 @@ def test_a_read_stops_after_16_mib_and_goes_on_after_the_last_row(conn, log):
     limit = call_json(conn, "honker_limits")["read_max_bytes"]
     payload = "x" * 3_000_000
     for number in range(12):
-        call(conn, *(("honker_stream_publish", "t", None) if log == "stream" else ("notify", "t")), f"{number}{payload}")
+        call(
+            conn, *(("honker_stream_publish", "t", None) if log == "stream" else ("notify", "t")), f"{number}{payload}"
+        )
     place, seen, lengths = 0, [], []
     while page := call(conn, f"honker_{log}_read_since", "t", place, -1):
         if page == "[]":

@@ -103,7 +103,7 @@ def test_a_second_load_leaves_a_connection_that_works_and_closes(tmp_path, way):
     copy = shutil.copy(LIBRARY, tmp_path / f"copy_{LIBRARY.name}")
     library = f"{str(copy if way.startswith('copy') else LIBRARY)!r}"
     if way.endswith("sql"):
-        second = f'''conn.run(f"SELECT load_extension('{{{library}}}', 'sqlite3_honkerext_init')")'''
+        second = f"""conn.run(f"SELECT load_extension('{{{library}}}', 'sqlite3_honkerext_init')")"""
     else:
         second = f"conn.load({library})"
     first, loaded, after, fresh = run(START + TWICE.replace("SECOND", second))

@@ -40,7 +40,8 @@ def test_events_of_a_clock_that_was_ahead_do_not_stop_retention(conn, now):
 def test_notifications_of_a_clock_that_was_ahead_do_not_stop_pruning(conn, now):
     for _ in range(300):
         conn.execute(
-            "INSERT INTO _honker_notifications (channel, payload, created_at) VALUES ('c', '1', ?)", (now + YEARS_AHEAD,)
+            "INSERT INTO _honker_notifications (channel, payload, created_at) VALUES ('c', '1', ?)",
+            (now + YEARS_AHEAD,),
         )
     for _ in range(500):
         call(conn, "notify", "c", "1")
