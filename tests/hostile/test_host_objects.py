@@ -50,7 +50,7 @@ def test_a_trigger_that_ignores_a_row_makes_the_call_fail(conn, arguments, event
         call(conn, "honker_scheduler_register", "s", "q", "@every 1h", "{}", 0, None)
     conn.execute(f"CREATE TRIGGER ignoring BEFORE {event} ON {table} BEGIN SELECT RAISE(IGNORE); END")
     before = contents(conn)
-    with pytest.raises(sqlite3.IntegrityError, match="HONKER_CONSTRAINT.*RAISE"):
+    with pytest.raises(sqlite3.IntegrityError, match=r"HONKER_CONSTRAINT.*RAISE"):
         call(conn, *arguments)
     assert contents(conn) == before
 
