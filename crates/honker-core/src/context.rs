@@ -150,6 +150,15 @@ impl<'c> Ctx<'c> {
         Ok(is_shared)
     }
 
+    /// Fails if the host has interrupted the connection, which SQLite shows only to a statement that runs.
+    ///
+    /// # Errors
+    /// The interrupt.
+    pub fn check_interrupt(&self) -> Result<()> {
+        static NOTHING: Sql = Sql::new("SELECT 1");
+        self.row(&NOTHING, [], |_row| Ok(())).map(drop)
+    }
+
     /// A statement to run several times.
     ///
     /// # Errors

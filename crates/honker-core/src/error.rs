@@ -148,8 +148,14 @@ impl From<rusqlite::Error> for Error {
 /// SQLite has no result code of its own for this. Triggers of the application may miss objects too, so only our own
 /// names count.
 fn names_a_missing_object(message: &str) -> bool {
-    const OBJECTS: [&str; 3] = ["no such table: main._honker", "no such index: _honker", "table _honker"];
-    const LATER_COLUMNS: [&str; 4] = ["last_error", "time_zone", "misfire", "slack"];
+    const OBJECTS: [&str; 4] = [
+        "no such table: main._honker",
+        // SQLite makes it with the first table of ours.
+        "no such table: main.sqlite_sequence",
+        "no such index: _honker",
+        "table _honker",
+    ];
+    const LATER_COLUMNS: [&str; 5] = ["last_error", "time_zone", "misfire", "slack", "unknown_since"];
     OBJECTS.iter().any(|object| message.starts_with(object))
         || message.strip_prefix("no such column: ").is_some_and(|column| LATER_COLUMNS.contains(&column))
 }

@@ -145,6 +145,12 @@ impl Prepared<'_> {
         self.statement.as_mut().expect("a statement is taken out only by drop")
     }
 
+    /// True if the statement was not kept from an earlier use.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     /// True if the statement has been prepared, or prepared again because it was outdated, since this was asked last.
     pub fn was_prepared(&mut self) -> bool {
         let is_new = std::mem::take(&mut self.is_new);

@@ -114,14 +114,16 @@ struct Guard<'a> {
 
 impl<'a> Guard<'a> {
     fn open(ctx: &'a Ctx<'a>, bracket: Bracket) -> Result<Self> {
-        // Prepared before anything is open, so that an authorizer that refuses them does so here.
-        for statement in bracket.undo {
-            drop(ctx.prepare(statement)?);
-        }
         // Also before: an interrupt that comes once the bracket is open keeps SQLite from preparing anything.
         let writes = std::ptr::eq(bracket.open, &raw const BEGIN_IMMEDIATE);
         let mut last_resort = if writes { None } else { Some(ctx.prepare(&BEGIN_IMMEDIATE)?) };
         let mut open = ctx.prepare(bracket.open)?;
+        if open.is_new() {
+            // Before anything is open as well. An authorizer that refuses them does so here.
+            for statement in bracket.undo {
+                drop(ctx.prepare(statement)?);
+            }
+        }
         open.execute([])?;
         // What makes SQLite prepare a statement again (a new authorizer, a changed schema) outdates the other too.
         if !writes

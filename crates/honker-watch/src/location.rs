@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 /// The file behind a name for SQLite: a path, relative or through links, or a `file:` URI.
 pub fn resolve(given: &str) -> io::Result<PathBuf> {
     let named = match given.strip_prefix("file:") {
-        Some(uri) => uri_path(uri),
+        Some(uri) => {
+            refuse_unsafe(uri)?;
+            uri_path(uri)
+        }
         None => PathBuf::from(given),
     };
     if let Ok(real) = fs::canonicalize(&named) {
@@ -19,6 +22,29 @@ pub fn resolve(given: &str) -> io::Result<PathBuf> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{given:?} names no file")));
     };
     Ok(fs::canonicalize(parent)?.join(name))
+}
+
+/// Refuses a URI whose connections do not lock the file as the watcher's own does: SQLite would reset a WAL that the
+/// other connections still use, and lose their commits.
+fn refuse_unsafe(uri: &str) -> io::Result<()> {
+    let query = uri.split('#').next().unwrap_or_default().split_once('?').map_or("", |(_, query)| query);
+    for parameter in query.split('&') {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (name, value) = (percent_decoded(name), percent_decoded(value));
+        let is_on = !matches!(value.to_ascii_lowercase().as_str(), "0" | "no" | "off" | "false");
+        let is_unsafe = match name.as_str() {
+            "nolock" | "immutable" => is_on,
+            "vfs" => matches!(value.as_str(), "unix-none" | "unix-dotfile" | "unix-flock" | "win32-none"),
+            "mode" => value == "memory",
+            _ => false,
+        };
+        if is_unsafe {
+            let problem =
+                format!("{name}={value} in the URI: such connections share no locks with a watcher; leave it out");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+        }
+    }
+    Ok(())
 }
 
 /// The path of a URI without its scheme: `//authority/path?query#fragment`, percent-encoded.

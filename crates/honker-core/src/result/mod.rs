@@ -18,7 +18,9 @@ use crate::{Ctx, Result, sql};
 pub fn save(ctx: &Ctx<'_>, job_id: i64, value: &str, ttl: Option<Span>) -> Result<()> {
     let expires_at = ttl.map(|ttl| ctx.stored(ctx.after(ttl))).transpose()?;
     ctx.change_one(sql!("save.sql"), params![job_id, value, expires_at, ctx.second()])?;
-    ctx.note(|effects| effects.saved_result());
+    ctx.note(|effects| {
+        effects.saved_result();
+    });
     Ok(())
 }
 

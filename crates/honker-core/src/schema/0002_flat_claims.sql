@@ -46,8 +46,8 @@ DROP VIEW IF EXISTS main._honker_jobs;
 CREATE VIEW main._honker_jobs AS
   SELECT id, queue, payload, state, priority, run_at, worker_id, claim_expires_at, attempts, max_attempts,
          last_error, created_at
-  FROM main._honker_live
+  FROM _honker_live
   UNION ALL
   SELECT id, queue, payload, 'dead', priority, run_at, NULL, NULL, attempts, max_attempts,
          last_error, created_at
-  FROM main._honker_dead;
+  FROM _honker_dead;

@@ -8,6 +8,7 @@
 //! processes that open one new file the first upgrades and fifteen find nothing to do; a process that dies in the
 //! middle leaves the file as it was.
 
+mod repair;
 mod shared;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -44,7 +45,7 @@ const LATER_REFERENCE_COLUMNS: [(&str, &str, &str); 2] = [
     ("_honker_scheduler_tasks", "max_attempts", "INTEGER NOT NULL DEFAULT 3"),
 ];
 
-/// True if the file needs no upgrade. Reads only.
+/// True if the file needs no upgrade and no repair. Reads only.
 ///
 /// # Errors
 /// [`Error::SchemaTooNew`] for a file of a newer honker.
@@ -53,10 +54,10 @@ pub fn is_current(conn: &Connection) -> Result<bool> {
     if found > VERSION {
         return Err(Error::SchemaTooNew { found, supported: VERSION });
     }
-    Ok(found == VERSION)
+    Ok(found == VERSION && repair::is_whole(conn)?)
 }
 
-/// Brings the file to [`VERSION`]; writes nothing when it is there already.
+/// Brings the file to [`VERSION`], or makes its missing objects again; writes nothing when it is whole.
 ///
 /// # Errors
 /// [`Error::SchemaTooNew`], or whatever SQLite reports.
@@ -65,6 +66,9 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let found = version(conn)?;
+    if found == VERSION {
+        return repair::repair(conn);
+    }
     let is_of_reference = is_of_reference(conn, found)?;
     for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
         conn.execute_batch(&without_present_columns(conn, migration)?)?;
@@ -148,7 +152,7 @@ fn version(conn: &Connection) -> Result<i64> {
 fn without_present_columns(conn: &Connection, migration: &str) -> Result<String> {
     let mut kept = String::with_capacity(migration.len());
     for line in migration.lines() {
-        let added = line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" ADD COLUMN "));
+        let added = line.strip_prefix("ALTER TABLE main.").and_then(|rest| rest.split_once(" ADD COLUMN "));
         let is_there = match added.map(|(table, declaration)| (table, declaration.split(' ').next().unwrap_or(""))) {
             Some((table, column)) => has_column(conn, table, column)?,
             None => false,

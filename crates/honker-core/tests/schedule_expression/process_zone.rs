@@ -46,6 +46,7 @@ fn is_an_error_when_the_tz_variable_names_no_zone() {
     assert!(message.contains("whose TZ variable \"Mars/Olympus\" is no time zone"), "{message}");
 }
 
+#[expect(clippy::print_stdout, reason = "the parent test reads it")]
 #[test]
 #[ignore = "started by its neighbours with TZ set"]
 fn child() {

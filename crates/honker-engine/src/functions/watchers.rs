@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use honker_core::statements::Sql;
 use honker_core::{Ctx, Error, Result};
 use honker_watch::{Backend, Descriptor, Options, Subscription, Wake};
 
@@ -14,8 +13,6 @@ pub const WAIT_MAX_MS: i64 = 86_400_000;
 
 /// A wait looks for an interrupt at this distance.
 const WAIT_SLICE: Duration = Duration::from_millis(50);
-
-static NOTHING: Sql = Sql::new("SELECT 1");
 
 pub fn open(_ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let path = arguments.text(0, "db_path")?;
@@ -45,7 +42,7 @@ pub fn wait(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     }))
 }
 
-/// Waits, and fails when the host interrupts its connection, which SQLite shows only to a statement that runs. Another
+/// Waits, and fails when the host interrupts its connection. Another
 /// thread may have taken the notice that the subscription is closed, which the next wait then sees.
 fn wait_until_interrupted(ctx: &Ctx<'_>, subscription: &Subscription, timeout: Duration) -> Result<Wake> {
     let deadline = Instant::now() + timeout;
@@ -55,7 +52,7 @@ fn wait_until_interrupted(ctx: &Ctx<'_>, subscription: &Subscription, timeout: D
         if wake != Wake::Timeout || left <= WAIT_SLICE {
             return Ok(wake);
         }
-        ctx.row(&NOTHING, [], |_row| Ok(()))?;
+        ctx.check_interrupt()?;
     }
 }
 
