@@ -18,8 +18,8 @@ def _clean_registry():
 
 @pytest.fixture
 def db(path):
-    """A database, closed after the test."""
-    with honker.open(path) as opened:
+    """A database, closed after the test. It enforces foreign keys, whose deferred ones make a COMMIT fail."""
+    with honker.open(path, foreign_keys=True) as opened:
         yield opened
 
 

@@ -16,7 +16,7 @@ from honker.task.registry import TaskRegistry
 
 from ..support.parameter_ids import stable
 from ..support.waiting import wait_until
-from ..support.workers import live, run_for, run_until, working
+from ..support.workers import run_for, run_until, working
 
 
 def rolled_back(db, work):
@@ -265,7 +265,7 @@ def test_a_worker_serves_only_queues_and_tasks_of_its_database(db, tmp_path):
         ours = db.task("ours", name="our task")(lambda: ran.append("our task"))
         strays = [db.queue(name).enqueue(envelope("their task")) for name in ("theirs", "ours")]
         run_for(db, ours())
-        run_until(db, lambda: "unknown task" in (live(db.path)[1][2] or ""))
+        run_until(db, lambda: db.get_job(strays[1])["unknown_since"])
         assert ran == ["our task"]
         assert [db.get_job(each)["attempts"] for each in strays] == [0, 0]
 

@@ -171,7 +171,8 @@ def test_the_delay_before_an_attempt_grows_by_the_backoff(path):
 
 
 @pytest.mark.parametrize(
-    ("delay_s", "least", "most"), [(1000, 999, 1001), (-5, -1, 1), (float("nan"), -1, 1), (1e300, 3.1e9, 3.2e9)]
+    ("delay_s", "least", "most"),
+    [(1000, 999, 1001), (-5, -1, 1), (float("nan"), 59, 67), (1e300, 3.1e9, 3.2e9)],  # NaN: the task's delay
 )
 def test_a_handler_chooses_its_delay_and_cannot_hinder_others_with_it(db, queue, path, delay_s, least, most):
     @queue.task(name="t")
@@ -184,7 +185,7 @@ def test_a_handler_chooses_its_delay_and_cannot_hinder_others_with_it(db, queue,
     sql = "SELECT run_at - unixepoch(), last_error FROM _honker_live WHERE last_error IS NOT NULL"
     run_until(db, lambda: ask(path, sql), grace_s=0)
     ((delay, error),) = ask(path, sql)
-    assert error == "later"
+    assert error.splitlines()[0] == "later"
     assert least <= delay <= most
 
 

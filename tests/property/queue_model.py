@@ -181,11 +181,12 @@ class Queues:
         return changes
 
     def next_claim_at(self, now, queue):
-        """The earliest instant at which a claim finds a job; None for never."""
+        """The earliest instant at which a claim finds a job; the begun second for a due one, None for never."""
         jobs = [job for _, job in self.of(queue)]
         if queue in self.paused or not jobs:
             return None
-        return max(now, min(job.run_at if job.worker is None else job.lapses_at for job in jobs))
+        at = min(job.run_at if job.worker is None else job.lapses_at for job in jobs)
+        return at if at > now else now // 1000 * 1000
 
     def outcome(self, job_id):
         """The outcome for waiters: the allowed states, and the error."""

@@ -136,6 +136,14 @@ STORIES = {
     "tick-at-the-schedule": Story(
         "honker_scheduler_tick(unixepoch() + 300)", "UPDATE _honker_scheduler_tasks", [BEAT]
     ),
+    "register": Story(
+        "honker_scheduler_register('beat', 'q', '@every 90s', 'new', 5, NULL)", "UPDATE _honker_scheduler_tasks", [BEAT]
+    ),
+    "share": Story(
+        "honker_file_share(1)",
+        "UPDATE _honker_live",
+        ["SELECT honker_enqueue('q', 'x', 1.5, NULL, 0, 3, NULL)"],
+    ),
     "update": Story(
         "honker_scheduler_update('beat', '@every 90s', 'new', 5, NULL, 1)",
         "UPDATE _honker_scheduler_tasks",

@@ -23,7 +23,7 @@ def test_bootstrapping_makes_each_dropped_object_again(conn):
 
 def test_an_index_comes_back_with_its_rows(conn):
     job = enqueue(conn)
-    conn.execute("DROP INDEX _honker_live_ready")
+    conn.execute("DROP INDEX _honker_index_live_ready")
     with refused("HONKER_NOT_BOOTSTRAPPED", "honker_bootstrap"):
         call(conn, "honker_claim_batch", "q", "w", 1, 60)
     call(conn, "honker_bootstrap")

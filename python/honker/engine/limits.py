@@ -29,6 +29,7 @@ class Limits:
     max_keep: Range
     name_max_bytes: int
     priority: Range
+    read_max_bytes: int
     settle_batch_max: int
     span_max_s: int
     text_max_bytes: int
@@ -65,6 +66,7 @@ LIMITS: Final = Limits(
     max_keep=(0, 10_000_000),
     name_max_bytes=255,
     priority=(-(2**53) + 1, 2**53 - 1),
+    read_max_bytes=16_777_216,
     settle_batch_max=10_000,
     span_max_s=3_155_760_000,
     text_max_bytes=100 * 1024 * 1024,

@@ -2,6 +2,6 @@
 -- Returns name, cron_expr, time_zone.
 -- Index: the primary key, in order. Lock: read.
 SELECT name, cron_expr, time_zone
-FROM _honker_scheduler_tasks
+FROM main._honker_scheduler_tasks
 WHERE typeof(name) = 'text' AND typeof(cron_expr) = 'text' AND typeof(time_zone) IN ('text', 'null')
 ORDER BY name
