@@ -214,8 +214,8 @@ def test_it_goes_on_when_nobody_reads_what_it_says(run_worker, db):
         assert worker.process.stderr.read() == ""
 
 
-def test_a_file_that_is_replaced_is_logged(run_worker, db, tmp_path):
-    """The log of the worker reaches standard error without a setting of the application."""
+def test_a_worker_whose_file_is_replaced_ends_with_an_error(run_worker, db, tmp_path):
+    """It must not go on to work in a file that no other process sees."""
     with run_worker("--queue", "adding") as worker:
         worker.expect(STARTED)
         done = call(db, "adding", "add", 1, 2)
@@ -223,7 +223,8 @@ def test_a_file_that_is_replaced_is_logged(run_worker, db, tmp_path):
         with honker.open(tmp_path / "new.db"):
             pass
         (tmp_path / "new.db").rename(db.path)
-        worker.expect_notice(r"\d{4}-\d\d-\d\d .* WARNING honker: queue 'adding': .*replaced.*")
+        worker.expect_notice(r"Error: .*replaced.*open the database again")
+        assert worker.end()[0] == 1
 
 
 # ------------------------------------------------------------------------------------------------------ tasks and usage
@@ -267,7 +268,7 @@ def test_a_worker_without_tasks_is_an_error(write, tmp_path):
     write("tasks.py", "import honker\ndb = honker.open('app.db')\n")
     done = program.honker("worker", "tasks:db", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error: no tasks are registered: tasks and what it imports define none")
+    assert done.stderr.startswith("Error: no tasks are registered for tasks:db: tasks and what it imports define none")
 
 
 def test_a_queue_without_tasks_is_an_error(write, tmp_path):

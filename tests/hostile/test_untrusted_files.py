@@ -167,10 +167,10 @@ def usable(conn, script):
         raise
 
 
-def outcomes(conn):
-    """Call every function as usual. Returns the codes of those that failed."""
+def outcomes(conn, functions=INSIDE):
+    """Call functions as usual. Returns the codes of those that failed."""
     codes = set()
-    for name in INSIDE:
+    for name in functions:
         try:
             call(conn, name, *ordinary_arguments(name))
         except sqlite3.Error as error:
@@ -183,7 +183,8 @@ def outcomes(conn):
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_that_is_not_what_we_made_is_a_clear_error(conn, table, replacement):
     usable(conn, REPLACED[replacement].format(table=table))
-    codes = outcomes(conn)
+    # Bootstrapping makes a dropped table again.
+    codes = outcomes(conn, [name for name in INSIDE if name not in {"honker_bootstrap", "notify"}])
     assert codes
     assert all(code.startswith("HONKER_") for code in codes), codes
     assert "HONKER_INTERNAL" not in codes
