@@ -53,7 +53,7 @@ fn insert(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
     match whole {
         (None, None) => {
             let row = params![queue, payload, priority, run_at, max_attempts, expires_at, second, slack];
-            ctx.change_one(sql!("enqueue.sql"), row)?
+            ctx.change_one(sql!("enqueue.sql"), row)?;
         }
         (whole_run_at, whole_expires_at) => ctx.change_one(
             sql!("enqueue_fraction.sql"),
@@ -70,6 +70,6 @@ fn insert(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
                 whole_expires_at
             ],
         )?,
-    };
+    }
     Ok(ctx.conn().last_insert_rowid())
 }
