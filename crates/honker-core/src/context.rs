@@ -46,8 +46,10 @@ impl<'c> Ctx<'c> {
     /// # Errors
     /// Whatever SQLite reports.
     pub fn flush(&self) -> Result<()> {
-        let effects = self.effects.take();
-        if effects.is_empty() { Ok(()) } else { effects.write(self) }
+        while !self.is_flushed() {
+            self.effects.take().write(self)?;
+        }
+        Ok(())
     }
 
     /// True if [`Ctx::flush`] has nothing to write.
@@ -148,6 +150,17 @@ impl<'c> Ctx<'c> {
         let is_shared = schema::is_shared(self)?;
         self.is_shared.set(Some(is_shared));
         Ok(is_shared)
+    }
+
+    /// The key after which the search for stranded keys goes on; '' for the first.
+    pub(crate) fn rescue_cursor(&self, queue: &str) -> String {
+        self.statements.cursors().borrow().get(queue).cloned().unwrap_or_default()
+    }
+
+    /// Remembers it for the next claim of this connection that finds nothing.
+    pub(crate) fn set_rescue_cursor(&self, queue: &str, key: String) {
+        let mut cursors = self.statements.cursors().borrow_mut();
+        if key.is_empty() { drop(cursors.remove(queue)) } else { drop(cursors.insert(queue.to_owned(), key)) }
     }
 
     /// Fails if the host has interrupted the connection, which SQLite shows only to a statement that runs.

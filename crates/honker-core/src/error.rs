@@ -29,6 +29,17 @@ pub enum Error {
     NotBootstrapped(String),
     /// A stored row cannot be understood.
     MalformedRow(String),
+    /// A unique key is taken: by this job of this queue.
+    UniqueKeyTaken {
+        /// The queue's name.
+        queue: String,
+        /// The unique key.
+        unique_key: String,
+        /// The job that has it.
+        job_id: i64,
+    },
+    /// A job that was named as a parent is not known: it never existed, or ended without a trace.
+    UnknownParent(i64),
     /// Commits to a file cannot be watched.
     Watcher(String),
     /// SQLite refused: busy, full, read-only, corrupt, a constraint, a trigger of the application.
@@ -75,6 +86,8 @@ impl Error {
             Self::SchemaTooNew { .. } => "HONKER_SCHEMA_TOO_NEW",
             Self::NotBootstrapped(_) => "HONKER_NOT_BOOTSTRAPPED",
             Self::MalformedRow(_) => "HONKER_MALFORMED_ROW",
+            Self::UniqueKeyTaken { .. } => "HONKER_UNIQUE_KEY_TAKEN",
+            Self::UnknownParent(_) => "HONKER_UNKNOWN_PARENT",
             Self::Watcher(_) => "HONKER_WATCHER",
             Self::Sqlite(_) => match self.sqlite_code() & 0xff {
                 ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => "HONKER_BUSY",
@@ -96,6 +109,7 @@ impl Error {
         match self {
             Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => failure.extended_code,
             Self::InvalidArgument { .. } | Self::MalformedRow(_) => ffi::SQLITE_MISMATCH,
+            Self::UniqueKeyTaken { .. } => ffi::SQLITE_CONSTRAINT_UNIQUE,
             _ => ffi::SQLITE_ERROR,
         }
     }
@@ -113,6 +127,16 @@ impl fmt::Display for Error {
             Self::NotBootstrapped(missing) => {
                 write!(f, "{missing}; run SELECT honker_bootstrap() once on this database")
             }
+            Self::UniqueKeyTaken { queue, unique_key, job_id } => write!(
+                f,
+                "job {job_id} of queue {queue:?} has the unique key {unique_key:?}; wait for its end, cancel it, or give \
+                 another on_conflict"
+            ),
+            Self::UnknownParent(id) => write!(
+                f,
+                "after names job {id}, which never existed or has ended without a result that is kept; enqueue parent and \
+                 child in one transaction, or keep the parent's result"
+            ),
             Self::MalformedRow(problem) | Self::Watcher(problem) => f.write_str(problem),
             Self::Sqlite(error) => error.fmt(f),
         }
@@ -155,7 +179,24 @@ fn names_a_missing_object(message: &str) -> bool {
         "no such index: _honker",
         "table _honker",
     ];
-    const LATER_COLUMNS: [&str; 5] = ["last_error", "time_zone", "misfire", "slack", "unknown_since"];
+    const LATER_COLUMNS: [&str; 16] = [
+        "last_error",
+        "time_zone",
+        "misfire",
+        "slack",
+        "unknown_since",
+        "key",
+        "ties",
+        "unique_key",
+        "unique_for_s",
+        "waiting_for",
+        "snoozes",
+        "cancel_requested_at",
+        "q.paused_until",
+        "paused_until",
+        "q.concurrency",
+        "concurrency",
+    ];
     OBJECTS.iter().any(|object| message.starts_with(object))
         || message.strip_prefix("no such column: ").is_some_and(|column| LATER_COLUMNS.contains(&column))
 }

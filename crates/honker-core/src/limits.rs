@@ -110,3 +110,32 @@ pub const JUDGE_SHARE: i64 = 16;
 /// The time for which a cancelled job is remembered for callers that wait for its result: a caller that looks less often
 /// than once a day does not wait.
 pub const CANCEL_TRACE_RETENTION: Span = Span::from_seconds(24 * 3600);
+
+/// Jobs that a limit of a queue or a key lets run at once. A claim counts the jobs in flight up to the limit: 86 us for a thousand.
+pub const CONCURRENCY: RangeInclusive<i64> = 1..=1_000;
+
+/// Starts of a rate, and starts that may come at once.
+pub const RATE_LIMIT: RangeInclusive<i64> = 1..=1_000_000;
+
+/// Jobs that one claim parks because their key is full, or puts off to the start that their key's rate gives them.
+pub const PARKED_PER_CLAIM: usize = 64;
+
+/// Blocked jobs of one key that one call makes candidates: a limit that was dropped is digested in steps.
+pub const PROMOTED_PER_KEY: usize = 1_000;
+
+/// Keys that a claim which finds nothing looks at, for jobs that nothing promotes.
+pub const RESCUED_KEYS_PER_CLAIM: usize = 16;
+
+/// Parents of one job, and jobs that one call may make wait.
+pub const PARENTS_MAX: usize = 100_000;
+
+/// Attempts of a job that are remembered: the first ones, and the last.
+pub const HISTORY_FIRST: i64 = 5;
+/// See [`HISTORY_FIRST`].
+pub const HISTORY_LAST: i64 = 15;
+
+/// Bytes of an error text in the history of a job.
+pub const HISTORY_ERROR_BYTES: usize = 8 * 1024;
+
+/// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
+pub const KEEP_MAX_S: i64 = SPAN_MAX_S;

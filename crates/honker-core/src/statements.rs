@@ -5,6 +5,7 @@
 //! may ask for its statement in each round.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -55,6 +56,8 @@ macro_rules! sql {
 pub struct Statements {
     /// Declared, and therefore dropped, before the connection that they point to.
     idle: RefCell<Vec<Option<Statement<'static>>>>,
+    /// See `Ctx::rescue_cursor`. Forgetting one costs a search from the beginning.
+    cursors: RefCell<BTreeMap<String, String>>,
     conn: Box<Connection>,
 }
 
@@ -62,13 +65,17 @@ impl Statements {
     /// No statement of this connection yet.
     #[must_use]
     pub fn new(conn: Connection) -> Self {
-        Self { idle: RefCell::default(), conn: Box::new(conn) }
+        Self { idle: RefCell::default(), cursors: RefCell::default(), conn: Box::new(conn) }
     }
 
     /// The connection.
     #[must_use]
     pub fn conn(&self) -> &Connection {
         &self.conn
+    }
+
+    pub(crate) const fn cursors(&self) -> &RefCell<BTreeMap<String, String>> {
+        &self.cursors
     }
 
     /// Finalises every statement that is not in use.

@@ -18,12 +18,15 @@ use rusqlite::params;
 use rusqlite::types::ValueRef;
 
 use super::claimed_job::ClaimedJob;
+use super::keys::{self, Candidates, instant_after};
 use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
+use super::settings::{Settings, as_real};
 use super::transition::{Move, leave};
+use super::{history, ties};
 use crate::clock::{Instant, Span};
 use crate::json_length::Room;
-use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S};
+use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S, PARKED_PER_CLAIM};
 use crate::{Ctx, Result, schema, sql};
 
 /// The terms of a claim.
@@ -51,6 +54,9 @@ pub struct Prospect {
     due: Option<Priority>,
     /// Some job must first become a waiting one: its lease has lapsed, or it was held back by the reference until now.
     has_returning: bool,
+    /// Keys whose blocked jobs nothing promotes.
+    stranded: Vec<String>,
+    settings: Settings,
 }
 
 /// The prospect of a claim now; `None` if it would return nothing. Reads only.
@@ -60,15 +66,30 @@ pub struct Prospect {
 pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
     let outlook = Outlook::of(ctx, queue)?;
     schema::check_writer(outlook.min_writer)?;
-    if outlook.is_paused {
+    if outlook.settings.is_paused(ctx.now()) {
         return Ok(None);
     }
     let has_returning =
         outlook.has_lapsed(ctx, queue)? || outlook.first_held_back(ctx, queue)?.is_some_and(|at| at <= ctx.now());
-    let walk = walk_levels(ctx, queue, outlook.highest)?;
+    let due = match room(ctx, queue, &outlook.settings, 1)? {
+        0 => None,
+        _ => walk_levels(ctx, queue, outlook.highest)?.due,
+    };
     // Looked for only where a claim would return nothing, so that a busy queue pays nothing for it.
-    let has_returning = has_returning || (walk.due.is_none() && outlook.first_end.is_some() && has_beyond(ctx, queue)?);
-    Ok((has_returning || walk.due.is_some()).then_some(Prospect { due: walk.due, has_returning }))
+    let has_returning = has_returning || (due.is_none() && outlook.first_end.is_some() && has_beyond(ctx, queue)?);
+    let stranded = match due {
+        None if outlook.has_other => keys::stranded(ctx, &outlook.settings, queue)?,
+        _ => Vec::new(),
+    };
+    let is_worth_it = has_returning || due.is_some() || !stranded.is_empty();
+    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, settings: outlook.settings }))
+}
+
+/// How many of `wanted` jobs the limits of the queue allow to start now.
+fn room(ctx: &Ctx<'_>, queue: &str, settings: &Settings, wanted: i64) -> Result<i64> {
+    let wanted = settings.room_in_flight(ctx, queue, wanted)?.max(0);
+    let Some(rate) = settings.rate else { return Ok(wanted) };
+    Ok(rate.allowed(settings.next_start_ms, as_real(ctx.now().as_ms()), wanted))
 }
 
 /// The earliest instant at which a claim could return a job: the second that has begun for jobs that are due or overdue,
@@ -78,17 +99,25 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
 /// Whatever SQLite reports.
 pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     let outlook = Outlook::of(ctx, queue)?;
-    if outlook.is_paused {
+    let (now, settings) = (ctx.now(), &outlook.settings);
+    let is_paused = settings.is_paused(now);
+    if is_paused && settings.pause_end().is_none() {
         return Ok(None);
     }
-    let now = ctx.now();
     let first_lapse = outlook.first_lapse(ctx, queue)?;
-    if first_lapse.is_some_and(|at| at <= now) {
-        return Ok(Some(now.rounded_down()));
-    }
     let held_back = outlook.first_held_back(ctx, queue)?;
-    let walk = walk_levels(ctx, queue, outlook.highest)?;
-    match [first_lapse, held_back, walk.first_due].into_iter().flatten().min() {
+    let first_due = match settings.room_in_flight(ctx, queue, 1)? {
+        // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
+        ..=0 => None,
+        _ => walk_levels(ctx, queue, outlook.highest)?.first_due,
+    };
+    let next_start =
+        settings.rate.map(|rate| instant_after(rate.next_start_ms(settings.next_start_ms, as_real(now.as_ms()))));
+    let first_due =
+        [first_due, held_back].into_iter().flatten().min().map(|at| next_start.map_or(at, |start| at.max(start)));
+    let first = [first_lapse, first_due].into_iter().flatten().min();
+    let first = first.map(|at| settings.pause_end().filter(|_| is_paused).map_or(at, |end| at.max(end)));
+    match first {
         Some(at) if at <= now => Ok(Some(now.rounded_down())),
         Some(at) => ctx.stored(at).map(Some),
         None => Ok(None),
@@ -103,51 +132,61 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
-    let mut due = prospect.due;
-    if prospect.has_returning {
+    let Prospect { mut due, has_returning, stranded, settings } = prospect;
+    if has_returning || !stranded.is_empty() {
         put_back(ctx, claim.queue)?;
+        keys::rescue(ctx, &stranded, claim.queue)?;
         // A job that has come back may be due at any level.
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
     }
-    let policy = Policy { now: ctx.now(), lease_end: ctx.stored_end_of_lease(claim.lease)? };
-    let mut batch = Batch { claim, policy, jobs: Vec::new(), room: claim.room, dead_letters: 0 };
+    let n = room(ctx, claim.queue, &settings, i64::try_from(claim.n).unwrap_or(i64::MAX))?;
+    let n = usize::try_from(n).unwrap_or(0);
+    let lease_end = ctx.stored_end_of_lease(claim.lease)?;
+    let policy = Policy { queue: claim.queue, settings: &settings, now: ctx.now(), lease_end };
+    let mut batch = Batch::new(claim, n, policy);
     while let Some(level) = due
         && let Some(undue) = batch.take(ctx, &level)?
     {
         let below = Level::below(ctx, claim.queue, &undue)?;
         due = walk_levels(ctx, claim.queue, below)?.due;
     }
-    Ok(batch.jobs)
+    let jobs = batch.jobs;
+    if let Some(rate) = settings.rate.filter(|_| !jobs.is_empty()) {
+        let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
+        let next_ms = rate.after(settings.next_start_ms, as_real(ctx.now().as_ms()), count);
+        ctx.change_one(sql!("rate_next_start.sql"), params![claim.queue, next_ms])?;
+    }
+    Ok(jobs)
 }
 
 /// The first look of a claim at a queue.
 pub(super) struct Outlook {
     /// The minimum writer version of the file, as it is stored.
     min_writer: Option<i64>,
-    is_paused: bool,
+    settings: Settings,
     /// Where the first lease ends, as it is stored.
     first_end: Option<Instant>,
     pub(super) highest: Option<Level>,
-    /// There are jobs in states that we do not know.
+    /// There are jobs that are blocked, that wait for others, or in states that we do not know.
     has_other: bool,
 }
 
 impl Outlook {
     pub(super) fn of(ctx: &Ctx<'_>, queue: &str) -> Result<Self> {
         let outlook = ctx.row(sql!("claim_outlook.sql"), [queue], |row| {
-            let first_due = Instant::from_stored(row.get_ref(3)?);
-            let highest = row.get::<_, Option<Priority>>(2)?.map(|priority| Level { priority, first_due });
+            let first_due = Instant::from_stored(row.get_ref(2)?);
+            let highest = row.get::<_, Option<Priority>>(1)?.map(|priority| Level { priority, first_due });
             Ok(Self {
-                is_paused: row.get_ref(0)? != ValueRef::Null,
-                first_end: Instant::from_stored(row.get_ref(1)?),
+                first_end: Instant::from_stored(row.get_ref(0)?),
                 highest,
-                min_writer: row.get_ref(4)?.as_i64().ok(),
-                has_other: row.get_ref(5)? != ValueRef::Null,
+                min_writer: row.get_ref(3)?.as_i64().ok(),
+                has_other: row.get_ref(4)? != ValueRef::Null,
+                settings: Settings::read(row, 5)?,
             })
         })?;
-        // A SELECT without FROM has one row.
-        let nothing = Self { min_writer: None, is_paused: false, first_end: None, highest: None, has_other: false };
-        Ok(outlook.unwrap_or(nothing))
+        // The statement always has one row.
+        let settings = Settings::default();
+        Ok(outlook.unwrap_or(Self { min_writer: None, settings, first_end: None, highest: None, has_other: false }))
     }
 
     /// The instant at which the first lease lapses.
@@ -242,25 +281,41 @@ fn put_back(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     let held_back = ctx.rows(sql!("later_due.sql"), params![queue, now, LAPSED_PER_CLAIM], read)?;
     for (id, cause) in lapsed.into_iter().chain(beyond).chain(held_back) {
         match cause {
-            Some(error) => leave(ctx, &Move::DeadLetter { id, queue, error: &error })?,
+            Some(error) => {
+                history::record_lost(ctx, id)?;
+                leave(ctx, &Move::DeadLetter { id, queue, error: &error })?
+            }
             None => leave(ctx, &Move::Lapse { id })?,
         };
     }
-    Ok(())
+    // The rows that follow are judged by what these have left.
+    ctx.flush()
 }
 
 /// A claim under way.
 struct Batch<'a> {
     claim: &'a Claim<'a>,
-    policy: Policy,
+    /// The most jobs to lease, by the claim and the limits of the queue.
+    n: usize,
+    policy: Policy<'a>,
+    candidates: Candidates,
     jobs: Vec<ClaimedJob>,
     room: Room,
     dead_letters: usize,
+    parked: usize,
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
+    fn new(claim: &'a Claim<'a>, n: usize, policy: Policy<'a>) -> Self {
+        let candidates = Candidates::default();
+        Self { claim, n, policy, candidates, jobs: Vec::new(), room: claim.room, dead_letters: 0, parked: 0 }
+    }
+
     fn has_room(&self) -> bool {
-        self.jobs.len() < self.claim.n && self.room.is_left() && self.dead_letters < DEAD_LETTERS_PER_CLAIM
+        self.jobs.len() < self.n
+            && self.room.is_left()
+            && self.dead_letters < DEAD_LETTERS_PER_CLAIM
+            && self.parked < PARKED_PER_CLAIM
     }
 
     /// Carries out the policy's verdicts on due jobs, from a level on downwards, as many as there is room for. Returns the
@@ -270,7 +325,7 @@ impl Batch<'_> {
     /// were taken or dead-lettered are gone from the index, so the same walk then goes on where it stopped.
     fn take(&mut self, ctx: &Ctx<'_>, level: &Priority) -> Result<Option<Priority>> {
         while self.has_room() {
-            let wanted = self.claim.n - self.jobs.len();
+            let wanted = self.n - self.jobs.len();
             let (verdicts, undue) = self.read_due(ctx, level, wanted)?;
             let is_full = verdicts.len() == wanted;
             for verdict in verdicts {
@@ -287,12 +342,23 @@ impl Batch<'_> {
         match verdict {
             Verdict::Take(job) => {
                 let (worker_id, lease_end) = (self.claim.worker_id, self.policy.lease_end);
-                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end })?;
+                let keep = if self.policy.settings.keep_finished.is_some() { ties::KEEP } else { 0 };
+                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties: job.ties | keep })?;
                 self.jobs.push(job);
             }
             Verdict::DeadLetter(id, error) => {
                 leave(ctx, &Move::DeadLetter { id, queue: self.claim.queue, error: &error })?;
                 self.dead_letters += 1;
+            }
+            Verdict::Block(id, key) => {
+                leave(ctx, &Move::Block { id })?;
+                ctx.note(|effects| effects.key_has_room(self.claim.queue, &key));
+                self.parked += 1;
+            }
+            Verdict::Defer(id, start) => {
+                let run_at = ctx.stored(start)?;
+                leave(ctx, &Move::Defer { id, run_at })?;
+                self.parked += 1;
             }
         }
         Ok(())
@@ -311,7 +377,7 @@ impl Batch<'_> {
             if !self.policy.is_due(row)? {
                 return Ok((verdicts, Some(row.get(2)?)));
             }
-            let verdict = self.policy.judge(row)?;
+            let verdict = self.policy.judge(ctx, row, &mut self.candidates)?;
             if let Verdict::Take(job) = &verdict {
                 let others = [self.claim.queue, self.claim.worker_id, job.last_error.as_deref().unwrap_or_default()];
                 if !self.room.take(job.id, &job.payload, &others)? {

@@ -29,4 +29,15 @@ pub struct ClaimedJob {
     pub last_error: Option<String>,
     /// Since when workers have put the job back because they do not know its task.
     pub unknown_since: Option<Instant>,
+    /// The key whose jobs share a limit.
+    pub key: Option<String>,
+    /// How often the job was put off.
+    pub snoozes: i64,
+    /// Other jobs wait for this one, and may want its result.
+    pub has_dependents: bool,
+    /// The job has waited for others, whose results it may want.
+    pub has_parents: bool,
+    /// See `ties`.
+    #[serde(skip)]
+    pub(super) ties: i64,
 }

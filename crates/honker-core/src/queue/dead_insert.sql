@@ -4,7 +4,9 @@
 -- every later claim of the queue at this row.
 -- Index: the primary keys. Lock: write.
 INSERT OR REPLACE INTO main._honker_dead
-  (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at, worker_id, expires_at)
-SELECT id, queue, payload, priority, run_at, attempts, max_attempts, ?2, created_at, ?3, worker_id, expires_at
+  (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at, worker_id, expires_at,
+   key, ties, unique_key, unique_for_s, snoozes)
+SELECT id, queue, payload, priority, run_at, attempts, max_attempts, ?2, created_at, ?3, worker_id, expires_at,
+       key, ties, unique_key, unique_for_s, snoozes
 FROM main._honker_live
 WHERE id = ?1

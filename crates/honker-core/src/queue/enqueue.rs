@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::admission::{Flow, admit};
 use super::slack;
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql};
@@ -21,9 +22,12 @@ pub struct NewJob<'a> {
     pub max_attempts: i64,
     /// From then on the job is dead-lettered instead of claimed; `None` means never.
     pub expires_at: Option<Instant>,
+    /// Its relations to other jobs; `None` for a plain job.
+    pub flow: Option<Flow<'a>>,
 }
 
-/// Adds a job and returns its id. One statement, hence atomic by itself.
+/// Adds a job and returns its id. One statement for a plain job, hence atomic by itself; one with [`Flow`] needs the
+/// caller's bracket.
 ///
 /// "Now" is stored as the second that has begun: the job is due at once, jobs of one second keep their order
 /// through the id, and the row stays readable for engines that know whole seconds only.
@@ -46,6 +50,9 @@ pub fn enqueue_many<'a>(ctx: &Ctx<'_>, jobs: impl Iterator<Item = Result<NewJob<
 
 /// Two statements, so that a job whose instants are whole seconds, as most are, does not pay for the mark of a shared file.
 fn insert(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
+    if let Some(flow) = &job.flow {
+        return Ok(admit(ctx, job, flow)?.id);
+    }
     let (second, slack) = (ctx.second(), slack::of_new(job.payload));
     let run_at = job.run_at.unwrap_or(Instant::from_seconds(second));
     let NewJob { queue, payload, priority, max_attempts, expires_at, .. } = *job;

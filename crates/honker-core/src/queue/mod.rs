@@ -3,34 +3,54 @@
 //! `enqueue` adds a pending job, `claim` leases it to a worker by the verdicts of `policy`, and `settle` ends or extends
 //! the lease. Every move between states is made by `transition`, whose table is the life of a job. `dead` brings dead
 //! letters back and prunes them, `sweep` dead-letters expired jobs, `pause` holds a queue back, `work` is the round of a worker,
-//! and `inspect` and `stats` read only. `slack` keeps the rows of large jobs at one length.
+//! and `inspect` and `stats` read only. `settings` are the limits of a queue; `keys` and `rate` apply them, `unique`,
+//! `dependencies` and `admission` relate jobs to each other, and `ties` says what a job leaves to do when it moves. `history`,
+//! `finished` and `progress` are what can be seen of jobs beside their rows. `slack` keeps the rows of large jobs at one length.
 
+mod admission;
 mod claim;
 mod claimed_job;
 mod dead;
+mod dependencies;
 mod enqueue;
+mod finished;
 mod held;
+mod history;
 mod inspect;
+mod keys;
 mod pause;
 mod policy;
 mod priority;
+mod progress;
+mod rate;
+mod settings;
 mod settle;
 mod slack;
 mod stats;
 mod sweep;
+mod ties;
 mod transition;
+mod unique;
 mod work;
+
+pub use admission::{Added, Flow, admit};
 
 pub use claim::{Claim, Prospect, claim, next_claim_at, prospect};
 pub use claimed_job::ClaimedJob;
 pub(crate) use dead::keep_to_policy;
 pub use dead::{prune_dead, requeue};
+pub use dependencies::ParentFailure;
 pub use enqueue::{NewJob, enqueue, enqueue_many};
 pub use held::Held;
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
+pub(crate) use keys::promote;
 pub use pause::{pause, resume};
-pub use settle::{ack, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, retry};
+pub use rate::Rate;
+pub use settings::{OnDead, Settings};
+pub use settle::{ack, ack_alone, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, release_alone, retry};
 pub use stats::{Stats, list, stats};
 pub use sweep::sweep_expired;
+pub(crate) use ties::{Left, write_left};
 pub use transition::State;
+pub use unique::{OnConflict, Unique};
 pub use work::{Ending, Kept, Settlement, settle};

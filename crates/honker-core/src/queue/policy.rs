@@ -1,13 +1,17 @@
 //! The policy of a claim: decides for each due row whether it is handed out.
 //!
-//! Rules that look at more than the row (limits, keys) belong here as further verdicts; the loop in `claim` carries a
-//! verdict out and knows no rule.
+//! Rules that look at more than the row are asked here (`keys`); the loop in `claim` carries a verdict out and knows no
+//! rule. Limits of the whole queue bound how many rows that loop asks about.
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::claimed_job::ClaimedJob;
+use super::keys::{Candidates, Judgement, Place};
+use super::settings::Settings;
+use super::ties;
 use crate::clock::Instant;
+use crate::{Ctx, Result};
 
 /// The decision about a due row.
 pub(super) enum Verdict {
@@ -15,29 +19,49 @@ pub(super) enum Verdict {
     Take(ClaimedJob),
     /// Make a dead letter of it, with this error.
     DeadLetter(i64, String),
+    /// Park it: its key, which is named, is full.
+    Block(i64, String),
+    /// Make it wait for this start, which the rate of its key gives it.
+    Defer(i64, Instant),
 }
 
 /// The facts that a decision rests on, the same for all rows of a claim.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Policy {
+pub(super) struct Policy<'a> {
+    pub(super) queue: &'a str,
+    pub(super) settings: &'a Settings,
     pub(super) now: Instant,
     pub(super) lease_end: Instant,
 }
 
-impl Policy {
+impl Policy<'_> {
     /// True if the job of a row of `claim_waiting.sql` is due. One whose `run_at` is no number never is.
     pub(super) fn is_due(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
         Ok(Instant::from_stored(row.get_ref(3)?).is_some_and(|at| at <= self.now))
     }
 
     /// Decides about a due row of `claim_waiting.sql`.
-    pub(super) fn judge(&self, row: &Row<'_>) -> rusqlite::Result<Verdict> {
+    pub(super) fn judge(&self, ctx: &Ctx<'_>, row: &Row<'_>, candidates: &mut Candidates) -> Result<Verdict> {
         let id = row.get(0)?;
         if let Some(cause) = end_of_life(row, 4, self.now)?.or_else(|| malformed(row)) {
             return Ok(Verdict::DeadLetter(id, cause));
         }
-        Ok(Verdict::Take(ClaimedJob {
-            id,
+        let job = self.job(row)?;
+        if let Some(key) = job.key.as_deref().filter(|_| self.settings.looks_at_keys()) {
+            let place = Place { id, priority: job.priority, created_at: job.created_at };
+            let has_start = job.ties & ties::START_GIVEN != 0;
+            match candidates.judge(ctx, self.settings, self.queue, key, place, has_start)? {
+                Judgement::Take => {}
+                Judgement::Block => return Ok(Verdict::Block(id, key.to_owned())),
+                Judgement::Later(start) => return Ok(Verdict::Defer(id, start)),
+            }
+        }
+        Ok(Verdict::Take(job))
+    }
+
+    fn job(&self, row: &Row<'_>) -> rusqlite::Result<ClaimedJob> {
+        let ties = row.get_ref(11)?.as_i64().unwrap_or(0);
+        Ok(ClaimedJob {
+            id: row.get(0)?,
             payload: row.get(1)?,
             priority: row.get(2)?,
             run_at: Instant::from_stored(row.get_ref(3)?),
@@ -48,7 +72,12 @@ impl Policy {
             last_error: row.get_ref(8)?.as_str().ok().map(str::to_owned),
             unknown_since: Instant::from_stored(row.get_ref(9)?),
             claim_expires_at: self.lease_end,
-        }))
+            key: row.get_ref(10)?.as_str().ok().map(str::to_owned),
+            snoozes: row.get_ref(12)?.as_i64().unwrap_or(0),
+            has_dependents: ties & ties::DEPENDENTS != 0,
+            has_parents: ties & ties::PARENTS != 0,
+            ties,
+        })
     }
 }
 

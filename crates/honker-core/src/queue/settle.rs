@@ -10,11 +10,23 @@ use rusqlite::params;
 
 use super::held::Held;
 use super::slack;
-use super::transition::{Move, leave};
+use super::transition::{self, Move, leave};
 use crate::clock::{Instant, Span};
 use crate::{Ctx, Result, sql};
 
-/// Ends a job that succeeded. True if the claim was held. One statement.
+/// Ends a plain job that succeeded, without a bracket. True if the claim was held; `None`, and nothing done, if the job has ties:
+/// [`ack`] then ends it, in the caller's bracket.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn ack_alone(ctx: &Ctx<'_>, held: &Held<'_>) -> Result<Option<bool>> {
+    if transition::ack_untied(ctx, *held)? {
+        return Ok(Some(true));
+    }
+    Ok((!transition::is_tied(ctx, *held)?).then_some(false))
+}
+
+/// Ends a job that succeeded. True if the claim was held.
 ///
 /// # Errors
 /// Whatever SQLite reports.
@@ -84,7 +96,7 @@ pub fn heartbeat_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<
 
 /// Gives a claim back as if it had never been made: the attempt is uncharged, and the job waits at its old place or, with
 /// a delay, until that has passed. `error` is the reason that the next claim reads; without one the job keeps the error of
-/// its last attempt. True if the claim was held. One statement.
+/// its last attempt. True if the claim was held.
 ///
 /// `is_unknown` tells that the worker does not know the job's task. The job then keeps the instant of the first such release
 /// as `unknown_since`, until any other move.
@@ -103,6 +115,17 @@ pub fn release(
 ) -> Result<bool> {
     let run_at = delay.filter(|delay| delay.is_positive()).map(|delay| ctx.stored(ctx.after(delay))).transpose()?;
     leave(ctx, &Move::Release { held: *held, run_at, error, is_unknown })
+}
+
+/// As [`release`] of a plain job, to its old place and without a bracket; `None`, and nothing done, if the job has ties.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn release_alone(ctx: &Ctx<'_>, held: &Held<'_>, is_unknown: bool) -> Result<Option<bool>> {
+    if transition::release_untied(ctx, *held, None, None, is_unknown)? {
+        return Ok(Some(true));
+    }
+    Ok((!transition::is_tied(ctx, *held)?).then_some(false))
 }
 
 /// Removes a job, of `queue` or of any. True if there was one. A handler that runs it is not interrupted; its claim is

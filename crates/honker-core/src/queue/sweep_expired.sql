@@ -5,5 +5,5 @@
 SELECT id
 FROM main._honker_live INDEXED BY _honker_index_live_expiry
 WHERE queue = ?1 AND expires_at IS NOT NULL AND expires_at <= ?2
-  AND (state IN ('pending', 'scheduled', 'delayed', 'deferred', 'retryable')
+  AND (state IN ('pending', 'blocked', 'waiting', 'scheduled', 'delayed', 'deferred', 'retryable')
        OR (state = 'processing' AND claim_expires_at < ?2 AND claim_expires_at <> ?3))

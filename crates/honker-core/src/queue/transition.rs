@@ -2,16 +2,23 @@
 //!
 //! ```text
 //! move      from                  to          statements              effect
-//! take      pending               processing  take
-//! ack       processing            (no row)    ack
-//! retry     processing            pending     retry
-//! release   processing            pending     release
-//! lapse     processing, unknown   pending     lapse
-//! fail      processing            dead        held, dead_insert, ..   retention of dead letters
-//! dead      pending, processing   dead        dead_insert, delete     retention of dead letters
-//! cancel    pending, processing   (no row)    cancel                  trace for waiters
-//! requeue   dead                  pending     requeue_insert, delete
+//! take      pending               processing  take, or take_tied
+//! ack       processing            (no row)    ack, or held, delete    ties
+//! retry     processing            pending     held, retry             ties, history
+//! release   processing            pending     release, or held, ..    ties
+//! lapse     processing, unknown   pending     lapse                   ties, history
+//! fail      processing            dead        held, dead_insert, ..   ties, history, retention of dead letters
+//! dead      any live one          dead        dead_insert, delete     ties, retention of dead letters
+//! cancel    any live one          (no row)    cancel                  ties, trace for waiters
+//! block     pending               blocked     block
+//! defer     pending               pending     defer
+//! promote   blocked               pending     promote
+//! ready     waiting               pending     ready                   ties: its key may be full
+//! requeue   dead                  pending     requeue_insert, delete  ties: its key may be full
 //! ```
+//!
+//! A job with ties (see `ties`) is read before it is moved, and its [`Left`] is noted: other jobs may depend on where it
+//! went. A plain job has none, and pays a comparison with NULL.
 //!
 //! Invariant: after each commit a job is in one table and one state, and the effects of its move are written.
 //!
@@ -30,31 +37,36 @@
 //! and later ones keep it; `take` leaves it for the worker to read; every other move leaves NULL, `requeue` included. A lapse
 //! may hide that the task was unknown, and then the time begins again. It has charged an attempt, so that is bounded.
 //!
-//! A move that has an effect needs the columns that the effect depends on: the queue now, a key later. Callers that have
-//! read the row pass them; `fail` reads them in the statement that tests the claim. No statement says RETURNING: it takes
+//! A move that has an effect needs the columns that the effect depends on: queue, key and ties. They are read by the
+//! statement that tests the claim, or by primary key. No statement says RETURNING: it takes
 //! 2 microseconds, as much as the DELETE of a job, where a SELECT by primary key takes a quarter of that (measured).
 
 use rusqlite::params;
 
 use super::held::Held;
-use super::slack;
+use super::ties::{self, Left, To};
+use super::{history, keys, slack, unique};
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql};
 
 /// A state of a job. An acknowledged or a cancelled job leaves no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It waits: in `_honker_live`.
+    /// It waits for its time or a worker: in `_honker_live`.
     Pending,
     /// It is leased to a worker: in `_honker_live`.
     Processing,
+    /// It waits for others of its key: in `_honker_live`.
+    Blocked,
+    /// It waits for its parents: in `_honker_live`.
+    Waiting,
     /// It is a dead letter: in `_honker_dead`.
     Dead,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Processing, Self::Dead];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Processing, Self::Blocked, Self::Waiting, Self::Dead];
 
     /// The state as `_honker_live.state` and the view `_honker_jobs` name it.
     #[must_use]
@@ -62,6 +74,8 @@ impl State {
         match self {
             Self::Pending => "pending",
             Self::Processing => "processing",
+            Self::Blocked => "blocked",
+            Self::Waiting => "waiting",
             Self::Dead => "dead",
         }
     }
@@ -70,8 +84,8 @@ impl State {
 /// A move of one job.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Move<'a> {
-    /// Leases a waiting job and charges the attempt.
-    Take { id: i64, worker_id: &'a str, lease_end: Instant },
+    /// Leases a waiting job and charges the attempt. `ties` are those it has and those that its queue adds.
+    Take { id: i64, worker_id: &'a str, lease_end: Instant, ties: i64 },
     /// Ends a job that succeeded.
     Ack(Held<'a>),
     /// Makes a job wait for its next attempt, if it has one left.
@@ -86,6 +100,14 @@ pub(super) enum Move<'a> {
     DeadLetter { id: i64, queue: &'a str, error: &'a str },
     /// Removes a live job, leased or not, of a queue or of any.
     Cancel { id: i64, queue: Option<&'a str> },
+    /// Parks a waiting job whose key is full.
+    Block { id: i64 },
+    /// Makes a waiting job wait for the start that the rate of its key gives it.
+    Defer { id: i64, run_at: Instant },
+    /// Makes a parked job a candidate of its key.
+    Promote { id: i64 },
+    /// Makes a job wait for a worker whose parents are all settled.
+    Ready { id: i64 },
     /// Makes a dead letter, of a queue or of any, wait again with all its attempts before it.
     Requeue { id: i64, queue: Option<&'a str> },
 }
@@ -93,58 +115,211 @@ pub(super) enum Move<'a> {
 /// Makes a move. False if the job is not where the move begins, or the claim is not held.
 pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
     let moved = match *step {
-        Move::Take { id, worker_id, lease_end } => {
+        Move::Take { id, worker_id, lease_end, ties } => {
             let slack = slack::leased(worker_id, lease_end);
-            ctx.change_one(sql!("take.sql"), params![id, worker_id, lease_end, slack]).map(|()| 1)?
-        }
-        Move::Ack(Held { id, worker_id, attempt }) => {
-            ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])?
-        }
-        Move::Retry { held: Held { id, worker_id, attempt }, run_at, error } => {
-            let claim = params![id, worker_id, attempt, ctx.now(), ctx.second(), run_at, error, slack::WAITING];
-            ctx.execute(sql!("retry.sql"), claim)?
-        }
-        Move::Release { held: Held { id, worker_id, attempt }, run_at, error, is_unknown } => {
-            let (now, second) = (ctx.now(), ctx.second());
-            let claim = params![id, worker_id, attempt, now, second, run_at, error, slack::WAITING, is_unknown];
-            ctx.execute(sql!("release.sql"), claim)?
-        }
-        Move::Lapse { id } => ctx.change_one(sql!("lapse.sql"), params![id, slack::WAITING]).map(|()| 1)?,
-        Move::Fail { held, error } => return fail(ctx, held, error),
-        Move::DeadLetter { id, queue, error } => return dead_letter(ctx, id, Some(queue), error),
-        Move::Cancel { id, queue } => {
-            let removed = ctx.execute(sql!("cancel.sql"), params![id, queue])?;
-            if removed == 1 {
-                ctx.note(|effects| effects.cancelled(id));
+            if ties == 0 {
+                ctx.change_one(sql!("take.sql"), params![id, worker_id, lease_end, slack])?;
+            } else {
+                let gives_up_key = ties & ties::UNTIL_STARTED != 0;
+                let row = params![id, worker_id, lease_end, slack, ties, gives_up_key];
+                ctx.change_one(sql!("take_tied.sql"), row)?;
             }
-            removed
+            1
         }
+        Move::Ack(held) => return Ok(ack_untied(ctx, held)? || ack_tied(ctx, held)?),
+        Move::Retry { held, run_at, error } => return retry(ctx, held, run_at, error),
+        Move::Release { held, run_at, error, is_unknown } => {
+            if release_untied(ctx, held, run_at, error, is_unknown)? {
+                return Ok(true);
+            }
+            let tied = Tied::of_held(ctx, held)?;
+            let is_held = release(ctx, held, run_at, error, is_unknown, true)?;
+            note(ctx, held.id, tied, To::Back, "");
+            return Ok(is_held);
+        }
+        Move::Lapse { id } => {
+            history::record_lost(ctx, id)?;
+            let tied = Tied::of(ctx, id)?;
+            ctx.change_one(sql!("lapse.sql"), params![id, slack::WAITING])?;
+            note(ctx, id, tied, To::Back, "");
+            1
+        }
+        Move::Fail { held, error } => return fail(ctx, held, error),
+        Move::DeadLetter { id, queue, error } => {
+            let tied = Tied::of(ctx, id)?;
+            dead_letter(ctx, id, Some(queue), error)?;
+            note(ctx, id, tied, To::Dead, error);
+            1
+        }
+        Move::Cancel { id, queue } => return cancel(ctx, id, queue),
+        Move::Block { id } => ctx.execute(sql!("block.sql"), [id])?,
+        Move::Defer { id, run_at } => ctx.execute(sql!("defer.sql"), params![id, run_at, ties::START_GIVEN])?,
+        Move::Promote { id } => ctx.execute(sql!("promote.sql"), params![id, ctx.second()])?,
+        Move::Ready { id } => ready(ctx, id)?,
         Move::Requeue { id, queue } => return requeue(ctx, id, queue),
     };
     Ok(moved == 1)
 }
 
-fn fail(ctx: &Ctx<'_>, Held { id, worker_id, attempt }: Held<'_>, error: &str) -> Result<bool> {
-    let claim = params![id, worker_id, attempt, ctx.now(), ctx.second()];
-    // A queue that is no text was written by hand, and has no policy.
-    let queue = ctx.row(sql!("held.sql"), claim, |row| Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned)))?;
-    queue.map_or(Ok(false), |queue| dead_letter(ctx, id, queue.as_deref(), error))
+/// Ends a plain job that succeeded. One statement. False if the claim is not held, or the job has ties: then see
+/// [`Move::Ack`].
+pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt }: Held<'_>) -> Result<bool> {
+    Ok(ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1)
 }
 
-fn dead_letter(ctx: &Ctx<'_>, id: i64, queue: Option<&str>, error: &str) -> Result<bool> {
+/// True if the claim is held, of a job with ties.
+pub(super) fn is_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
+    Ok(Tied::of_held(ctx, held)?.is_some_and(|tied| tied.ties != 0))
+}
+
+fn ack_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
+    let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
+    end(ctx, held.id, Some(tied), To::Done)?;
+    Ok(true)
+}
+
+/// Removes a live row that was found under the write lock, with what is to be kept of it.
+fn end(ctx: &Ctx<'_>, id: i64, tied: Option<Tied>, to: To) -> Result<()> {
+    if let Some(tied) = &tied {
+        super::finished::keep(ctx, id, tied.ties, to)?;
+        if to == To::Done && tied.ties & ties::UNIQUE_FOR != 0 {
+            unique::keep_taken(ctx, id)?;
+        }
+    }
+    ctx.change_one(sql!("dead_delete.sql"), [id])?;
+    note(ctx, id, tied, to, "");
+    Ok(())
+}
+
+fn retry(ctx: &Ctx<'_>, held: Held<'_>, run_at: Instant, error: &str) -> Result<bool> {
+    let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
+    if !tied.has_attempts_left {
+        return Ok(false);
+    }
+    history::record(ctx, held.id, "failed", error)?;
+    ctx.change_one(sql!("retry.sql"), params![held.id, run_at, error, slack::WAITING, ties::HISTORY])?;
+    note(ctx, held.id, Some(tied), To::Back, "");
+    Ok(true)
+}
+
+/// Gives back the claim of a plain job. One statement. False if the claim is not held, or the job has ties: then see
+/// [`Move::Release`].
+pub(super) fn release_untied(
+    ctx: &Ctx<'_>,
+    held: Held<'_>,
+    run_at: Option<Instant>,
+    error: Option<&str>,
+    is_unknown: bool,
+) -> Result<bool> {
+    release(ctx, held, run_at, error, is_unknown, false)
+}
+
+fn release(
+    ctx: &Ctx<'_>,
+    Held { id, worker_id, attempt }: Held<'_>,
+    run_at: Option<Instant>,
+    error: Option<&str>,
+    is_unknown: bool,
+    with_ties: bool,
+) -> Result<bool> {
+    let (now, second) = (ctx.now(), ctx.second());
+    let claim = params![id, worker_id, attempt, now, second, run_at, error, slack::WAITING, is_unknown, with_ties];
+    Ok(ctx.execute(sql!("release.sql"), claim)? == 1)
+}
+
+fn fail(ctx: &Ctx<'_>, held: Held<'_>, error: &str) -> Result<bool> {
+    let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
+    history::record(ctx, held.id, "failed", error)?;
+    dead_letter(ctx, held.id, tied.queue.as_deref(), error)?;
+    note(ctx, held.id, Some(tied), To::Dead, error);
+    Ok(true)
+}
+
+fn dead_letter(ctx: &Ctx<'_>, id: i64, queue: Option<&str>, error: &str) -> Result<()> {
     ctx.change_one(sql!("dead_insert.sql"), params![id, error, ctx.second()])?;
     ctx.change_one(sql!("dead_delete.sql"), [id])?;
     if let Some(queue) = queue {
         ctx.note(|effects| effects.dead_lettered(queue, id));
     }
+    Ok(())
+}
+
+fn cancel(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<bool> {
+    if ctx.row(sql!("cancellable.sql"), params![id, queue], |_row| Ok(()))?.is_none() {
+        return Ok(false);
+    }
+    let tied = Tied::of(ctx, id)?;
+    end(ctx, id, tied, To::Cancelled)?;
+    ctx.note(|effects| effects.cancelled(id));
     Ok(true)
 }
 
+fn ready(ctx: &Ctx<'_>, id: i64) -> Result<usize> {
+    let tied = Tied::of(ctx, id)?;
+    let moved = ctx.execute(sql!("ready.sql"), params![id, ctx.second()])?;
+    if moved == 1
+        && let Some(Tied { queue: Some(queue), key: Some(key), .. }) = tied
+    {
+        keys::enter(ctx, id, &queue, &key)?;
+    }
+    Ok(moved)
+}
+
 fn requeue(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<bool> {
+    unique::check_requeue(ctx, id, queue)?;
     let params = params![id, queue, ctx.second(), ctx.now(), slack::SMALL_PAYLOAD_BYTES, slack::WAITING];
     let is_copied = ctx.execute(sql!("requeue_insert.sql"), params)? == 1;
     if is_copied {
         ctx.change_one(sql!("requeue_delete.sql"), [id])?;
+        if let Some(Tied { queue: Some(queue), key, ties, .. }) = Tied::of(ctx, id)? {
+            if let Some(key) = &key {
+                keys::enter(ctx, id, &queue, key)?;
+            }
+            if ties & ties::DEPENDENTS != 0 {
+                super::dependencies::revive(ctx, id)?;
+            }
+        }
     }
     Ok(is_copied)
+}
+
+/// What a move must know of a job beside its id.
+struct Tied {
+    /// `None` for a queue that is no text, which was written by hand and has no policy.
+    queue: Option<String>,
+    key: Option<String>,
+    ties: i64,
+    has_attempts_left: bool,
+}
+
+impl Tied {
+    /// Of a job whose claim is held.
+    fn of_held(ctx: &Ctx<'_>, Held { id, worker_id, attempt }: Held<'_>) -> Result<Option<Self>> {
+        let claim = params![id, worker_id, attempt, ctx.now(), ctx.second()];
+        ctx.row(sql!("held.sql"), claim, Self::read)
+    }
+
+    /// Of a live job with ties.
+    fn of(ctx: &Ctx<'_>, id: i64) -> Result<Option<Self>> {
+        ctx.row(sql!("tied.sql"), [id], Self::read)
+    }
+
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str().ok().map(str::to_owned));
+        Ok(Self {
+            queue: text(0)?,
+            key: text(1)?,
+            ties: row.get_ref(2)?.as_i64().unwrap_or(0),
+            has_attempts_left: row.get_ref(3)?.as_i64().unwrap_or(0) != 0,
+        })
+    }
+}
+
+fn note(ctx: &Ctx<'_>, id: i64, tied: Option<Tied>, to: To, error: &str) {
+    if let Some(Tied { queue: Some(queue), key, ties, .. }) = tied
+        && ties != 0
+    {
+        let error = error.to_owned();
+        ctx.note(|effects| effects.left(Left { id, queue, key, ties, to, error }));
+    }
 }

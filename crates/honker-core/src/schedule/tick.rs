@@ -139,6 +139,7 @@ impl Due {
                     run_at: None,
                     max_attempts: self.max_attempts,
                     expires_at: self.expires_s.map(|seconds| *fire_at + Span::from_seconds(seconds)),
+                    flow: None,
                 },
             )?;
             fires.push(Fire { name: self.name.clone(), queue: self.queue.clone(), fire_at: *fire_at, job_id });

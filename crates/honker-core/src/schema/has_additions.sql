@@ -5,10 +5,11 @@
 SELECT EXISTS (
     SELECT 1
     FROM (
-        SELECT type, tbl_name, sql FROM main.sqlite_master
+        SELECT type, name, tbl_name, sql FROM main.sqlite_master
         UNION ALL
-        SELECT type, tbl_name, sql FROM sqlite_temp_master
+        SELECT type, name, tbl_name, sql FROM sqlite_temp_master
     )
     WHERE (type = 'trigger' OR type = 'index' AND substr(sql, 1, 13) = 'CREATE UNIQUE' COLLATE NOCASE)
         AND substr(tbl_name, 1, 8) = '_honker_' COLLATE NOCASE
+        AND name <> '_honker_index_live_unique'
 )

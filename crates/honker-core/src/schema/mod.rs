@@ -17,7 +17,7 @@ use crate::statements::Sql;
 use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 9] = [
+const MIGRATIONS: [(i64, &str); 10] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
@@ -27,6 +27,7 @@ const MIGRATIONS: [(i64, &str); 9] = [
     (7, include_str!("0007_min_writer.sql")),
     (8, include_str!("0008_shared.sql")),
     (9, include_str!("0009_unknown_since.sql")),
+    (10, include_str!("0010_flow.sql")),
 ];
 
 pub use shared::{Hazard, hazards, is_shared, set_shared};
@@ -36,6 +37,9 @@ pub static CARRIER: Sql = Sql::new(include_str!("carrier.sql"));
 
 /// The schema version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// The version that knows the rules of flow control.
+const FLOW_VERSION: i64 = 10;
 
 const NO_VERSION: &str = "the row schema_version of _honker_meta is gone or is no version; restore it";
 
@@ -129,6 +133,15 @@ pub(crate) fn check_writer(demanded: Option<i64>) -> Result<()> {
         Some(found) if found > VERSION => Err(Error::SchemaTooNew { found, supported: VERSION }),
         _ => Ok(()),
     }
+}
+
+/// Makes the file demand a writer that knows the rules of flow control. By the first setting, key, unique key or dependency of
+/// the file: an older process would end such jobs without their effects. Changes no row later.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub(crate) fn demand_writer(ctx: &Ctx<'_>) -> Result<()> {
+    ctx.execute(sql!("demand_writer.sql"), [FLOW_VERSION]).map(drop)
 }
 
 fn version(conn: &Connection) -> Result<i64> {

@@ -2,15 +2,18 @@
 
 use honker_core::limits::ENQUEUE_BATCH;
 use honker_core::{Ctx, Error, Result, queue};
-use serde_json::Number;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value as Json};
 
 use super::Output;
-use super::options::number_value;
+use super::flow_options::{FLOW_OPTIONS, FlowOptions};
+use super::options::{Options, number_value};
 use super::queues::{JOB_OPTIONS, new_job};
 use crate::arguments::{Arguments, Value};
 
 const PAYLOAD: usize = 1;
+const FLOW: usize = 7;
+const FLOW_ARGUMENT: &str = "flow_json";
 
 /// An option in the form of a JSON array: one value for each job.
 struct Column {
@@ -24,13 +27,15 @@ pub fn enqueue_many(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> 
     arguments.name(0, "queue")?;
     let payloads = payloads(arguments.text(PAYLOAD, "payloads_json")?)?;
     let columns = columns(arguments, payloads.len())?;
+    let flows = flows(arguments, payloads.len())?;
     let mut row = arguments.clone();
     let jobs = payloads.iter().enumerate().map(|(position, payload)| {
         row.set(PAYLOAD, Value::Text(payload.get().as_bytes()));
         for column in &columns {
             row.set(column.index, column.values[position]);
         }
-        new_job(ctx, &row).map_err(|error| error.at(position))
+        let flow = flows.get(position % flows.len().max(1)).and_then(Option::as_ref);
+        new_job(ctx, &row, flow.map(FlowOptions::flow)).map_err(|error| error.at(position))
     });
     Ok(Output::json(&queue::enqueue_many(ctx, jobs)?))
 }
@@ -45,6 +50,35 @@ fn payloads(json: &str) -> Result<Vec<&RawValue>> {
         return Err(Error::invalid("payloads_json", problem));
     }
     Ok(payloads)
+}
+
+/// The relations of the jobs to others: none, one element for all of them, or one for each.
+fn flows(arguments: &Arguments<'_>, length: usize) -> Result<Vec<Option<FlowOptions>>> {
+    let Some(json) = arguments.optional_text(FLOW, FLOW_ARGUMENT)? else { return Ok(Vec::new()) };
+    let wrong = |problem: String| Error::invalid(FLOW_ARGUMENT, problem);
+    let parsed: Json = serde_json::from_str(json).map_err(|error| wrong(format!("is no JSON: {error}")))?;
+    match parsed {
+        Json::Object(shared) => Ok(vec![flow(shared)?]),
+        Json::Array(each) if each.len() == length => each
+            .into_iter()
+            .enumerate()
+            .map(|(position, options)| match options {
+                Json::Null => Ok(None),
+                Json::Object(options) => flow(options).map_err(|error| error.at(position)),
+                other => Err(wrong(format!("has {other} at position {position}; an object or null is allowed"))),
+            })
+            .collect(),
+        Json::Array(each) => Err(wrong(format!("has {} elements for {length} payloads; give one each", each.len()))),
+        other => Err(wrong(format!("is {other}; it must be an object for all jobs, or an array with one for each"))),
+    }
+}
+
+fn flow(options: serde_json::Map<String, Json>) -> Result<Option<FlowOptions>> {
+    if let Some(name) = options.keys().find(|name| !FLOW_OPTIONS.contains(&name.as_str())) {
+        let problem = format!("has the unknown option {name:?}; the options are {}", FLOW_OPTIONS.join(", "));
+        return Err(Error::invalid(FLOW_ARGUMENT, problem));
+    }
+    FlowOptions::parse(&Options::new(FLOW_ARGUMENT, options))
 }
 
 fn columns(arguments: &Arguments<'_>, length: usize) -> Result<Vec<Column>> {

@@ -3,6 +3,7 @@
 mod bulk;
 mod clock;
 mod connections;
+mod flow_options;
 mod json;
 mod limits;
 mod locks;
@@ -13,6 +14,7 @@ mod results;
 mod retention;
 mod schedules;
 mod schema;
+mod settings;
 mod streams;
 mod watchers;
 mod work;
@@ -156,13 +158,16 @@ static FUNCTIONS: &[Function] = {
         row("honker_malformed_rows",       &[1],       Read,       schema::malformed_rows),
 
         row("honker_enqueue",              &[3, 7],      Statement,  queues::enqueue),
-        row("honker_enqueue_many",         &[7],       Transition, bulk::enqueue_many),
+        row("honker_enqueue_many",         &[7, 8],    Transition, bulk::enqueue_many),
+        row("honker_enqueue_unique",       &[3],       Transition, queues::enqueue_unique),
         row("honker_claim_batch",          &[4, 5],    Read,       queues::claim_batch),
         row("honker_queue_next_claim_at",  &[1],       Read,       queues::next_claim_at),
         row("honker_queue_stats",          &[1, 2],    Read,       queues::stats),
         row("honker_queue_list",           &[2, 3],    Read,       queues::list),
         row("honker_queue_pause",          &[1],       Statement,  queues::pause),
         row("honker_queue_resume",         &[1],       Statement,  queues::resume),
+        row("honker_queue_configure",      &[2, 3],    Transition, settings::configure),
+        row("honker_queue_settings",       &[1],       Read,       settings::settings),
         row("honker_ack",                  &[2, 3],    Statement,  queues::ack),
         row("honker_ack_batch",            &[2, 3],    Transition, queues::ack_batch),
         row("honker_retry",                &[4, 5],    Transition, queues::retry),

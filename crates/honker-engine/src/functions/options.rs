@@ -22,11 +22,28 @@ impl Options {
         Ok(Self { argument, given })
     }
 
-    /// Puts each option into its place among the arguments of the positional form, which checks it.
-    pub fn place<'a>(&'a self, places: &[(usize, &'static str)], row: &mut Arguments<'a>) -> Result<()> {
-        for (name, json) in &self.given {
+    /// From an object within an argument.
+    pub const fn new(argument: &'static str, given: serde_json::Map<String, Json>) -> Self {
+        Self { argument, given }
+    }
+
+    /// The option of this name, if it is given and not null.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.given.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Puts each option into its place among the arguments of the positional form, which checks it. `others` are options that
+    /// have no such place.
+    pub fn place<'a>(
+        &'a self,
+        places: &[(usize, &'static str)],
+        others: &[&'static str],
+        row: &mut Arguments<'a>,
+    ) -> Result<()> {
+        for (name, json) in self.given.iter().filter(|(name, _)| !others.contains(&name.as_str())) {
             let Some((index, name)) = places.iter().find(|(_, known)| known == name) else {
-                let known = places.iter().map(|(_, known)| *known).collect::<Vec<_>>().join(", ");
+                let known = places.iter().map(|(_, known)| *known).chain(others.iter().copied());
+                let known = known.collect::<Vec<_>>().join(", ");
                 let problem = format!("has the unknown option {name:?}; the options are {known}");
                 return Err(Error::invalid(self.argument, problem));
             };

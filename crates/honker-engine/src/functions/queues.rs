@@ -6,15 +6,16 @@ use honker_core::limits::{
     CLAIM_BATCH, CLAIM_MAX_BYTES, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS,
     MAX_ATTEMPTS_DEFAULT, PRIORITY,
 };
-use honker_core::queue::{self, Claim, ClaimedJob, Held, NewJob, State};
+use honker_core::queue::{self, Added, Claim, ClaimedJob, Flow, Held, NewJob, State};
 use honker_core::{Ctx, Error, Result};
 use serde::Serialize;
 
 use super::Output;
+use super::flow_options::{FLOW_OPTIONS, FlowOptions};
 use super::json::{self, Integer, JobClaim};
 use super::options::Options;
 use crate::arguments::{Arguments, Value};
-use crate::bracket::{atomically_if_found, consistently};
+use crate::bracket::{atomically, atomically_if_found, consistently};
 use crate::scalar::{fitting, longest_text};
 
 /// The options of a job, with their positions in the positional form of `honker_enqueue`.
@@ -24,21 +25,55 @@ pub(super) const JOB_OPTIONS: [(usize, &str); 5] =
 /// Three arguments are the form with options as JSON.
 const OPTIONS_ARITY: usize = 3;
 
+/// One statement for a plain job; a job that stands in a relation to others needs the bracket.
 pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     if arguments.count() != OPTIONS_ARITY {
-        return queue::enqueue(ctx, &new_job(ctx, arguments)?).map(Output::from);
+        return queue::enqueue(ctx, &new_job(ctx, arguments, None)?).map(Output::from);
     }
     let options = Options::parse(arguments, 2, "options_json")?;
+    let flow = FlowOptions::parse(&options)?;
+    let row = positional(arguments, &options)?;
+    match flow.as_ref().map(FlowOptions::flow) {
+        None => queue::enqueue(ctx, &new_job(ctx, &row, None)?).map(Output::from),
+        flow => atomically(ctx, || queue::enqueue(ctx, &new_job(ctx, &row, flow)?).map(Output::from)),
+    }
+}
+
+/// As [`enqueue`] of a job with a unique key, and says if that was taken.
+pub fn enqueue_unique(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let options = Options::parse(arguments, 2, "options_json")?;
+    let Some(flow) = FlowOptions::parse(&options)?.filter(FlowOptions::is_unique) else {
+        return Err(Error::invalid("options_json", "has no unique_key; give one, or call honker_enqueue"));
+    };
+    let row = positional(arguments, &options)?;
+    let job = new_job(ctx, &row, Some(flow.flow()))?;
+    Ok(Output::json(&UniqueJob::from(queue::admit(ctx, &job, &flow.flow())?)))
+}
+
+#[derive(Serialize)]
+struct UniqueJob {
+    id: i64,
+    is_duplicate: bool,
+}
+
+impl From<Added> for UniqueJob {
+    fn from(Added { id, is_duplicate }: Added) -> Self {
+        Self { id, is_duplicate }
+    }
+}
+
+/// The positional form of a call with options as JSON.
+fn positional<'a>(arguments: &Arguments<'a>, options: &'a Options) -> Result<Arguments<'a>> {
     let mut row = arguments.padded_to(JOB_OPTIONS.len() + 2);
     row.set(2, Value::Null);
     row.set(4, Value::Integer(0));
     row.set(5, Value::Integer(MAX_ATTEMPTS_DEFAULT));
-    options.place(&JOB_OPTIONS, &mut row)?;
-    queue::enqueue(ctx, &new_job(ctx, &row)?).map(Output::from)
+    options.place(&JOB_OPTIONS, &FLOW_OPTIONS, &mut row)?;
+    Ok(row)
 }
 
 /// A job from the arguments of `honker_enqueue`.
-pub(super) fn new_job<'a>(ctx: &Ctx<'_>, arguments: &Arguments<'a>) -> Result<NewJob<'a>> {
+pub(super) fn new_job<'a>(ctx: &Ctx<'_>, arguments: &Arguments<'a>, flow: Option<Flow<'a>>) -> Result<NewJob<'a>> {
     let run_at = arguments.optional_instant(2, "run_at")?;
     let delay = arguments.optional_span(3, "delay")?;
     Ok(NewJob {
@@ -54,6 +89,7 @@ pub(super) fn new_job<'a>(ctx: &Ctx<'_>, arguments: &Arguments<'a>) -> Result<Ne
         max_attempts: arguments.integer_in(5, "max_attempts", &MAX_ATTEMPTS)?,
         // Counted from the millisecond that has begun: what expires at once is never claimable.
         expires_at: arguments.optional_span(6, "expires")?.map(|expires| ctx.now() + expires),
+        flow,
     })
 }
 
@@ -81,6 +117,10 @@ pub(super) struct DetailedJob<'a> {
     job: PlainJob<'a>,
     last_error: Option<&'a str>,
     unknown_since: Option<Instant>,
+    key: Option<&'a str>,
+    snoozes: i64,
+    has_dependents: bool,
+    has_parents: bool,
 }
 
 fn plain<'a>(job: &'a ClaimedJob, queue: &'a str, worker_id: &'a str) -> PlainJob<'a> {
@@ -105,6 +145,10 @@ pub(super) fn detailed<'a>(jobs: &'a [ClaimedJob], queue: &'a str, worker_id: &'
         job: plain(job, queue, worker_id),
         last_error: job.last_error.as_deref(),
         unknown_since: job.unknown_since,
+        key: job.key.as_deref(),
+        snoozes: job.snoozes,
+        has_dependents: job.has_dependents,
+        has_parents: job.has_parents,
     };
     jobs.iter().map(detail).collect()
 }
@@ -186,8 +230,13 @@ pub(super) fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Resul
     })
 }
 
+/// One statement for a plain job; a job with ties needs the bracket.
 pub fn ack(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::ack(ctx, &held(arguments, 2)?).map(Output::from)
+    let held = held(arguments, 2)?;
+    match queue::ack_alone(ctx, &held)? {
+        Some(is_held) => Ok(Output::from(is_held)),
+        None => atomically(ctx, || queue::ack(ctx, &held).map(Output::from)),
+    }
 }
 
 pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

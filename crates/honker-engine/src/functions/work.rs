@@ -21,9 +21,14 @@ const SETTLEMENTS: &str = "settlements_json";
 pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let delay = arguments.optional_span_from_zero(3, "delay_s")?;
     let is_unknown = arguments.optional_integer(4, "is_unknown")?.unwrap_or(0) != 0;
-    let release = || queue::release(ctx, &held(arguments, 2)?, delay, None, is_unknown).map(Output::from);
+    let held = held(arguments, 2)?;
     // A delay is stored as the mark of the file demands, which is read first: both must be of one snapshot.
-    if delay.is_some() { atomically(ctx, release) } else { release() }
+    if delay.is_none()
+        && let Some(is_held) = queue::release_alone(ctx, &held, is_unknown)?
+    {
+        return Ok(Output::from(is_held));
+    }
+    atomically(ctx, || queue::release(ctx, &held, delay, None, is_unknown).map(Output::from))
 }
 
 pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

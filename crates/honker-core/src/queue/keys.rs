@@ -1,0 +1,247 @@
+//! Keys: jobs of one key share a limit, over all processes.
+//!
+//! Invariant: a key with blocked jobs has its limit in flight, or a candidate: a due, pending job of it. So a claim that meets
+//! candidates only never misses a key, and a full key keeps its many jobs out of the way of others: they are blocked, and
+//! no claim walks over them.
+//!
+//! It is kept by three rules. (1) A job is blocked only in a call that then promotes its key ([`promote`] at the flush), which
+//! makes the best blocked job a candidate while there is room. (2) Each move out of `processing` or `pending` of a keyed job
+//! notes its key for the same promotion, in the same commit. (3) Occupancy is counted from rows (those in flight and due
+//! candidates), never kept: a lease is the slot, so a crash cannot leak one.
+//!
+//! - *The process dies* in the middle: the bracket undoes the move and the promotion together.
+//! - *Two processes*: one writer at a time, and each counts under the write lock.
+//! - *A reference process, an older honker or a DELETE by hand* ends a job without the promotion. Then a key may be stranded:
+//!   blocked jobs, nothing in flight and no candidate. A claim that finds nothing looks at a few keys ([`stranded`]), and goes
+//!   on with the next ones the next time.
+//! - *A limit is lowered*: nothing that runs is stopped; claims block candidates that they meet. *Raised or dropped*: keys
+//!   are promoted step by step as jobs leave, and by the rescue.
+//!
+//! Order: a blocked row has its creation as `run_at`, so the best blocked job is that of the highest priority that was
+//! enqueued first. A promoted row has the second of its promotion, so it joins the back of its priority, and keys take turns.
+//! The claim does not take a candidate while a better job of its key is blocked ([`Candidates::judge`]).
+
+use std::collections::BTreeMap;
+
+use rusqlite::params;
+
+use super::settings::{OnDead, Pause, Settings, as_real};
+use super::ties::{Left, To};
+use super::transition::{Move, leave};
+use crate::clock::Instant;
+use crate::limits::{CONCURRENCY, EXPIRED_ROWS_PER_WRITE, PROMOTED_PER_KEY, RESCUED_KEYS_PER_CLAIM};
+use crate::{Ctx, Result, sql};
+
+/// A place in the line of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) id: i64,
+    pub(super) priority: i64,
+    pub(super) created_at: Option<Instant>,
+}
+
+impl Place {
+    fn is_before(&self, other: &Self) -> bool {
+        (std::cmp::Reverse(self.priority), self.created_at, self.id)
+            < (std::cmp::Reverse(other.priority), other.created_at, other.id)
+    }
+}
+
+/// True if a new job of this key and priority, due now, must be blocked.
+pub(super) fn is_full(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, priority: i64) -> Result<bool> {
+    if is_held_up(ctx, settings, queue, key, None)? || best_blocked(ctx, queue, key)?.is_some() {
+        return Ok(true);
+    }
+    match settings.key_limit() {
+        Some(limit) => Ok(occupied(ctx, queue, key, priority, limit)? >= limit),
+        None => Ok(false),
+    }
+}
+
+/// Takes a job that has just become pending into the line of its key: blocks it if others go first, and promotes the best.
+pub(super) fn enter(ctx: &Ctx<'_>, id: i64, queue: &str, key: &str) -> Result<()> {
+    let settings = Settings::of(ctx, queue)?;
+    if settings.looks_at_keys() {
+        leave(ctx, &Move::Block { id })?;
+        ctx.note(|effects| effects.key_has_room(queue, key));
+    }
+    Ok(())
+}
+
+/// Makes the best blocked jobs of a key candidates while it has room. At the flush of every call that may have made room.
+pub(crate) fn promote(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<()> {
+    let settings = Settings::of(ctx, queue)?;
+    for _ in 0..PROMOTED_PER_KEY {
+        let Some(best) = best_blocked(ctx, queue, key)? else { break };
+        if !may_promote(ctx, &settings, queue, key, &best)? {
+            break;
+        }
+        leave(ctx, &Move::Promote { id: best.id })?;
+    }
+    Ok(())
+}
+
+fn may_promote(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, best: &Place) -> Result<bool> {
+    if is_held_up(ctx, settings, queue, key, Some(best.id))? {
+        return Ok(false);
+    }
+    let Some(limit) = settings.key_limit() else { return Ok(true) };
+    Ok(occupied(ctx, queue, key, best.priority, limit)? < limit)
+}
+
+/// Jobs of a key in flight, and due candidates of this priority or a better one; counted up to `limit`.
+fn occupied(ctx: &Ctx<'_>, queue: &str, key: &str, priority: i64, limit: i64) -> Result<i64> {
+    let limit = limit.min(*CONCURRENCY.end());
+    let mut count = in_flight(ctx, queue, key, limit)?;
+    let mut above = None;
+    while count < limit
+        && let Some(level) = ctx.row(sql!("key_level.sql"), params![queue, key, priority, above], |row| row.get(0))?
+    {
+        let due = params![queue, key, level, ctx.now(), limit - count];
+        count += ctx.row(sql!("key_due.sql"), due, |row| row.get::<_, i64>(0))?.unwrap_or(0);
+        above = Some::<i64>(level);
+    }
+    Ok(count)
+}
+
+fn in_flight(ctx: &Ctx<'_>, queue: &str, key: &str, limit: i64) -> Result<i64> {
+    Ok(ctx.row(sql!("key_in_flight.sql"), params![queue, key, limit], |row| row.get(0))?.unwrap_or(0))
+}
+
+/// The blocked job of a key that is first in its line.
+fn best_blocked(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<Option<Place>> {
+    ctx.row(sql!("key_best.sql"), [queue, key], |row| {
+        Ok(Place { id: row.get(0)?, priority: row.get(1)?, created_at: Instant::from_stored(row.get_ref(2)?) })
+    })
+}
+
+/// True if the key is paused, or its line waits for a head that is not `id`.
+fn is_held_up(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, id: Option<i64>) -> Result<bool> {
+    if !settings.has_paused_keys && !settings.is_ordered {
+        return Ok(false);
+    }
+    let found =
+        ctx.row(sql!("key_facts.sql"), [queue, key], |row| Ok((Pause::read(row, 0)?, row.get_ref(2)?.as_i64().ok())))?;
+    let Some((pause, head)) = found else { return Ok(false) };
+    if pause.is_some_and(|pause| pause.holds(ctx.now())) {
+        return Ok(true);
+    }
+    let Some(head) = head.filter(|head| settings.is_ordered && id != Some(*head)) else { return Ok(false) };
+    let counts_dead = settings.on_dead != Some(OnDead::Continue);
+    Ok(ctx.row(sql!("key_head.sql"), params![head, queue, key, counts_dead], |_row| Ok(()))?.is_some())
+}
+
+/// Keeps the line of an ordered queue: a job between two attempts, or dead, stays its head until it has ended.
+pub(super) fn hold_line(ctx: &Ctx<'_>, left: &Left) -> Result<()> {
+    let Some(key) = &left.key else { return Ok(()) };
+    if !Settings::of(ctx, &left.queue)?.is_ordered {
+        return Ok(());
+    }
+    let head = matches!(left.to, To::Back | To::Dead).then_some(left.id);
+    ctx.execute(sql!("key_head_set.sql"), params![left.queue, key, head, left.id])?;
+    Ok(())
+}
+
+/// What a claim does with a due, keyed row.
+pub(super) enum Judgement {
+    Take,
+    Block,
+    /// By the rate of its key it starts at this instant.
+    Later(Instant),
+}
+
+/// The keys that a claim has met.
+#[derive(Default)]
+pub(super) struct Candidates {
+    /// Slots left, by key.
+    room: BTreeMap<String, i64>,
+    /// The time of the next start by the rate per key, where a row has been given one in this call.
+    next_start_ms: BTreeMap<String, Option<f64>>,
+}
+
+impl Candidates {
+    /// Decides about a due row of `key`. If it is to be taken, its slot is counted.
+    pub(super) fn judge(
+        &mut self,
+        ctx: &Ctx<'_>,
+        settings: &Settings,
+        queue: &str,
+        key: &str,
+        place: Place,
+        has_start: bool,
+    ) -> Result<Judgement> {
+        let room = match self.room.get(key) {
+            Some(room) => *room,
+            None => Self::look(ctx, settings, queue, key, place)?,
+        };
+        if room <= 0 {
+            self.room.insert(key.to_owned(), 0);
+            return Ok(Judgement::Block);
+        }
+        if let Some(rate) = settings.rate_per_key.filter(|_| !has_start) {
+            let stored = match self.next_start_ms.get(key) {
+                Some(stored) => *stored,
+                None => next_start(ctx, queue, key)?,
+            };
+            let (start_ms, next_ms) = rate.reserve(stored, as_real(ctx.now().as_ms()));
+            ctx.execute(sql!("key_next_start.sql"), params![queue, key, next_ms])?;
+            ctx.execute(sql!("key_prune.sql"), params![as_real(ctx.now().as_ms()), EXPIRED_ROWS_PER_WRITE])?;
+            self.next_start_ms.insert(key.to_owned(), Some(next_ms));
+            let start = instant_after(start_ms);
+            if start > ctx.now() {
+                return Ok(Judgement::Later(start));
+            }
+        }
+        self.room.insert(key.to_owned(), room.saturating_sub(1));
+        Ok(Judgement::Take)
+    }
+
+    fn look(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, place: Place) -> Result<i64> {
+        if is_held_up(ctx, settings, queue, key, Some(place.id))? {
+            return Ok(0);
+        }
+        let Some(limit) = settings.key_limit() else { return Ok(i64::MAX) };
+        let limit = limit.min(*CONCURRENCY.end());
+        let room = limit - in_flight(ctx, queue, key, limit)?;
+        if room > 0 && best_blocked(ctx, queue, key)?.is_some_and(|best| best.is_before(&place)) {
+            return Ok(0);
+        }
+        Ok(room)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+pub(super) fn instant_after(ms: f64) -> Instant {
+    Instant::from_ms((ms - 1e-3).ceil() as i64)
+}
+
+fn next_start(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<Option<f64>> {
+    Ok(ctx.row(sql!("key_start.sql"), [queue, key], |row| Ok(row.get_ref(0)?.as_f64().ok()))?.flatten())
+}
+
+/// The next keys of a queue with blocked jobs and room, of the few that this call looks at: a process that does not promote
+/// has ended the jobs that held it.
+pub(super) fn stranded(ctx: &Ctx<'_>, settings: &Settings, queue: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut after = ctx.rescue_cursor(queue);
+    for _ in 0..RESCUED_KEYS_PER_CLAIM {
+        let next: Option<String> = ctx.row(sql!("key_next.sql"), params![queue, after], |row| row.get(0))?;
+        let Some(key) = next else {
+            after = String::new();
+            break;
+        };
+        if let Some(best) = best_blocked(ctx, queue, &key)?
+            && may_promote(ctx, settings, queue, &key, &best)?
+        {
+            found.push(key.clone());
+        }
+        after = key;
+    }
+    ctx.set_rescue_cursor(queue, after);
+    Ok(found)
+}
+
+/// Promotes the jobs of stranded keys.
+pub(super) fn rescue(ctx: &Ctx<'_>, keys: &[String], queue: &str) -> Result<()> {
+    keys.iter().try_for_each(|key| promote(ctx, queue, key))
+}

@@ -1,0 +1,6 @@
+-- The live job that has a unique key.
+-- ?1 queue, ?2 unique_key.
+-- Returns id, state; no row when the key is free.
+-- Index: _honker_index_live_unique, one seek. Lock: read.
+SELECT id, state FROM main._honker_live INDEXED BY _honker_index_live_unique
+WHERE queue = ?1 AND unique_key = ?2
