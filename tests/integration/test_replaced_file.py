@@ -14,7 +14,7 @@ import pytest
 from honker import DatabaseReplacedError, HonkerError
 
 from ..support.locking import ask
-from ..support.waiting import wait_until
+from ..support.waiting import until, wait_until
 
 
 @pytest.fixture
@@ -184,8 +184,7 @@ def test_workers_end(db, path):
     async def main():
         running = asyncio.ensure_future(honker.run_workers(db, "q", 1))
         replaced()
-        while db.queue("q").stats().dead == 0:  # the job of the fixture, which is no call of a task
-            await asyncio.sleep(0.01)
+        await until(lambda: db.queue("q").stats().dead)  # the job of the fixture, which is no call of a task
         delete(path)
         with pytest.raises(DatabaseReplacedError):
             await asyncio.wait_for(running, 10)
