@@ -201,11 +201,10 @@ def test_a_scheduler_ends(db, path, standby):
         other.try_acquire()
 
     async def main():
-        leading = asyncio.Event()
-        running = asyncio.ensure_future(scheduler.run(standby=standby, on_leading=leading.set))
-        if not standby:
-            await leading.wait()
-        await asyncio.sleep(0)
+        began = asyncio.Event()
+        callbacks = {"on_standby": lambda _: began.set()} if standby else {"on_leading": began.set}
+        running = asyncio.ensure_future(scheduler.run(standby=standby, **callbacks))
+        await asyncio.wait_for(began.wait(), 10)
         delete(path)
         with pytest.raises(DatabaseReplacedError):
             await asyncio.wait_for(running, 10)
