@@ -15,14 +15,13 @@ from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
     DatabaseOpenError,
-    ForkError,
     InvalidArgumentError,
     UnexpectedRowsError,
     from_sqlite,
 )
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
-from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
+from honker.sqlite.fork import Held, check_inherited, forked, identity_of, inherit
 from honker.sqlite.open_failure import explain
 from honker.sqlite.path import existing_only, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
@@ -269,16 +268,11 @@ class Connection:
         if raw is not None:
             was_idle = watchers_were_idle and not self._is_running and not raw.in_transaction
             self.close()
-            inherit(self._held, was_idle=was_idle)
+            inherit(self._held, parent_pid=self._pid, was_idle=was_idle)
 
 
 def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection:
-    file = file_of(path)
-    if is_unsafe(str(file)):
-        raise ForkError(
-            f"{str(file)!r} was in use by the parent when this process was forked, and SQLite cannot open it here "
-            "without the risk of losing commits; close the database before the fork, or start the process with 'spawn'"
-        )
+    check_inherited(str(file_of(path)))
     try:
         return connect(
             path if creates else existing_only(path),

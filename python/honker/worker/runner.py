@@ -45,7 +45,8 @@ from honker.worker.settlement import (
 GRACE_S: Final = 10.0
 #: As many jobs as one claim can hand out.
 MAX_CONCURRENCY: Final = LIMITS.claim_batch[1]
-#: Seconds after which an idle runner looks even if nothing woke it; and if there is no watcher to wake it.
+#: Seconds after which an idle runner looks even if nothing woke it; and if there is no watcher to wake it. The first
+#: bounds the delay of a missed wake; the scheduler's equal `_STANDBY_POLL_S` bounds the delay after a changed clock.
 _IDLE_POLL_S: Final = 5.0
 _BLIND_POLL_S: Final = 1.0
 #: Seconds between two rounds that fail, from the first to the longest.
