@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::MIGRATIONS;
 use crate::Result;
+use crate::statements::execute_all;
 
 /// True if no object is missing. Reads the schema, which every connection has in memory.
 pub(super) fn is_whole(conn: &Connection) -> Result<bool> {
@@ -33,7 +34,7 @@ pub(super) fn repair(conn: &Connection) -> Result<()> {
         let (name, sql) = object?;
         if !present.contains(&name) {
             // A bare name of an index would follow a temporary table of the same name.
-            conn.execute_batch(&sql.replacen(&format!(" {name}"), &format!(" main.{name}"), 1))?;
+            execute_all(conn, &sql.replacen(&format!(" {name}"), &format!(" main.{name}"), 1))?;
         }
     }
     Ok(())
