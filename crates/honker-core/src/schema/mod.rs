@@ -66,8 +66,8 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let found = version(conn)?;
-    if found == VERSION {
-        return repair::repair(conn);
+    if found == VERSION || (found == 0 && repair::is_of_ours(conn)?) {
+        return repair::repair(conn, found);
     }
     let is_of_reference = is_of_reference(conn, found)?;
     for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
@@ -133,12 +133,7 @@ pub(crate) fn check_writer(demanded: Option<i64>) -> Result<()> {
 }
 
 fn version(conn: &Connection) -> Result<i64> {
-    let has_meta: bool = conn.query_row(
-        "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = '_honker_meta'",
-        [],
-        |row| row.get(0),
-    )?;
-    if !has_meta {
+    if !has_column(conn, "_honker_meta", "value")? {
         return Ok(0);
     }
     let stored = conn
