@@ -44,7 +44,7 @@ class _Foreign:
             cursor = self._raw.cursor()
             cursor.row_factory = None  # the application's factory may return any type
             # Asked each time: a connection has no place for the answer, and cannot be referred to weakly.
-            self._file.check_same(_text(cursor.execute("PRAGMA database_list").fetchone()[2]))
+            self._file.check_same(_text(cursor.execute("SELECT honker_database_file()").fetchall()[0][0]))
             self._begin_as_python_would()
             return _text(cursor.execute(sql, params).fetchall()[0][0])
         except self._module.Error as error:
