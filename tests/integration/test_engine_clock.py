@@ -2,8 +2,10 @@
 
 import asyncio
 import ctypes
+import datetime
 import sqlite3
 import threading
+import time
 
 import honker
 import pytest
@@ -101,3 +103,22 @@ async def fires_when_moved(db, set_clock):
     finally:
         stop.set()
         await running
+
+
+@pytest.mark.parametrize("days", [-365, 365])
+def test_a_clock_that_a_test_freezes_in_python_hangs_no_wait(tmp_path, days):
+    """time-machine replaces `time.clock_gettime` as well, by which honker read the system's clock before."""
+    time_machine = pytest.importorskip("time_machine")
+    with honker.open(tmp_path / "app.db") as db:
+        queue = db.queue("q")
+        with time_machine.travel(datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days), tick=False):
+            queue.enqueue({"n": 1}, delay=0.1)
+            claimed = asyncio.run(first_claim(queue))
+            assert abs(db.engine.clock() - time.time()) > 86_400
+    assert claimed.payload == {"n": 1}
+
+
+async def first_claim(queue):
+    async for job in queue.claim("w", idle_poll_s=60):
+        return job
+    raise AssertionError("the iterator ended without a job")
