@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
-from honker.clock import system_time
 from honker.engine.limits import Limits
 from honker.errors import (
     ArgumentOverflowError,
@@ -23,6 +22,7 @@ from honker.errors import (
 )
 from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.database_file import DatabaseFile
+from honker.sqlite.engine_clock import EngineClock
 from honker.sqlite.extension import extension_info
 from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
@@ -63,6 +63,7 @@ class SQLiteEngine:
         self._path = database_path(path)
         self._module = module
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
+        self._clock = EngineClock(module)
         self._write_lock = WriteLock()
         self._writer = Connection(self._path, module, synchronous=synchronous, creates=True, foreign_keys=foreign_keys)
         self._file = self._writer.file = DatabaseFile(self._path, self._writer.real_path)
@@ -134,8 +135,11 @@ class SQLiteEngine:
         return self._is_closed
 
     def clock(self) -> float:
-        """Unix seconds of the system, as the engine reads them: a clock that a test froze in Python does not count."""
-        return system_time()
+        """Unix seconds, as the engine reads them: of the system, or of the clock that a test has stopped in the engine.
+
+        A clock that a test froze in Python does not count.
+        """
+        return self._clock.now()
 
     def transaction(self) -> SQLiteTransaction:
         """A write transaction, for ``with`` or ``async with``; see `honker.Transaction`."""
@@ -299,6 +303,7 @@ class SQLiteEngine:
             updates = list(self._updates)
         for each in updates:
             each.close()
+        self._clock.close()
         self._readers.close()
         self._loop_reader.close()
         self._writer.retire()
