@@ -133,6 +133,11 @@ class SQLiteEngine:
         """True once it is closed."""
         return self._is_closed
 
+    @property
+    def is_commit_slow(self) -> bool:
+        """True if the next commit may wait for the disk; `call_now` then blocks an event loop, and `acall` does not."""
+        return self._writer.is_commit_slow()
+
     def clock(self) -> float:
         """Unix seconds of the system, as the engine reads them: a clock that a test froze in Python does not count."""
         return system_time()
@@ -220,6 +225,7 @@ class SQLiteEngine:
         await self._write_lock.acquire_async()
         # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
         try:
+            self._writer.check_fast()
             self._writer.make_ready()
             self._writer.fail_when_busy()
             result = self._writer.scalar(sql, params)
