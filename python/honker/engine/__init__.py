@@ -170,14 +170,14 @@ class Updates(Protocol):
 
 
 class LoopUpdates(Protocol):
-    """Wakes after commits for a coroutine. Used on its event loop only."""
+    """Wakes after commits for a coroutine. Waited for on its event loop only."""
 
-    async def wait_async(self, timeout_s: float) -> bool:
+    async def wait_async(self, timeout_s: float | None) -> bool:
         """Wait for a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit."""
         ...
 
     def close(self) -> None:
-        """End the subscription. Idempotent."""
+        """End the subscription, from any thread; a waiter gets a `DatabaseClosedError`. Idempotent."""
         ...
 
 

@@ -10,6 +10,7 @@ from typing import Final, Protocol, Self
 
 from honker import serialization
 from honker.clock import monotonic
+from honker.engine.wakes import Wakes
 from honker.errors import DatabaseBusyError, HonkerError
 from honker.job import Job, JobQueue
 
@@ -67,7 +68,7 @@ class Claims:
         self._is_due = False
         self._engine = queue.db.engine
         # Subscribed before the first read of the queue, so that no commit between a read and a wait is missed.
-        self._updates = self._engine.updates()
+        self._updates = Wakes(self._engine)
         # A claim that waits in a thread for another process's write lock. It outlives a cancelled ``await``, and even
         # the event loop: the next call returns its job.
         self._thread: ThreadPoolExecutor | None = None
