@@ -341,8 +341,9 @@ def test_every_failure_to_open_is_an_error_of_honker(tmp_path):
         ("nolock=yes", "takes no locks"),
         ("mode=rwc&immutable=true", "reads no -wal"),
         ("cache=shared", "lock tables against each other"),
-        ("vfs=unix-none", "no locks that other connections see"),
-        ("vfs=unix-dotfile", "no locks that other connections see"),
+        ("vfs=unix-none", "no locks that connections of all processes see"),
+        ("vfs=unix-dotfile", "no locks that connections of all processes see"),
+        ("vfs=unix-excl", "no locks that connections of all processes see"),
     ],
 )
 def test_a_uri_under_which_commits_are_lost_is_refused(path, options, reason):

@@ -134,6 +134,11 @@ class SQLiteEngine:
         """True once it is closed."""
         return self._is_closed
 
+    @property
+    def is_commit_slow(self) -> bool:
+        """True if the next commit may wait for the disk; `call_now` then blocks an event loop, and `acall` does not."""
+        return self._writer.is_commit_slow()
+
     def clock(self) -> float:
         """Unix seconds, as the engine reads them: of the system, or of the clock that a test has stopped in the engine.
 
@@ -224,6 +229,7 @@ class SQLiteEngine:
         await self._write_lock.acquire_async()
         # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
         try:
+            self._writer.check_fast()
             self._writer.make_ready()
             self._writer.fail_when_busy()
             result = self._writer.scalar(sql, params)
