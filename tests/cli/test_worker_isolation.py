@@ -9,7 +9,7 @@ from ..support.program import running
 from ..support.waiting import wait_until
 
 TASKS = """
-import asyncio, multiprocessing, os, time
+import asyncio, multiprocessing, os, signal, time
 from pathlib import Path
 import honker
 
@@ -30,6 +30,18 @@ def terminate_a_forked_child(marker):
     code = child.exitcode
     child.kill()
     return code
+
+@db.task("q", retries=1)
+def terminate_forked_children_at_once(count):
+    codes = set()
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            time.sleep(5)
+            os._exit(0)
+        os.kill(child, signal.SIGTERM)
+        codes.add(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    return sorted(codes)
 
 @db.task("q", retries=1)
 def interrupt():
@@ -77,6 +89,10 @@ def result(db, job_id):
 
 def test_a_forked_child_of_a_handler_can_be_terminated(worker, db):
     assert result(db, call(db, "terminate_a_forked_child", "marker")) == -signal.SIGTERM
+
+
+def test_a_forked_child_can_be_terminated_before_it_has_replaced_its_signal_handlers(worker, db):
+    assert result(db, call(db, "terminate_forked_children_at_once", 100)) == [-signal.SIGTERM]
 
 
 @pytest.mark.parametrize("task", ["interrupt", "interrupt_async", "interrupt_in_a_task"])

@@ -15,6 +15,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeAlias
 
+from honker.worker.forked_signals import replace_after_fork
+
 #: Exit codes beside 0 and click's 2 for usage errors. By convention, a signal's code is 128 plus its number.
 FAILED: Final = 1
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -123,7 +125,7 @@ def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received:
         # of the application blocks the loop. So it does nothing, and the Python handler is replaced by ours.
         loop.add_signal_handler(number, lambda: None)
         signal.signal(number, take_step)
-    os.register_at_fork(after_in_child=functools.partial(_be_ordinary, take_step))
+    replace_after_fork(functools.partial(_be_ordinary, take_step))
 
 
 def _be_ordinary(ours: Callable[[int, FrameType | None], None]) -> None:
