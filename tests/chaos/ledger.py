@@ -66,7 +66,7 @@ class Ledger:
             assert self.unexplained_repeats(kind) == []
 
     def unexplained_repeats(self, kind):
-        """Repeats without a disturbance of one of the two processes between the two attempts."""
+        """Repeats without a disturbance of the process that held the job at the first of the two attempts."""
         attempts = defaultdict(list)
         for line in self.lines[kind]:
             attempts[line.facts[0]].append(line)
@@ -78,11 +78,11 @@ class Ledger:
         ]
 
     def is_explained(self, first, second):
-        workers = {first.facts[2], second.facts[2], None}
         # A worker may be disturbed between its claim and the handler's line.
         began = first.at - LEASE_S
         return any(
-            each.pid in workers and each.began <= second.at and each.ended >= began for each in self.disturbances
+            each.pid in {first.facts[2], None} and each.began <= second.at and each.ended >= began
+            for each in self.disturbances
         )
 
     def repeats(self):
