@@ -1,6 +1,9 @@
 """Handlers under `honker worker` that fork, or raise the exceptions which usually end a process."""
 
+import errno
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -102,3 +105,26 @@ def test_only_the_workers_own_signals_stop_it(worker, db, path, task):
     ((job_id, attempts, error),) = ask(path, "SELECT id, attempts, last_error FROM _honker_dead")
     assert (job_id, attempts) == (failed, 1)
     assert "boom" in error
+
+
+WITHOUT_DESCRIPTORS = """
+import os, resource, sys
+from honker.cli.signals import run_until_signal
+
+async def work():
+    pass
+
+lowest = os.open(os.devnull, os.O_RDONLY)
+os.close(lowest)
+resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, lowest))
+try:
+    run_until_signal(work)
+except OSError as error:
+    print(error.errno)
+"""
+
+
+def test_a_process_without_descriptors_makes_no_coroutine_that_it_cannot_run():
+    run = subprocess.run([sys.executable, "-c", WITHOUT_DESCRIPTORS], capture_output=True, text=True, check=True)
+    assert run.stdout == f"{errno.EMFILE}\n"
+    assert "never awaited" not in run.stderr

@@ -38,7 +38,7 @@ def run_until_signal(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
     Returns:
         0 if it ended by itself, else the signal's exit code.
     """
-    return _run(main(), lambda task: [task.cancel])
+    return _run(main, lambda task: [task.cancel])
 
 
 def run_until_stopped(
@@ -63,7 +63,7 @@ def run_until_stopped(
         stop.set()
         on_stop(signal.Signals(received.number).name)
 
-    return _run(main(stop), lambda task: [first, task.cancel], received)
+    return _run(lambda: main(stop), lambda task: [first, task.cancel], received)
 
 
 class _Received:
@@ -73,7 +73,7 @@ class _Received:
 
 
 def _run(
-    main: Coroutine[Any, Any, None],
+    main: Callable[[], Coroutine[Any, Any, None]],
     steps_of: Callable[[asyncio.Task[None]], Sequence[_Step]],
     received: _Received | None = None,
 ) -> int:
@@ -81,7 +81,7 @@ def _run(
     received = received or _Received()
     loop = asyncio.new_event_loop()
     try:
-        task = loop.create_task(main)
+        task = loop.create_task(main())
         _take_signals(loop, list(steps_of(task)), received)
         _run_to_end(loop, task)
     except asyncio.CancelledError:
