@@ -105,7 +105,8 @@ class Connection:
         self._enter_wal(is_read_only=is_query_only or not is_writable(self._path))
         for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
             self.run(pragma)
-        self._checkpoint_pages: int = _CHECKPOINT_BYTES // self.scalar("PRAGMA page_size")
+        page_bytes = int(self.scalar("PRAGMA page_size"))  # a text where SQLCipher answers
+        self._checkpoint_pages: int = _CHECKPOINT_BYTES // page_bytes
         self.run(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}")
         if self._foreign_keys is not None:
             self.run(f"PRAGMA foreign_keys = {int(self._foreign_keys)}")
