@@ -46,20 +46,22 @@ pub fn admit(ctx: &Ctx<'_>, job: &NewJob<'_>, flow: &Flow<'_>) -> Result<Added> 
     schema::demand_writer(ctx)?;
     let mut on_parent_failure = flow.on_parent_failure;
     let mut parents = flow.after.to_vec();
+    let mut job = *job;
     if let Some(unique) = &flow.unique {
-        match unique::resolve(ctx, job, unique)? {
+        match unique::resolve(ctx, &job, unique)? {
             unique::Resolution::New => {}
             unique::Resolution::Existing(id) => return Ok(Added { id, is_duplicate: true }),
             // The running job has given its key to this one, which runs once more after it.
             unique::Resolution::After(id) => {
-                parents.push(id);
+                parents = vec![id];
                 on_parent_failure = ParentFailure::Run;
             }
         }
+        job.run_at = unique::start(ctx, &job, unique, None);
     }
     let unsettled = dependencies::look_at(ctx, &parents, on_parent_failure)?;
     let state = if unsettled > 0 { State::Waiting } else { State::Pending };
-    let id = insert(ctx, job, flow, state, unsettled, !parents.is_empty())?;
+    let id = insert(ctx, &job, flow, state, unsettled, !parents.is_empty())?;
     dependencies::tie(ctx, id, &parents, on_parent_failure)?;
     Ok(Added { id, is_duplicate: false })
 }
