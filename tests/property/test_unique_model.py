@@ -69,7 +69,7 @@ class UniqueMachine(RuleBasedStateMachine):
         return next((job_id for job_id, job in self.live.items() if job.key == key), None)
 
     def kept_by(self, key):
-        """The finished job that keeps the key taken; as the engine, it forgets or shortens what it finds."""
+        """Return the finished job that keeps the key taken. As in the engine, the look forgets or shortens the time."""
         if key not in self.kept:
             return None
         job_id, end_s = self.kept[key]

@@ -448,7 +448,6 @@ REFUSED = {
     "debounce and raise": ({"unique_key": "k", "debounce_s": 1, "on_conflict": "raise"}, "on_conflict"),
     "longest wait alone": ({"unique_key": "k", "debounce_max_s": 1}, "debounce_max_s"),
     "replace and after": ({"unique_key": "k", "on_conflict": "replace", "after": [1]}, "after"),
-    "rerun and after": ({"unique_key": "k", "on_conflict": "rerun", "after": [1]}, "after"),
     "debounce and after": ({"unique_key": "k", "debounce_s": 1, "after": [1]}, "after"),
 }
 

@@ -46,22 +46,20 @@ pub fn admit(ctx: &Ctx<'_>, job: &NewJob<'_>, flow: &Flow<'_>) -> Result<Added> 
     schema::demand_writer(ctx)?;
     let mut on_parent_failure = flow.on_parent_failure;
     let mut parents = flow.after.to_vec();
-    let mut job = *job;
     if let Some(unique) = &flow.unique {
-        match unique::resolve(ctx, &job, unique)? {
+        match unique::resolve(ctx, job, unique)? {
             unique::Resolution::New => {}
             unique::Resolution::Existing(id) => return Ok(Added { id, is_duplicate: true }),
             // The running job has given its key to this one, which runs once more after it.
             unique::Resolution::After(id) => {
-                parents = vec![id];
+                parents.push(id);
                 on_parent_failure = ParentFailure::Run;
             }
         }
-        job.run_at = unique::start(ctx, &job, unique, None);
     }
     let unsettled = dependencies::look_at(ctx, &parents, on_parent_failure)?;
     let state = if unsettled > 0 { State::Waiting } else { State::Pending };
-    let id = insert(ctx, &job, flow, state, unsettled, !parents.is_empty())?;
+    let id = insert(ctx, job, flow, state, unsettled, !parents.is_empty())?;
     dependencies::tie(ctx, id, &parents, on_parent_failure)?;
     Ok(Added { id, is_duplicate: false })
 }
@@ -76,7 +74,8 @@ fn insert(
 ) -> Result<i64> {
     let NewJob { queue, payload, priority, max_attempts, expires_at, .. } = *job;
     let second = ctx.second();
-    let mut run_at = ctx.stored(job.run_at.unwrap_or(Instant::from_seconds(second)))?;
+    let start = flow.unique.as_ref().map_or(job.run_at, |unique| unique::start(ctx, job, unique, None));
+    let mut run_at = ctx.stored(start.unwrap_or(Instant::from_seconds(second)))?;
     let expires_at = expires_at.map(|at| ctx.stored(at)).transpose()?;
     if state == State::Pending
         && let Some(key) = flow.key

@@ -9,7 +9,7 @@
 //!   `run_after` takes the key from the running job first, and the new row takes it in the same commit. `keep_taken` writes
 //!   its row in the commit that deletes the job, so the key is never free in between.
 //! - *Two processes.* Both hold the write lock from the look to the commit, and the second sees the first's job, or its
-//!   absence after a rollback. The index would refuse what a process without this code inserts.
+//!   absence after a rollback. The index would refuse a second job of any other process.
 //! - *COMMIT fails.* The bracket rolls back; nothing is kept in memory.
 //! - *The clock jumps.* Only keys kept after a success and debounced starts know the time. Ahead: they end early. Back: a kept
 //!   key that would stay taken for longer than its span is cut down to that span by the first enqueue that meets it, and is
@@ -103,7 +103,7 @@ pub(super) fn resolve(ctx: &Ctx<'_>, job: &NewJob<'_>, unique: &Unique<'_>) -> R
     match unique.on_conflict {
         OnConflict::Raise => Err(taken(job.queue, unique.key, holder.id)),
         OnConflict::Replace if holder.is_unstarted => replace(ctx, job, unique, &holder),
-        // The job may have looked already at what this event is about.
+        // The job may have read its data before this event.
         OnConflict::Replace if unique.debounce.is_some() => run_after(ctx, holder.id),
         OnConflict::Rerun if holder.is_running => run_after(ctx, holder.id),
         OnConflict::Existing | OnConflict::Replace | OnConflict::Rerun => Ok(Resolution::Existing(holder.id)),

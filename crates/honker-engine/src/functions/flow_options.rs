@@ -60,11 +60,9 @@ impl FlowOptions {
             return Err(Error::invalid("on_parent_failure", "is given without after; name the parents in after"));
         }
         let unique = Uniqueness::parse(options)?;
-        let changes_existing =
-            |unique: &Uniqueness| matches!(unique.on_conflict, OnConflict::Replace | OnConflict::Rerun);
-        if !after.is_empty() && unique.as_ref().is_some_and(changes_existing) {
-            let problem = "is given with on_conflict \"replace\" or \"rerun\" or with debounce_s, which keep the parents of the \
-                           existing job; leave it out";
+        if !after.is_empty() && unique.as_ref().is_some_and(|unique| unique.on_conflict == OnConflict::Replace) {
+            let problem = "is given with on_conflict \"replace\" or with debounce_s, and a replaced job keeps its own parents; \
+                           leave it out";
             return Err(Error::invalid("after", problem));
         }
         Ok(Some(Self {
