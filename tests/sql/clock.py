@@ -16,6 +16,7 @@ INSTANTS = {
     "_honker_notifications": ("created_at",),
     "_honker_queues": ("paused_at",),
     "_honker_token_buckets": ("counted_at", "full_at"),
+    "_honker_unique": ("expires_at",),
 }
 
 

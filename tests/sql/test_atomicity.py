@@ -125,6 +125,11 @@ STORIES = {
     "enqueue-many": Story(
         "honker_enqueue_many('q', '[1, 2, 3]', NULL, NULL, 0, 3, NULL)", "INSERT _honker_live WHEN NEW.payload = '3'"
     ),
+    "enqueue-unique": Story(
+        """honker_enqueue_unique('q', '{}', '{"unique_key": "k", "on_conflict": "rerun"}')""",
+        "INSERT _honker_live WHEN NEW.state <> 'processing'",
+        ["""SELECT honker_enqueue('q', '{}', '{"unique_key": "k"}')""", CLAIM],
+    ),
     "publish-many": Story(
         "honker_stream_publish_many('t', '[[null, 1], [null, 2]]')", "INSERT _honker_stream WHEN NEW.payload = '2'"
     ),

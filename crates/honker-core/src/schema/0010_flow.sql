@@ -54,12 +54,14 @@ CREATE TABLE main._honker_keys (
 ) WITHOUT ROWID;
 CREATE INDEX main._honker_index_keys_start ON _honker_keys (next_start_ms) WHERE paused_at IS NULL AND head_id IS NULL;
 
--- Unique keys that stay taken for a time after their job succeeded.
+-- Unique keys that stay taken for a time after their job succeeded. The length of that time bounds it for a clock that is
+-- set back.
 CREATE TABLE main._honker_unique (
   queue TEXT NOT NULL,
   unique_key TEXT NOT NULL,
   job_id INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
+  unique_for_s INTEGER NOT NULL,
   PRIMARY KEY (queue, unique_key)
 ) WITHOUT ROWID;
 CREATE INDEX main._honker_index_unique_expiry ON _honker_unique (expires_at);
