@@ -13,5 +13,5 @@ SELECT iif(state = 'cancelled', state, 'done'), NULL, 0 FROM main._honker_finish
 UNION ALL
 SELECT iif(value IS NULL, 'cancelled', 'done'), NULL, 0 FROM main._honker_results
 WHERE job_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)
-  AND ?1 <= (SELECT seq FROM main.sqlite_sequence WHERE name = '_honker_live')
+  AND ?1 BETWEEN 1 AND (SELECT seq FROM main.sqlite_sequence WHERE name = '_honker_live')
 LIMIT 1
