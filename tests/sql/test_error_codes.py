@@ -30,6 +30,10 @@ def malformed_row(conn, _connect):
     call(conn, "honker_get_job", 1)
 
 
+def unknown_parent(conn, _connect):
+    call(conn, "honker_enqueue", "q", "{}", '{"after": [99]}')
+
+
 def busy(conn, connect):
     conn.execute("PRAGMA busy_timeout = 0")
     connect().execute("BEGIN IMMEDIATE")
@@ -94,6 +98,7 @@ CAUSES = {
     "HONKER_NOT_BOOTSTRAPPED": not_bootstrapped,
     "HONKER_SCHEMA_TOO_NEW": schema_too_new,
     "HONKER_MALFORMED_ROW": malformed_row,
+    "HONKER_UNKNOWN_PARENT": unknown_parent,
     "HONKER_BUSY": busy,
     "HONKER_READ_ONLY": read_only,
     "HONKER_FULL": full,
