@@ -79,7 +79,13 @@ def build(conn):
     outer_body = graph.add("well", 1, [*graph.add("well", 5), *inner_body])
     at_last = graph.add("well", 1, [*outer_body, *bottom], "run")
     conn.execute("COMMIT")
-    return {"top": top, "middle": middle, "bottom": bottom, "dead": [inner[-1], *inner_body, *outer_body], "last": at_last}
+    return {
+        "top": top,
+        "middle": middle,
+        "bottom": bottom,
+        "dead": [inner[-1], *inner_body, *outer_body],
+        "last": at_last,
+    }
 
 
 def test_graphs_run_in_order_however_often_workers_are_killed(connect):

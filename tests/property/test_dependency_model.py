@@ -228,7 +228,9 @@ class Dependencies(RuleBasedStateMachine):
     @invariant()
     def parents_are_told(self):
         for job_id, job in self.model.jobs.items():
-            told = [(parent["job_id"], parent["state"]) for parent in call_json(self.conn, "honker_job_parents", job_id)]
+            told = [
+                (parent["job_id"], parent["state"]) for parent in call_json(self.conn, "honker_job_parents", job_id)
+            ]
             assert told == [(edge.parent, edge.outcome) for edge in job.edges]
 
     @invariant()
