@@ -23,7 +23,7 @@ use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
 use super::settings::{Settings, as_real};
 use super::transition::{Move, leave};
-use super::{history, ties};
+use super::{history, lost_parents, ties};
 use crate::clock::{Instant, Span};
 use crate::json_length::Room;
 use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S, PARKED_PER_CLAIM};
@@ -56,6 +56,8 @@ pub struct Prospect {
     has_returning: bool,
     /// Keys whose blocked jobs nothing promotes.
     stranded: Vec<String>,
+    /// Jobs that wait for a parent which is gone.
+    orphaned: Vec<i64>,
     settings: Settings,
 }
 
@@ -81,8 +83,12 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
         None if outlook.has_other => keys::stranded(ctx, &outlook.settings, queue)?,
         _ => Vec::new(),
     };
-    let is_worth_it = has_returning || due.is_some() || !stranded.is_empty();
-    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, settings: outlook.settings }))
+    let orphaned = match due {
+        None if outlook.has_other => lost_parents::lost(ctx, queue)?,
+        _ => Vec::new(),
+    };
+    let is_worth_it = has_returning || due.is_some() || !stranded.is_empty() || !orphaned.is_empty();
+    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, orphaned, settings: outlook.settings }))
 }
 
 /// How many of `wanted` jobs the limits of the queue allow to start now.
@@ -134,8 +140,9 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
-    let Prospect { mut due, has_returning, stranded, settings } = prospect;
-    if has_returning || !stranded.is_empty() {
+    let Prospect { mut due, has_returning, stranded, orphaned, settings } = prospect;
+    if has_returning || !stranded.is_empty() || !orphaned.is_empty() {
+        lost_parents::rescue(ctx, &orphaned)?;
         put_back(ctx, claim.queue)?;
         keys::rescue(ctx, &stranded, claim.queue)?;
         // A job that has come back may be due at any level.

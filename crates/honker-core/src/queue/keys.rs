@@ -245,3 +245,12 @@ pub(super) fn stranded(ctx: &Ctx<'_>, settings: &Settings, queue: &str) -> Resul
 pub(super) fn rescue(ctx: &Ctx<'_>, keys: &[String], queue: &str) -> Result<()> {
     keys.iter().try_for_each(|key| promote(ctx, queue, key))
 }
+
+/// True if a key has blocked jobs, room for one of them and no candidate: the invariant does not hold.
+pub(super) fn is_stranded(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<bool> {
+    let settings = Settings::of(ctx, queue)?;
+    let Some(best) = best_blocked(ctx, queue, key)? else { return Ok(false) };
+    let limit = settings.key_limit().unwrap_or(i64::MAX).min(*CONCURRENCY.end());
+    Ok(may_promote(ctx, &settings, queue, key, &best)?
+        && occupied(ctx, queue, key, i64::MIN, limit)? == in_flight(ctx, queue, key, limit)?)
+}

@@ -2,7 +2,9 @@
 
 use rusqlite::params;
 
+use super::lost_parents;
 use super::transition::{Move, leave};
+use crate::limits::PRUNED_PER_SWEEP;
 use crate::{Ctx, Result, schema, sql};
 
 /// Makes dead letters of the expired jobs of the queue that no worker holds. Returns their number.
@@ -18,5 +20,6 @@ pub fn sweep_expired(ctx: &Ctx<'_>, queue: &str) -> Result<i64> {
     for id in &expired {
         leave(ctx, &Move::DeadLetter { id: *id, queue, error: "expired" })?;
     }
+    lost_parents::prune(ctx, ctx.now().as_ms(), PRUNED_PER_SWEEP)?;
     Ok(i64::try_from(expired.len()).unwrap_or(i64::MAX))
 }

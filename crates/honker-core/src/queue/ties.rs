@@ -68,6 +68,9 @@ pub(crate) fn write_left(ctx: &Ctx<'_>, left: &Left) -> Result<()> {
     if left.has(DEPENDENTS) && left.has_ended() {
         dependencies::settle(ctx, left)?;
     }
+    if left.has(PARENTS) && left.to == To::Dead {
+        dependencies::detach_if_own_death(ctx, left.id)?;
+    }
     if left.has(PARENTS) && matches!(left.to, To::Done | To::Cancelled) {
         dependencies::forget(ctx, left.id)?;
     }

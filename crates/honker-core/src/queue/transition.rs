@@ -15,6 +15,7 @@
 //! promote   blocked               pending     promote
 //! ready     waiting               pending     ready                   ties: its key may be full
 //! requeue   dead                  pending     requeue_insert, delete  ties: its key may be full
+//! revive    dead                  waiting     revive_insert, delete   ties
 //! ```
 //!
 //! A job with ties (see `ties`) is read before it is moved, and its [`Left`] is noted: other jobs may depend on where it
@@ -22,7 +23,7 @@
 //!
 //! Invariant: after each commit a job is in one table and one state, and the effects of its move are written.
 //!
-//! - *The process dies.* A move of one statement is atomic by itself. `fail`, `dead` and `requeue` insert before they delete,
+//! - *The process dies.* A move of one statement is atomic by itself. `fail`, `dead`, `requeue` and `revive` insert before they delete,
 //!   in the caller's bracket: a crash in between is rolled back. Should the bracket have no effect (a host that suspends a
 //!   write statement of its own around us), the job is in two tables rather than in none, and the next claim that meets
 //!   it makes the dead letter again. Effects are written in the same bracket, so a crash before them undoes the move as well.
@@ -45,7 +46,7 @@ use rusqlite::params;
 
 use super::held::Held;
 use super::ties::{self, Left, To};
-use super::{history, keys, slack, unique};
+use super::{dependencies, history, keys, slack, unique};
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql};
 
@@ -110,6 +111,8 @@ pub(super) enum Move<'a> {
     Ready { id: i64 },
     /// Makes a dead letter, of a queue or of any, wait again with all its attempts before it.
     Requeue { id: i64, queue: Option<&'a str> },
+    /// Makes a dead letter wait for its parents again.
+    Revive { id: i64, waiting_for: i64 },
 }
 
 /// Makes a move. False if the job is not where the move begins, or the claim is not held.
@@ -157,6 +160,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
         Move::Promote { id } => ctx.execute(sql!("promote.sql"), params![id, ctx.second()])?,
         Move::Ready { id } => ready(ctx, id)?,
         Move::Requeue { id, queue } => return requeue(ctx, id, queue),
+        Move::Revive { id, waiting_for } => revive(ctx, id, waiting_for)?,
     };
     Ok(moved == 1)
 }
@@ -259,6 +263,7 @@ fn ready(ctx: &Ctx<'_>, id: i64) -> Result<usize> {
     let moved = ctx.execute(sql!("ready.sql"), params![id, ctx.second()])?;
     if moved == 1
         && let Some(Tied { queue: Some(queue), key: Some(key), .. }) = tied
+        && ctx.row(sql!("ready_is_due.sql"), params![id, ctx.now()], |_row| Ok(()))?.is_some()
     {
         keys::enter(ctx, id, &queue, &key)?;
     }
@@ -275,12 +280,27 @@ fn requeue(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<bool> {
             if let Some(key) = &key {
                 keys::enter(ctx, id, &queue, key)?;
             }
+            if ties & ties::PARENTS != 0 {
+                dependencies::detach(ctx, id)?;
+            }
             if ties & ties::DEPENDENTS != 0 {
-                super::dependencies::revive(ctx, id)?;
+                ctx.note(|effects| effects.lives_again(id));
             }
         }
     }
     Ok(is_copied)
+}
+
+fn revive(ctx: &Ctx<'_>, id: i64, waiting_for: i64) -> Result<usize> {
+    let params = params![id, waiting_for, ctx.now(), slack::SMALL_PAYLOAD_BYTES, slack::WAITING];
+    let copied = ctx.execute(sql!("revive_insert.sql"), params)?;
+    if copied == 1 {
+        ctx.change_one(sql!("requeue_delete.sql"), [id])?;
+        if Tied::of(ctx, id)?.is_some_and(|tied| tied.ties & ties::DEPENDENTS != 0) {
+            ctx.note(|effects| effects.lives_again(id));
+        }
+    }
+    Ok(copied)
 }
 
 /// What a move must know of a job beside its id.

@@ -76,8 +76,10 @@ CREATE TABLE main._honker_dependencies (
   outcome TEXT,
   PRIMARY KEY (parent_id, child_id)
 ) WITHOUT ROWID;
-CREATE INDEX main._honker_index_dependencies_child ON _honker_dependencies (child_id, position);
--- The end of a parent, kept until the last of its children has ended.
+-- The parents of a child, those without an outcome first.
+CREATE INDEX main._honker_index_dependencies_child ON _honker_dependencies (child_id, outcome, policy);
+-- The end of a parent, kept until the last of its children has ended: done, dead or cancelled; `requeued` is a dead one that
+-- lives again, whose error the children keep that went on without it.
 CREATE TABLE main._honker_outcomes (
   job_id INTEGER PRIMARY KEY,
   state TEXT NOT NULL,

@@ -3,6 +3,7 @@
 mod bulk;
 mod clock;
 mod connections;
+mod flow;
 mod flow_options;
 mod json;
 mod limits;
@@ -179,11 +180,13 @@ static FUNCTIONS: &[Function] = {
         row("honker_release",              &[2, 3, 5], Statement,  work::release),
         row("honker_work",                 &[5],       Read,       work::work),
         row("honker_job_outcome",          &[1],       Read,       work::job_outcome),
+        row("honker_job_parents",          &[1],       Read,       flow::job_parents),
         row("honker_cancel",               &[1, 2],    Transition, queues::cancel),
         row("honker_requeue",              &[1, 2],    Transition, queues::requeue),
         row("honker_dead_prune",           &[3],       Statement,  retention::dead_prune),
         row("honker_get_job",              &[1, 2],    Read,       queues::get_job),
         row("honker_sweep_expired",        &[1],       Transition, queues::sweep_expired),
+        row("honker_flow_violations",      &[1],       Read,       flow::violations),
 
         row("honker_lock_acquire",         &[3],       Transition, locks::acquire),
         row("honker_lock_release",         &[2],       Statement,  locks::release),
