@@ -126,6 +126,9 @@ pub const PROMOTED_PER_KEY: usize = 1_000;
 /// Keys that a claim which finds nothing looks at, for jobs that nothing promotes.
 pub const RESCUED_KEYS_PER_CLAIM: usize = 16;
 
+/// Keys whose pause has ended by time that one claim looks at.
+pub const RESUMED_KEYS_PER_CLAIM: i64 = 16;
+
 /// Parents of one job, and jobs that one call may make wait.
 pub const PARENTS_MAX: usize = 100_000;
 
@@ -136,6 +139,9 @@ pub const HISTORY_LAST: i64 = 15;
 
 /// Bytes of an error text in the history of a job.
 pub const HISTORY_ERROR_BYTES: usize = 8 * 1024;
+
+/// Bytes of the note of a progress, and of the reason of a pause.
+pub const NOTE_MAX_BYTES: usize = 1_000;
 
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
 pub const KEEP_MAX_S: i64 = SPAN_MAX_S;

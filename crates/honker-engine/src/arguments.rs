@@ -213,6 +213,25 @@ impl<'a> Arguments<'a> {
         Err(Error::invalid(argument, format!("is {number}; more than 0 and up to {max} is allowed")))
     }
 
+    /// The same, or NULL.
+    pub fn optional_positive_number(&self, index: usize, argument: &'static str, max: f64) -> Result<Option<f64>> {
+        self.optional(index, || self.positive_number(index, argument, max))
+    }
+
+    /// A finite number, whole or not, from 0 on.
+    #[expect(clippy::cast_precision_loss, reason = "a double is all that is asked for")]
+    pub fn number_from_zero(&self, index: usize, argument: &'static str) -> Result<f64> {
+        let number = match self.value(index) {
+            Value::Integer(value) => value as f64,
+            Value::Real(value) => value,
+            _ => return self.wrong_type(index, argument, "INTEGER or REAL"),
+        };
+        if number >= 0.0 && number.is_finite() {
+            return Ok(number);
+        }
+        Err(Error::invalid(argument, format!("is {number}; a finite number from 0 on is allowed")))
+    }
+
     /// A span in seconds from nothing on, or NULL.
     pub fn optional_span_from_zero(&self, index: usize, argument: &'static str) -> Result<Option<Span>> {
         self.optional(index, || self.span_from_zero(index, argument))

@@ -56,6 +56,8 @@ pub struct Prospect {
     has_returning: bool,
     /// Keys whose blocked jobs nothing promotes.
     stranded: Vec<String>,
+    /// Keys whose pause has ended by time.
+    resuming: Vec<String>,
     settings: Settings,
 }
 
@@ -81,8 +83,9 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
         None if outlook.has_other => keys::stranded(ctx, &outlook.settings, queue)?,
         _ => Vec::new(),
     };
-    let is_worth_it = has_returning || due.is_some() || !stranded.is_empty();
-    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, settings: outlook.settings }))
+    let resuming = keys::resuming(ctx, &outlook.settings, queue)?;
+    let is_worth_it = has_returning || due.is_some() || !stranded.is_empty() || !resuming.is_empty();
+    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, resuming, settings: outlook.settings }))
 }
 
 /// How many of `wanted` jobs the limits of the queue allow to start now.
@@ -109,7 +112,10 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     let first_due = match settings.room_in_flight(ctx, queue, 1)? {
         // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
         ..=0 => None,
-        _ => walk_levels(ctx, queue, outlook.highest)?.first_due,
+        _ => {
+            let resumed = keys::next_resume(ctx, settings, queue)?;
+            [walk_levels(ctx, queue, outlook.highest)?.first_due, resumed].into_iter().flatten().min()
+        }
     };
     let next_start =
         settings.rate.map(|rate| instant_after(rate.next_start_ms(settings.next_start_ms, as_real(now.as_ms()))));
@@ -132,9 +138,10 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
-    let Prospect { mut due, has_returning, stranded, settings } = prospect;
-    if has_returning || !stranded.is_empty() {
+    let Prospect { mut due, has_returning, stranded, resuming, settings } = prospect;
+    if has_returning || !stranded.is_empty() || !resuming.is_empty() {
         put_back(ctx, claim.queue)?;
+        keys::resume(ctx, &resuming, claim.queue)?;
         keys::rescue(ctx, &stranded, claim.queue)?;
         // A job that has come back may be due at any level.
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;

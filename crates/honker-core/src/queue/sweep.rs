@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::history;
 use super::transition::{Move, leave};
 use crate::{Ctx, Result, schema, sql};
 
@@ -16,6 +17,7 @@ pub fn sweep_expired(ctx: &Ctx<'_>, queue: &str) -> Result<i64> {
     let expired: Vec<i64> =
         ctx.rows(sql!("sweep_expired.sql"), params![queue, ctx.now(), ctx.second()], |row| row.get(0))?;
     for id in &expired {
+        history::record_lost(ctx, *id)?;
         leave(ctx, &Move::DeadLetter { id: *id, queue, error: "expired" })?;
     }
     Ok(i64::try_from(expired.len()).unwrap_or(i64::MAX))

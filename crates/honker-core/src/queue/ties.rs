@@ -25,6 +25,8 @@ pub(super) const KEEP: i64 = 1 << 6;
 pub(super) const PROGRESS: i64 = 1 << 7;
 /// The rate of its key has given it its start time.
 pub(super) const START_GIVEN: i64 = 1 << 8;
+/// Its worker is asked to end it: see `cancel`.
+pub(super) const REQUESTED: i64 = 1 << 9;
 
 /// Where a tied job has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
