@@ -218,18 +218,18 @@ impl<'a> Arguments<'a> {
         self.optional(index, || self.positive_number(index, argument, max))
     }
 
-    /// A finite number, whole or not, from 0 on.
-    #[expect(clippy::cast_precision_loss, reason = "a double is all that is asked for")]
-    pub fn number_from_zero(&self, index: usize, argument: &'static str) -> Result<f64> {
+    /// A number, whole or not, from 0 on and up to `max`.
+    #[expect(clippy::cast_precision_loss, reason = "what is beyond 2^53 is beyond every range")]
+    pub fn number_from_zero(&self, index: usize, argument: &'static str, max: f64) -> Result<f64> {
         let number = match self.value(index) {
             Value::Integer(value) => value as f64,
             Value::Real(value) => value,
             _ => return self.wrong_type(index, argument, "INTEGER or REAL"),
         };
-        if number >= 0.0 && number.is_finite() {
+        if number >= 0.0 && number <= max {
             return Ok(number);
         }
-        Err(Error::invalid(argument, format!("is {number}; a finite number from 0 on is allowed")))
+        Err(Error::invalid(argument, format!("is {number}; 0 to {max} is allowed")))
     }
 
     /// A span in seconds from nothing on, or NULL.

@@ -5,24 +5,37 @@
 //! written only if the claim is held, so a late handler does not report for the next one.
 
 use rusqlite::params;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::held::Held;
 use super::ties;
 use crate::clock::Instant;
+use crate::limits::AMOUNT_MAX;
 use crate::{Ctx, Result, sql};
 
 /// How far a job at work has come.
 #[derive(Debug, Serialize)]
 pub struct Progress {
     /// Of `total`, in any unit.
+    #[serde(serialize_with = "number")]
     pub done: f64,
     /// Greater than 0.
+    #[serde(serialize_with = "number")]
     pub total: f64,
     /// A remark of the handler.
     pub note: Option<String>,
     /// When it was reported.
     pub updated_at: Option<Instant>,
+}
+
+/// A number, as an integer if it is whole.
+#[expect(clippy::cast_possible_truncation, reason = "whole, and no more than `AMOUNT_MAX`")]
+fn number<S: Serializer>(number: &f64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    if number.fract() == 0.0 && number.abs() <= AMOUNT_MAX {
+        serializer.serialize_i64(*number as i64)
+    } else {
+        serializer.serialize_f64(*number)
+    }
 }
 
 /// Writes the progress of a job. True if the claim was held.

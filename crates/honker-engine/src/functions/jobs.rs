@@ -1,7 +1,7 @@
 //! The functions of jobs at work and of what is kept of jobs: snooze, cancellation, progress, attempts, finished jobs.
 
 use honker_core::json_length::Room;
-use honker_core::limits::{LIST_BATCH, NOTE_MAX_BYTES, READ_MAX_BYTES};
+use honker_core::limits::{AMOUNT_MAX, LIST_BATCH, NOTE_MAX_BYTES, READ_MAX_BYTES};
 use honker_core::queue::{self, Held};
 use honker_core::{Ctx, Error, Result};
 
@@ -37,8 +37,8 @@ pub fn cancel_requests(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Outpu
 
 pub fn progress(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let held = held(arguments, 5)?;
-    let done = arguments.number_from_zero(2, "done")?;
-    let total = arguments.optional_positive_number(3, "total", f64::MAX)?.unwrap_or(1.0);
+    let done = arguments.number_from_zero(2, "done", AMOUNT_MAX)?;
+    let total = arguments.optional_positive_number(3, "total", AMOUNT_MAX)?.unwrap_or(1.0);
     let note = note(arguments, 4, "note")?;
     queue::report(ctx, &held, done, total, note).map(Output::from)
 }

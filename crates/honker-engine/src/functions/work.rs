@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
-use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
+use honker_core::limits::{AMOUNT_MAX, CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
 use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Kept, Settlement};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -101,10 +101,10 @@ impl Finished<'_> {
 
 /// The seconds that a handler ran.
 fn run_s(seconds: f64) -> Result<f64> {
-    if seconds >= 0.0 && seconds.is_finite() {
+    if (0.0..=AMOUNT_MAX).contains(&seconds) {
         return Ok(seconds);
     }
-    Err(Error::invalid(SETTLEMENTS, format!("has a run_s of {seconds}; 0 or more seconds are allowed")))
+    Err(Error::invalid(SETTLEMENTS, format!("has a run_s of {seconds}; 0 to {AMOUNT_MAX} seconds are allowed")))
 }
 
 /// A span within a settlement, checked as the arguments of functions are.
