@@ -181,7 +181,9 @@ def test_a_cancelled_job_that_is_kept_tells_its_last_attempt(conn):
     settlements = json.dumps([{"id": 1, "attempt": 1, "do": "cancel", "run_s": 2}])
     call(conn, "honker_work", "q", "w", 0, 60, settlements)
     assert [job["state"] for job in call_json(conn, "honker_finished_list", "q", None, 9)] == ["cancelled"]
-    assert [(each["outcome"], each["run_s"]) for each in call_json(conn, "honker_job_attempts", 1)] == [("cancelled", 2)]
+    assert [(each["outcome"], each["run_s"]) for each in call_json(conn, "honker_job_attempts", 1)] == [
+        ("cancelled", 2)
+    ]
 
 
 def test_a_request_is_a_commit(conn, connect):

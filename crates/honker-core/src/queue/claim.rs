@@ -109,13 +109,12 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     }
     let first_lapse = outlook.first_lapse(ctx, queue)?;
     let held_back = outlook.first_held_back(ctx, queue)?;
-    let first_due = match settings.room_in_flight(ctx, queue, 1)? {
-        // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
-        ..=0 => None,
-        _ => {
-            let resumed = keys::next_resume(ctx, settings, queue)?;
-            [walk_levels(ctx, queue, outlook.highest)?.first_due, resumed].into_iter().flatten().min()
-        }
+    // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
+    let first_due = if settings.room_in_flight(ctx, queue, 1)? > 0 {
+        let resumed = keys::next_resume(ctx, settings, queue)?;
+        [walk_levels(ctx, queue, outlook.highest)?.first_due, resumed].into_iter().flatten().min()
+    } else {
+        None
     };
     let next_start =
         settings.rate.map(|rate| instant_after(rate.next_start_ms(settings.next_start_ms, as_real(now.as_ms()))));

@@ -90,7 +90,11 @@ fn insert(ctx: &Ctx<'_>, id: i64, outcome: &str, run_s: Option<f64>, error: Opti
 
 /// The beginning of an error text, up to the end of a character.
 fn cut(error: &str) -> &str {
-    &error[..error.floor_char_boundary(HISTORY_ERROR_BYTES)]
+    let mut end = HISTORY_ERROR_BYTES.min(error.len());
+    while !error.is_char_boundary(end) {
+        end -= 1;
+    }
+    &error[..end]
 }
 
 /// Forgets the attempts of a job that has ended.

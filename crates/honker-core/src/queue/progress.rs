@@ -30,6 +30,7 @@ pub struct Progress {
 
 /// A number, as an integer if it is whole.
 #[expect(clippy::cast_possible_truncation, reason = "whole, and no more than `AMOUNT_MAX`")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn number<S: Serializer>(number: &f64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     if number.fract() == 0.0 && number.abs() <= AMOUNT_MAX {
         serializer.serialize_i64(*number as i64)

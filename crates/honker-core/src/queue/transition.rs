@@ -203,9 +203,10 @@ fn ack_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
 
 /// Removes a live row that was found under the write lock, with what is to be kept of it.
 fn end(ctx: &Ctx<'_>, id: i64, mut tied: Option<Tied>, to: To) -> Result<()> {
-    let (ties, queue) = tied.as_ref().map_or((0, None), |tied| (tied.ties, tied.queue.as_deref()));
+    let queue = tied.as_ref().and_then(|tied| tied.queue.as_deref());
+    let has_tie = tied.as_ref().is_some_and(Tied::is_to_be_kept);
     // A job that was never claimed may be cancelled: its tie does not say yet if it is kept.
-    let is_kept = (ties & ties::KEEP != 0 || to == To::Cancelled) && finished::keep(ctx, id, queue, to)?;
+    let is_kept = (has_tie || to == To::Cancelled) && finished::keep(ctx, id, queue, to)?;
     if let Some(tied) = &mut tied {
         tied.ties = if is_kept { tied.ties | ties::KEEP } else { tied.ties & !ties::KEEP };
         if to == To::Done && tied.ties & ties::UNIQUE_FOR != 0 {
