@@ -90,7 +90,10 @@ STORIES = {
     "ack-forgets-finished": Story(
         "honker_ack_batch('[2]', 'w')",
         "DELETE _honker_finished",
-        [KEEP, sql_enqueue(), sql_enqueue(), "SELECT honker_claim_batch('q', 'w', 9, 86400)", "SELECT honker_ack(1, 'w')"],
+        [
+            KEEP, sql_enqueue(), sql_enqueue(), "SELECT honker_claim_batch('q', 'w', 9, 86400)",
+            "SELECT honker_ack(1, 'w')",
+        ],
         age_s=3700,
     ),
     "ack-forgets-attempts": Story(
@@ -99,7 +102,9 @@ STORIES = {
         [sql_enqueue(), CLAIM, "SELECT honker_retry(1, 'w', 0, 'x')", CLAIM],
     ),
     "ack-forgets-progress": Story(
-        "honker_ack_batch('[1]', 'w')", "DELETE _honker_progress", [sql_enqueue(), CLAIM, "SELECT honker_progress(1, 'w', 1)"]
+        "honker_ack_batch('[1]', 'w')",
+        "DELETE _honker_progress",
+        [sql_enqueue(), CLAIM, "SELECT honker_progress(1, 'w', 1)"],
     ),
     "snooze": Story("honker_snooze(1, 'w', 5)", "UPDATE _honker_live WHEN NEW.snoozes = 1", [sql_enqueue(), CLAIM]),
     "cancel-request": Story("honker_cancel_request(1)", "INSERT _honker_results", [sql_enqueue()]),
@@ -120,7 +125,9 @@ STORIES = {
         age_s=61,
     ),
     "dead-prune": Story(
-        "honker_dead_prune('q', NULL, 0)", "DELETE _honker_dead", [sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')"]
+        "honker_dead_prune('q', NULL, 0)",
+        "DELETE _honker_dead",
+        [sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')"],
     ),
     "fail-prunes": Story(
         "honker_fail(2, 'w', 'x')",

@@ -79,15 +79,6 @@ def test_another_end_of_an_attempt_ends_a_run_of_snoozes(conn):
     assert [each["outcome"] for each in call_json(conn, "honker_job_attempts", 1)] == ["snoozed", "failed", "snoozed"]
 
 
-def test_the_row_of_a_large_job_keeps_its_length(conn):
-    enqueue(conn, payload="x" * 5_000)
-    size = "SELECT length(CAST(payload AS BLOB)) + length(slack) + length(state) + ifnull(length(worker_id), 0) FROM _honker_live"
-    waiting = value(conn, size)
-    claim(conn)
-    snooze(conn, 1, 0)
-    assert value(conn, size) == waiting
-
-
 def test_the_slot_of_a_key_is_free_and_the_unique_key_is_kept(conn):
     call(conn, "honker_queue_configure", "q", '{"concurrency_per_key": 1}')
     for unique in ("a", "b"):
@@ -103,6 +94,18 @@ def test_a_start_of_a_rate_stays_spent(conn):
     enqueue(conn)
     assert claimed_ids(conn) == [1]
     snooze(conn, 1, 0)
+    assert claim(conn) == []
+
+
+def test_each_start_of_a_key_takes_a_start_of_its_rate(conn):
+    call(conn, "honker_queue_configure", "q", '{"rate_per_key": [1, 60]}')
+    for _ in range(2):
+        call(conn, "honker_enqueue", "q", "{}", '{"key": "k"}')
+    assert claimed_ids(conn, n=2) == [1]
+    conn.execute("UPDATE _honker_live SET run_at = 5 WHERE id = 2")  # the start that it was given
+    conn.execute("UPDATE _honker_keys SET next_start_ms = next_start_ms + 60000")
+    assert claimed_ids(conn, n=2) == [2]
+    snooze(conn, 2, 0)
     assert claim(conn) == []
 
 

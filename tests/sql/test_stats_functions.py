@@ -180,7 +180,8 @@ def grow(conn, number):
         {numbers} INSERT INTO _honker_live (queue, payload, priority, run_at) SELECT 'q', '', i % 3, {LATER} + i FROM n;
         {numbers} INSERT INTO _honker_live (queue, payload, state, claim_expires_at)
                   SELECT 'q', '', 'processing', i FROM n;
-        {numbers} INSERT INTO _honker_live (queue, payload, state) SELECT 'q', '', iif(i % 2, 'blocked', 'waiting') FROM n;
+        {numbers} INSERT INTO _honker_live (queue, payload, state)
+                  SELECT 'q', '', iif(i % 2, 'blocked', 'waiting') FROM n;
         {numbers} INSERT INTO _honker_dead (id, queue, payload) SELECT i, 'q', '' FROM n;
     """)
 

@@ -349,7 +349,9 @@ impl<'a> Batch<'a> {
             Verdict::Take(job) => {
                 let (worker_id, lease_end) = (self.claim.worker_id, self.policy.lease_end);
                 let keep = if self.policy.settings.keep_finished.is_some() { ties::KEEP } else { 0 };
-                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties: job.ties | keep })?;
+                // Its next attempt needs a start of its own.
+                let ties = job.ties & !ties::START_GIVEN | keep;
+                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties })?;
                 self.jobs.push(job);
             }
             Verdict::DeadLetter(id, error) => {
