@@ -287,6 +287,18 @@ class MalformedRowError(DatabaseError):
     code = "HONKER_MALFORMED_ROW"
 
 
+class UniqueKeyTakenError(DatabaseError):
+    """Another job has the unique key, and ``on_conflict="raise"`` was given; or a dead letter with it was requeued."""
+
+    code = "HONKER_UNIQUE_KEY_TAKEN"
+
+
+class UnknownParentError(DatabaseError):
+    """A job that was named in ``after`` never existed, or has ended without a trace."""
+
+    code = "HONKER_UNKNOWN_PARENT"
+
+
 class InternalError(DatabaseError):
     """A bug in honker. Nothing was changed."""
 
@@ -365,6 +377,8 @@ ENGINE_ERRORS: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
         "HONKER_TWO_SQLITES": TwoSQLitesError,
         "HONKER_NAME_TAKEN": NameTakenError,
         "HONKER_MALFORMED_ROW": MalformedRowError,
+        "HONKER_UNIQUE_KEY_TAKEN": UniqueKeyTakenError,
+        "HONKER_UNKNOWN_PARENT": UnknownParentError,
         "HONKER_WATCHER": WatcherError,
         "HONKER_INTERNAL": InternalError,
         "HONKER_SQLITE": DatabaseError,

@@ -110,6 +110,19 @@ def terminate_a_forked_child(marker):
     return code
 
 
+def terminate_forked_children_at_once(count):
+    """The exit codes of as many forks, each terminated before it may have run a line of Python."""
+    codes = []
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            time.sleep(5)
+            os._exit(0)
+        os.kill(child, signal.SIGTERM)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    return codes
+
+
 def use_pools(count):
     """The results of as many pools of forked processes."""
     found = []

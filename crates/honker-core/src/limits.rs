@@ -68,7 +68,7 @@ pub const INSTANT_S: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 /// Seconds in the longest span accepted: 100 years.
 pub const SPAN_MAX_S: i64 = 3_155_760_000;
 
-/// Seconds of the longest lease: one year. A dead worker's job waits for its lease.
+/// Seconds of the longest lease of a job or a lock: one year. A dead worker's job, or a dead owner's lock, waits for it.
 pub const LEASE_MAX_S: i64 = 31_536_000;
 
 /// Boundaries one tick fires for a schedule that catches up. The rest of a long downtime is dropped.
@@ -86,7 +86,8 @@ pub const NOTIFICATION_PRUNE_EVERY: i64 = 64;
 /// See [`NOTIFICATION_PRUNE_EVERY`].
 pub const NOTIFICATION_PRUNE_MAX: i64 = 128;
 
-/// How far in the future a row may be dated before retention gives it up, if the policy's own age is shorter.
+/// How far in the future a row may be dated before retention gives it up, if the policy's own age is shorter, and how far
+/// beyond the longest lease a lock may end before it counts as free.
 pub const FUTURE_MARGIN: Span = Span::from_seconds(24 * 3600);
 
 /// Tokens in a bucket, and those it gains per second. Up to here a double counts thousandths of a token exactly enough.

@@ -1,28 +1,25 @@
-"""Durable job queues."""
+"""Durable job queues.
+
+`Queue` has the methods for adding, claiming and inspecting jobs. The methods of another subject are functions in the
+module of that subject, with the queue as the first parameter; the class binds them by assignment.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar, overload
+from collections.abc import Iterable
+from typing import Any, Final
 
 from honker import serialization
 from honker.arguments import Call, Instant, Seconds, TransactionLike, seconds, whole
-from honker.engine import Handle, Transaction
+from honker.engine import Handle
 from honker.errors import InvalidArgumentError
-from honker.job import Job, JobInfo, job_info
-from honker.queue import settle
+from honker.job import Job, JobInfo, job_info, settle
+from honker.queue import acknowledge, dead_letters, results
 from honker.queue.claims import Claims, jobs_of
-from honker.queue.dead_letters import REQUEUE, prune_call, retain_call
 from honker.queue.enqueue import ForEach, enqueue_call, enqueue_many_call, series_call
 from honker.queue.stats import QueueStats
-from honker.task.options import JITTER, Executor, Misfire, attempts_of, check_schedule
-from honker.task.registry import HasExpression
-from honker.task.result import GET_RESULT, SWEEP_RESULTS, read_result, save_result_call, wait_for_result
-from honker.task.task import Task, TaskDecorator, task_decorator
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from honker.task import decorators
 
 VISIBILITY_TIMEOUT_S = 300
 MAX_ATTEMPTS = 3
@@ -359,166 +356,18 @@ class Queue:
 
     # Settling by id. `honker.Job` has the same methods without the first arguments, and is easier to use.
 
-    def ack(self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None) -> bool:
-        """Acknowledge a job that succeeded; see `Job.ack`.
-
-        Args:
-            job_id: The job.
-            worker_id: The worker that claimed it.
-            attempt: The number of the attempt; None compares the worker id alone.
-            tx: A transaction for the ack.
-
-        Returns:
-            True if the lease was held.
-
-        Source: SQL ``honker_ack``.
-        """
-        return bool(self._engine.call(settle.ACK, job_id, worker_id, attempt, tx=tx))
-
-    async def aack(
-        self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
-    ) -> bool:
-        """Like `ack`, without blocking the event loop."""
-        return bool(await self._engine.acall(settle.ACK, job_id, worker_id, attempt, tx=tx))
-
-    def ack_batch(self, job_ids: Iterable[int | Job], worker_id: str, tx: TransactionLike = None) -> int:
-        """Acknowledge several jobs that succeeded, in one transaction.
-
-        Args:
-            job_ids: At most 10,000 jobs or ids. For a job, its attempt must match too; for an id, the worker id alone.
-            worker_id: The worker that claimed them.
-            tx: A transaction for the acks.
-
-        Returns:
-            The number of leases that were held.
-
-        Source: SQL ``honker_ack_batch``.
-        """
-        call = settle.ack_batch_call(job_ids, worker_id)
-        return 0 if call is None else self._engine.call(*call, tx=tx)
-
-    async def aack_batch(self, job_ids: Iterable[int | Job], worker_id: str, tx: TransactionLike = None) -> int:
-        """Like `ack_batch`, without blocking the event loop."""
-        call = settle.ack_batch_call(job_ids, worker_id)
-        return 0 if call is None else await self._engine.acall(*call, tx=tx)
-
-    def retry(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Return a job to the queue to run after ``delay_s``; see `Job.retry`.
-
-        Source: SQL ``honker_retry``.
-        """
-        call = settle.retry_call(job_id, worker_id, delay_s, error, attempt)
-        return bool(self._engine.call(*call, tx=tx))
-
-    async def aretry(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Like `retry`, without blocking the event loop."""
-        call = settle.retry_call(job_id, worker_id, delay_s, error, attempt)
-        return bool(await self._engine.acall(*call, tx=tx))
-
-    def snooze(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None = None,
-        *,
-        attempt: int,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Put a job off, uncharged, to run after ``delay_s``; see `Job.snooze`.
-
-        Source: SQL ``honker_work``.
-        """
-        call = settle.snooze_call(self.name, job_id, worker_id, delay_s, error, attempt)
-        return settle.was_held(self._engine.call(*call, tx=tx))
-
-    async def asnooze(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None = None,
-        *,
-        attempt: int,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Like `snooze`, without blocking the event loop."""
-        call = settle.snooze_call(self.name, job_id, worker_id, delay_s, error, attempt)
-        return settle.was_held(await self._engine.acall(*call, tx=tx))
-
-    def fail(
-        self,
-        job_id: int,
-        worker_id: str,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Dead-letter a job; see `Job.fail`.
-
-        Source: SQL ``honker_fail``.
-        """
-        return bool(self._engine.call(settle.FAIL, job_id, worker_id, error, attempt, tx=tx))
-
-    async def afail(
-        self,
-        job_id: int,
-        worker_id: str,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Like `fail`, without blocking the event loop."""
-        return bool(await self._engine.acall(settle.FAIL, job_id, worker_id, error, attempt, tx=tx))
-
-    def heartbeat(
-        self,
-        job_id: int,
-        worker_id: str,
-        extend_s: Seconds | None = None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Set the end of a lease to ``extend_s`` from now; see `Job.heartbeat`.
-
-        Source: SQL ``honker_heartbeat``.
-        """
-        lease_s = self.visibility_timeout_s if extend_s is None else extend_s
-        return bool(self._engine.call(*settle.heartbeat_call(job_id, worker_id, lease_s, attempt), tx=tx))
-
-    async def aheartbeat(
-        self,
-        job_id: int,
-        worker_id: str,
-        extend_s: Seconds | None = None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Like `heartbeat`, without blocking the event loop."""
-        lease_s = self.visibility_timeout_s if extend_s is None else extend_s
-        return bool(await self._engine.acall(*settle.heartbeat_call(job_id, worker_id, lease_s, attempt), tx=tx))
+    ack = settle.ack
+    aack = settle.aack
+    retry = settle.retry
+    aretry = settle.aretry
+    snooze = settle.snooze
+    asnooze = settle.asnooze
+    fail = settle.fail
+    afail = settle.afail
+    heartbeat = settle.heartbeat
+    aheartbeat = settle.aheartbeat
+    ack_batch = acknowledge.ack_batch
+    aack_batch = acknowledge.aack_batch
 
     # Single jobs
 
@@ -561,297 +410,24 @@ class Queue:
 
     # Dead letters
 
-    def requeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Return a dead letter of this queue to the waiting jobs. True if a job was requeued.
-
-        The job keeps its id, is due at once and has its full number of attempts again. A past expiry is removed.
-        `Database.requeue` reaches every queue.
-
-        Source: SQL ``honker_requeue``.
-        """
-        return bool(self._engine.call(REQUEUE, job_id, self.name, tx=tx))
-
-    async def arequeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Like `requeue`, without blocking the event loop."""
-        return bool(await self._engine.acall(REQUEUE, job_id, self.name, tx=tx))
-
-    def retain_dead(
-        self, max_age_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
-    ) -> None:
-        """Set the retention of the queue's dead letters, permanently and for every process.
-
-        Without limits, all dead letters are kept. Rows beyond a limit are deleted in small steps, each time a job is
-        dead-lettered. So a queue may exceed its limits for a while. If no more jobs are dead-lettered, the last rows
-        remain until `prune_dead`.
-
-        Args:
-            max_age_s: Seconds to keep a dead letter.
-            max_keep: The number of newest dead letters to keep, at most 10,000,000.
-            tx: A transaction to set it in.
-
-        Raises:
-            InvalidArgumentError: A value is outside its range.
-
-        Source: SQL ``honker_retention_set``.
-        """
-        self._engine.call(*retain_call(self.name, max_age_s, max_keep), tx=tx)
-
-    async def aretain_dead(
-        self, max_age_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
-    ) -> None:
-        """Like `retain_dead`, without blocking the event loop."""
-        await self._engine.acall(*retain_call(self.name, max_age_s, max_keep), tx=tx)
-
-    def prune_dead(
-        self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
-    ) -> int:
-        """Delete dead letters of the queue now.
-
-        Args:
-            older_than_s: Delete jobs that were dead-lettered more than this many seconds ago.
-            max_keep: Delete all but this many of the newest.
-            tx: A transaction to delete them in.
-
-        Returns:
-            The number of deleted rows, which are those beyond either limit.
-
-        Raises:
-            InvalidArgumentError: A value is outside its range.
-
-        Source: SQL ``honker_dead_prune``.
-        """
-        return self._engine.call(*prune_call(self.name, older_than_s, max_keep), tx=tx)
-
-    async def aprune_dead(
-        self, older_than_s: Seconds | None = None, max_keep: int | None = None, tx: TransactionLike = None
-    ) -> int:
-        """Like `prune_dead`, without blocking the event loop."""
-        return await self._engine.acall(*prune_call(self.name, older_than_s, max_keep), tx=tx)
+    requeue = dead_letters.requeue
+    arequeue = dead_letters.arequeue
+    retain_dead = dead_letters.retain_dead
+    aretain_dead = dead_letters.aretain_dead
+    prune_dead = dead_letters.prune_dead
+    aprune_dead = dead_letters.aprune_dead
 
     # Results
 
-    def save_result(self, job_id: int, value: Any, ttl: Seconds | None = None, tx: TransactionLike = None) -> None:
-        """Keep the result of a job, replacing an earlier one.
-
-        Args:
-            job_id: The job; it may no longer exist.
-            value: Any value that JSON can represent.
-            ttl: Seconds to keep it; None, 0 or less keeps it forever.
-            tx: A transaction to save it in.
-
-        Raises:
-            InvalidPayloadError: The value has no JSON form.
-
-        Source: SQL ``honker_result_save``.
-        """
-        self._engine.call(*save_result_call(job_id, value, ttl), tx=tx)
-
-    async def asave_result(
-        self, job_id: int, value: Any, ttl: Seconds | None = None, tx: TransactionLike = None
-    ) -> None:
-        """Like `save_result`, without blocking the event loop."""
-        await self._engine.acall(*save_result_call(job_id, value, ttl), tx=tx)
-
-    def get_result(self, job_id: int, tx: TransactionLike = None) -> tuple[bool, Any]:
-        """The result of a job: ``(True, value)``, or ``(False, None)`` if it is missing or has expired.
-
-        Source: SQL ``honker_result_get``.
-        """
-        return read_result(self._engine.ask(GET_RESULT, job_id, tx=tx))
-
-    async def aget_result(self, job_id: int, tx: TransactionLike = None) -> tuple[bool, Any]:
-        """Like `get_result`, without blocking the event loop."""
-        return read_result(await self._engine.aask(GET_RESULT, job_id, tx=tx))
-
-    async def wait_result(self, job_id: int, timeout: float | None = None) -> Any:
-        """Wait for the result of a job and return it; see also `TaskResult.get`.
-
-        Args:
-            job_id: The job.
-            timeout: Seconds to wait; None waits without limit.
-
-        Raises:
-            JobFailedError: The job is dead.
-            JobCancelledError: The job was cancelled.
-            ResultGoneError: The job ended and left no result. An id that no job has had yet is waited for.
-            TimeoutError: The result did not come in time.
-        """
-        return await wait_for_result(self._engine, job_id, timeout)
-
-    def sweep_results(self, tx: TransactionLike = None) -> int:
-        """Delete the expired results of all queues, and return the number of results.
-
-        Saving a result also deletes expired ones.
-
-        Source: SQL ``honker_result_sweep``.
-        """
-        return self._engine.call(SWEEP_RESULTS, tx=tx)
-
-    async def asweep_results(self, tx: TransactionLike = None) -> int:
-        """Like `sweep_results`, without blocking the event loop."""
-        return await self._engine.acall(SWEEP_RESULTS, tx=tx)
+    save_result = results.save_result
+    asave_result = results.asave_result
+    get_result = results.get_result
+    aget_result = results.aget_result
+    wait_result = results.wait_result
+    sweep_results = results.sweep_results
+    asweep_results = results.asweep_results
 
     # Tasks
 
-    @overload
-    def task(self, name: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
-    @overload
-    def task(self, name: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
-    @overload
-    def task(self, name: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
-    @overload
-    def task(self, name: Callable[P, R], /) -> Task[P, R]: ...
-    @overload
-    def task(
-        self,
-        name: str | None = None,
-        *,
-        max_attempts: int | None = None,
-        retries: int | None = None,
-        retry_delay_s: float = 60,
-        backoff: float = 1.0,
-        max_retry_delay_s: float | None = None,
-        jitter: float = JITTER,
-        timeout_s: float | None = None,
-        priority: int = 0,
-        expires_s: Seconds | None = None,
-        store_result: bool = True,
-        result_ttl_s: float = 3600,
-        executor: Executor = "thread",
-    ) -> TaskDecorator: ...
-    def task(
-        self,
-        name: Callable[..., Any] | str | None = None,
-        *,
-        max_attempts: int | None = None,
-        retries: int | None = None,
-        retry_delay_s: float = 60,
-        backoff: float = 1.0,
-        max_retry_delay_s: float | None = None,
-        jitter: float = JITTER,
-        timeout_s: float | None = None,
-        priority: int = 0,
-        expires_s: Seconds | None = None,
-        store_result: bool = True,
-        result_ttl_s: float = 3600,
-        executor: Executor = "thread",
-    ) -> Any:
-        """Make a function a task of this queue: calling it enqueues a job, which a worker runs. See `honker.Task`.
-
-        Runs no SQL. A worker calls a plain function in a thread, and awaits a coroutine function. A first parameter
-        annotated `honker.Job` receives the job. A parameter annotated `honker.Transaction` (the first, or the one after
-        the job) receives a transaction that commits together with the ack.
-
-        Args:
-            name: The name under which workers find the task; by default its module and qualified name. The decorator
-                also works without parentheses.
-            max_attempts: Attempts before a job is dead-lettered, the first one included, 1 to 1,000,000; None uses the
-                queue's ``max_attempts``.
-            retries: The older name of ``max_attempts``, with the same meaning: 1 tries once. Give one of them.
-            retry_delay_s: Seconds between a failed attempt and the next, 0 to 100 years.
-            backoff: The factor on the delay after each further failure, more than 0.
-            max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
-            jitter: The largest part of a delay that is added to it at random, 0 to 1. A retry is never early; 0 keeps
-                delays exact.
-            timeout_s: Seconds that an attempt may take, more than 0; None for no limit.
-            priority: Larger values run sooner, within ±(2**53 - 1).
-            expires_s: Seconds after which a job is dead-lettered instead of run, more than 0.
-            store_result: True to keep the return value for `honker.TaskResult`.
-            result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever.
-            executor: ``"thread"``, or ``"process"`` to call a plain function in a separate process. The function then
-                has a processor to itself, a timeout or a lost lease ends it, and a crash is one failed attempt. The
-                process imports the function by module and name, so it must be a module-level function, and it receives
-                neither job nor transaction. Its imports stay in memory, once per concurrent handler.
-
-        Raises:
-            InvalidArgumentError: An option is outside its range.
-            InvalidTaskError: The function cannot be a task, or cannot be called in another process.
-            TaskConflictError: Another function is registered under the name.
-        """
-        if callable(name):
-            return self.task()(name)
-        return task_decorator(
-            self,
-            name=name,
-            retries=attempts_of(retries, max_attempts, self.max_attempts),
-            retry_delay_s=retry_delay_s,
-            backoff=backoff,
-            max_retry_delay_s=max_retry_delay_s,
-            jitter=jitter,
-            timeout_s=timeout_s,
-            priority=priority,
-            expires_s=expires_s,
-            store_result=store_result,
-            result_ttl_s=result_ttl_s,
-            executor=executor,
-        )
-
-    def periodic_task(
-        self,
-        schedule: HasExpression,
-        *,
-        name: str | None = None,
-        scheduler_name: str | None = None,
-        max_attempts: int | None = None,
-        retries: int | None = None,
-        retry_delay_s: float = 60,
-        backoff: float = 1.0,
-        max_retry_delay_s: float | None = None,
-        jitter: float = JITTER,
-        timeout_s: float | None = None,
-        misfire: Misfire | None = None,
-        expires_s: int | None = None,
-        priority: int = 0,
-        store_result: bool = False,
-        result_ttl_s: float = 3600,
-        executor: Executor = "thread",
-    ) -> TaskDecorator:
-        """Make a function without arguments a task that a schedule enqueues. See `task`.
-
-        Runs no SQL: the schedule is written when a worker of this queue or a `honker.Scheduler` starts, or by
-        `honker.register_schedules`, if its declaration here has changed since the last time. What
-        `Scheduler.update` changes stays until then. It fires while any process runs a `honker.Scheduler`.
-
-        Args:
-            schedule: The times to enqueue it; see `honker.crontab` and `honker.every_s`.
-            name: The name under which workers find the task; by default its module and qualified name.
-            scheduler_name: The schedule's name; by default the task's.
-            max_attempts: As for `task`.
-            retries: As for `task`.
-            retry_delay_s: As for `task`.
-            backoff: As for `task`.
-            max_retry_delay_s: As for `task`.
-            jitter: As for `task`.
-            timeout_s: As for `task`.
-            misfire: How to treat boundaries that passed without a leader, see `Scheduler.add`; None means ``catch_up``.
-            expires_s: Whole seconds after its boundary from which a job is no longer claimed, 1 or more.
-            priority: Larger values run sooner, within ±(2**53 - 1).
-            store_result: True to keep the return value.
-            result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever.
-            executor: As for `task`.
-
-        Raises:
-            InvalidArgumentError: An option is outside its range.
-            InvalidTaskError: The function cannot be a task or has required parameters, or cannot be called in another
-                process.
-            TaskConflictError: Another function is registered under the name.
-        """
-        check_schedule(schedule)
-        return task_decorator(
-            self,
-            name=name,
-            schedule=schedule,
-            scheduler_name=scheduler_name,
-            retries=attempts_of(retries, max_attempts, self.max_attempts),
-            retry_delay_s=retry_delay_s,
-            backoff=backoff,
-            max_retry_delay_s=max_retry_delay_s,
-            jitter=jitter,
-            timeout_s=timeout_s,
-            misfire=misfire,
-            expires_s=expires_s,
-            priority=priority,
-            store_result=store_result,
-            result_ttl_s=result_ttl_s,
-            executor=executor,
-        )
+    task = decorators.task
+    periodic_task = decorators.periodic_task

@@ -35,10 +35,42 @@ class _Options(TypedDict, total=False):
     max_attempts: int
 
 
+class TaskQueue(JobQueue, Protocol):
+    """The queue of a task, as the task sees it: `honker.Queue`."""
+
+    def enqueue(
+        self,
+        payload: Any,
+        *,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+    ) -> int:
+        """Add a job and return its id."""
+        ...
+
+    async def aenqueue(
+        self,
+        payload: Any,
+        *,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+    ) -> int:
+        """Like `enqueue`, without blocking the event loop."""
+        ...
+
+
 class _Enqueue(Generic[P]):
     """A callable that enqueues a task call with fixed options."""
 
-    def __init__(self, queue: JobQueue, name: str, signature: CallSignature, options: _Options) -> None:
+    def __init__(self, queue: TaskQueue, name: str, signature: CallSignature, options: _Options) -> None:
         self._queue = queue
         self._name = name
         self._signature = signature
@@ -77,7 +109,7 @@ class Task(Generic[P, R]):
         name: The name under which workers find it.
     """
 
-    def __init__(self, queue: JobQueue, spec: TaskSpec, fn: Callable[..., R]) -> None:
+    def __init__(self, queue: TaskQueue, spec: TaskSpec, fn: Callable[..., R]) -> None:
         functools.update_wrapper(self, fn)
         self.spec = spec
         self.fn = fn
@@ -150,7 +182,7 @@ class TaskDecorator(Protocol):
     def __call__(self, fn: Callable[P, R], /) -> Task[P, R]: ...
 
 
-def task_decorator(queue: JobQueue, *, name: str | None, **options: Any) -> TaskDecorator:
+def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> TaskDecorator:
     """Make a decorator from a queue and the options of `Queue.task` or `Queue.periodic_task`.
 
     Raises:

@@ -212,9 +212,12 @@ class Execution:
             if call.tx is None or not call.tx.is_active:
                 return settlement
             if job.is_released:
-                return _commit_released(call.tx)
+                await call.tx.afinish(commits=True)
+                return Committed(True)
             answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
-            return _commit(job, call.tx, answer)
+            is_held = _is_held(job, answer)
+            await call.tx.afinish(commits=is_held)
+            return Committed(is_held)
         except BaseException as error:
             # Any exception is the handler's failure: one that left this task would hold the slot for ever, and
             # KeyboardInterrupt or SystemExit would end the event loop with all its jobs.
@@ -226,7 +229,7 @@ class Execution:
             raise
         finally:
             if call.tx is not None and not is_in_thread:
-                call.tx.finish(commits=False)
+                await call.tx.afinish(commits=False)
 
     def _call_in_thread(self, job: Job, call: Call) -> Outcome | _Awaited:
         is_over = True
@@ -240,9 +243,12 @@ class Execution:
             if call.tx is None or not call.tx.is_active:
                 return settlement
             if job.is_released:
-                return _commit_released(call.tx)
+                call.tx.finish(commits=True)
+                return Committed(True)
             answer = self._engine.call(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
-            return _commit(job, call.tx, answer)
+            is_held = _is_held(job, answer)
+            call.tx.finish(commits=is_held)
+            return Committed(is_held)
         except BaseException as error:
             return failure_of(job, call.policy, error)
         finally:
@@ -274,19 +280,12 @@ def _is_loop_running() -> bool:
     return True
 
 
-def _commit_released(tx: HandlerScope) -> Committed:
-    """End the transaction of a handler that has put off its job itself, mostly in this transaction."""
-    tx.finish(commits=True)
-    return Committed(True)
-
-
-def _commit(job: Job, tx: HandlerScope, answer: str) -> Committed:
-    """End the transaction of a handler in which its job was acknowledged."""
-    is_held = serialization.read(answer)["settled"] == [1]
-    tx.finish(commits=is_held)
+def _is_held(job: Job, answer: str) -> bool:
+    """True if the job was acknowledged in the transaction of its handler; else that is rolled back."""
+    is_held: bool = serialization.read(answer)["settled"] == [1]
     if not is_held:
         logger.info("lease of job %d was lost; its transaction is rolled back", job.id)
-    return Committed(is_held)
+    return is_held
 
 
 class _Threads:

@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple, cast
 from honker.errors import InvalidTaskError
 from honker.task.registry import registry
 from honker.task.task import Task
+from honker.worker.forked_signals import replace_after_fork
 from honker.worker.outcome import describe, encode_result, refuse_lazy
 
 #: Bytes of the length before each message.
@@ -57,7 +58,7 @@ def serve(descriptor: int) -> None:
         signal.signal(number, _leave_to_worker)
     os.set_inheritable(descriptor, False)
     link = _Link(socket.socket(fileno=descriptor))
-    os.register_at_fork(after_in_child=functools.partial(_become_ordinary, link))
+    replace_after_fork(functools.partial(_become_ordinary, link))
     threading.Thread(target=link.receive_for_ever, name="honker-link", daemon=True).start()
     while (call := link.next_call()) is not None:
         answer = _end_of(link, call)

@@ -45,7 +45,8 @@ from honker.worker.settlement import (
 GRACE_S: Final = 10.0
 #: As many jobs as one claim can hand out.
 MAX_CONCURRENCY: Final = LIMITS.claim_batch[1]
-#: Seconds after which an idle runner looks even if nothing woke it; and if there is no watcher to wake it.
+#: Seconds after which an idle runner looks even if nothing woke it; and if there is no watcher to wake it. The first
+#: bounds the delay of a missed wake; the scheduler's equal `_STANDBY_POLL_S` bounds the delay after a changed clock.
 _IDLE_POLL_S: Final = 5.0
 _BLIND_POLL_S: Final = 1.0
 #: Seconds between two rounds that fail, from the first to the longest.
@@ -183,12 +184,12 @@ class Runner:
         """One round with the database: at once if the write lock is free, else without blocking the event loop."""
         texts = encode(finished) if finished else "[]"
         params = self._queue.name, self._worker_id, n, self._queue.visibility_timeout_s, texts
-        try:
-            text: str = self._engine.call_now(_WORK, *params)
-            return text
-        except DatabaseBusyError:
-            # A task, so that a claim is not lost if this one is cancelled meanwhile; see `_give_back`.
-            self._claiming = asyncio.ensure_future(self._engine.acall(_WORK, *params))
+        if not self._engine.is_commit_slow:
+            with contextlib.suppress(DatabaseBusyError):
+                now: str = self._engine.call_now(_WORK, *params)
+                return now
+        # A task, so that a claim is not lost if this one is cancelled meanwhile; see `_give_back`.
+        self._claiming = asyncio.ensure_future(self._engine.acall(_WORK, *params))
         text = await asyncio.shield(self._claiming)
         self._claiming = None
         return text

@@ -124,6 +124,8 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     let first = first.map(|at| settings.pause_end().filter(|_| is_paused).map_or(at, |end| at.max(end)));
     match first {
         Some(at) if at <= now => Ok(Some(now.rounded_down())),
+        // As in `prospect`: a claim that finds nothing else takes over a lease beyond the longest one.
+        _ if outlook.first_end.is_some() && has_beyond(ctx, queue)? => Ok(Some(now.rounded_down())),
         Some(at) => ctx.stored(at).map(Some),
         None => Ok(None),
     }

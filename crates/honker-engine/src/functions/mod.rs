@@ -152,6 +152,8 @@ static FUNCTIONS: &[Function] = {
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
         row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
         row("honker_carry",                &[0],       Outside,    connections::carry),
+        row("honker_clock",                &[0],       Read,       clock::now),
+        row("honker_database_file",        &[0],       Read,       connections::database_file),
         row("honker_file_share",           &[1],       Transition, schema::file_share),
         row("honker_file_is_shared",       &[0],       Read,       schema::file_is_shared),
         row("honker_hazards",              &[0],       Read,       schema::hazards),

@@ -3,152 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from honker import serialization
-from honker.arguments import Instant, Seconds, TransactionLike
-from honker.engine import Handle
+from honker.arguments import Seconds, TransactionLike
+from honker.job import settle
+from honker.job.settle import JobQueue as JobQueue
 from honker.records import Record
 
 _UNDECODED: Final = object()
-
-
-class JobQueue(Protocol):
-    """The queue of a job or a task, as both see it: `honker.Queue`."""
-
-    @property
-    def name(self) -> str:
-        """The queue's name."""
-        ...
-
-    @property
-    def db(self) -> Handle:
-        """The database."""
-        ...
-
-    def enqueue(  # noqa: PLR0917 - those of `Queue.enqueue`
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """Add a job and return its id."""
-        ...
-
-    async def aenqueue(  # noqa: PLR0917 - those of `Queue.enqueue`
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """Like `enqueue`, without blocking the event loop."""
-        ...
-
-    def ack(self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None) -> bool:
-        """End a job that succeeded."""
-        ...
-
-    async def aack(
-        self, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
-    ) -> bool:
-        """Like `ack`, without blocking the event loop."""
-        ...
-
-    def retry(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Put a job back to run after a delay."""
-        ...
-
-    async def aretry(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Like `retry`, without blocking the event loop."""
-        ...
-
-    def snooze(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None = None,
-        *,
-        attempt: int,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Put a job off, uncharged."""
-        ...
-
-    async def asnooze(
-        self,
-        job_id: int,
-        worker_id: str,
-        delay_s: Seconds,
-        error: str | None = None,
-        *,
-        attempt: int,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Like `snooze`, without blocking the event loop."""
-        ...
-
-    def fail(
-        self, job_id: int, worker_id: str, error: str | None, *, attempt: int | None = None, tx: TransactionLike = None
-    ) -> bool:
-        """Dead-letter a job."""
-        ...
-
-    async def afail(
-        self, job_id: int, worker_id: str, error: str | None, *, attempt: int | None = None, tx: TransactionLike = None
-    ) -> bool:
-        """Like `fail`, without blocking the event loop."""
-        ...
-
-    def heartbeat(
-        self,
-        job_id: int,
-        worker_id: str,
-        extend_s: Seconds | None = None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Make a lease end some time from now."""
-        ...
-
-    async def aheartbeat(
-        self,
-        job_id: int,
-        worker_id: str,
-        extend_s: Seconds | None = None,
-        *,
-        attempt: int | None = None,
-        tx: TransactionLike = None,
-    ) -> bool:
-        """Like `heartbeat`, without blocking the event loop."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -288,7 +151,7 @@ class Job:
 
         Source: SQL ``honker_ack``.
         """
-        return self.queue.ack(self.id, self.worker_id, attempt=self.attempts, tx=tx)
+        return settle.ack(self.queue, self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     def retry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Return the job to its queue to run again after a delay, or dead-letter it after its last attempt.
@@ -307,7 +170,7 @@ class Job:
 
         Source: SQL ``honker_retry``.
         """
-        return self.queue.retry(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        return settle.retry(self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
     def snooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
         """Put the job off to run again after a delay, without a charge: the attempt does not count.
@@ -330,7 +193,7 @@ class Job:
 
         Source: SQL ``honker_work``.
         """
-        is_held = self.queue.snooze(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        is_held = settle.snooze(self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
         self.is_released = self.is_released or is_held
         return is_held
 
@@ -349,7 +212,7 @@ class Job:
 
         Source: SQL ``honker_fail``.
         """
-        return self.queue.fail(self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
+        return settle.fail(self.queue, self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
 
     def heartbeat(self, extend_s: Seconds | None = None, tx: TransactionLike = None) -> bool:
         """Set the end of the lease to some time from now, even if that is sooner than before.
@@ -367,26 +230,28 @@ class Job:
 
         Source: SQL ``honker_heartbeat``.
         """
-        return self.queue.heartbeat(self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)
+        return settle.heartbeat(self.queue, self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)
 
     async def aack(self, tx: TransactionLike = None) -> bool:
         """Like `ack`, without blocking the event loop."""
-        return await self.queue.aack(self.id, self.worker_id, attempt=self.attempts, tx=tx)
+        return await settle.aack(self.queue, self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     async def aretry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Like `retry`, without blocking the event loop."""
-        return await self.queue.aretry(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        return await settle.aretry(self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
     async def asnooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
         """Like `snooze`, without blocking the event loop."""
-        is_held = await self.queue.asnooze(self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
+        is_held = await settle.asnooze(
+            self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx
+        )
         self.is_released = self.is_released or is_held
         return is_held
 
     async def afail(self, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Like `fail`, without blocking the event loop."""
-        return await self.queue.afail(self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
+        return await settle.afail(self.queue, self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
 
     async def aheartbeat(self, extend_s: Seconds | None = None, tx: TransactionLike = None) -> bool:
         """Like `heartbeat`, without blocking the event loop."""
-        return await self.queue.aheartbeat(self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)
+        return await settle.aheartbeat(self.queue, self.id, self.worker_id, extend_s, attempt=self.attempts, tx=tx)
