@@ -144,7 +144,7 @@ pub const HISTORY_ERROR_BYTES: usize = 8 * 1024;
 /// Bytes of the note of a progress, and of the reason of a pause.
 pub const NOTE_MAX_BYTES: usize = 1_000;
 
-/// The parts and the whole of a progress, and seconds that a handler ran: far more than any use, and exact as a double.
+/// The parts and the whole of a progress: far more than any use, and exact as a double.
 pub const AMOUNT_MAX: f64 = 1e15;
 
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
-use honker_core::limits::{AMOUNT_MAX, CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
+use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
 use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Kept, Settlement};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -100,11 +100,12 @@ impl Finished<'_> {
 }
 
 /// The seconds that a handler ran.
+#[expect(clippy::cast_precision_loss, reason = "the end of the range is far below 2^53")]
 fn run_s(seconds: f64) -> Result<f64> {
-    if (0.0..=AMOUNT_MAX).contains(&seconds) {
+    if (0.0..=SPAN_MAX_S as f64).contains(&seconds) {
         return Ok(seconds);
     }
-    Err(Error::invalid(SETTLEMENTS, format!("has a run_s of {seconds}; 0 to {AMOUNT_MAX} seconds are allowed")))
+    Err(Error::invalid(SETTLEMENTS, format!("has a run_s of {seconds}; 0 to {SPAN_MAX_S} seconds are allowed")))
 }
 
 /// A span within a settlement, checked as the arguments of functions are.
