@@ -33,6 +33,8 @@ def malformed_row(conn, _connect):
 def unique_key_taken(conn, _connect):
     for _ in range(2):
         call(conn, "honker_enqueue", "q", "{}", '{"unique_key": "k", "on_conflict": "raise"}')
+
+
 def unknown_parent(conn, _connect):
     call(conn, "honker_enqueue", "q", "{}", '{"after": [99]}')
 

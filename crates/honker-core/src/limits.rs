@@ -139,6 +139,9 @@ pub const PRUNED_PER_CHILD: usize = 2;
 /// Jobs with parents that a sweep looks at for the same.
 pub const PRUNED_PER_SWEEP: usize = 1_000;
 
+/// Keys whose pause has ended by time that one claim looks at.
+pub const RESUMED_KEYS_PER_CLAIM: i64 = 16;
+
 /// Parents of one job, and jobs that one call may make wait.
 pub const PARENTS_MAX: usize = 100_000;
 
@@ -149,6 +152,12 @@ pub const HISTORY_LAST: i64 = 15;
 
 /// Bytes of an error text in the history of a job.
 pub const HISTORY_ERROR_BYTES: usize = 8 * 1024;
+
+/// Bytes of the note of a progress, and of the reason of a pause.
+pub const NOTE_MAX_BYTES: usize = 1_000;
+
+/// The parts and the whole of a progress: far more than any use, and exact as a double.
+pub const AMOUNT_MAX: f64 = 1e15;
 
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
 pub const KEEP_MAX_S: i64 = SPAN_MAX_S;

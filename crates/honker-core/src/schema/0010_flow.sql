@@ -35,6 +35,8 @@ ALTER TABLE main._honker_queues ADD COLUMN key_rate_limit INTEGER;
 ALTER TABLE main._honker_queues ADD COLUMN key_rate_per_s REAL;
 ALTER TABLE main._honker_queues ADD COLUMN burst INTEGER;
 ALTER TABLE main._honker_queues ADD COLUMN keep_finished_s REAL;
+-- Queues that are paused, of which a list finds the next.
+CREATE INDEX main._honker_index_queues_paused ON _honker_queues (name) WHERE paused_at IS NOT NULL;
 -- The instant, in milliseconds, at which the next start is due by the rate of the queue. Written by claims.
 ALTER TABLE main._honker_queues ADD COLUMN next_start_ms REAL;
 -- How many keys of the queue are paused.
@@ -52,6 +54,8 @@ CREATE TABLE main._honker_keys (
   head_id INTEGER,
   PRIMARY KEY (queue, key)
 ) WITHOUT ROWID;
+-- Paused keys by the end of their pause.
+CREATE INDEX main._honker_index_keys_paused ON _honker_keys (queue, paused_until) WHERE paused_at IS NOT NULL;
 CREATE INDEX main._honker_index_keys_start ON _honker_keys (next_start_ms) WHERE paused_at IS NULL AND head_id IS NULL;
 
 -- Unique keys that stay taken for a time after their job succeeded. The length of that time bounds it for a clock that is
@@ -116,6 +120,7 @@ CREATE TABLE main._honker_finished (
   finished_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 );
+CREATE INDEX main._honker_index_finished_queue ON _honker_finished (queue);
 CREATE INDEX main._honker_index_finished_age ON _honker_finished (queue, finished_at);
 CREATE INDEX main._honker_index_finished_expiry ON _honker_finished (expires_at);
 
