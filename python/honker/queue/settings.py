@@ -93,8 +93,8 @@ def configure(
         queue.configure(concurrency=3, rate=(100, 60))
         queue.configure(rate=None)
 
-    From the first setting on, processes of an older honker claim no jobs of this file. A process of the reference
-    implementation on the same file knows no limits.
+    From the first setting on, processes of an older honker claim no jobs of this file. Limits do not bind a process of
+    the reference implementation on the same file.
 
     Args:
         concurrency: Jobs of the queue in flight at most, 1 to 1,000, over all processes.
@@ -108,8 +108,8 @@ def configure(
         rate_per_key: The same for each key.
         burst: Starts that may come at once under a rate, 1 to 1,000,000; None means 1. Kept only beside a rate.
         keep_finished_s: Seconds, more than 0, for which jobs that succeeded or were cancelled are kept for `finished`.
-        only_unset: True to set only what has no value yet, so that an application's start does not undo the change of
-            an operator.
+        only_unset: True to leave settings alone that have a value. So the start of an application does not undo the
+            change of an operator.
         tx: A transaction to set it in.
 
     Returns:
