@@ -20,6 +20,7 @@ PROGRAMS = (
     "bulk_enqueue",
     "claim_ack",
     "worker",
+    "workflow",
     "stream",
     "contention",
     "payloads",

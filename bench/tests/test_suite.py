@@ -19,6 +19,7 @@ MEASURES = {
     "bulk_enqueue": {"bulk_enqueue"},
     "claim_ack": {"claim", "claim_backlog", "claim_batch"},
     "worker": {"worker", "worker_results"},
+    "workflow": {"workflow"},
     "stream": {"publish", "publish_per_commit", "read"},
     "contention": {"contention"},
     "payloads": {f"{way} {size}" for way in ("enqueue", "claim") for size in ("1 KiB", "64 KiB", "1 MiB")},

@@ -34,6 +34,7 @@ OTHER_NAMES = {
     "database.stats": {"after": None, "n": None},
     "lock.renew": {"ttl_s": "ttl"},
     "queue.ack_batch": {"attempts": None},
+    "queue.pause": {"until": None, "reason": None},
     "queue.save_result": {"ttl_s": "ttl"},
     "scheduler.add": {"expires_s": "expires", "time_zone": None},
     "scheduler.update": {"expires_s": "expires", "touch_expires": None, "touch_max_attempts": None, "time_zone": None},

@@ -115,7 +115,9 @@ def allows(parameter, seen):
     if isinstance(limits.get("max"), str):  # another argument, which has its ordinary value
         limits = limits | {"max": ORDINARY[parameter["type"]]}
     is_number = type(seen) is int or (type(seen) is float and base == "number")
-    return is_number and is_in_range(seen, limits)
+    if not is_number or not is_in_range(seen, limits):
+        return False
+    return UNDECIDED if parameter["type"] == "future_instant" else True
 
 
 def allows_text(parameter, seen):

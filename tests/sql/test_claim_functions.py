@@ -49,7 +49,7 @@ def test_a_detailed_claim_tells_why_the_attempt_before_was_retried(conn):
 def test_a_claim_is_detailed_only_when_asked(conn, plain):
     enqueue(conn)
     job = call_json(conn, "honker_claim_batch", "q", "w", 1, 60, plain)[0]
-    assert job | {"unknown_since": None} == call_json(conn, "honker_get_job", 1)
+    assert job | {"unknown_since": None, "cancel_requested_at": None} == call_json(conn, "honker_get_job", 1)
     assert "unknown_since" not in job
 
 

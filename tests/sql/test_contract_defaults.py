@@ -35,6 +35,10 @@ ANOTHER = {
     "time_zone": "Asia/Tokyo",
     "misfire": "once",
     "is_unknown": 1,
+    "until": 4_000_000_000,
+    "reason": "deploy",
+    "total": 5,
+    "note": "third page",
 }
 # A property of a schedule that counts only with its touch flag.
 NEEDS_A_FLAG = {("honker_scheduler_update", "max_attempts")}

@@ -28,13 +28,19 @@ SNAPSHOT = Path(__file__).with_name("plans.txt")
 FLAT = [
     name
     for name in STATEMENTS
-    if name.split("/")[0] in {"queue", "lock", "result", "stream", "notify"} and name != "notify/prune_all.sql"
+    if name.split("/")[0] in {"queue", "lock", "result", "stream", "notify"}
+    and name != "notify/prune_all.sql"
+    and not name.startswith("queue/violations_")
 ]
 # The only statements that may read a whole table: one row per schedule, one row per rate-limit window in use, and
 # requested maintenance.
 FULL_SCANS = {
     "malformed/rows.sql",
     "notify/prune_all.sql",
+    "queue/violations_edges.sql",
+    "queue/violations_keys.sql",
+    "queue/violations_outcomes.sql",
+    "queue/violations_waiting.sql",
     "rate_limit/sweep.sql",
     "schedule/due.sql",
     "schedule/soonest.sql",

@@ -163,6 +163,20 @@ impl<'c> Ctx<'c> {
         if key.is_empty() { drop(cursors.remove(queue)) } else { drop(cursors.insert(queue.to_owned(), key)) }
     }
 
+    /// The `run_at` in milliseconds and the id after which the search for waiting jobs with lost parents goes on.
+    pub(crate) fn waiting_cursor(&self, queue: &str) -> (i64, i64) {
+        self.statements.waiting_cursors().borrow().get(queue).copied().unwrap_or((i64::MIN, i64::MIN))
+    }
+
+    /// Remembers it; `None` for the first.
+    pub(crate) fn set_waiting_cursor(&self, queue: &str, place: Option<(i64, i64)>) {
+        let mut cursors = self.statements.waiting_cursors().borrow_mut();
+        match place {
+            None => drop(cursors.remove(queue)),
+            Some(place) => drop(cursors.insert(queue.to_owned(), place)),
+        }
+    }
+
     /// Fails if the host has interrupted the connection, which SQLite shows only to a statement that runs.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ use crate::{Ctx, Result, queue, result};
 pub(crate) struct Effects {
     /// Jobs with ties that have left their state, in the order of their moves.
     left: Vec<Left>,
+    /// Dead letters that other jobs wait for, and which live again.
+    revived: Vec<i64>,
     /// Keys, with their queues, that may have room.
     keys: BTreeSet<(String, String)>,
     /// The dead letters made, by queue: its retention policy may give up older ones.
@@ -36,6 +38,10 @@ impl Effects {
             self.keys.insert((left.queue.clone(), key.clone()));
         }
         self.left.push(left);
+    }
+
+    pub(crate) fn lives_again(&mut self, id: i64) {
+        self.revived.push(id);
     }
 
     pub(crate) fn key_has_room(&mut self, queue: &str, key: &str) {
@@ -59,6 +65,7 @@ impl Effects {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.left.is_empty()
+            && self.revived.is_empty()
             && self.keys.is_empty()
             && self.dead_letters.is_empty()
             && self.cancelled.is_empty()
@@ -69,6 +76,9 @@ impl Effects {
     pub(crate) fn write(self, ctx: &Ctx<'_>) -> Result<()> {
         for left in &self.left {
             queue::write_left(ctx, left)?;
+        }
+        for id in &self.revived {
+            queue::revive(ctx, *id)?;
         }
         for (queue, key) in &self.keys {
             queue::promote(ctx, queue, key)?;

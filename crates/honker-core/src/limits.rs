@@ -44,7 +44,7 @@ pub const COUNT_LIMIT: RangeInclusive<i64> = 1..=1_000_000;
 /// How far statistics count unless told otherwise: less than a millisecond each.
 pub const COUNT_LIMIT_DEFAULT: i64 = 10_000;
 
-/// Queues in one list.
+/// Queues, or violations, in one list.
 pub const LIST_BATCH: RangeInclusive<i64> = 0..=10_000;
 
 /// Jobs settled in one call; as many as a claim can hand out.
@@ -127,6 +127,21 @@ pub const PROMOTED_PER_KEY: usize = 1_000;
 /// Keys that a claim which finds nothing looks at, for jobs that nothing promotes.
 pub const RESCUED_KEYS_PER_CLAIM: usize = 16;
 
+/// Waiting jobs that a claim which finds nothing looks at, for parents that are gone.
+pub const RESCUED_WAITING_PER_CLAIM: i64 = 16;
+
+/// Parents that are gone whose edges such a claim settles.
+pub const RESCUED_PARENTS_PER_CLAIM: usize = 256;
+
+/// Jobs with parents that each new one looks at, to delete the edges of those that are gone: more than it adds.
+pub const PRUNED_PER_CHILD: usize = 2;
+
+/// Jobs with parents that a sweep looks at for the same.
+pub const PRUNED_PER_SWEEP: usize = 1_000;
+
+/// Keys whose pause has ended by time that one claim looks at.
+pub const RESUMED_KEYS_PER_CLAIM: i64 = 16;
+
 /// Parents of one job, and jobs that one call may make wait.
 pub const PARENTS_MAX: usize = 100_000;
 
@@ -137,6 +152,12 @@ pub const HISTORY_LAST: i64 = 15;
 
 /// Bytes of an error text in the history of a job.
 pub const HISTORY_ERROR_BYTES: usize = 8 * 1024;
+
+/// Bytes of the note of a progress, and of the reason of a pause.
+pub const NOTE_MAX_BYTES: usize = 1_000;
+
+/// The parts and the whole of a progress: far more than any use, and exact as a double.
+pub const AMOUNT_MAX: f64 = 1e15;
 
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
 pub const KEEP_MAX_S: i64 = SPAN_MAX_S;

@@ -59,6 +59,8 @@ pub struct Statements {
     idle: RefCell<Vec<Option<Statement<'static>>>>,
     /// See `Ctx::rescue_cursor`. Forgetting one costs a search from the beginning.
     cursors: RefCell<BTreeMap<String, String>>,
+    /// See `Ctx::waiting_cursor`.
+    waiting_cursors: RefCell<BTreeMap<String, (i64, i64)>>,
     conn: Box<Connection>,
 }
 
@@ -66,7 +68,12 @@ impl Statements {
     /// No statement of this connection yet.
     #[must_use]
     pub fn new(conn: Connection) -> Self {
-        Self { idle: RefCell::default(), cursors: RefCell::default(), conn: Box::new(conn) }
+        Self {
+            idle: RefCell::default(),
+            cursors: RefCell::default(),
+            waiting_cursors: RefCell::default(),
+            conn: Box::new(conn),
+        }
     }
 
     /// The connection.
@@ -77,6 +84,10 @@ impl Statements {
 
     pub(crate) const fn cursors(&self) -> &RefCell<BTreeMap<String, String>> {
         &self.cursors
+    }
+
+    pub(crate) const fn waiting_cursors(&self) -> &RefCell<BTreeMap<String, (i64, i64)>> {
+        &self.waiting_cursors
     }
 
     /// Finalises every statement that is not in use.

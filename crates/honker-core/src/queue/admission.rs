@@ -4,14 +4,15 @@
 
 use rusqlite::params;
 
-use super::dependencies::{self, ParentFailure};
+use super::dependencies::{ParentFailure, Parents};
 use super::enqueue::NewJob;
 use super::settings::Settings;
 use super::ties;
-use super::transition::State;
+use super::transition::{Move, State, leave};
 use super::unique::{self, Unique};
-use super::{keys, slack};
+use super::{keys, lost_parents, slack};
 use crate::clock::Instant;
+use crate::limits::PRUNED_PER_CHILD;
 use crate::{Ctx, Result, schema, sql};
 
 /// The relations of a new job to others.
@@ -44,23 +45,29 @@ pub struct Added {
 pub fn admit(ctx: &Ctx<'_>, job: &NewJob<'_>, flow: &Flow<'_>) -> Result<Added> {
     schema::require_writer(ctx)?;
     schema::demand_writer(ctx)?;
-    let mut on_parent_failure = flow.on_parent_failure;
-    let mut parents = flow.after.to_vec();
+    let mut parents: Vec<_> = flow.after.iter().map(|id| (*id, flow.on_parent_failure)).collect();
     if let Some(unique) = &flow.unique {
         match unique::resolve(ctx, job, unique)? {
             unique::Resolution::New => {}
             unique::Resolution::Existing(id) => return Ok(Added { id, is_duplicate: true }),
             // The running job has given its key to this one, which runs once more after it.
             unique::Resolution::After(id) => {
-                parents.push(id);
-                on_parent_failure = ParentFailure::Run;
+                parents.retain(|(parent, _)| *parent != id);
+                parents.push((id, ParentFailure::Run));
             }
         }
     }
-    let unsettled = dependencies::look_at(ctx, &parents, on_parent_failure)?;
-    let state = if unsettled > 0 { State::Waiting } else { State::Pending };
-    let id = insert(ctx, job, flow, state, unsettled, !parents.is_empty())?;
-    dependencies::tie(ctx, id, &parents, on_parent_failure)?;
+    let parents = Parents::look_at(ctx, &parents)?;
+    let must_wait = parents.unsettled > 0 || parents.cancelled.is_some();
+    let state = if must_wait { State::Waiting } else { State::Pending };
+    let id = insert(ctx, job, flow, state, parents.unsettled, !parents.is_empty())?;
+    if !parents.is_empty() {
+        parents.tie(ctx, id)?;
+        lost_parents::prune(ctx, id, PRUNED_PER_CHILD)?;
+    }
+    if let Some(error) = &parents.cancelled {
+        leave(ctx, &Move::DeadLetter { id, queue: job.queue, error })?;
+    }
     Ok(Added { id, is_duplicate: false })
 }
 
@@ -74,7 +81,8 @@ fn insert(
 ) -> Result<i64> {
     let NewJob { queue, payload, priority, max_attempts, expires_at, .. } = *job;
     let second = ctx.second();
-    let mut run_at = ctx.stored(job.run_at.unwrap_or(Instant::from_seconds(second)))?;
+    let start = flow.unique.as_ref().map_or(job.run_at, |unique| unique::start(ctx, job, unique, None));
+    let mut run_at = ctx.stored(start.unwrap_or(Instant::from_seconds(second)))?;
     let expires_at = expires_at.map(|at| ctx.stored(at)).transpose()?;
     if state == State::Pending
         && let Some(key) = flow.key

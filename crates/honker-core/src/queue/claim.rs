@@ -23,7 +23,7 @@ use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
 use super::settings::{Settings, as_real};
 use super::transition::{Move, leave};
-use super::{history, ties};
+use super::{history, lost_parents, ties};
 use crate::clock::{Instant, Span};
 use crate::json_length::Room;
 use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S, PARKED_PER_CLAIM};
@@ -56,6 +56,10 @@ pub struct Prospect {
     has_returning: bool,
     /// Keys whose blocked jobs nothing promotes.
     stranded: Vec<String>,
+    /// Jobs that wait for a parent which is gone.
+    orphaned: Vec<i64>,
+    /// Keys whose pause has ended by time.
+    resuming: Vec<String>,
     settings: Settings,
 }
 
@@ -81,8 +85,15 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
         None if outlook.has_other => keys::stranded(ctx, &outlook.settings, queue)?,
         _ => Vec::new(),
     };
-    let is_worth_it = has_returning || due.is_some() || !stranded.is_empty();
-    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, settings: outlook.settings }))
+    let orphaned = match due {
+        None if outlook.has_other => lost_parents::lost(ctx, queue)?,
+        _ => Vec::new(),
+    };
+    let resuming = keys::resuming(ctx, &outlook.settings, queue)?;
+    let is_worth_it =
+        has_returning || due.is_some() || !stranded.is_empty() || !orphaned.is_empty() || !resuming.is_empty();
+    let settings = outlook.settings;
+    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, orphaned, resuming, settings }))
 }
 
 /// How many of `wanted` jobs the limits of the queue allow to start now.
@@ -106,10 +117,12 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     }
     let first_lapse = outlook.first_lapse(ctx, queue)?;
     let held_back = outlook.first_held_back(ctx, queue)?;
-    let first_due = match settings.room_in_flight(ctx, queue, 1)? {
-        // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
-        ..=0 => None,
-        _ => walk_levels(ctx, queue, outlook.highest)?.first_due,
+    // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
+    let first_due = if settings.room_in_flight(ctx, queue, 1)? > 0 {
+        let resumed = keys::next_resume(ctx, settings, queue)?;
+        [walk_levels(ctx, queue, outlook.highest)?.first_due, resumed].into_iter().flatten().min()
+    } else {
+        None
     };
     let next_start =
         settings.rate.map(|rate| instant_after(rate.next_start_ms(settings.next_start_ms, as_real(now.as_ms()))));
@@ -134,9 +147,11 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
-    let Prospect { mut due, has_returning, stranded, settings } = prospect;
-    if has_returning || !stranded.is_empty() {
+    let Prospect { mut due, has_returning, stranded, orphaned, resuming, settings } = prospect;
+    if has_returning || !stranded.is_empty() || !orphaned.is_empty() || !resuming.is_empty() {
+        lost_parents::rescue(ctx, &orphaned)?;
         put_back(ctx, claim.queue)?;
+        keys::resume(ctx, &resuming, claim.queue)?;
         keys::rescue(ctx, &stranded, claim.queue)?;
         // A job that has come back may be due at any level.
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
@@ -345,7 +360,9 @@ impl<'a> Batch<'a> {
             Verdict::Take(job) => {
                 let (worker_id, lease_end) = (self.claim.worker_id, self.policy.lease_end);
                 let keep = if self.policy.settings.keep_finished.is_some() { ties::KEEP } else { 0 };
-                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties: job.ties | keep })?;
+                // Its next attempt needs a start of its own.
+                let ties = job.ties & !ties::START_GIVEN | keep;
+                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties })?;
                 self.jobs.push(job);
             }
             Verdict::DeadLetter(id, error) => {

@@ -63,6 +63,16 @@ pub fn fail(ctx: &Ctx<'_>, held: &Held<'_>, error: &str) -> Result<bool> {
     leave(ctx, &Move::Fail { held: *held, error })
 }
 
+/// Gives a claim back to wait for `delay`, with the attempt uncharged; the job counts it in `snoozes` and keeps the error of its
+/// last attempt. True if the claim was held. As for [`release`], the caller must not settle the job later.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn snooze(ctx: &Ctx<'_>, held: &Held<'_>, delay: Span) -> Result<bool> {
+    let run_at = if delay.is_positive() { ctx.stored(ctx.after(delay))? } else { Instant::from_seconds(ctx.second()) };
+    leave(ctx, &Move::Snooze { held: *held, run_at })
+}
+
 /// Makes a lease end `lease` from now. True if the claim was held: a lapsed one is not revived. One statement.
 ///
 /// # Errors

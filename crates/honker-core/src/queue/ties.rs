@@ -23,8 +23,10 @@ pub(super) const HISTORY: i64 = 1 << 5;
 pub(super) const KEEP: i64 = 1 << 6;
 /// It has a row in `_honker_progress`.
 pub(super) const PROGRESS: i64 = 1 << 7;
-/// The rate of its key has given it its start time.
+/// The rate of its key has given it its start time, until it starts.
 pub(super) const START_GIVEN: i64 = 1 << 8;
+/// Its worker is asked to end it: see `cancel`.
+pub(super) const REQUESTED: i64 = 1 << 9;
 
 /// Where a tied job has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,9 @@ impl Left {
 pub(crate) fn write_left(ctx: &Ctx<'_>, left: &Left) -> Result<()> {
     if left.has(DEPENDENTS) && left.has_ended() {
         dependencies::settle(ctx, left)?;
+    }
+    if left.has(PARENTS) && left.to == To::Dead {
+        dependencies::detach_if_own_death(ctx, left.id)?;
     }
     if left.has(PARENTS) && matches!(left.to, To::Done | To::Cancelled) {
         dependencies::forget(ctx, left.id)?;

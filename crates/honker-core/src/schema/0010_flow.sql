@@ -35,6 +35,8 @@ ALTER TABLE main._honker_queues ADD COLUMN key_rate_limit INTEGER;
 ALTER TABLE main._honker_queues ADD COLUMN key_rate_per_s REAL;
 ALTER TABLE main._honker_queues ADD COLUMN burst INTEGER;
 ALTER TABLE main._honker_queues ADD COLUMN keep_finished_s REAL;
+-- Queues that are paused, of which a list finds the next.
+CREATE INDEX main._honker_index_queues_paused ON _honker_queues (name) WHERE paused_at IS NOT NULL;
 -- The instant, in milliseconds, at which the next start is due by the rate of the queue. Written by claims.
 ALTER TABLE main._honker_queues ADD COLUMN next_start_ms REAL;
 -- How many keys of the queue are paused.
@@ -52,14 +54,18 @@ CREATE TABLE main._honker_keys (
   head_id INTEGER,
   PRIMARY KEY (queue, key)
 ) WITHOUT ROWID;
+-- Paused keys by the end of their pause.
+CREATE INDEX main._honker_index_keys_paused ON _honker_keys (queue, paused_until) WHERE paused_at IS NOT NULL;
 CREATE INDEX main._honker_index_keys_start ON _honker_keys (next_start_ms) WHERE paused_at IS NULL AND head_id IS NULL;
 
--- Unique keys that stay taken for a time after their job succeeded.
+-- Unique keys that stay taken for a time after their job succeeded. The length of that time bounds it for a clock that is
+-- set back.
 CREATE TABLE main._honker_unique (
   queue TEXT NOT NULL,
   unique_key TEXT NOT NULL,
   job_id INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
+  unique_for_s INTEGER NOT NULL,
   PRIMARY KEY (queue, unique_key)
 ) WITHOUT ROWID;
 CREATE INDEX main._honker_index_unique_expiry ON _honker_unique (expires_at);
@@ -74,8 +80,10 @@ CREATE TABLE main._honker_dependencies (
   outcome TEXT,
   PRIMARY KEY (parent_id, child_id)
 ) WITHOUT ROWID;
-CREATE INDEX main._honker_index_dependencies_child ON _honker_dependencies (child_id, position);
--- The end of a parent, kept until the last of its children has ended.
+-- The parents of a child, those without an outcome first.
+CREATE INDEX main._honker_index_dependencies_child ON _honker_dependencies (child_id, outcome, policy);
+-- The end of a parent, kept until the last of its children has ended: done, dead or cancelled; `requeued` is a dead one that
+-- lives again, whose error the children keep that went on without it.
 CREATE TABLE main._honker_outcomes (
   job_id INTEGER PRIMARY KEY,
   state TEXT NOT NULL,
@@ -112,6 +120,7 @@ CREATE TABLE main._honker_finished (
   finished_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 );
+CREATE INDEX main._honker_index_finished_queue ON _honker_finished (queue);
 CREATE INDEX main._honker_index_finished_age ON _honker_finished (queue, finished_at);
 CREATE INDEX main._honker_index_finished_expiry ON _honker_finished (expires_at);
 

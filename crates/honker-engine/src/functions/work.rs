@@ -36,7 +36,8 @@ pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Outpu
         json::array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
-    let claims = claims.into_iter().map(|(id, attempt)| Held { id: id.0, worker_id, attempt: Some(attempt.0) });
+    let claims =
+        claims.into_iter().map(|(id, attempt)| Held { id: id.0, worker_id, attempt: Some(attempt.0), run_s: None });
     Ok(Output::json(&queue::heartbeat_batch(ctx, claims, lease)?))
 }
 
@@ -59,6 +60,7 @@ struct Finished<'a> {
     result: Option<Cow<'a, str>>,
     result_ttl_s: Option<f64>,
     is_unknown: Option<bool>,
+    run_s: Option<f64>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -68,6 +70,8 @@ enum Verb {
     Retry,
     Fail,
     Release,
+    Snooze,
+    Cancel,
 }
 
 impl Finished<'_> {
@@ -75,11 +79,14 @@ impl Finished<'_> {
         let delay = self.delay_s.map(|delay_s| span("delay_s", delay_s, 0)).transpose()?;
         let error = self.error.as_deref().unwrap_or("");
         let ttl = self.result_ttl_s.map(|ttl_s| span("result_ttl_s", ttl_s, -SPAN_MAX_S)).transpose()?;
+        let run_s = self.run_s.map(run_s).transpose()?;
         Ok(Settlement {
-            held: Held { id: self.id.0, worker_id, attempt: Some(self.attempt.0) },
+            held: Held { id: self.id.0, worker_id, attempt: Some(self.attempt.0), run_s },
             ending: match self.verb {
                 Verb::Ack => Ending::Ack,
                 Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
+                Verb::Snooze => Ending::Snooze { delay: delay.unwrap_or(Span::from_seconds(0)) },
+                Verb::Cancel => Ending::Cancel,
                 Verb::Fail => Ending::Fail { error },
                 Verb::Release => {
                     let is_unknown = self.is_unknown.unwrap_or(false);
@@ -90,6 +97,15 @@ impl Finished<'_> {
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
         })
     }
+}
+
+/// The seconds that a handler ran.
+#[expect(clippy::cast_precision_loss, reason = "the end of the range is far below 2^53")]
+fn run_s(seconds: f64) -> Result<f64> {
+    if (0.0..=SPAN_MAX_S as f64).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(Error::invalid(SETTLEMENTS, format!("has a run_s of {seconds}; 0 to {SPAN_MAX_S} seconds are allowed")))
 }
 
 /// A span within a settlement, checked as the arguments of functions are.
