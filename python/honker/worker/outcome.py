@@ -188,7 +188,9 @@ def describe(error: BaseException) -> ErrorReport:
         delay_s = _chosen_delay_s(error)
         if delay_s is None:
             argument = "retry_after_s" if isinstance(error, RateLimited) else "delay_s"
-            text += f"\nhonker.{type(error).__name__}: {argument} is no number of seconds; the delay of the task is used"
+            text += (
+                f"\nhonker.{type(error).__name__}: {argument} is no number of seconds; the delay of the task is used"
+            )
             return ErrorReport(text)
         if isinstance(error, Retryable):
             return ErrorReport(text, delay_s, "retry")
@@ -205,7 +207,9 @@ def _wish(error: Snooze | RateLimited) -> Wish:
 
 def _chosen_delay_s(error: Retryable | Snooze | RateLimited) -> float | None:
     try:
-        wanted = error.retry_after_s if isinstance(error, RateLimited) else error.delay_s  # absent from a subclass whose constructor does not call ours
+        wanted = (
+            error.retry_after_s if isinstance(error, RateLimited) else error.delay_s
+        )  # absent from a subclass whose constructor does not call ours
         delay_s = wanted.total_seconds() if isinstance(wanted, timedelta) else wanted
         return None if isinstance(delay_s, float) and math.isnan(delay_s) else bounded(delay_s)
     except (AttributeError, TypeError, ValueError, ArithmeticError):
@@ -293,6 +297,13 @@ def drop_tracebacks(error: BaseException) -> None:
             left += [each for each in (one.__cause__, one.__context__) if each is not None]
             if isinstance(one, BaseExceptionGroup):
                 left += cast("BaseExceptionGroup[BaseException]", one).exceptions
+
+
+def cancelled_outcome(job: Job, outcome: Outcome) -> Outcome:
+    """The outcome of a job that was asked to end: success wins, and everything else ends it as cancelled."""
+    if isinstance(outcome, (Retry, Fail)):
+        logger.info("%r is cancelled; its handler ended with: %s", job, outcome.error)
+    return outcome if isinstance(outcome, (Ack, Committed)) else Cancel()
 
 
 def refuse_lazy(value: Any) -> None:
