@@ -65,6 +65,8 @@ from honker.errors import (
     TransactionNotStartedError as TransactionNotStartedError,
     TwoSQLitesError as TwoSQLitesError,
     UnexpectedRowsError as UnexpectedRowsError,
+    UniqueKeyTakenError as UniqueKeyTakenError,
+    UnknownParentError as UnknownParentError,
     UnknownTaskError,
     UnreadablePayloadError as UnreadablePayloadError,
     UnsupportedParameterError as UnsupportedParameterError,

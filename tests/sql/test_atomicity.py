@@ -115,6 +115,14 @@ STORIES = {
     ),
     "cancel-held": Story("honker_cancel_held(1, 'w')", "INSERT _honker_results", [sql_enqueue(), CLAIM]),
     "progress": Story("honker_progress(1, 'w', 1)", "UPDATE _honker_live", [sql_enqueue(), CLAIM]),
+    "queue-configure": Story(
+        """honker_queue_configure('q', '{"concurrency": 3}')""", "INSERT _honker_queues"
+    ),
+    "ack-promotes": Story(
+        "honker_ack_batch('[1]', 'w')",
+        "UPDATE _honker_live WHEN NEW.state = 'pending' AND OLD.state = 'blocked'",
+        ["""SELECT honker_queue_configure('q', '{"concurrency_per_key": 1}')""", KEYED, KEYED, CLAIM],
+    ),
     "queue-pause": Story("honker_queue_pause('q', unixepoch() + 60)", "INSERT _honker_queues"),
     "key-pause": Story("honker_key_pause('q', 'k')", "INSERT _honker_queues"),
     "key-resume": Story("honker_key_resume('q', 'k')", "UPDATE _honker_live", [PAUSE_KEY, KEYED]),

@@ -132,7 +132,7 @@ def test_a_watcher_refuses_a_uri_without_common_locks(conn, path, query):
         call(conn, "honker_update_watcher_open", f"file:{path}?{query}", None)
 
 
-@pytest.mark.parametrize("query", ["nolock=0", "mode=rw", "cache=shared", "vfs=unix"])
+@pytest.mark.parametrize("query", ["nolock=0", "mode=rw", "cache=private", "vfs=unix"])
 def test_a_watcher_takes_other_uris(conn, path, query):
     watcher = call(conn, "honker_update_watcher_open", f"file:{path}?{query}", None)
     call(conn, "honker_update_watcher_close", watcher)

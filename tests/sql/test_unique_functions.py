@@ -231,7 +231,6 @@ def test_rerun_gives_the_key_of_the_running_job_to_one_more(conn):
     start(conn, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="dependencies do not exist yet")
 def test_a_rerun_waits_for_the_end_of_the_running_job(conn):
     unique(conn, "1", max_attempts=1)
     start(conn, 1)

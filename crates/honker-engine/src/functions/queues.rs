@@ -42,10 +42,10 @@ pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 /// As [`enqueue`] of a job with a unique key, and says if that was taken.
 pub fn enqueue_unique(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let options = Options::parse(arguments, 2, "options_json")?;
+    let row = positional(arguments, &options)?;
     let Some(flow) = FlowOptions::parse(&options)?.filter(FlowOptions::is_unique) else {
         return Err(Error::invalid("options_json", "has no unique_key; give one, or call honker_enqueue"));
     };
-    let row = positional(arguments, &options)?;
     let job = new_job(ctx, &row, Some(flow.flow()))?;
     Ok(Output::json(&UniqueJob::from(queue::admit(ctx, &job, &flow.flow())?)))
 }
