@@ -409,7 +409,7 @@ class Job:
     def parents(self, tx: TransactionLike = None) -> list[ParentOutcome]:
         """The jobs after which this one runs, with their results, in the order in which ``after`` named them.
 
-        Their results are kept until this job has ended. Read-only.
+        Their results are kept until this job has ended. Read-only. `has_parents` says if there are any.
 
         Raises:
             UnreadablePayloadError: A stored result is not JSON.
@@ -417,11 +417,11 @@ class Job:
         Cost: O(parents).
         Source: SQL ``honker_job_parents``.
         """
-        return read_parents(self.queue.db.engine.ask(_PARENTS, self.id, tx=tx)) if self.has_parents else []
+        return read_parents(self.queue.db.engine.ask(_PARENTS, self.id, tx=tx))
 
     async def aparents(self, tx: TransactionLike = None) -> list[ParentOutcome]:
         """Like `parents`, without blocking the event loop."""
-        return read_parents(await self.queue.db.engine.aask(_PARENTS, self.id, tx=tx)) if self.has_parents else []
+        return read_parents(await self.queue.db.engine.aask(_PARENTS, self.id, tx=tx))
 
 
 def _report(done: float, total: float, note: str | None) -> Report:
