@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 from honker import serialization
-from honker.engine import FALLBACK_POLL_S, LoopUpdates
+from honker.engine import FALLBACK_POLL_S, Updates
 from honker.errors import HANDLE_ENDED, HonkerError
 from honker.job import Job
 from honker.queue.queue import Queue
@@ -144,14 +144,15 @@ class Leases:
     async def watch_for_ever(self) -> None:
         """Ask handlers to end whose jobs are to be cancelled, soon after the commit of each request.
 
-        A wake is only a hint: without one there is a look every 15 s, and one with each renewal.
+        A wake is only a hint: without one there is a look every 15 s, and one with each renewal. The subscription is
+        not that of the event loop's other waiters: theirs is read at each commit, and this one after a pause.
         """
-        updates: LoopUpdates | None = None
+        updates: Updates | None = None
         try:
             while True:
                 pause_s = _LOOK_PAUSE_S
                 try:
-                    updates = updates or self._engine.loop_updates()
+                    updates = updates or self._engine.updates()
                     await updates.wait_async(FALLBACK_POLL_S)
                     await self._look_for_requests()
                 except HANDLE_ENDED:
