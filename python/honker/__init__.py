@@ -29,6 +29,7 @@ from honker.errors import (
     DatabaseReadOnlyError as DatabaseReadOnlyError,
     DatabaseReplacedError as DatabaseReplacedError,
     DeadlockError as DeadlockError,
+    Discard,
     ExtensionLoadingUnsupported as ExtensionLoadingUnsupported,
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
@@ -53,6 +54,7 @@ from honker.errors import (
     NotBootstrappedError as NotBootstrappedError,
     OutboxConflictError as OutboxConflictError,
     QueueConflictError as QueueConflictError,
+    RateLimited,
     ResultGoneError as ResultGoneError,
     Retryable,
     SchemaTooNewError as SchemaTooNewError,
@@ -94,6 +96,7 @@ from honker.stream.stream import Stream
 from honker.stream.subscription import StreamSubscription
 from honker.task.registry import TaskRegistry, TaskSpec, registry
 from honker.task.result import TaskResult
+from honker.task.running import current_job
 from honker.task.task import Task
 from honker.worker.outbox import Outbox
 from honker.worker.worker import Worker, run_workers
@@ -106,6 +109,7 @@ __all__ = [
     "Database",
     "DatabaseBusyError",
     "DatabaseError",
+    "Discard",
     "Event",
     "HonkerError",
     "InvalidArgumentError",
@@ -120,6 +124,7 @@ __all__ = [
     "Outbox",
     "Queue",
     "QueueStats",
+    "RateLimited",
     "Retention",
     "Retryable",
     "ScheduleInfo",
@@ -138,6 +143,7 @@ __all__ = [
     "Worker",
     "connect",
     "crontab",
+    "current_job",
     "every_s",
     "extension_info",
     "load_extension",
