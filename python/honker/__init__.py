@@ -92,9 +92,13 @@ from honker.stream.notifications import Listener, Notification
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.stream.subscription import StreamSubscription
+from honker.task.call import TaskCall
 from honker.task.registry import TaskRegistry, TaskSpec, registry
 from honker.task.result import TaskResult
+from honker.task.step import Step as Step, chain, chord, group
 from honker.task.task import Task
+from honker.task.workflow import Workflow
+from honker.task.workflow_result import WorkflowResult
 from honker.worker.outbox import Outbox
 from honker.worker.worker import Worker, run_workers
 
@@ -128,6 +132,7 @@ __all__ = [
     "Stream",
     "StreamSubscription",
     "Task",
+    "TaskCall",
     "TaskRegistry",
     "TaskResult",
     "TaskSpec",
@@ -136,10 +141,15 @@ __all__ = [
     "UnknownTaskError",
     "UpdateEvents",
     "Worker",
+    "Workflow",
+    "WorkflowResult",
+    "chain",
+    "chord",
     "connect",
     "crontab",
     "every_s",
     "extension_info",
+    "group",
     "load_extension",
     "open",
     "register_schedules",
