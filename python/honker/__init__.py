@@ -95,7 +95,7 @@ from honker.stream.subscription import StreamSubscription
 from honker.task.call import TaskCall
 from honker.task.registry import TaskRegistry, TaskSpec, registry
 from honker.task.result import TaskResult
-from honker.task.step import Step as Step, chain, chord, group
+from honker.task.step import chain, chord, group
 from honker.task.task import Task
 from honker.task.workflow import Workflow
 from honker.task.workflow_result import WorkflowResult

@@ -1,7 +1,9 @@
 """Workflows: chains, groups, chords and graphs of tasks, their refusals, and their results and ends in workers."""
 
 import asyncio
+import contextlib
 import json
+from types import SimpleNamespace
 
 import honker
 import pytest
@@ -16,45 +18,32 @@ from ..support.workers import dead, run_until, working
 @pytest.fixture
 def tasks(queue):
     """Tasks of every shape; `done` lists the calls that ran, in order."""
+    done = []
 
-    class Tasks:
-        done = []
+    @queue.task(name="one")
+    def one(value):
+        done.append(value)
+        return value
 
-        @queue.task(name="one")
-        @staticmethod
-        def one(value):
-            Tasks.done.append(value)
-            return value
+    @queue.task(name="add")
+    async def add(*numbers):
+        done.append(numbers)
+        return sum(numbers)
 
-        @queue.task(name="add")
-        @staticmethod
-        async def add(*numbers):
-            Tasks.done.append(numbers)
-            return sum(numbers)
+    @queue.task(name="total")
+    def total(numbers, extra=0):
+        done.append(numbers)
+        return sum(numbers) + extra
 
-        @queue.task(name="total")
-        @staticmethod
-        def total(numbers, extra=0):
-            Tasks.done.append(numbers)
-            return sum(numbers) + extra
+    @queue.task(name="fail", retries=1)
+    def fail(*args):
+        raise ValueError("broken")
 
-        @queue.task(name="fail", retries=1)
-        @staticmethod
-        def fail(*args):
-            raise ValueError("broken")
+    @queue.task(name="nothing")
+    def nothing():
+        done.append("nothing")
 
-        @queue.task(name="keep")
-        @staticmethod
-        def keep(value=None):
-            Tasks.done.append(value)
-            return value
-
-        @queue.task(name="nothing")
-        @staticmethod
-        def nothing():
-            Tasks.done.append("nothing")
-
-    return Tasks
+    return SimpleNamespace(done=done, one=one, add=add, total=total, fail=fail, nothing=nothing)
 
 
 def finished(db, result):
@@ -75,6 +64,14 @@ def value(db, result):
             return await result.aget(15)
 
     return asyncio.run(main())
+
+
+def rolled_back(db, work):
+    """The return value of `work` in a transaction that does not commit."""
+    with contextlib.suppress(ZeroDivisionError), db.transaction() as tx:
+        done = work(tx=tx)
+        _ = 1 / 0
+    return done
 
 
 def jobs(path):
@@ -138,14 +135,14 @@ def test_each_step_of_a_group_takes_the_result_of_the_step_before_it(db, tasks):
 
 def test_steps_nest(db, tasks):
     inner = chord([tasks.one.s(1), chain(tasks.one.s(2), tasks.add.s(3))], tasks.total.s())
-    outer = chord([inner, tasks.one.s(10), group(tasks.one.s(7), tasks.one.s(8))], tasks.keep.s())
+    outer = chord([inner, tasks.one.s(10), group(tasks.one.s(7), tasks.one.s(8))], tasks.one.s())
     assert value(db, outer.enqueue()) == [6, 10, [7, 8]]
 
 
 def test_a_step_of_a_graph_takes_one_argument_for_each_step_before_it(db, tasks):
     workflow = (
         db.workflow("graph")
-        .add("last", tasks.keep.s(), after=["joined"])
+        .add("last", tasks.one.s(), after=["joined"])
         .add("joined", tasks.add.s(100), after=["b", "a"])
         .add("a", tasks.one.s(1))
         .add("b", tasks.one.s(2))
@@ -190,7 +187,7 @@ def test_a_child_whose_parent_keeps_no_result_takes_its_result(db, queue, tasks)
 
 def test_large_results_reach_the_child(db, tasks):
     texts = [f"{n}" * 40_000 for n in range(4)]
-    assert value(db, chord([tasks.one.s(text) for text in texts], tasks.keep.s()).enqueue()) == texts
+    assert value(db, chord([tasks.one.s(text) for text in texts], tasks.one.s()).enqueue()) == texts
 
 
 def test_a_map_enqueues_a_call_for_each_value(db, tasks):
@@ -274,7 +271,9 @@ def refuses(build, error, text):
 
 def test_unknown_names_and_circles_are_refused_before_anything_is_written(db, path, tasks):
     unknown = db.workflow().add("a", tasks.one.s(1)).add("b", tasks.one.s(), after=["a", "c"])
-    refuses(unknown.enqueue, honker.InvalidArgumentError, "after of 'b' names 'c', which is no step; the steps are 'a', 'b'")
+    refuses(
+        unknown.enqueue, honker.InvalidArgumentError, "after of 'b' names 'c', which is no step; the steps are 'a', 'b'"
+    )
     circle = db.workflow().add("a", tasks.one.s(), after="c").add("b", tasks.one.s(), after="a")
     circle.add("c", tasks.one.s(), after="b")
     refuses(circle.enqueue, honker.InvalidArgumentError, "in a circle: . -> . -> . -> .; remove one")
@@ -286,7 +285,7 @@ def test_unknown_names_and_circles_are_refused_before_anything_is_written(db, pa
 def test_arguments_that_do_not_fit_are_refused_before_anything_is_written(db, path, tasks):
     refuses(chain(tasks.one.s(1), tasks.nothing.s()).enqueue, honker.InvalidCallError, "call of task 'nothing'")
     refuses(chain(tasks.one.s()).enqueue, honker.InvalidCallError, "missing a required argument")
-    refuses(lambda: tasks.one.si(), honker.InvalidCallError, "missing a required argument")
+    refuses(tasks.one.si, honker.InvalidCallError, "missing a required argument")
     refuses(chain(tasks.one.s(1), tasks.one.si(object())).enqueue, honker.InvalidPayloadError, "JSON")
     refuses(lambda: tasks.nothing.map([1]), honker.InvalidCallError, "call of task 'nothing'")
     assert jobs(path) == 0
@@ -314,7 +313,8 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_written(db, pa
         (lambda db, t: t.one.s(1).options(on_parent_failure="go"), "'cancel', 'run' or 'wait'"),
         (lambda db, t: t.one.s(1).options(priority=0.5), "priority is 0.5"),
         (lambda db, t: t.one.s(1).options(unique_for_s="x"), "unique_for_s must be a number of seconds"),
-        (lambda db, t: t.one.s(1).options(expires=-1).enqueue(), "expires"),
+        (lambda db, t: t.one.s(1).options(expires="x"), "expires must be a number of seconds"),
+        (lambda db, t: chain(t.one.s(1), t.one.s().options(key="")).enqueue(), "key"),
         (lambda db, t: db.workflow().on_success(t.one), "on_success is <honker.Task"),
         (lambda db, t: db.workflow().on_success(t.one.s()).on_success(t.one.s()), "already"),
         (lambda db, t: db.workflow().on_finish(t.one.s().options(on_parent_failure="run")), "the event decides"),
@@ -346,7 +346,9 @@ def test_an_error_of_the_engine_leaves_no_part_of_a_workflow(db, path, tasks):
 
 def test_two_parents_that_are_one_job_are_refused(db, path, tasks):
     same = tasks.one.s(1).options(unique_key="u")
-    refuses(chord([same, same], tasks.total.s()).enqueue, honker.InvalidArgumentError, "are one job, by their unique_key")
+    refuses(
+        chord([same, same], tasks.total.s()).enqueue, honker.InvalidArgumentError, "are one job, by their unique_key"
+    )
     assert jobs(path) == 0
 
 
@@ -354,10 +356,8 @@ def test_two_parents_that_are_one_job_are_refused(db, path, tasks):
 
 
 def test_a_workflow_exists_if_and_only_if_its_transaction_commits(db, path, tasks):
-    with pytest.raises(ZeroDivisionError), db.transaction() as tx:
-        lost = chain(tasks.one.s(1), tasks.one.s()).enqueue(tx=tx)
-        assert set(lost.ids) == {"0", "1"}
-        _ = 1 / 0
+    lost = rolled_back(db, chain(tasks.one.s(1), tasks.one.s()).enqueue)
+    assert set(lost.ids) == {"0", "1"}
     assert jobs(path) == 0
     with pytest.raises(honker.ResultGoneError, match="rolled back"):
         lost.get(5)
@@ -381,11 +381,13 @@ def test_the_transaction_of_another_driver_carries_a_workflow(db, path, tasks):
     assert value(db, result) == 2
 
 
-def test_options_belong_to_the_job_of_the_call(db, tasks):
+def test_options_belong_to_the_job_of_the_call(db, path, tasks):
     call = tasks.one.s(1).options(priority=5).options(delay=60, expires=3600, key="k")
     job = db.get_job(call.enqueue().id)
-    assert (job.priority, job.max_attempts, job.expires_at - job.created_at) == (5, 3, 3600)
-    assert job.run_at - job.created_at == 60
+    assert (job.priority, job.max_attempts) == (5, 3)
+    assert 3600 <= job.expires_at - job.created_at < 3602
+    assert 60 <= job.run_at - job.created_at < 62
+    assert ask(path, "SELECT key FROM _honker_live") == [("k",)]
     assert tasks.one.s(1).enqueue().id == job.id + 1
 
 
@@ -409,7 +411,7 @@ def test_a_chord_in_the_header_of_a_chord_fails_both(db, tasks):
 
 
 def test_a_child_that_runs_after_failures_takes_outcomes(db, tasks):
-    body = tasks.keep.s().options(on_parent_failure="run")
+    body = tasks.one.s().options(on_parent_failure="run")
     result = chord([tasks.fail.s(), tasks.one.s(2)], body).enqueue()
     failed, fine = value(db, result)
     assert fine == {"job_id": result.ids["0.1"], "state": "done", "result": 2, "error": None}
@@ -421,7 +423,7 @@ def test_the_policy_of_a_step_is_that_of_its_first_jobs(db, tasks):
     result = (
         db.workflow()
         .add("a", tasks.fail.s())
-        .add("b", chain(tasks.keep.s(), tasks.keep.s()), after="a", on_parent_failure="run")
+        .add("b", chain(tasks.one.s(), tasks.one.s()), after="a", on_parent_failure="run")
         .enqueue()
     )
     outcome = value(db, result)["b"]
@@ -429,15 +431,13 @@ def test_the_policy_of_a_step_is_that_of_its_first_jobs(db, tasks):
 
 
 def test_a_requeued_parent_brings_back_what_its_failure_cancelled(db, queue, tasks):
-    broken = [True]
+    runs = []
 
     @queue.task(name="flaky", retries=1)
     def flaky():
-        if broken.pop():
-            raise ValueError("once")
-        return 1
+        runs.append(1)
+        return 1 // (len(runs) - 1)
 
-    broken.insert(0, False)
     result = chain(flaky.s(), tasks.add.s(1)).enqueue()
     assert set(finished(db, result).values()) == {"dead"}
     assert queue.requeue(result.ids["0"])
@@ -519,9 +519,7 @@ def test_a_cancelled_workflow_ends_and_tells_its_callbacks(db, tasks):
 
 def test_a_cancellation_belongs_to_its_transaction(db, tasks):
     result = chain(tasks.one.s(1), tasks.one.s()).enqueue()
-    with pytest.raises(ZeroDivisionError), db.transaction() as tx:
-        assert set(result.cancel(tx=tx).values()) == {"cancelled"}
-        _ = 1 / 0
+    assert set(rolled_back(db, result.cancel).values()) == {"cancelled"}
     assert result.states() == {"0": "pending", "1": "waiting"}
 
 
@@ -529,7 +527,7 @@ def test_waits_for_a_workflow_have_a_timeout(db, tasks):
     result = chain(tasks.one.s(1), tasks.one.s()).enqueue()
     with pytest.raises(TimeoutError, match="has no result after"):
         result.get(0.05)
-    with pytest.raises(TimeoutError, match="the workflow has not ended after 0.05 s"):
+    with pytest.raises(TimeoutError, match="the workflow has not ended after"):
         result.join(0.05)
 
 

@@ -15,6 +15,7 @@ from honker.task.parents import filled
 from honker.task.plan import Plan, Value
 from honker.task.result import TaskResult
 
+_JOB: Final = "SELECT honker_get_job(?)"
 _OUTCOME: Final = "SELECT honker_job_outcome(?)"
 _CANCEL: Final = "SELECT honker_cancel_request(?)"
 
@@ -119,14 +120,22 @@ class WorkflowResult:
             ``"dead"`` or ``"cancelled"``. A job whose transaction has not committed, or was rolled back, is
             ``"unknown"``. A cancelled job counts as done after a day.
 
-        Cost: one read for each job.
-        Source: SQL ``honker_job_outcome``.
+        Cost: one read for each job, two for one that has ended.
+        Source: SQL ``honker_get_job``, ``honker_job_outcome``.
         """
-        return {name: _state(self._engine.ask(_OUTCOME, job_id)) for name, job_id in self.ids.items()}
+        return {name: self._state(job_id) for name, job_id in self.ids.items()}
 
     async def astates(self) -> dict[str, str]:
         """Like `states`, without blocking the event loop."""
-        return {name: _state(await self._engine.aask(_OUTCOME, job_id)) for name, job_id in self.ids.items()}
+        return {name: await self._astate(job_id) for name, job_id in self.ids.items()}
+
+    def _state(self, job_id: int) -> str:
+        job = self._engine.ask(_JOB, job_id)
+        return json.loads(job)["state"] if job else _ended(self._engine.ask(_OUTCOME, job_id))
+
+    async def _astate(self, job_id: int) -> str:
+        job = await self._engine.aask(_JOB, job_id)
+        return json.loads(job)["state"] if job else _ended(await self._engine.aask(_OUTCOME, job_id))
 
     def cancel(self, *, tx: TransactionLike = None) -> dict[str, str]:
         """Cancel the jobs that wait, and ask those that run to end; all in one transaction.
@@ -178,7 +187,7 @@ class _Deadline:
         return TimeoutError(f"the workflow has not ended after {self._timeout} s: {result!r} is not done")
 
 
-def _state(text: str) -> str:
+def _ended(text: str) -> str:
     state: str = json.loads(text)["state"]
     return "done" if state == "gone" else state
 
