@@ -29,6 +29,7 @@ from honker.errors import (
     DatabaseReadOnlyError as DatabaseReadOnlyError,
     DatabaseReplacedError as DatabaseReplacedError,
     DeadlockError as DeadlockError,
+    Discard,
     ExtensionLoadingUnsupported as ExtensionLoadingUnsupported,
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
@@ -53,6 +54,7 @@ from honker.errors import (
     NotBootstrappedError as NotBootstrappedError,
     OutboxConflictError as OutboxConflictError,
     QueueConflictError as QueueConflictError,
+    RateLimited,
     ResultGoneError as ResultGoneError,
     Retryable,
     SchemaTooNewError as SchemaTooNewError,
@@ -95,6 +97,7 @@ from honker.stream.subscription import StreamSubscription
 from honker.task.call import TaskCall
 from honker.task.registry import TaskRegistry, TaskSpec, registry
 from honker.task.result import TaskResult
+from honker.task.running import current_job
 from honker.task.step import chain, chord, group
 from honker.task.task import Task
 from honker.task.workflow import Workflow
@@ -110,6 +113,7 @@ __all__ = [
     "Database",
     "DatabaseBusyError",
     "DatabaseError",
+    "Discard",
     "Event",
     "HonkerError",
     "InvalidArgumentError",
@@ -124,6 +128,7 @@ __all__ = [
     "Outbox",
     "Queue",
     "QueueStats",
+    "RateLimited",
     "Retention",
     "Retryable",
     "ScheduleInfo",
@@ -147,6 +152,7 @@ __all__ = [
     "chord",
     "connect",
     "crontab",
+    "current_job",
     "every_s",
     "extension_info",
     "group",

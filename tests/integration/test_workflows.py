@@ -312,7 +312,7 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_written(db, pa
         (lambda db, t: db.workflow().add("a", t.one.s(1), on_parent_failure="run").enqueue(), "it has no parents"),
         (lambda db, t: t.one.s(1).options(on_parent_failure="go"), "'cancel', 'run' or 'wait'"),
         (lambda db, t: t.one.s(1).options(priority=0.5), "priority is 0.5"),
-        (lambda db, t: t.one.s(1).options(unique_for_s="x"), "unique_for_s must be a number of seconds"),
+        (lambda db, t: t.one.s(1).options(unique_for_s="x"), "unique_for_s is 'x'"),
         (lambda db, t: t.one.s(1).options(expires="x"), "expires must be a number of seconds"),
         (lambda db, t: chain(t.one.s(1), t.one.s().options(key="")).enqueue(), "key"),
         (lambda db, t: db.workflow().on_success(t.one), "on_success is <honker.Task"),
@@ -337,7 +337,7 @@ def test_a_workflow_of_two_databases_is_refused(db, path, tasks, tmp_path):
 
 
 def test_an_error_of_the_engine_leaves_no_part_of_a_workflow(db, path, tasks):
-    tasks.one.s(1).options(unique_key="u").enqueue()
+    group(tasks.one.s(1).options(unique_key="u")).enqueue()
     taken = tasks.one.s().options(unique_key="u", on_conflict="raise")
     with pytest.raises(honker.errors.UniqueKeyTakenError):
         chain(tasks.one.s(1), taken).enqueue()
@@ -383,12 +383,36 @@ def test_the_transaction_of_another_driver_carries_a_workflow(db, path, tasks):
 
 def test_options_belong_to_the_job_of_the_call(db, path, tasks):
     call = tasks.one.s(1).options(priority=5).options(delay=60, expires=3600, key="k")
-    job = db.get_job(call.enqueue().id)
+    job = db.get_job(group(call).enqueue().ids["0"])
     assert (job.priority, job.max_attempts) == (5, 3)
     assert 3600 <= job.expires_at - job.created_at < 3602
     assert 60 <= job.run_at - job.created_at < 62
     assert ask(path, "SELECT key FROM _honker_live") == [("k",)]
     assert tasks.one.s(1).enqueue().id == job.id + 1
+
+
+def test_the_keys_of_a_task_are_those_of_its_calls_in_a_workflow(db, path, queue, tasks):
+    @queue.task(name="keyed", key=lambda customer, _: customer, unique_key=str.__add__)
+    def keyed(customer, order): ...
+
+    group(keyed.s("a", "1"), keyed.s("a", "2"), keyed.s("b", "1").options(key="c")).enqueue()
+    assert ask(path, "SELECT key, unique_key FROM _honker_live ORDER BY id") == [("a", "a1"), ("a", "a2"), ("c", "b1")]
+    after_result = chain(tasks.one.s("a"), keyed.s("1"))
+    refuses(
+        after_result.enqueue, honker.InvalidArgumentError, "key of task .keyed. is a function of its arg"
+    )
+    named = keyed.s("1").options(key="k", unique_key="u")
+    chain(tasks.one.s("a"), named).enqueue()
+    assert ask(path, "SELECT key, unique_key FROM _honker_live ORDER BY id DESC LIMIT 1") == [("k", "u")]
+
+
+def test_a_map_of_a_unique_task_adds_no_duplicates(db, path, queue, tasks):
+    @queue.task(name="once", unique_key=str)
+    def once(number): ...
+
+    first, second, again = once.map([1, 2, 1])
+    assert again.id == first.id != second.id
+    assert jobs(path) == 2
 
 
 # ------------------------------------------------------------------------------------------------------------ failures

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from honker import serialization
 from honker.arguments import Seconds, TransactionLike
+from honker.errors import JobCancelledError
 from honker.job import settle
 from honker.job.settle import JobQueue as JobQueue
 from honker.records import Record
@@ -88,8 +89,11 @@ class Job:
         "claim_expires_at",
         "created_at",
         "expires_at",
+        "has_dependents",
         "id",
+        "is_cancelled",
         "is_released",
+        "key",
         "last_error",
         "max_attempts",
         "priority",
@@ -113,13 +117,25 @@ class Job:
         self.expires_at: float | None = row["expires_at"]
         self.last_error: str | None = row["last_error"]
         self.unknown_since: float | None = row["unknown_since"]
+        self.key: str | None = row.get("key")
+        self.has_dependents: bool = row.get("has_dependents", False)
         self.state = "processing"
+        self.is_cancelled = False
         self.is_released = False
         self._text: str = row["payload"]
         self._payload: Any = _UNDECODED
 
     def __repr__(self) -> str:
         return f"<honker.Job {self.id} of {self.queue_name!r}, attempt {self.attempts}, held by {self.worker_id!r}>"
+
+    def note_cancel_request(self) -> None:
+        """Remember that the job is asked to end; called by its worker."""
+        self.is_cancelled = True
+
+    def check_cancelled(self) -> None:
+        """Raise if the job is asked to end."""
+        if self.is_cancelled:
+            raise JobCancelledError(self.id)
 
     @property
     def queue_name(self) -> str:

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, get_args
 
-from honker.arguments import (
-    Instant,
-    Seconds,
-    SQLValue,
-    TransactionLike,
-    optional_instant,
-    optional_seconds,
-    seconds,
-    whole,
-)
+from honker.arguments import Instant, Seconds, SQLValue, TransactionLike, optional_instant, optional_seconds, seconds
 from honker.engine import Engine
 from honker.errors import InvalidArgumentError
 from honker.job import JobQueue
-from honker.task.options import check_options
+from honker.task.keys import FLOW_OPTIONS, flow_options, resolve_keys
+from honker.task.options import KeyOption, OnConflict, OnParentFailure, UniqueUntil, check_options
 from honker.task.plan import Plan, Value
 from honker.task.registry import TaskSpec
 from honker.task.result import TaskResult
 from honker.task.step import Step
-from honker.task.workflow_result import enqueued, enqueued_async
-
-#: The effect of a parent's failure on a job that waits for it.
-ParentFailure: TypeAlias = Literal["cancel", "run", "wait"]
-#: The effect of a second job of a unique key.
-OnConflict: TypeAlias = Literal["existing", "replace", "rerun", "raise"]
 
 _PLACE: Final = object()
 
@@ -43,6 +29,35 @@ class Arguments(Protocol):
         ...
 
 
+class Enqueuing(Protocol):
+    """The calls of a task with chosen options, from `Task.enqueue_with`."""
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> TaskResult:
+        """Enqueue the call."""
+        ...
+
+    async def aenqueue(self, /, *args: Any, **kwargs: Any) -> TaskResult:
+        """As calling it, without blocking the event loop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """The task of a call.
+
+    Attributes:
+        queue: The queue that its calls go to.
+        spec: Its definition.
+        signature: The arguments that it takes.
+        enqueue_with: Chooses the options of a call, see `Task.enqueue_with`.
+    """
+
+    queue: JobQueue
+    spec: TaskSpec
+    signature: Arguments
+    enqueue_with: Callable[..., Enqueuing]
+
+
 class TaskCall(Step):
     """A call of a task with its arguments and options, from `Task.s` or `Task.si`; immutable.
 
@@ -53,33 +68,14 @@ class TaskCall(Step):
         takes_parents: True if it takes the results of its parents as its first arguments.
     """
 
-    def __init__(
-        self,
-        queue: JobQueue,
-        spec: TaskSpec,
-        signature: Arguments,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        *,
-        takes_parents: bool,
-    ) -> None:
-        self.name = spec.name
+    def __init__(self, callee: Callee, args: Sequence[Any], kwargs: Mapping[str, Any], *, takes_parents: bool) -> None:
+        self.name = callee.spec.name
         self.args = tuple(args)
         self.kwargs = dict(kwargs)
         self.takes_parents = takes_parents
-        self._queue = queue
-        self._signature = signature
+        self._callee = callee
+        self._options: dict[str, Any] = {}
         self._on_parent_failure: str | None = None
-        self._sql_options: Mapping[str, SQLValue] = MappingProxyType(
-            {
-                "run_at": None,
-                "delay": None,
-                "priority": whole(spec.priority, "priority"),
-                "max_attempts": whole(spec.retries, "max_attempts"),
-                "expires": optional_seconds(spec.expires_s, "expires"),
-            }
-        )
-        self._flow_options: Mapping[str, Any] = MappingProxyType({})
 
     def __repr__(self) -> str:
         shown = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
@@ -92,12 +88,14 @@ class TaskCall(Step):
         run_at: Instant | None = None,
         priority: int | None = None,
         expires: Seconds | None = None,
-        key: str | None = None,
-        unique_key: str | None = None,
+        key: KeyOption | None = None,
+        unique_key: KeyOption | None = None,
         on_conflict: OnConflict | None = None,
-        unique_until: Literal["finished", "started"] | None = None,
+        unique_until: UniqueUntil | None = None,
         unique_for_s: Seconds | None = None,
-        on_parent_failure: ParentFailure | None = None,
+        debounce_s: Seconds | None = None,
+        debounce_max_s: Seconds | None = None,
+        on_parent_failure: OnParentFailure | None = None,
     ) -> TaskCall:
         """The same call with other options; None leaves an option as it is.
 
@@ -106,11 +104,13 @@ class TaskCall(Step):
             run_at: Unix seconds or a datetime before which it does not run.
             priority: Larger values run sooner.
             expires: Seconds from the enqueueing after which it is dead-lettered instead of run.
-            key: The key whose limits it shares, see `Queue.configure`.
-            unique_key: The key of which one job may exist in the queue.
-            on_conflict: The effect of another job of the unique key, see `Queue.enqueue`.
-            unique_until: The end of the uniqueness.
-            unique_for_s: Seconds after its success for which the unique key stays taken.
+            key: As for `Task.enqueue_with`. A function of the arguments cannot take results of parents.
+            unique_key: As for `Task.enqueue_with`, likewise.
+            on_conflict: As for `Task.enqueue_with`.
+            unique_until: As for `Task.enqueue_with`.
+            unique_for_s: As for `Task.enqueue_with`.
+            debounce_s: As for `Task.enqueue_with`.
+            debounce_max_s: As for `Task.enqueue_with`.
             on_parent_failure: The effect of a parent that is dead-lettered or cancelled. ``"cancel"``, the default:
                 the job becomes a dead letter that names the parent; a requeue of the parent brings it back. ``"run"``:
                 it runs, and takes outcomes instead of results: dicts of ``job_id``, ``state`` (``"done"``, ``"dead"``
@@ -120,28 +120,27 @@ class TaskCall(Step):
         Raises:
             InvalidArgumentError: An option has the wrong type or is outside its range.
         """
-        check_options(None, {name: value for name, value in (("priority", priority),) if value is not None})
-        if on_parent_failure not in {None, *get_args(ParentFailure)}:
+        if on_parent_failure not in {None, *get_args(OnParentFailure)}:
             raise InvalidArgumentError(
                 f"on_parent_failure is {on_parent_failure!r}; it must be 'cancel', 'run' or 'wait'"
             )
-        changed = copy.copy(self)
-        sql_options: dict[str, SQLValue] = {
-            "delay": optional_seconds(delay, "delay"),
-            "run_at": optional_instant(run_at, "run_at"),
+        options = {
+            "delay": delay,
+            "run_at": run_at,
             "priority": priority,
-            "expires": optional_seconds(expires, "expires"),
-        }
-        flow_options: dict[str, Any] = {
+            "expires": expires,
             "key": key,
             "unique_key": unique_key,
             "on_conflict": on_conflict,
             "unique_until": unique_until,
-            "unique_for_s": None if unique_for_s is None else seconds(unique_for_s, "unique_for_s"),
+            "unique_for_s": unique_for_s,
+            "debounce_s": debounce_s,
+            "debounce_max_s": debounce_max_s,
         }
-        changed._sql_options = MappingProxyType({**self._sql_options, **_given(sql_options)})
-        changed._flow_options = MappingProxyType({**self._flow_options, **_given(flow_options)})
+        changed = copy.copy(self)
+        changed._options = self._options | {name: value for name, value in options.items() if value is not None}
         changed._on_parent_failure = on_parent_failure or self._on_parent_failure
+        changed._check_options()
         return changed
 
     def enqueue(self, *, tx: TransactionLike = None) -> TaskResult:
@@ -151,21 +150,35 @@ class TaskCall(Step):
             tx: The transaction to add it in; the call runs if and only if it commits.
 
         Raises:
-            InvalidArgumentError: An option is outside its range.
+            InvalidArgumentError: An option is outside its range, or ``on_parent_failure`` is given.
             InvalidCallError: The arguments do not fit the function.
             InvalidPayloadError: An argument has no JSON form.
 
-        Source: SQL ``honker_enqueue_many``.
+        Source: SQL ``honker_enqueue``.
         """
-        plan = Plan()
-        value = self.plan_into(plan, self.name, ())
-        return enqueued(plan, value, tx)[self.name]
+        return self._alone(tx)(*self.args, **self.kwargs)
 
     async def aenqueue(self, *, tx: TransactionLike = None) -> TaskResult:
         """Like `enqueue`, without blocking the event loop."""
-        plan = Plan()
-        value = self.plan_into(plan, self.name, ())
-        return (await enqueued_async(plan, value, tx))[self.name]
+        return await self._alone(tx).aenqueue(*self.args, **self.kwargs)
+
+    def _alone(self, tx: TransactionLike) -> Enqueuing:
+        if self._on_parent_failure is not None:
+            raise InvalidArgumentError(
+                f"on_parent_failure of {self.name!r} is {self._on_parent_failure!r}, and it has no parents; "
+                "leave it out"
+            )
+        return self._callee.enqueue_with(tx=tx, **self._options)
+
+    def _check_options(self) -> None:
+        """Refuse options that the engine would refuse, before a part of a workflow is written."""
+        _ = self.sql_options
+        priority = self._options.get("priority")
+        if priority is not None:
+            check_options(None, {"priority": priority})
+        # An option of a unique key may be given before the key.
+        given = {name: self._options[name] for name in FLOW_OPTIONS if name in self._options}
+        check_options(None, given)
 
     def plan_into(self, plan: Plan, name: str, inputs: Sequence[Value], policy: str | None = None) -> Value:
         """Add the call; its value is its result."""
@@ -176,12 +189,12 @@ class TaskCall(Step):
     @property
     def engine(self) -> Engine:
         """The engine of its task."""
-        return self._queue.db.engine
+        return self._callee.queue.db.engine
 
     @property
     def queue_name(self) -> str:
         """The name of the queue it goes to."""
-        return self._queue.name
+        return self._callee.queue.name
 
     @property
     def on_parent_failure(self) -> str | None:
@@ -189,14 +202,36 @@ class TaskCall(Step):
         return self._on_parent_failure
 
     @property
-    def sql_options(self) -> Mapping[str, SQLValue]:
+    def sql_options(self) -> dict[str, SQLValue]:
         """The options of a single job, by their parameters in ``honker_enqueue_many``."""
-        return self._sql_options
+        spec, given = self._callee.spec, self._options
+        return {
+            "run_at": optional_instant(given.get("run_at"), "run_at"),
+            "delay": optional_seconds(given.get("delay"), "delay"),
+            "priority": given.get("priority", spec.priority),
+            "max_attempts": spec.retries,
+            "expires": optional_seconds(given.get("expires", spec.expires_s), "expires"),
+        }
 
-    @property
-    def flow_options(self) -> Mapping[str, Any]:
-        """The options that relate the job to others, without its parents."""
-        return self._flow_options
+    def flow_options(self, count: int) -> dict[str, Any]:
+        """The options that relate the job to others, without its parents.
+
+        Args:
+            count: The number of arguments that come from parents.
+
+        Raises:
+            InvalidArgumentError: One is outside its range, or a key is a function of arguments that do not exist yet.
+        """
+        given = {name: self._options[name] for name in FLOW_OPTIONS if name in self._options}
+        options = flow_options(self._callee.spec, given)
+        for name in ("key", "unique_key"):
+            if count and callable(options.get(name)):
+                raise InvalidArgumentError(
+                    f"{name} of task {self.name!r} is a function of its arguments, and some of them are results of "
+                    f"its parents; give the call a text: options({name}=...)"
+                )
+        resolved = resolve_keys(options, self.args, self.kwargs)
+        return {name: seconds(value, name) if name.endswith("_s") else value for name, value in resolved.items()}
 
     def check(self, count: int) -> None:
         """Refuse the call if its arguments, after ``count`` from its parents, do not fit the function.
@@ -204,8 +239,4 @@ class TaskCall(Step):
         Raises:
             InvalidCallError: The reason, with the signature.
         """
-        self._signature.check((*[_PLACE] * count, *self.args), self.kwargs)
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
+        self._callee.signature.check((*[_PLACE] * count, *self.args), self.kwargs)

@@ -45,6 +45,7 @@ class PlannedJob(NamedTuple):
         parents: The jobs that it waits for, by their numbers in the plan.
         on_parent_failure: Its policy; None is that of the engine.
         text: Its payload.
+        flow: Its options that relate it to others, without its parents.
         level: The number of jobs on the longest way to it.
     """
 
@@ -53,6 +54,7 @@ class PlannedJob(NamedTuple):
     parents: tuple[int, ...]
     on_parent_failure: str | None
     text: str
+    flow: dict[str, Any]
     level: int
 
 
@@ -101,8 +103,9 @@ class Plan:
         is_told = bool(parents) and (bool(taken.shapes) or taken.only_if_failed)
         text = serialization.encode(envelope(call.name, args, call.kwargs, taken if is_told else None))
         level = 1 + max((self.jobs[number].level for number in parents), default=-1)
+        flow = call.flow_options(len(taken.shapes))
         self._names.add(name)
-        self.jobs.append(PlannedJob(name, call, parents, policy if parents else None, text, level))
+        self.jobs.append(PlannedJob(name, call, parents, policy if parents else None, text, flow, level))
         return Value(None, (len(self.jobs) - 1,))
 
     @property
@@ -185,7 +188,7 @@ def _column(values: list[SQLValue]) -> SQLValue:
 
 def _flow(job: PlannedJob, ids: list[int]) -> dict[str, Any] | None:
     """The options of a job that relate it to others."""
-    flow = dict(job.call.flow_options)
+    flow = dict(job.flow)
     if job.parents:
         after = [ids[number] for number in job.parents]
         if len(set(after)) < len(after):

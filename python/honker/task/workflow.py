@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple, Self, get_args
 from honker.arguments import TransactionLike, is_text
 from honker.engine import Engine, Handle
 from honker.errors import InvalidArgumentError
-from honker.task.call import ParentFailure, TaskCall
+from honker.task.call import TaskCall
+from honker.task.options import OnParentFailure
 from honker.task.parents import FromParents, Given, Shape
 from honker.task.plan import Plan, Value
 from honker.task.step import Step, check_step, waited_for
@@ -58,7 +59,7 @@ class Workflow:
         step: Step,
         *,
         after: str | Iterable[str] = (),
-        on_parent_failure: ParentFailure | None = None,
+        on_parent_failure: OnParentFailure | None = None,
     ) -> Self:
         """Add a step, and return this workflow. Runs no SQL.
 
@@ -80,7 +81,7 @@ class Workflow:
         parents = (after,) if isinstance(after, str) else tuple(after)
         if len(set(parents)) < len(parents):
             raise InvalidArgumentError(f"after of {name!r} is {list(parents)}; name each step once")
-        if on_parent_failure not in {None, *get_args(ParentFailure)}:
+        if on_parent_failure not in {None, *get_args(OnParentFailure)}:
             raise InvalidArgumentError(
                 f"on_parent_failure is {on_parent_failure!r}; it must be 'cancel', 'run' or 'wait'"
             )

@@ -23,6 +23,7 @@ from honker.worker.execution import Call, is_async_callable
 from honker.worker.outcome import Policy
 from honker.worker.parents import with_parents
 from honker.worker.process_child import Target
+from honker.worker.retry_rules import RetryRules
 from honker.worker.runner import GRACE_S, Runner
 from honker.worker.settlement import Fail, Release, Settlement
 from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, delay_until_next, final_error
@@ -158,10 +159,17 @@ class _Plan(NamedTuple):
             timeout_s=spec.timeout_s,
             keeps_result=spec.store_result,
             result_ttl_s=spec.result_ttl_s,
+            rules=_rules(spec),
         )
         is_elsewhere = spec.executor == "process"
         target = Target(spec.fn.__module__, spec.fn.__qualname__, spec.name) if is_elsewhere else None
         return cls(spec, policy, is_async_callable(spec.fn), target)
+
+
+def _rules(spec: TaskSpec) -> RetryRules | None:
+    if not spec.give_up_on and spec.retry_on is None and spec.retry is None:
+        return None
+    return RetryRules(spec.give_up_on, spec.retry_on, spec.retry)
 
 
 def retry_delays(
