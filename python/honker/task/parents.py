@@ -17,7 +17,7 @@ from honker.errors import InvalidCallError
 #: The shape of an argument.
 Shape: TypeAlias = "int | list[Shape] | dict[str, Shape] | None"
 
-#: What a call takes: results; outcomes, failed parents included; the first failure; or nothing.
+#: The values that a call takes: results, outcomes of failed parents too, the first failure, or none.
 Given: TypeAlias = Literal["results", "outcomes", "failure", "nothing"]
 
 #: The most jobs that a number in a shape may stand for: a message by hand must not allocate more.
