@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import importlib
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import honker
@@ -183,6 +185,16 @@ def test_a_child_whose_parent_keeps_no_result_takes_its_result(db, queue, tasks)
         return 41
 
     assert value(db, chain(unkept.s(), tasks.add.s(1)).enqueue()) == 42
+
+
+def test_a_child_in_another_process_takes_results_and_outcomes(db, queue, tasks, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    process_handlers = importlib.import_module("process_handlers")
+    add = queue.task(name="add_elsewhere", executor="process")(process_handlers.add)
+    assert value(db, chain(tasks.one.s(1), add.s(2)).enqueue()) == 3
+    joined = add.s([1]).options(on_parent_failure="run")
+    outcomes = value(db, chord([tasks.fail.s(), tasks.one.s(2)], joined).enqueue())
+    assert [outcome if outcome == 1 else outcome["state"] for outcome in outcomes] == ["dead", "done", 1]
 
 
 def test_large_results_reach_the_child(db, tasks):
@@ -398,9 +410,7 @@ def test_the_keys_of_a_task_are_those_of_its_calls_in_a_workflow(db, path, queue
     group(keyed.s("a", "1"), keyed.s("a", "2"), keyed.s("b", "1").options(key="c")).enqueue()
     assert ask(path, "SELECT key, unique_key FROM _honker_live ORDER BY id") == [("a", "a1"), ("a", "a2"), ("c", "b1")]
     after_result = chain(tasks.one.s("a"), keyed.s("1"))
-    refuses(
-        after_result.enqueue, honker.InvalidArgumentError, "key of task .keyed. is a function of its arg"
-    )
+    refuses(after_result.enqueue, honker.InvalidArgumentError, "key of task .keyed. is a function of its arg")
     named = keyed.s("1").options(key="k", unique_key="u")
     chain(tasks.one.s("a"), named).enqueue()
     assert ask(path, "SELECT key, unique_key FROM _honker_live ORDER BY id DESC LIMIT 1") == [("k", "u")]
