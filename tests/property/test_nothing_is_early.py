@@ -12,7 +12,6 @@ from pathlib import Path
 
 import honker
 import pytest
-from honker.sqlite import engine
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
@@ -47,7 +46,6 @@ class TwoReaders(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         path = Path(self.directory.name) / "app.db"
         self.clock = FakeClock()
-        engine.system_time = self.clock.time
         self.db = honker.open(path)
         self.queue = self.db.queue("q", max_attempts=1_000)
         self.reader = sqlite3.connect(path, isolation_level=None)
@@ -160,5 +158,4 @@ HOW = {"retry": ["broken"], "snooze": [None], "heartbeat": []}
 @pytest.mark.torture(short_s=6, share=1)
 def test_nothing_is_early_for_honker_or_for_a_reader_of_whole_seconds(torture, monkeypatch):
     monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
-    monkeypatch.setattr(engine, "system_time", engine.system_time)  # restores the module afterwards
     explore(TwoReaders, torture, examples=60)

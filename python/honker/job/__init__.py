@@ -128,7 +128,7 @@ class Job:
     def __repr__(self) -> str:
         return f"<honker.Job {self.id} of {self.queue_name!r}, attempt {self.attempts}, held by {self.worker_id!r}>"
 
-    def note_cancel_request(self) -> None:
+    def note_cancelled(self) -> None:
         """Remember that the job is asked to end; called by its worker."""
         self.is_cancelled = True
 

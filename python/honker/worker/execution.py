@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, cast
 
 from honker import serialization
 from honker.engine import HandlerScope
+from honker.errors import JobCancelledError
 from honker.job import Job
 from honker.queue.queue import Queue
 from honker.task.running import RunningHandler, running_handler
@@ -261,7 +262,7 @@ class Execution:
         run.ask = None  # An awaitable is awaited in this task, which a request cancels.
         if isinstance(end, _Awaited) and run.fate is Fate.CANCELLED:
             _close(end.value)
-            return Cancel()
+            return _Awaited(_refuse(run.job.id))
         return end
 
     def _call_in_thread(self, job: Job, call: Call) -> Outcome | _Awaited:
@@ -291,6 +292,15 @@ class Execution:
     def _ack_parameters(self, job: Job, ack: Ack) -> tuple[str, str, int, float, str]:
         lease_s = self._queue.visibility_timeout_s
         return self._queue.name, self._worker_id, 0, lease_s, encode([FinishedJob(job, ack)])
+
+
+async def _refuse(job_id: int) -> None:
+    """The place of an awaitable whose job was cancelled before it began.
+
+    Raises:
+        JobCancelledError: Always.
+    """
+    raise JobCancelledError(job_id)
 
 
 def _leave_to_thread() -> None:

@@ -192,7 +192,7 @@ class Leases:
     def _ask_to_end(self, run: Run) -> None:
         logger.info("job %d is to be cancelled; its handler is asked to end", run.job.id)
         run.fate = Fate.CANCELLED
-        run.job.note_cancel_request()
+        run.job.note_cancelled()
         if run.ask is not None:
             run.ask()
         else:

@@ -3,8 +3,8 @@
 A message is its length in eight bytes, then JSON. The worker sends a call. The first answer tells that the function has
 been found and begins, so that the time for imports does not count as the handler's; the second holds its result or its
 error. A request to cancel may come in between: it becomes SIGTERM for the process and the programs that its handler has
-started, and a `honker.JobCancelledError` in the handler. A process whose worker has died ends at once: the lease lapses,
-and the job must not run twice at a time.
+started, and a `honker.JobCancelledError` in the handler. A process whose worker has died ends at once: the lease
+lapses, and the job must not run twice at a time.
 """
 
 from __future__ import annotations

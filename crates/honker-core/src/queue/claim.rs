@@ -161,11 +161,13 @@ pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec
     let lease_end = ctx.stored_end_of_lease(claim.lease)?;
     let policy = Policy { queue: claim.queue, settings: &settings, now: ctx.now(), lease_end };
     let mut batch = Batch::new(claim, n, policy);
-    while let Some(level) = due
-        && let Some(undue) = batch.take(ctx, &level)?
-    {
-        let below = Level::below(ctx, claim.queue, &undue)?;
-        due = walk_levels(ctx, claim.queue, below)?.due;
+    batch.take_levels(ctx, due)?;
+    if batch.jobs.is_empty() && batch.parked > 0 {
+        // Others of their keys may go first, and be candidates now. One more round, and then the claim comes back empty.
+        ctx.flush()?;
+        batch.candidates = Candidates::default();
+        due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
+        batch.take_levels(ctx, due)?;
     }
     let jobs = batch.jobs;
     if let Some(rate) = settings.rate.filter(|_| !jobs.is_empty()) {
@@ -335,6 +337,17 @@ impl<'a> Batch<'a> {
             && self.parked < PARKED_PER_CLAIM
     }
 
+    /// Takes due jobs from a level on downwards, passing over levels without any.
+    fn take_levels(&mut self, ctx: &Ctx<'_>, mut due: Option<Priority>) -> Result<()> {
+        while let Some(level) = due
+            && let Some(undue) = self.take(ctx, &level)?
+        {
+            let below = Level::below(ctx, self.claim.queue, &undue)?;
+            due = walk_levels(ctx, self.claim.queue, below)?.due;
+        }
+        Ok(())
+    }
+
     /// Carries out the policy's verdicts on due jobs, from a level on downwards, as many as there is room for. Returns the
     /// level of the first job that is not due, if it came to one.
     ///
@@ -342,7 +355,10 @@ impl<'a> Batch<'a> {
     /// were taken or dead-lettered are gone from the index, so the same walk then goes on where it stopped.
     fn take(&mut self, ctx: &Ctx<'_>, level: &Priority) -> Result<Option<Priority>> {
         while self.has_room() {
-            let wanted = self.n - self.jobs.len();
+            let mut wanted = self.n - self.jobs.len();
+            if self.policy.settings.looks_at_keys() {
+                wanted = wanted.min(PARKED_PER_CLAIM - self.parked);
+            }
             let (verdicts, undue) = self.read_due(ctx, level, wanted)?;
             let is_full = verdicts.len() == wanted;
             for verdict in verdicts {
