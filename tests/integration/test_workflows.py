@@ -127,6 +127,12 @@ def test_the_step_after_an_empty_group_waits_for_the_step_before_it(db, tasks):
     assert tasks.done == [1, []]
 
 
+def test_a_group_of_empty_groups_waits_for_the_step_before_it(db, tasks):
+    result = chain(tasks.one.s(1), group(group([]), group([])), tasks.one.s()).enqueue()
+    assert result.states() == {"0": "pending", "2": "waiting"}
+    assert value(db, result) == [[], []]
+
+
 def test_a_group_has_the_list_of_its_results(db, tasks):
     assert value(db, group(tasks.one.s(n) for n in range(3)).enqueue()) == [0, 1, 2]
 
@@ -323,6 +329,7 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_written(db, pa
         (lambda db, t: db.workflow().add("a", t.one.s(1), on_parent_failure="go"), "'cancel', 'run' or 'wait'"),
         (lambda db, t: db.workflow().add("a", t.one.s(1), on_parent_failure="run").enqueue(), "it has no parents"),
         (lambda db, t: t.one.s(1).options(on_parent_failure="go"), "'cancel', 'run' or 'wait'"),
+        (lambda db, t: t.one.s(1).options(on_parent_failure="run").enqueue(), "it has no parents"),
         (lambda db, t: t.one.s(1).options(priority=0.5), "priority is 0.5"),
         (lambda db, t: t.one.s(1).options(unique_for_s="x"), "unique_for_s is 'x'"),
         (lambda db, t: t.one.s(1).options(expires="x"), "expires must be a number of seconds"),
@@ -518,6 +525,8 @@ def test_the_callbacks_of_a_failure(db, tasks):
     )
     calls = with_callbacks(workflow, tasks)
     result = workflow.enqueue()
+    with pytest.raises(honker.JobFailedError, match=r"failed: parent \d failed"):
+        value(db, result["on_success"])
     assert finished(db, result) == {
         "a": "done", "b": "dead", "c": "dead", "on_success": "dead", "on_failure": "done", "on_finish": "done",
     }  # fmt: skip
@@ -527,6 +536,17 @@ def test_the_callbacks_of_a_failure(db, tasks):
     assert failure["error"].startswith("broken")
     (outcomes,) = calls["on_finish"]
     assert {name: each["state"] for name, each in outcomes.items()} == {"a": "done", "b": "dead", "c": "dead"}
+
+
+def test_a_workflow_whose_inner_job_failed_is_no_success(db, tasks):
+    handled = chain(tasks.fail.s(), tasks.one.si(1).options(on_parent_failure="run"))
+    workflow = db.workflow().add("a", handled)
+    calls = with_callbacks(workflow, tasks)
+    result = workflow.enqueue()
+    assert finished(db, result)["on_success"] == "dead"
+    assert result["a.1"].get(5) == 1
+    assert calls["on_success"] == []
+    assert [failure["name"] for failure in calls["on_failure"]] == ["a.0"]
 
 
 def test_an_immutable_callback_takes_nothing(db, tasks):
@@ -565,8 +585,24 @@ def test_waits_for_a_workflow_have_a_timeout(db, tasks):
         result.join(0.05)
 
 
-def test_a_chord_of_many_jobs_is_added_in_few_calls(db, path, tasks):
+def test_a_chord_of_many_jobs_is_added_in_few_calls(db, path, tasks, monkeypatch):
+    calls = []
+    call = db.engine.call
+    monkeypatch.setattr(db.engine, "call", lambda *args, **options: calls.append(args) or call(*args, **options))
     result = chord([tasks.one.s(n) for n in range(10_001)], tasks.total.s()).enqueue()
+    assert len(calls) == 3
     assert jobs(path) == 10_002
     assert call_of(db, result.ids["1"])["parents"] == {"give": "results", "args": [10_001]}
     assert list(result.ids.values()) == list(range(1, 10_003))
+
+
+def test_a_result_that_is_no_json_makes_a_dead_letter_of_the_child(db, path, queue, tasks):
+    result = chain(tasks.one.s(1), tasks.one.s()).enqueue()
+    job = queue.claim_one("w")
+    with db.transaction() as tx:
+        queue.save_result(job.id, 1, tx=tx)
+        tx.execute("UPDATE _honker_results SET value = 'not json'")
+    assert job.ack()
+    run_until(db, lambda: dead(path))
+    assert dead(path)[0][1].startswith("the result of a parent is not JSON")
+    assert result.states() == {"0": "done", "1": "dead"}
