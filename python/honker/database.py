@@ -409,6 +409,8 @@ class Database:
     aget_job = every_queue.aget_job
     cancel = every_queue.cancel
     acancel = every_queue.acancel
+    request_cancel = every_queue.request_cancel
+    arequest_cancel = every_queue.arequest_cancel
     requeue = every_queue.requeue
     arequeue = every_queue.arequeue
 

@@ -73,7 +73,7 @@ def test_a_waiter_gets_the_reason(db, queue):
     def discard():
         raise honker.Discard("no such customer")
 
-    with pytest.raises(honker.JobFailedError, match="no such customer$"):
+    with pytest.raises(honker.JobFailedError, match=r"no such customer$"):
         run_for(db, discard())
 
 

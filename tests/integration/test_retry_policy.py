@@ -159,7 +159,7 @@ def test_the_rules_apply_to_a_coroutine_too(db, path):
     assert live(path) == []
 
 
-# ---------------------------------------------------------------------------------------------------- timeouts, processes
+# -------------------------------------------------------------------------------------------------- timeouts, processes
 
 
 @pytest.mark.parametrize(("options", "is_dead"), [({"give_up_on": TimeoutError}, True), ({"retry_on": OSError}, False)])

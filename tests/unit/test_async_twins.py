@@ -37,6 +37,8 @@ NEVER_WAITS = {
     "Database.periodic_task": "runs no SQL",
     "Database.transaction": "begins with `async with`, too",
     "Database.update_events": "opens a descriptor",
+    "Job.note_cancelled": "runs no SQL",
+    "Job.note_ended": "runs no SQL",
     "Queue.task": "runs no SQL",
     "Queue.periodic_task": "runs no SQL",
     "Queue.claim": "opens a descriptor; `async for` works on what it returns",

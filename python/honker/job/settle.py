@@ -20,7 +20,9 @@ from honker.errors import InvalidArgumentError
 _ACK: Final = "SELECT honker_ack(?, ?, ?)"
 _RETRY: Final = "SELECT honker_retry(?, ?, ?, ?, ?)"
 _FAIL: Final = "SELECT honker_fail(?, ?, ?, ?)"
+_CANCEL: Final = "SELECT honker_cancel_held(?, ?, ?)"
 _HEARTBEAT: Final = "SELECT honker_heartbeat(?, ?, ?, ?)"
+# As honker_snooze, with the reason.
 _WORK: Final = "SELECT honker_work(?, ?, 0, 1, ?)"
 
 
@@ -112,7 +114,7 @@ def snooze(
 ) -> bool:
     """Put a job off, uncharged, to run after ``delay_s``; see `Job.snooze`.
 
-    Source: SQL ``honker_work``.
+    Source: SQL ``honker_snooze``.
     """
     call = _snooze_call(self.name, job_id, worker_id, delay_s, error, attempt)
     return _was_held(self.db.engine.call(*call, tx=tx))
@@ -162,6 +164,23 @@ async def afail(
     return bool(await self.db.engine.acall(_FAIL, job_id, worker_id, error, attempt, tx=tx))
 
 
+def cancel(
+    self: JobQueue, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
+) -> bool:
+    """End a leased job as cancelled; see `Job.cancel`.
+
+    Source: SQL ``honker_cancel_held``.
+    """
+    return bool(self.db.engine.call(_CANCEL, job_id, worker_id, attempt, tx=tx))
+
+
+async def acancel(
+    self: JobQueue, job_id: int, worker_id: str, *, attempt: int | None = None, tx: TransactionLike = None
+) -> bool:
+    """Like `cancel`, without blocking the event loop."""
+    return bool(await self.db.engine.acall(_CANCEL, job_id, worker_id, attempt, tx=tx))
+
+
 def heartbeat(
     self: JobQueue,
     job_id: int,
@@ -201,8 +220,8 @@ def _snooze_call(  # noqa: PLR0917 - the parameters of `snooze`
     wait_s = seconds(delay_s, "delay_s")
     if not 0 <= wait_s <= LIMITS.span_max_s:
         raise InvalidArgumentError(f"delay_s is {delay_s!r}; it must be 0 to {LIMITS.span_max_s} seconds")
-    release = {"id": job_id, "attempt": attempt, "do": "release", "delay_s": wait_s, "error": error}
-    return _WORK, queue, worker_id, json.dumps([release])
+    settlement = {"id": job_id, "attempt": attempt, "do": "snooze", "delay_s": wait_s, "error": error}
+    return _WORK, queue, worker_id, json.dumps([settlement])
 
 
 def _was_held(answer: str) -> bool:

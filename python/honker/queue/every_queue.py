@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from honker.arguments import TransactionLike
+from honker.arguments import TransactionLike, whole
 from honker.engine import Handle
 from honker.job import JobInfo, job_info
+from honker.job.history import CancelOutcome
 from honker.queue.stats import QueueStats
 
 _QUEUES_PER_PAGE: Final = 1_000
 
 _QUEUE_LIST: Final = "SELECT honker_queue_list(?, ?, ?)"
 _CANCEL: Final = "SELECT honker_cancel(?)"
+_CANCEL_REQUEST: Final = "SELECT honker_cancel_request(?)"
 _REQUEUE: Final = "SELECT honker_requeue(?)"
 _GET_JOB: Final = "SELECT honker_get_job(?)"
 
@@ -78,6 +80,19 @@ def cancel(self: Handle, job_id: int, tx: TransactionLike = None) -> bool:
 async def acancel(self: Handle, job_id: int, tx: TransactionLike = None) -> bool:
     """Like `cancel`, without blocking the event loop."""
     return bool(await self.engine.acall(_CANCEL, job_id, tx=tx))
+
+
+def request_cancel(self: Handle, job_id: int, tx: TransactionLike = None) -> CancelOutcome:
+    """Remove a waiting job of any queue, or ask the worker of a running one to end it; see `Queue.request_cancel`.
+
+    Source: SQL ``honker_cancel_request``.
+    """
+    return self.engine.call(_CANCEL_REQUEST, whole(job_id, "job_id"), tx=tx)
+
+
+async def arequest_cancel(self: Handle, job_id: int, tx: TransactionLike = None) -> CancelOutcome:
+    """Like `request_cancel`, without blocking the event loop."""
+    return await self.engine.acall(_CANCEL_REQUEST, whole(job_id, "job_id"), tx=tx)
 
 
 def requeue(self: Handle, job_id: int, tx: TransactionLike = None) -> bool:

@@ -7,17 +7,14 @@ module of that subject, with the queue as the first parameter; the class binds t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from honker import serialization
-from honker.arguments import Call, Instant, Seconds, TransactionLike, seconds, whole
+from honker.arguments import Call, Seconds, TransactionLike, seconds, whole
 from honker.engine import Handle
 from honker.errors import InvalidArgumentError
 from honker.job import Job, JobInfo, job_info, settle
-from honker.queue import acknowledge, dead_letters, results
+from honker.queue import acknowledge, dead_letters, inspection, pauses, producing, results, settings as queue_settings
 from honker.queue.claims import Claims, jobs_of
-from honker.queue.enqueue import ForEach, enqueue_call, enqueue_many_call, series_call
 from honker.queue.stats import QueueStats
 from honker.task import decorators
 
@@ -31,8 +28,6 @@ _CLAIM_ROUNDS: Final = 100
 _CLAIM: Final = "SELECT honker_claim_batch(?, ?, ?, ?, 1)"
 _NEXT_CLAIM_AT: Final = "SELECT honker_queue_next_claim_at(?)"
 _STATS: Final = "SELECT honker_queue_stats(?, ?)"
-_PAUSE: Final = "SELECT honker_queue_pause(?)"
-_RESUME: Final = "SELECT honker_queue_resume(?)"
 _CANCEL: Final = "SELECT honker_cancel(?, ?)"
 _GET_JOB: Final = "SELECT honker_get_job(?, ?)"
 _SWEEP_EXPIRED: Final = "SELECT honker_sweep_expired(?)"
@@ -84,121 +79,12 @@ class Queue:
 
     # Enqueueing
 
-    def enqueue(  # noqa: PLR0917 - the order that existing callers rely on
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """Add a job.
-
-        Args:
-            payload: Any value that JSON can represent.
-            tx: The transaction to add it in. The job exists if and only if it commits.
-            run_at: Unix seconds or a datetime before which the job is not claimed.
-            delay: Seconds from now before which the job is not claimed. Takes precedence over ``run_at``.
-            priority: Larger values run sooner, within ±(2**53 - 1).
-            expires: Seconds from now after which it is dead-lettered instead of claimed.
-            max_attempts: Claims before it is dead-lettered; None uses the queue's ``max_attempts``.
-
-        Returns:
-            The job's id, which is unique across all queues of the file and never reused.
-
-        Raises:
-            InvalidPayloadError: The payload has no JSON form.
-            InvalidArgumentError: A value is outside its range.
-            DatabaseBusyError: The write lock was not free within the busy timeout.
-
-        Cost: one row, one index entry and one statement. Consecutive jobs with the same options in one `Transaction`
-            share the statement. For many jobs at once see `enqueue_many`.
-        Source: SQL ``honker_enqueue``.
-        """
-        text = serialization.encode(payload)
-        call = enqueue_call(self.name, text, run_at, delay, priority, expires, max_attempts, self.max_attempts)
-        # A span that counts from now cannot wait for a shared statement.
-        if tx is not None and delay is expires is None:
-            return self._engine.add(call, series_call(call), text, tx)
-        job_id: int = self._engine.call(*call, tx=tx)
-        return job_id
-
-    async def aenqueue(  # noqa: PLR0917 - the order that existing callers rely on
-        self,
-        payload: Any,
-        tx: TransactionLike = None,
-        run_at: Instant | None = None,
-        delay: Seconds | None = None,
-        priority: int = 0,
-        expires: Seconds | None = None,
-        max_attempts: int | None = None,
-    ) -> int:
-        """Like `enqueue`, without blocking the event loop."""
-        if tx is not None:
-            return self.enqueue(payload, tx, run_at, delay, priority, expires, max_attempts)
-        text = serialization.encode(payload)
-        call = enqueue_call(self.name, text, run_at, delay, priority, expires, max_attempts, self.max_attempts)
-        job_id: int = await self._engine.acall(*call)
-        return job_id
-
-    def enqueue_many(
-        self,
-        payloads: Iterable[Any],
-        *,
-        tx: TransactionLike = None,
-        run_at: ForEach[Instant | None] = None,
-        delay: ForEach[Seconds | None] = None,
-        priority: ForEach[int] = 0,
-        expires: ForEach[Seconds | None] = None,
-        max_attempts: ForEach[int | None] = None,
-    ) -> list[int]:
-        """Add several jobs, all or none.
-
-        Each option is one value for all jobs, or a sequence with one value per job::
-
-            queue.enqueue_many([{"n": 1}, {"n": 2}], priority=[5, 0], delay=60)
-
-        Args:
-            payloads: At most 100,000 values that JSON can represent, together at most 100 MiB of JSON.
-            tx: The transaction to add them in. The jobs exist if and only if it commits.
-            run_at: As for `enqueue`.
-            delay: As for `enqueue`.
-            priority: As for `enqueue`.
-            expires: As for `enqueue`.
-            max_attempts: As for `enqueue`.
-
-        Returns:
-            The jobs' ids, in order.
-
-        Raises:
-            InvalidPayloadError: A payload has no JSON form.
-            InvalidArgumentError: A value is outside its range, or a sequence does not have one value per job.
-            DatabaseBusyError: The write lock was not free within the busy timeout.
-
-        Cost: one statement in all, and one row and one index entry per job.
-        Source: SQL ``honker_enqueue_many``.
-        """
-        options = run_at, delay, priority, expires, max_attempts
-        call = enqueue_many_call(self.name, payloads, *options, self.max_attempts)
-        return json.loads(self._engine.call(*call, tx=tx))
-
-    async def aenqueue_many(
-        self,
-        payloads: Iterable[Any],
-        *,
-        tx: TransactionLike = None,
-        run_at: ForEach[Instant | None] = None,
-        delay: ForEach[Seconds | None] = None,
-        priority: ForEach[int] = 0,
-        expires: ForEach[Seconds | None] = None,
-        max_attempts: ForEach[int | None] = None,
-    ) -> list[int]:
-        """Like `enqueue_many`, without blocking the event loop."""
-        options = run_at, delay, priority, expires, max_attempts
-        call = enqueue_many_call(self.name, payloads, *options, self.max_attempts)
-        return json.loads(await self._engine.acall(*call, tx=tx))
+    enqueue = producing.enqueue
+    aenqueue = producing.aenqueue
+    enqueue_unique = producing.enqueue_unique
+    aenqueue_unique = producing.aenqueue_unique
+    enqueue_many = producing.enqueue_many
+    aenqueue_many = producing.aenqueue_many
 
     # Claiming
 
@@ -332,27 +218,20 @@ class Queue:
         text: str = await self._engine.aask(_STATS, self.name, count_limit, tx=tx)
         return QueueStats(**json.loads(text))
 
-    def pause(self, tx: TransactionLike = None) -> bool:
-        """Stop claims until `resume`; jobs can still be added and settled. True if the queue was running.
+    # Settings and pauses
 
-        Source: SQL ``honker_queue_pause``.
-        """
-        return bool(self._engine.call(_PAUSE, self.name, tx=tx))
-
-    async def apause(self, tx: TransactionLike = None) -> bool:
-        """Like `pause`, without blocking the event loop."""
-        return bool(await self._engine.acall(_PAUSE, self.name, tx=tx))
-
-    def resume(self, tx: TransactionLike = None) -> bool:
-        """Allow claims again. True if the queue was paused.
-
-        Source: SQL ``honker_queue_resume``.
-        """
-        return bool(self._engine.call(_RESUME, self.name, tx=tx))
-
-    async def aresume(self, tx: TransactionLike = None) -> bool:
-        """Like `resume`, without blocking the event loop."""
-        return bool(await self._engine.acall(_RESUME, self.name, tx=tx))
+    configure = queue_settings.configure
+    aconfigure = queue_settings.aconfigure
+    settings = queue_settings.settings
+    asettings = queue_settings.asettings
+    pause = pauses.pause
+    apause = pauses.apause
+    resume = pauses.resume
+    aresume = pauses.aresume
+    pause_key = pauses.pause_key
+    apause_key = pauses.apause_key
+    resume_key = pauses.resume_key
+    aresume_key = pauses.aresume_key
 
     # Settling by id. `honker.Job` has the same methods without the first arguments, and is easier to use.
 
@@ -374,7 +253,8 @@ class Queue:
     def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
         """Remove a job of this queue, waiting or leased. True if a job was removed.
 
-        A running handler is not interrupted; its lease is lost. `Database.cancel` reaches every queue.
+        A running handler is not interrupted; its lease is lost. `request_cancel` asks it to end. `Database.cancel`
+        reaches every queue.
 
         Source: SQL ``honker_cancel``.
         """
@@ -383,6 +263,15 @@ class Queue:
     async def acancel(self, job_id: int, tx: TransactionLike = None) -> bool:
         """Like `cancel`, without blocking the event loop."""
         return bool(await self._engine.acall(_CANCEL, job_id, self.name, tx=tx))
+
+    request_cancel = inspection.request_cancel
+    arequest_cancel = inspection.arequest_cancel
+    attempts = inspection.attempts
+    aattempts = inspection.aattempts
+    finished = inspection.finished
+    afinished = inspection.afinished
+    progress = inspection.progress
+    aprogress = inspection.aprogress
 
     def get_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
         """A waiting or leased job of this queue, or None. `Database.get_job` reaches every queue.

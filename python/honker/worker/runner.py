@@ -227,6 +227,7 @@ class Runner:
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         """Free the slot of a run whose handler has ended, and settle its job in the next round."""
+        run.job.note_ended()
         is_ours = self._leases.remove(run) and run.fate is not Fate.LOST
         # A job that its handler has released may be claimed again under the same attempt number, and must stay so.
         is_ours = is_ours and not run.job.is_released
