@@ -106,7 +106,7 @@ def configure(
         rate: Starts of the queue: a number, 1 to 1,000,000, and the seconds in which they are allowed, as in
             ``(100, 60)``. Any span of that length has at most ``limit + burst - 1`` starts.
         rate_per_key: The same for each key.
-        burst: Starts that may come at once, 1 to 1,000,000; None means 1.
+        burst: Starts that may come at once under a rate, 1 to 1,000,000; None means 1. Kept only beside a rate.
         keep_finished_s: Seconds, more than 0, for which jobs that succeeded or were cancelled are kept for `finished`.
         only_unset: True to set only what has no value yet, so that an application's start does not undo the change of
             an operator.
