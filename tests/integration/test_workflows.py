@@ -571,6 +571,26 @@ def test_a_cancelled_workflow_ends_and_tells_its_callbacks(db, tasks):
     assert set(result.cancel().values()) == {"gone"}
 
 
+def test_a_job_that_runs_is_asked_to_end_when_its_workflow_is_cancelled(db, queue, tasks):
+    started = asyncio.Event()
+
+    @queue.task(name="endless")
+    async def endless():
+        started.set()
+        await asyncio.Event().wait()
+
+    result = chain(endless.s(), tasks.one.s()).enqueue()
+
+    async def main():
+        async with working(db):
+            await asyncio.wait_for(started.wait(), 10)
+            assert await result.acancel() == {"1": "cancelled", "0": "requested"}
+            return await result.ajoin(15)
+
+    assert asyncio.run(main()) == {"0": "cancelled", "1": "cancelled"}
+    assert tasks.done == []
+
+
 def test_a_cancellation_belongs_to_its_transaction(db, tasks):
     result = chain(tasks.one.s(1), tasks.one.s()).enqueue()
     assert set(rolled_back(db, result.cancel).values()) == {"cancelled"}

@@ -11,6 +11,7 @@ from honker.arguments import TransactionLike
 from honker.clock import monotonic
 from honker.engine import Engine
 from honker.errors import JobCancelledError, JobFailedError, ResultGoneError, UnreadablePayloadError
+from honker.job.history import CancelOutcome
 from honker.task.parents import filled
 from honker.task.plan import Plan, Value
 from honker.task.result import TaskResult
@@ -137,7 +138,7 @@ class WorkflowResult:
         job = await self._engine.aask(_JOB, job_id)
         return json.loads(job)["state"] if job else _ended(await self._engine.aask(_OUTCOME, job_id))
 
-    def cancel(self, *, tx: TransactionLike = None) -> dict[str, str]:
+    def cancel(self, *, tx: TransactionLike = None) -> dict[str, CancelOutcome]:
         """Cancel the jobs that wait, and ask those that run to end; all in one transaction.
 
         The callbacks `Workflow.on_failure` and `Workflow.on_finish` stay, and learn of the end.
@@ -156,7 +157,7 @@ class WorkflowResult:
         with self._engine.transaction() as own:
             return {name: self._engine.call(_CANCEL, job_id, tx=own) for name, job_id in self._cancellable()}
 
-    async def acancel(self, *, tx: TransactionLike = None) -> dict[str, str]:
+    async def acancel(self, *, tx: TransactionLike = None) -> dict[str, CancelOutcome]:
         """Like `cancel`, without blocking the event loop."""
         if tx is not None:
             return {name: await self._engine.acall(_CANCEL, job_id, tx=tx) for name, job_id in self._cancellable()}
