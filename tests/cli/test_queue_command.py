@@ -11,7 +11,7 @@ from ..support.program import honker
 UNSET = {
     "concurrency": None,
     "concurrency_per_key": None,
-    "ordered": False,
+    "ordered": None,
     "on_dead": None,
     "rate": None,
     "rate_per_key": None,
@@ -44,7 +44,7 @@ def test_every_setting_has_an_option(db, path, capsys):
         "queue": "q",
         "concurrency": 7,
         "concurrency_per_key": 2,
-        "ordered": False,
+        "ordered": None,
         "on_dead": "continue",
         "rate": [9, 1],
         "rate_per_key": [5, 0.5],

@@ -46,7 +46,8 @@ class QueueSettings(Record):
     Attributes:
         concurrency: Jobs of the queue in flight at most, over all processes.
         concurrency_per_key: Jobs of one key in flight at most, over all processes.
-        ordered: True if the jobs of a key run one at a time, in the order of their ids.
+        ordered: True if the jobs of a key run one at a time, in the order of their ids. None and False mean that they
+            do not; only None can still be set with ``only_unset``.
         on_dead: Of an ordered queue: ``"block"`` if a dead letter holds up the jobs of its key, else ``"continue"``.
             None means ``"block"``.
         rate: Starts of the queue, and the seconds in which they are allowed.
@@ -57,7 +58,7 @@ class QueueSettings(Record):
 
     concurrency: int | None
     concurrency_per_key: int | None
-    ordered: bool
+    ordered: bool | None
     on_dead: OnDead | None
     rate: tuple[int, float] | None
     rate_per_key: tuple[int, float] | None
@@ -76,7 +77,7 @@ def configure(
     *,
     concurrency: int | Unset | None = UNSET,
     concurrency_per_key: int | Unset | None = UNSET,
-    ordered: bool | Unset = UNSET,
+    ordered: bool | None | Unset = UNSET,
     on_dead: OnDead | Unset | None = UNSET,
     rate: Rate | Unset | None = UNSET,
     rate_per_key: Rate | Unset | None = UNSET,
@@ -140,7 +141,7 @@ async def aconfigure(
     *,
     concurrency: int | Unset | None = UNSET,
     concurrency_per_key: int | Unset | None = UNSET,
-    ordered: bool | Unset = UNSET,
+    ordered: bool | None | Unset = UNSET,
     on_dead: OnDead | Unset | None = UNSET,
     rate: Rate | Unset | None = UNSET,
     rate_per_key: Rate | Unset | None = UNSET,
