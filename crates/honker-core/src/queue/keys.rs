@@ -73,23 +73,36 @@ pub(super) fn enter(ctx: &Ctx<'_>, id: i64, queue: &str, key: &str) -> Result<()
 
 /// Makes the best blocked jobs of a key candidates while it has room. At the flush of every call that may have made room.
 pub(crate) fn promote(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<()> {
+    let Some(mut best) = best_blocked(ctx, queue, key)? else { return Ok(()) };
     let settings = Settings::of(ctx, queue)?;
-    for _ in 0..PROMOTED_PER_KEY {
-        let Some(best) = best_blocked(ctx, queue, key)? else { break };
-        if !may_promote(ctx, &settings, queue, key, &best)? {
+    let mut promoted = 0;
+    while promoted < PROMOTED_PER_KEY {
+        // Jobs of one priority share the room that one count finds. A job of a lower priority has no more room.
+        let (mut room, priority) = (room(ctx, &settings, queue, key, &best)?, best.priority);
+        while room > 0 && best.priority == priority && promoted < PROMOTED_PER_KEY {
+            leave(ctx, &Move::Promote { id: best.id })?;
+            (room, promoted) = (room - 1, promoted + 1);
+            if room > 0 {
+                let Some(next) = best_blocked(ctx, queue, key)? else { return Ok(()) };
+                best = next;
+            }
+        }
+        if room <= 0 {
             break;
         }
-        leave(ctx, &Move::Promote { id: best.id })?;
     }
     Ok(())
 }
 
-fn may_promote(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, best: &Place) -> Result<bool> {
+/// How many blocked jobs of the priority of `best`, which is the first of them, may become candidates.
+fn room(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, best: &Place) -> Result<i64> {
     if is_held_up(ctx, settings, queue, key, Some(best.id))? {
-        return Ok(false);
+        return Ok(0);
     }
-    let Some(limit) = settings.key_limit() else { return Ok(true) };
-    Ok(occupied(ctx, queue, key, best.priority, limit)? < limit)
+    match settings.key_limit() {
+        Some(limit) => Ok(limit.min(*CONCURRENCY.end()) - occupied(ctx, queue, key, best.priority, limit)?),
+        None => Ok(i64::MAX),
+    }
 }
 
 /// Jobs of a key in flight, and due candidates of this priority or a better one; counted up to `limit`.
@@ -268,7 +281,7 @@ pub(super) fn stranded(ctx: &Ctx<'_>, settings: &Settings, queue: &str) -> Resul
             break;
         };
         if let Some(best) = best_blocked(ctx, queue, &key)?
-            && may_promote(ctx, settings, queue, &key, &best)?
+            && room(ctx, settings, queue, &key, &best)? > 0
         {
             found.push(key.clone());
         }
