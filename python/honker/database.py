@@ -8,20 +8,18 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, overload
 
-from honker import serialization
-from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLike, optional_seconds, seconds, whole
+from honker import malformed, rate_limit, serialization
+from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLike, optional_seconds
 from honker.engine import FALLBACK_POLL_S, Engine, Transaction
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
-from honker.job import Job, JobInfo, job_info
+from honker.job import Job
 from honker.lock import Lock
+from honker.queue import every_queue
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
-from honker.queue.stats import QueueStats
 from honker.rate_limit import TokenBucket
-from honker.records import Record
 from honker.sqlite.connection import SYNCHRONOUS
 from honker.sqlite.engine import SQLiteEngine
 from honker.sqlite.watcher import UpdateEvents
@@ -30,6 +28,7 @@ from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.task.registry import HasExpression
 from honker.task.task import Task, TaskDecorator
+from honker.task.workflow import Workflow
 from honker.worker import outbox
 from honker.worker.outbox import Outbox
 from honker.worker.runner import GRACE_S
@@ -41,33 +40,9 @@ R = TypeVar("R")
 
 MAX_READERS: Final = 8
 
-_QUEUES_PER_PAGE: Final = 1_000
-
 _NOTIFY: Final = "SELECT notify(?, ?)"
 _PRUNE_NOTIFICATIONS: Final = "SELECT honker_notification_prune(?, ?)"
-_RATE_LIMIT: Final = "SELECT honker_rate_limit_try(?, ?, ?)"
-_SWEEP_RATE_LIMITS: Final = "SELECT honker_rate_limit_sweep(?)"
-_QUEUE_LIST: Final = "SELECT honker_queue_list(?, ?, ?)"
-_CANCEL: Final = "SELECT honker_cancel(?)"
-_REQUEUE: Final = "SELECT honker_requeue(?)"
 _RETENTION: Final = "SELECT honker_retention_list()"
-_MALFORMED_ROWS: Final = "SELECT honker_malformed_rows(?)"
-_GET_JOB: Final = "SELECT honker_get_job(?)"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MalformedRow(Record):
-    """A row that was edited by hand into a form that the engine cannot read.
-
-    Attributes:
-        table: The table's name.
-        row: The rowid.
-        problem: The reason why it cannot be read.
-    """
-
-    table: str
-    row: int
-    problem: str
 
 
 class Database:
@@ -250,6 +225,14 @@ class Database:
         """Make a function a task that a schedule enqueues into the queue of that name; see `Queue.periodic_task`."""
         return self.queue(queue).periodic_task(schedule, **options)
 
+    def workflow(self, name: str = "") -> Workflow:
+        """Begin a workflow: steps that wait for each other; see `honker.Workflow`. Runs no SQL.
+
+        Args:
+            name: Its name, for people.
+        """
+        return Workflow(self, name)
+
     def stream(self, name: str) -> Stream:
         """Get the stream of that topic. Runs no SQL, so it may be called anywhere, even in a transaction.
 
@@ -403,42 +386,10 @@ class Database:
         """
         return Lock(self, name, ttl, owner)
 
-    def try_rate_limit(self, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
-        """Count one use of ``name``, unless its window is full.
-
-        Args:
-            name: Non-empty text, at most 255 UTF-8 bytes.
-            limit: Uses in a window, more than 0.
-            per: The window's length in seconds, more than 0. Windows begin at multiples of it.
-            tx: A transaction to count it in.
-
-        Returns:
-            True if the use was counted. Around the end of a window, up to twice ``limit`` uses may fall into ``per``
-            seconds.
-
-        Raises:
-            InvalidArgumentError: ``limit`` or ``per`` is not positive.
-
-        Source: SQL ``honker_rate_limit_try``.
-        """
-        return bool(self._engine.call(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
-
-    async def atry_rate_limit(self, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
-        """Like `try_rate_limit`, without blocking the event loop."""
-        return bool(await self._engine.acall(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
-
-    def sweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
-        """Delete the windows that began more than ``older_than_s`` ago, and return their number.
-
-        Each new window also deletes some of the ended ones.
-
-        Source: SQL ``honker_rate_limit_sweep``.
-        """
-        return self._engine.call(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)
-
-    async def asweep_rate_limits(self, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
-        """Like `sweep_rate_limits`, without blocking the event loop."""
-        return await self._engine.acall(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)
+    try_rate_limit = rate_limit.try_rate_limit
+    atry_rate_limit = rate_limit.atry_rate_limit
+    sweep_rate_limits = rate_limit.sweep_rate_limits
+    asweep_rate_limits = rate_limit.asweep_rate_limits
 
     def token_bucket(self, name: str, capacity: float, refill_per_s: float) -> TokenBucket:
         """Get the token bucket of that name, a rate limit that allows bursts; see `honker.TokenBucket`. Runs no SQL.
@@ -452,69 +403,16 @@ class Database:
 
     # Inspection and repair, of every queue
 
-    def stats(self, count_limit: int | None = None) -> list[QueueStats]:
-        """Count the jobs by state, for each queue that is paused or has jobs or dead letters; sorted by name.
-
-        Args:
-            count_limit: The largest number to count to, 1 to 1,000,000; None means 10,000. A count that stops there is
-                a lower bound.
-
-        Raises:
-            InvalidArgumentError: ``count_limit`` is outside its range.
-
-        Cost: O(log jobs + count_limit) for each queue, independent of the backlog.
-        Source: SQL ``honker_queue_list``.
-        """
-        found: list[QueueStats] = []
-        while True:
-            after = found[-1].queue if found else None
-            page = _stats(self._engine.ask(_QUEUE_LIST, after, _QUEUES_PER_PAGE, count_limit))
-            found += page
-            if len(page) < _QUEUES_PER_PAGE:
-                return found
-
-    async def astats(self, count_limit: int | None = None) -> list[QueueStats]:
-        """Like `stats`, without blocking the event loop."""
-        found: list[QueueStats] = []
-        while True:
-            after = found[-1].queue if found else None
-            page = _stats(await self._engine.aask(_QUEUE_LIST, after, _QUEUES_PER_PAGE, count_limit))
-            found += page
-            if len(page) < _QUEUES_PER_PAGE:
-                return found
-
-    def get_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
-        """A waiting or leased job of any queue, or None; see `Queue.get_job`.
-
-        Source: SQL ``honker_get_job``.
-        """
-        return job_info(self._engine.ask(_GET_JOB, job_id, tx=tx))
-
-    async def aget_job(self, job_id: int, tx: TransactionLike = None) -> JobInfo | None:
-        """Like `get_job`, without blocking the event loop."""
-        return job_info(await self._engine.aask(_GET_JOB, job_id, tx=tx))
-
-    def cancel(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Remove a job of any queue, waiting or leased. True if a job was removed.
-
-        Source: SQL ``honker_cancel``.
-        """
-        return bool(self._engine.call(_CANCEL, job_id, tx=tx))
-
-    async def acancel(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Like `cancel`, without blocking the event loop."""
-        return bool(await self._engine.acall(_CANCEL, job_id, tx=tx))
-
-    def requeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Return a dead letter of any queue to the waiting jobs; see `Queue.requeue`. True if a job was requeued.
-
-        Source: SQL ``honker_requeue``.
-        """
-        return bool(self._engine.call(_REQUEUE, job_id, tx=tx))
-
-    async def arequeue(self, job_id: int, tx: TransactionLike = None) -> bool:
-        """Like `requeue`, without blocking the event loop."""
-        return bool(await self._engine.acall(_REQUEUE, job_id, tx=tx))
+    stats = every_queue.stats
+    astats = every_queue.astats
+    get_job = every_queue.get_job
+    aget_job = every_queue.aget_job
+    cancel = every_queue.cancel
+    acancel = every_queue.acancel
+    request_cancel = every_queue.request_cancel
+    arequest_cancel = every_queue.arequest_cancel
+    requeue = every_queue.requeue
+    arequeue = every_queue.arequeue
 
     def retention(self) -> list[Retention]:
         """The policies set by `Queue.retain_dead` and `Stream.retain`, by kind and name.
@@ -527,31 +425,8 @@ class Database:
         """Like `retention`, without blocking the event loop."""
         return [Retention(**row) for row in json.loads(await self._engine.aask(_RETENTION))]
 
-    def malformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
-        """Rows that were edited by hand into a form that the engine cannot read.
-
-        Such a row does not block other rows: a claim dead-letters the job, a tick skips the schedule, and a reader
-        skips and logs the event. No operation finds some of these rows, such as a job whose time is text.
-
-        Args:
-            limit: The largest number of rows; negative means all.
-            tx: A transaction to look in.
-
-        Returns:
-            The rows; repair or delete each.
-
-        Cost: reads every table completely; meant for maintenance.
-        Source: SQL ``honker_malformed_rows``.
-        """
-        return [MalformedRow.of(row) for row in json.loads(self._engine.ask(_MALFORMED_ROWS, limit, tx=tx))]
-
-    async def amalformed_rows(self, limit: int = 100, tx: TransactionLike = None) -> list[MalformedRow]:
-        """Like `malformed_rows`, without blocking the event loop; it reads everything, so it runs in a thread."""
-        return await asyncio.to_thread(self.malformed_rows, limit, tx)
-
-
-def _stats(text: str) -> list[QueueStats]:
-    return [QueueStats(**row) for row in json.loads(text)]
+    malformed_rows = malformed.malformed_rows
+    amalformed_rows = malformed.amalformed_rows
 
 
 def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[float | None, int | None] | None:

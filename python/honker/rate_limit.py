@@ -1,12 +1,20 @@
-"""Token buckets, shared by all processes that use the database."""
+"""Token buckets and windows of uses, shared by all processes that use the database.
+
+The functions on windows are methods of `honker.Database`, which the class binds.
+"""
+
+# Docstrings of those functions do not describe `self`.
+# ruff: noqa: D417
 
 from __future__ import annotations
 
 from typing import Final
 
-from honker.arguments import TransactionLike
+from honker.arguments import Seconds, TransactionLike, seconds, whole
 from honker.engine import Handle
 
+_RATE_LIMIT: Final = "SELECT honker_rate_limit_try(?, ?, ?)"
+_SWEEP_RATE_LIMITS: Final = "SELECT honker_rate_limit_sweep(?)"
 _TAKE: Final = "SELECT honker_token_bucket_take(?, ?, ?, ?)"
 
 
@@ -71,3 +79,44 @@ class TokenBucket:
     async def atry_take(self, tokens: float = 1, tx: TransactionLike = None) -> bool:
         """Like `try_take`, without blocking the event loop."""
         return await self.atake(tokens, tx) == 0
+
+
+def try_rate_limit(self: Handle, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
+    """Count one use of ``name``, unless its window is full.
+
+    Args:
+        name: Non-empty text, at most 255 UTF-8 bytes.
+        limit: Uses in a window, more than 0.
+        per: The window's length in seconds, more than 0. Windows begin at multiples of it.
+        tx: A transaction to count it in.
+
+    Returns:
+        True if the use was counted. Around the end of a window, up to twice ``limit`` uses may fall into ``per``
+        seconds.
+
+    Raises:
+        InvalidArgumentError: ``limit`` or ``per`` is not positive.
+
+    Source: SQL ``honker_rate_limit_try``.
+    """
+    return bool(self.engine.call(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
+
+
+async def atry_rate_limit(self: Handle, name: str, limit: int, per: Seconds, tx: TransactionLike = None) -> bool:
+    """Like `try_rate_limit`, without blocking the event loop."""
+    return bool(await self.engine.acall(_RATE_LIMIT, name, whole(limit, "limit"), seconds(per, "per"), tx=tx))
+
+
+def sweep_rate_limits(self: Handle, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
+    """Delete the windows that began more than ``older_than_s`` ago, and return their number.
+
+    Each new window also deletes some of the ended ones.
+
+    Source: SQL ``honker_rate_limit_sweep``.
+    """
+    return self.engine.call(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)
+
+
+async def asweep_rate_limits(self: Handle, older_than_s: Seconds = 3600, tx: TransactionLike = None) -> int:
+    """Like `sweep_rate_limits`, without blocking the event loop."""
+    return await self.engine.acall(_SWEEP_RATE_LIMITS, seconds(older_than_s, "older_than_s"), tx=tx)

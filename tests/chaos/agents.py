@@ -1,7 +1,7 @@
 """The agents of chaos. Each does one thing to the running shop, and tells the times and the process for the ledger.
 
-A disturbance excuses repeated effects of a process (None: of all) from its beginning to its end, where the end includes
-the lapse of the leases that it leaves.
+A disturbance excuses repeated effects of jobs that the process held (None: of all jobs) from its beginning to its end,
+where the end includes the lapse of the leases that it leaves.
 """
 
 import os
@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from ..support.locking import is_locked
 from ..support.waiting import wait_until
 from .promises import LEASE_S
+from .supervisor import WORKERS
 
 FOREVER = float("inf")
 # A lease in whole seconds lasts up to one longer, and its job is then claimed within moments.
@@ -74,10 +76,19 @@ class Chaos:
         victim = self.choose()
         began = time.monotonic()
         victim.signal(signal.SIGSTOP)
+        is_blocking = self.holds_the_write_lock()
         self.last(LEASE_S + self.rng.uniform(0.5, 2))
         victim.signal(signal.SIGCONT)
-        self.disturbed(None, began)
+        self.disturbed(None if is_blocking else victim.pid, began)
         return "processes stopped for longer than a lease"
+
+    def holds_the_write_lock(self):
+        """True if the write lock is not free for a second, so the process that has just been stopped must hold it."""
+        deadline = time.monotonic() + 1
+        while is_locked(self.supervisor.path):
+            if time.monotonic() > deadline:
+                return True
+        return False
 
     def step_clock(self):
         """Step one process's clock by an hour, and back. A scheduler's is set back only, see `leap_schedules`."""
@@ -87,7 +98,8 @@ class Chaos:
         victim.set_clock(-3600 if is_scheduler else self.rng.choice([-3600, 3600]))
         self.last(self.rng.uniform(1, 3))
         victim.set_clock(0)
-        self.disturbed(None, began, is_clock=True)
+        # To a worker whose clock is ahead all leases of others have lapsed. Other processes take no such jobs.
+        self.disturbed(None if victim.name in WORKERS else victim.pid, began, is_clock=True)
         return "clocks stepped by an hour and back"
 
     def starve_of_descriptors(self):

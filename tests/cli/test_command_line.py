@@ -16,11 +16,15 @@ from honker.cli import main
 from ..support.locking import ask
 from ..support.program import COMMAND, environment, honker
 
-COMMANDS = ["worker", "scheduler", "call", "enqueue", "listen", "tail"]
+COMMANDS = ["worker", "scheduler", "call", "enqueue", "queue", "pause", "resume", "cancel", "listen", "tail"]
 # A call of each command that takes a database file.
 DATA_COMMANDS = {
     "call": ["call", "{}", "t"],
     "enqueue": ["enqueue", "{}", "q", "1"],
+    "queue": ["queue", "configure", "{}", "q"],
+    "pause": ["pause", "{}", "q"],
+    "resume": ["resume", "{}", "q"],
+    "cancel": ["cancel", "{}", "1"],
     "listen": ["listen", "{}", "c"],
     "tail": ["tail", "{}", "t", "--no-follow"],
 }

@@ -62,7 +62,8 @@ def call(db, queue, task, *args):
 
 def result(db, queue, job_id):
     """Wait for the result of a job, and return it."""
-    return wait_until(lambda: db.queue(queue).get_result(job_id), 30)[1]
+    wait_until(lambda: db.queue(queue).get_result(job_id)[0], 30)
+    return db.queue(queue).get_result(job_id)[1]
 
 
 # -------------------------------------------------------------------------------------------------------------- running

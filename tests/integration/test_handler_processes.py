@@ -215,6 +215,11 @@ def test_a_forked_child_of_a_handler_can_be_terminated(db, make, tmp_path):
     assert run_for(db, make("terminate_a_forked_child")(str(tmp_path / "marker"))) == -signal.SIGTERM
 
 
+def test_a_forked_child_can_be_terminated_before_it_has_replaced_its_signal_handlers(db, make):
+    codes = run_for(db, make("terminate_forked_children_at_once", timeout_s=30)(100))
+    assert set(codes) == {-signal.SIGTERM}
+
+
 def test_pools_of_forked_processes_come_to_their_end(db, make):
     assert run_for(db, make("use_pools", timeout_s=60)(5)) == [[1, 2, 3]] * 5
 

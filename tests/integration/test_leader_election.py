@@ -128,8 +128,10 @@ def test_a_standby_waits_and_takes_over_as_soon_as_the_leader_stops(db, hourly, 
         leader = asyncio.create_task(hourly.run(leader_stop))
         await until(lambda: lock_row(path))
         owner = lock_row(path)[0]
-        standby = asyncio.create_task(Scheduler(db).run(standby_stop, standby=True))
-        await asyncio.sleep(0)
+        waits = asyncio.Event()
+        run = Scheduler(db).run(standby_stop, standby=True, on_standby=lambda _: waits.set())
+        standby = asyncio.create_task(run)
+        await asyncio.wait_for(waits.wait(), 10)
         leader_stop.set()
         await leader
         began = time.monotonic()
@@ -337,7 +339,7 @@ def test_a_schedule_fires_soon_after_the_clock_was_set_forward(hourly, path, mon
 
     async def scenario(running):
         await until(lambda: lock_row(path))
-        ahead[0] = 2 * 3600
+        ahead[0] = 3600  # the engine's own clock stands behind, and would set back what lies further ahead
         await until(lambda: jobs(path))
 
     asyncio.run(run_beside(hourly, scenario))

@@ -1,9 +1,12 @@
 """Opening a file: the supported files, and the errors for all others."""
 
+import _sqlite3
+import functools
 import os
 import sqlite3
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 import honker
@@ -341,8 +344,9 @@ def test_every_failure_to_open_is_an_error_of_honker(tmp_path):
         ("nolock=yes", "takes no locks"),
         ("mode=rwc&immutable=true", "reads no -wal"),
         ("cache=shared", "lock tables against each other"),
-        ("vfs=unix-none", "no locks that other connections see"),
-        ("vfs=unix-dotfile", "no locks that other connections see"),
+        ("vfs=unix-none", "no locks that connections of all processes see"),
+        ("vfs=unix-dotfile", "no locks that connections of all processes see"),
+        ("vfs=unix-excl", "no locks that connections of all processes see"),
     ],
 )
 def test_a_uri_under_which_commits_are_lost_is_refused(path, options, reason):
@@ -477,3 +481,20 @@ def test_the_wal_is_written_back_after_as_many_bytes_at_any_page_size(path, page
         (row,) = tx.query("PRAGMA wal_autocheckpoint")
         assert 40_000_000 <= row["wal_autocheckpoint"] * page_size <= 41_000_000
         assert tx.query("PRAGMA journal_size_limit") == [{"journal_size_limit": 64 * 1024 * 1024}]
+
+
+class TextPageSize(sqlite3.Connection):
+    """As SQLCipher with a key, which answers with a text."""
+
+    def execute(self, sql, *parameters):
+        sql = "SELECT CAST(page_size AS TEXT) FROM pragma_page_size" if sql == "PRAGMA page_size" else sql
+        return super().execute(sql, *parameters)
+
+
+def test_a_driver_may_answer_the_page_size_as_text(path, monkeypatch):
+    driver = types.ModuleType("keyed")
+    monkeypatch.setitem(sys.modules, "keyed._sqlite3", _sqlite3)
+    driver.__dict__.update(vars(sqlite3), __name__="keyed")
+    driver.connect = functools.partial(sqlite3.connect, factory=TextPageSize)
+    with honker.open(path, sqlite3=driver) as db, db.transaction() as tx:
+        assert tx.query("PRAGMA wal_autocheckpoint") == [{"wal_autocheckpoint": 10_000}]

@@ -14,7 +14,7 @@ import pytest
 from honker import DatabaseReplacedError, HonkerError
 
 from ..support.locking import ask
-from ..support.waiting import wait_until
+from ..support.waiting import until, wait_until
 
 
 @pytest.fixture
@@ -184,8 +184,7 @@ def test_workers_end(db, path):
     async def main():
         running = asyncio.ensure_future(honker.run_workers(db, "q", 1))
         replaced()
-        while db.queue("q").stats().dead == 0:  # the job of the fixture, which is no call of a task
-            await asyncio.sleep(0.01)
+        await until(lambda: db.queue("q").stats().dead)  # the job of the fixture, which is no call of a task
         delete(path)
         with pytest.raises(DatabaseReplacedError):
             await asyncio.wait_for(running, 10)
@@ -202,11 +201,10 @@ def test_a_scheduler_ends(db, path, standby):
         other.try_acquire()
 
     async def main():
-        leading = asyncio.Event()
-        running = asyncio.ensure_future(scheduler.run(standby=standby, on_leading=leading.set))
-        if not standby:
-            await leading.wait()
-        await asyncio.sleep(0)
+        began = asyncio.Event()
+        callbacks = {"on_standby": lambda _: began.set()} if standby else {"on_leading": began.set}
+        running = asyncio.ensure_future(scheduler.run(standby=standby, **callbacks))
+        await asyncio.wait_for(began.wait(), 10)
         delete(path)
         with pytest.raises(DatabaseReplacedError):
             await asyncio.wait_for(running, 10)

@@ -163,7 +163,7 @@ def test_waiters_of_an_event_loop_share_a_descriptor_and_all_hear(db, queue):
         before = descriptors()
         tasks = [asyncio.create_task(queue.wait_result(job_id)) for job_id in job_ids]
         await asyncio.wait(tasks, timeout=0.1)
-        # Each thread that looks up results may open a connection with three descriptors, 20 in all; 300 would be one each.
+        # Each thread that looks up results may open a connection with three descriptors, 20 in all; not 300.
         assert descriptors() - before < 100
         for job_id in job_ids:
             queue.save_result(job_id, job_id)

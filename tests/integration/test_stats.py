@@ -13,11 +13,17 @@ EMPTY = QueueStats(
     processing_is_exact=True,
     lapsed=0,
     lapsed_is_exact=True,
+    blocked=0,
+    blocked_is_exact=True,
+    waiting=0,
+    waiting_is_exact=True,
     dead=0,
     dead_is_exact=True,
     oldest_ready_age_s=None,
     next_due_at=None,
     paused_at=None,
+    paused_until=None,
+    pause_reason=None,
 )
 
 

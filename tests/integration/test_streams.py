@@ -287,6 +287,34 @@ def test_offset_at_misses_no_event_of_the_same_second(stream):
     assert offset in offsets(stream.read_since(stream.offset_at(at)))
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Six events of 6 MB: the engine returns three at a time."""
+    with honker.open(tmp_path_factory.mktemp("large") / "app.db") as db:
+        stream = db.stream("large")
+        for number in range(6):
+            stream.publish(str(number) * 6_000_000)
+        yield stream
+
+
+def firsts(events):
+    return "".join(event.payload[0] for event in events)
+
+
+@pytest.mark.parametrize(
+    ("offset", "limit", "found"), [(0, 1000, "012345"), (0, -1, "012345"), (1, 4, "1234"), (5, 9, "5")]
+)
+def test_large_events_that_come_in_several_pages_are_read_to_the_limit(large, offset, limit, found):
+    assert firsts(large.read_since(offset, limit)) == found
+    assert firsts(asyncio.run(large.aread_since(offset, limit))) == found
+    assert "".join(row["payload"][1] for row in large._read_since(offset, limit)) == found
+
+
+def test_a_subscription_reads_large_events_to_the_last(large, take):
+    with large.subscribe(from_offset=0) as events:
+        assert firsts(take(events, 6)) == "012345"
+
+
 @pytest.mark.parametrize("since", ["yesterday", None, float("nan"), 1e15], ids=repr)
 def test_a_moment_that_is_none_is_refused(stream, since):
     with pytest.raises(InvalidArgumentError):

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import time
 
 import honker
 import pytest
@@ -531,3 +532,33 @@ def test_a_call_cancelled_while_its_thread_waits_leaves_the_turn(db, path):
     with write_lock_elsewhere(path) as release:
         asyncio.run(main(release))
     assert usable_again(db, path)
+
+
+def test_leaving_a_block_does_not_block_the_loop_behind_a_statement_in_a_thread(db):
+    """A cancelled task leaves its transaction while a thread still runs a statement of it."""
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT count(*) FROM n"
+
+    async def main():
+        longest, begun = 0.0, asyncio.Event()
+
+        async def work():
+            async with db.transaction() as tx:
+                statement = asyncio.create_task(asyncio.to_thread(tx.query, slow))
+                await until(lambda: tx._is_in_use)
+                begun.set()
+                await statement
+
+        working = asyncio.create_task(work())
+        await begun.wait()
+        working.cancel()
+        last = time.monotonic()
+        while not working.done():
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+        assert working.cancelled()
+        with db.transaction() as tx:
+            assert tx.query("SELECT 1 AS one") == [{"one": 1}]
+        return longest
+
+    assert asyncio.run(main()) < 0.15

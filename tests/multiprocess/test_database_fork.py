@@ -392,12 +392,14 @@ with db.transaction() as tx:
         os.read(has_forked[0], 1)
         try:
             honker.open(path)
-        except honker.ForkError:
-            print("refused", flush=True)
+        except honker.ForkError as error:
+            print(error, flush=True)
         os._exit(0)
 os.write(has_forked[1], b"x")
 os.wait()
 """
     )
-    assert run(script, path) == ["refused"]
+    (message,) = run(script, path)
+    assert message.startswith(f"{str(path)!r} was open in process")
+    assert message.endswith("close it before the fork, or start the child with 'spawn'")
     assert ask(path, "SELECT payload FROM _honker_live WHERE id > 4") == [('"from the parent"',)]

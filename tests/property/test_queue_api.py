@@ -7,7 +7,6 @@ import json
 import honker
 import pytest
 from honker import Job
-from honker.sqlite import engine
 
 from .fake_clock import IS_POSSIBLE, built
 from .profiles import explore
@@ -28,8 +27,6 @@ class ApiQueues:
 
     def __init__(self, path, clock):
         self.path = path
-        # The package compares the engine's instants with its own clock. The real module is restored after the test.
-        engine.system_time = clock.time
         self._dbs = [honker.open(path) for _ in range(HANDLES)]
         self._used, self._is_async, self._tx = 0, False, None
         self._claimed = {}  # the rows of claimed jobs, to settle them through `honker.Job` of any handle
@@ -151,7 +148,7 @@ class ApiQueues:
     def next_claim_at(self, queue):
         queue = self._db.queue(queue)
         at = queue.next_claim_at(tx=self._tx)
-        assert queue.is_claimable(tx=self._tx) == (at is not None and at <= engine.system_time())
+        assert queue.is_claimable(tx=self._tx) == (at is not None and at <= self._db.engine.clock())
         return milliseconds(at)
 
     def outcome(self, job_id):
@@ -172,7 +169,6 @@ class ApiQueueMachine(QueueMachine):
 @pytest.mark.torture(short_s=8, share=4)
 def test_queues_through_python_do_what_their_model_does(torture, monkeypatch):
     monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
-    monkeypatch.setattr(engine, "system_time", engine.system_time)  # restores the module afterwards
     with asyncio.Runner() as runner:
         monkeypatch.setattr(ApiQueues, "runner", runner)
         explore(ApiQueueMachine, torture, examples=80)

@@ -6,7 +6,7 @@ from ..support.waiting import wait_until
 
 # Every column that holds an instant.
 INSTANTS = {
-    "_honker_live": ("run_at", "claim_expires_at", "created_at", "expires_at", "unknown_since"),
+    "_honker_live": ("run_at", "claim_expires_at", "created_at", "expires_at", "unknown_since", "cancel_requested_at"),
     "_honker_dead": ("run_at", "created_at", "died_at", "expires_at"),
     "_honker_locks": ("expires_at",),
     "_honker_rate_limits": ("window_start", "expires_at"),
@@ -14,8 +14,13 @@ INSTANTS = {
     "_honker_results": ("created_at", "expires_at"),
     "_honker_stream": ("created_at",),
     "_honker_notifications": ("created_at",),
-    "_honker_queues": ("paused_at",),
+    "_honker_queues": ("paused_at", "paused_until"),
+    "_honker_keys": ("paused_at", "paused_until"),
+    "_honker_attempts": ("ended_at",),
+    "_honker_finished": ("created_at", "finished_at", "expires_at"),
+    "_honker_progress": ("updated_at",),
     "_honker_token_buckets": ("counted_at", "full_at"),
+    "_honker_unique": ("expires_at",),
 }
 
 

@@ -126,9 +126,19 @@ def allowed_tuples(types, entry):
             yield f"{item['name']}: {label}", [*whole[:index], value, *whole[index + 1 :]]
 
 
+def needed(types, fields, field):
+    """Values of the fields without which this one is refused."""
+    if "needs" not in field:
+        return {}
+    name = field["needs"]
+    value = [plain(types, types.element(fields[name]["type"]))] if types.element_of(fields[name]["type"]) else None
+    return needed(types, fields, fields[name]) | {name: value or plain(types, fields[name])}
+
+
 def allowed_objects(types, entry):
-    whole = plain(types, entry)
-    for name, field in types.types[entry["type"]]["fields"].items():
+    fields = types.types[entry["type"]]["fields"]
+    for name, field in fields.items():
+        whole = plain(types, entry) | needed(types, fields, field)
         yield name, whole | {name: plain(types, field)}
         for label, value in allowed_values(types, field):
             yield f"{name}: {label}", whole | {name: value}

@@ -85,7 +85,9 @@ class Shape:
         if base in parts:
             yield from key_problems(where, described, {"base", parts[base]}, {"about"})
             for label, field in self.parts_of(described):
-                yield from self.entry_problems(f"{where}.{label}", field, {"optional"})
+                yield from self.entry_problems(f"{where}.{label}", field, {"optional", "needs"})
+                if field.get("needs", label) not in described.get("fields", {label: field}):
+                    yield f"{where}.{label} needs {field['needs']}, which is no field beside it"
         elif base in LIMITS.keys() - {"array"}:
             yield from key_problems(where, described, {"base"}, LIMITS[base] | {"about"})
         else:

@@ -115,7 +115,9 @@ def allows(parameter, seen):
     if isinstance(limits.get("max"), str):  # another argument, which has its ordinary value
         limits = limits | {"max": ORDINARY[parameter["type"]]}
     is_number = type(seen) is int or (type(seen) is float and base == "number")
-    return is_number and is_in_range(seen, limits)
+    if not is_number or not is_in_range(seen, limits):
+        return False
+    return UNDECIDED if parameter["type"] == "future_instant" else True
 
 
 def allows_text(parameter, seen):
@@ -129,6 +131,9 @@ CONTENT = {
     "array<job_id>": lambda seen: seen in {VALUES["json"], VALUES["one-number"], VALUES["claims"]} and UNDECIDED,
     "array<integer or null>": lambda seen: seen in {VALUES["json"], VALUES["one-number"]} and UNDECIDED,
     "job_options": lambda seen: seen == VALUES["options"],
+    "unique_options": lambda seen: False,
+    "flow_options": lambda seen: False,
+    "queue_settings": lambda seen: False,
     "array<claim>": lambda seen: seen == VALUES["claims"],
     "array<settlement>": lambda seen: seen == VALUES["settlements"],
     "array<new_event>": lambda seen: seen == VALUES["events"],

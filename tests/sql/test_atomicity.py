@@ -31,6 +31,9 @@ def sql_enqueue(queue="q", max_attempts=3, expires="NULL"):
 
 
 CLAIM = "SELECT honker_claim_batch('q', 'w', 9, 60)"
+KEEP = """SELECT honker_queue_configure('q', '{"keep_finished_s": 3600}')"""
+PAUSE_KEY = "SELECT honker_key_pause('q', 'k')"
+KEYED = """SELECT honker_enqueue('q', '{}', '{"key": "k"}')"""
 BEAT = "SELECT honker_scheduler_register('beat', 'q', '@every 60s', '{}', 0, NULL)"
 
 STORIES = {
@@ -74,6 +77,75 @@ STORIES = {
     ),
     "requeue": Story(
         "honker_requeue(1)", "DELETE _honker_dead", [sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')"]
+    ),
+    "retry-records": Story("honker_retry(1, 'w', 0, 'x')", "INSERT _honker_attempts", [sql_enqueue(), CLAIM]),
+    "fail-ties": Story("honker_fail(1, 'w', 'x')", "UPDATE _honker_live", [sql_enqueue(), CLAIM]),
+    "claim-records-the-lost": Story(
+        "honker_claim_batch('q', 'w2', 9, 60)",
+        "UPDATE _honker_live WHEN NEW.worker_id IS NULL",
+        [sql_enqueue(), CLAIM],
+        age_s=62,
+    ),
+    "ack-keeps": Story("honker_ack_batch('[1]', 'w')", "DELETE _honker_live", [KEEP, sql_enqueue(), CLAIM]),
+    "ack-forgets-finished": Story(
+        "honker_ack_batch('[2]', 'w')",
+        "DELETE _honker_finished",
+        [
+            KEEP, sql_enqueue(), sql_enqueue(), "SELECT honker_claim_batch('q', 'w', 9, 86400)",
+            "SELECT honker_ack(1, 'w')",
+        ],
+        age_s=3700,
+    ),
+    "ack-forgets-attempts": Story(
+        "honker_ack_batch('[1]', 'w')",
+        "DELETE _honker_attempts",
+        [sql_enqueue(), CLAIM, "SELECT honker_retry(1, 'w', 0, 'x')", CLAIM],
+    ),
+    "ack-forgets-progress": Story(
+        "honker_ack_batch('[1]', 'w')",
+        "DELETE _honker_progress",
+        [sql_enqueue(), CLAIM, "SELECT honker_progress(1, 'w', 1)"],
+    ),
+    "snooze": Story("honker_snooze(1, 'w', 5)", "UPDATE _honker_live WHEN NEW.snoozes = 1", [sql_enqueue(), CLAIM]),
+    "snooze-holds-queue": Story(
+        """honker_work('q', 'w', 0, 60, '[{"id": 1, "attempt": 1, "do": "snooze", "delay_s": 5, "hold": "queue"}]')""",
+        "INSERT _honker_queues",
+        [sql_enqueue(), CLAIM],
+    ),
+    "snooze-holds-key": Story(
+        """honker_work('q', 'w', 0, 60, '[{"id": 1, "attempt": 1, "do": "snooze", "delay_s": 5, "hold": "key"}]')""",
+        "INSERT _honker_keys",
+        [KEYED, CLAIM],
+    ),
+    "cancel-request": Story("honker_cancel_request(1)", "INSERT _honker_results", [sql_enqueue()]),
+    "cancel-requested-ends": Story(
+        "honker_retry(1, 'w', 0, 'x')",
+        "INSERT _honker_results",
+        [sql_enqueue(), CLAIM, "SELECT honker_cancel_request(1)"],
+    ),
+    "cancel-held": Story("honker_cancel_held(1, 'w')", "INSERT _honker_results", [sql_enqueue(), CLAIM]),
+    "progress": Story("honker_progress(1, 'w', 1)", "UPDATE _honker_live", [sql_enqueue(), CLAIM]),
+    "queue-configure": Story(
+        """honker_queue_configure('q', '{"concurrency": 3}')""", "INSERT _honker_queues"
+    ),
+    "ack-promotes": Story(
+        "honker_ack_batch('[1]', 'w')",
+        "UPDATE _honker_live WHEN NEW.state = 'pending' AND OLD.state = 'blocked'",
+        ["""SELECT honker_queue_configure('q', '{"concurrency_per_key": 1}')""", KEYED, KEYED, CLAIM],
+    ),
+    "queue-pause": Story("honker_queue_pause('q', unixepoch() + 60)", "INSERT _honker_queues"),
+    "key-pause": Story("honker_key_pause('q', 'k')", "INSERT _honker_queues"),
+    "key-resume": Story("honker_key_resume('q', 'k')", "UPDATE _honker_live", [PAUSE_KEY, KEYED]),
+    "claim-ends-the-pause-of-a-key": Story(
+        "honker_claim_batch('q', 'w', 9, 60)",
+        "UPDATE _honker_live WHEN NEW.worker_id = 'w'",
+        ["SELECT honker_key_pause('q', 'k', unixepoch() + 60)", KEYED],
+        age_s=61,
+    ),
+    "dead-prune": Story(
+        "honker_dead_prune('q', NULL, 0)",
+        "DELETE _honker_dead",
+        [sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')"],
     ),
     "fail-prunes": Story(
         "honker_fail(2, 'w', 'x')",
@@ -124,6 +196,11 @@ STORIES = {
     ),
     "enqueue-many": Story(
         "honker_enqueue_many('q', '[1, 2, 3]', NULL, NULL, 0, 3, NULL)", "INSERT _honker_live WHEN NEW.payload = '3'"
+    ),
+    "enqueue-unique": Story(
+        """honker_enqueue_unique('q', '{}', '{"unique_key": "k", "on_conflict": "rerun"}')""",
+        "INSERT _honker_live WHEN NEW.state <> 'processing'",
+        ["""SELECT honker_enqueue('q', '{}', '{"unique_key": "k"}')""", CLAIM],
     ),
     "publish-many": Story(
         "honker_stream_publish_many('t', '[[null, 1], [null, 2]]')", "INSERT _honker_stream WHEN NEW.payload = '2'"

@@ -59,3 +59,74 @@ def test_dead_letters_of_a_clock_that_was_ahead_are_pruned(conn, now):
 def test_rows_that_are_ahead_by_less_than_a_day_stay(conn, now):
     conn.execute("INSERT INTO _honker_stream (topic, payload, created_at) VALUES ('t', '1', ?)", (now + 3_600,))
     assert call(conn, "honker_stream_prune", "t", 60, None) == 0
+
+
+@pytest.mark.parametrize("ahead", [YEARS_AHEAD, 400 * 86_400])
+def test_a_lock_that_ends_later_than_any_lock_may_is_free(conn, now, ahead):
+    assert call(conn, "honker_lock_acquire", "l", "a", 60) == 1
+    first = call(conn, "honker_lock_token", "l", "a")
+    conn.execute("UPDATE _honker_locks SET expires_at = ?", (now + ahead,))
+    assert call(conn, "honker_lock_expires_at", "l") is None
+    assert call(conn, "honker_lock_token", "l", "a") is None
+    assert call(conn, "honker_lock_renew", "l", "a", 60) == 0
+    assert call(conn, "honker_lock_acquire", "l", "b", 60) == 1
+    assert call(conn, "honker_lock_token", "l", "b") > first
+
+
+@pytest.mark.parametrize("set_back", [0, 3_600])
+def test_the_longest_lock_is_held(conn, set_back):
+    longest = call_json(conn, "honker_limits")["lease_max_s"]
+    assert call(conn, "honker_lock_acquire", "l", "a", longest) == 1
+    conn.execute("UPDATE _honker_locks SET expires_at = expires_at + ?", (set_back,))
+    assert call(conn, "honker_lock_acquire", "l", "b", 60) == 0
+    assert call(conn, "honker_lock_token", "l", "a") == 1
+
+
+def test_the_next_claim_is_now_for_a_lease_beyond_the_longest(conn, now):
+    enqueue(conn)
+    enqueue(conn, delay=50)
+    assert claimed_ids(conn) == [1]
+    assert call(conn, "honker_queue_next_claim_at", "q") > now + 40
+    conn.execute("UPDATE _honker_live SET claim_expires_at = ? WHERE id = 1", (now + YEARS_AHEAD,))
+    assert call(conn, "honker_queue_next_claim_at", "q") <= now + 5
+
+
+@pytest.mark.parametrize("expression", ["@every 60s", "*/5 * * * *", "* * * * * *"])
+def test_a_tick_sets_back_a_schedule_that_a_clock_ahead_has_moved(conn, now, expression):
+    register(conn, expression)
+    conn.execute("UPDATE _honker_scheduler_tasks SET next_fire_at = ?", (now + 3_600,))
+    assert now - 1 <= call(conn, "honker_scheduler_soonest") <= now + 5
+    assert call_json(conn, "honker_scheduler_tick", now) == []
+    assert now < next_fire_at(conn) <= now + 310
+    assert call(conn, "honker_scheduler_soonest") == next_fire_at(conn)
+
+
+def test_registering_sets_back_a_schedule_that_a_clock_ahead_has_moved(conn, now):
+    register(conn, "@every 60s")
+    conn.execute("UPDATE _honker_scheduler_tasks SET next_fire_at = ?", (now + 3_600,))
+    register(conn, "@every 60s")
+    assert now < next_fire_at(conn) <= now + 70
+
+
+def test_a_clock_that_is_set_back_by_less_than_an_interval_fires_nothing_twice(conn, now):
+    register(conn, "@every 60s")
+    conn.execute("UPDATE _honker_scheduler_tasks SET next_fire_at = ?", (now + 110,))
+    register(conn, "@every 60s")
+    call(conn, "honker_scheduler_tick", now)
+    assert next_fire_at(conn) == now + 110
+    assert call(conn, "honker_scheduler_soonest") == now + 110
+
+
+def test_a_schedule_that_is_ahead_and_cannot_be_understood_is_left_alone(conn, now):
+    register(conn, "@every 60s")
+    conn.execute("UPDATE _honker_scheduler_tasks SET cron_expr = 'soon', next_fire_at = ?", (now + 3_600,))
+    assert call_json(conn, "honker_scheduler_tick", now) == []
+    assert next_fire_at(conn) == now + 3_600
+
+
+def register(conn, expression):
+    call(conn, "honker_scheduler_register", "s", "q", expression, "{}", 0, None)
+
+
+def next_fire_at(conn):
+    return value(conn, "SELECT next_fire_at FROM _honker_scheduler_tasks")

@@ -35,9 +35,17 @@ ANOTHER = {
     "time_zone": "Asia/Tokyo",
     "misfire": "once",
     "is_unknown": 1,
+    "only_unset": 1,
+    "flow_json": '{"key": "k"}',
+    "until": 4_000_000_000,
+    "reason": "deploy",
+    "total": 5,
+    "note": "third page",
 }
 # A property of a schedule that counts only with its touch flag.
 NEEDS_A_FLAG = {("honker_scheduler_update", "max_attempts")}
+# A queue of the scenes has no settings that could be kept.
+NEEDS_SETTINGS = {("honker_queue_configure", "only_unset")}
 # Parameters that change points in time only.
 CHANGES_INSTANTS = {("honker_release", "delay_s")}
 
@@ -88,7 +96,7 @@ def test_leaving_out_and_null_and_the_default_have_the_same_effect(conn, case):
 def test_another_value_has_another_effect(conn, case):
     name, index = case
     parameter = functions()[name]["parameters"][index]["name"]
-    if (name, parameter) in NEEDS_A_FLAG | CHANGES_INSTANTS:
+    if (name, parameter) in NEEDS_A_FLAG | NEEDS_SETTINGS | CHANGES_INSTANTS:
         return
     differences = []
     for scene in scenes(name, index):

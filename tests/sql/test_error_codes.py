@@ -30,6 +30,11 @@ def malformed_row(conn, _connect):
     call(conn, "honker_get_job", 1)
 
 
+def unique_key_taken(conn, _connect):
+    for _ in range(2):
+        call(conn, "honker_enqueue", "q", "{}", '{"unique_key": "k", "on_conflict": "raise"}')
+
+
 def unknown_parent(conn, _connect):
     call(conn, "honker_enqueue", "q", "{}", '{"after": [99]}')
 
@@ -100,6 +105,7 @@ CAUSES = {
     "HONKER_MALFORMED_ROW": malformed_row,
     "HONKER_UNKNOWN_PARENT": unknown_parent,
     "HONKER_BUSY": busy,
+    "HONKER_UNIQUE_KEY_TAKEN": unique_key_taken,
     "HONKER_READ_ONLY": read_only,
     "HONKER_FULL": full,
     "HONKER_CORRUPT": corrupt,

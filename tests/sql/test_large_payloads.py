@@ -85,6 +85,21 @@ def test_a_claim_after_a_retry_writes_few_pages(conn, pages, payload):
     assert 0 < pages(lambda: claim(conn, worker=WORKER)) < FEW
 
 
+def test_a_snooze_writes_few_pages(conn, pages, payload):
+    for _ in range(3):
+        assert 0 < pages(lambda: claim(conn, worker=WORKER)) < FEW
+        assert 0 < pages(lambda: call(conn, "honker_snooze", 1, WORKER, 0)) < FEW
+    assert 0 < pages(lambda: claim(conn, worker=WORKER)) < FEW
+
+
+def test_progress_writes_few_pages(conn, pages, payload):
+    for done in range(3):
+        claim(conn, worker=WORKER)
+        assert 0 < pages(lambda done=done: call(conn, "honker_progress", 1, WORKER, done, 9)) < FEW
+        assert 0 < pages(lambda: call(conn, "honker_heartbeat", 1, WORKER, 60)) < FEW
+        assert 0 < pages(lambda: call(conn, "honker_release", 1, WORKER)) < FEW
+
+
 def test_a_worker_of_the_longest_name_gets_the_job_all_the_same(conn, payload):
     worker = "w" * 255
     claim(conn, worker=worker)

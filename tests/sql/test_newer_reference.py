@@ -50,6 +50,10 @@ def version_7(conn):
     for name in OLD_INDEXES:
         conn.execute(f"DROP INDEX {name.replace('_honker_', '_honker_index_')}")
     conn.execute("DROP INDEX _honker_index_live_other")
+    for name in ("live_key", "live_unique"):
+        conn.execute(f"DROP INDEX _honker_index_{name}")
+    for name in ("keys", "unique", "dependencies", "outcomes", "attempts", "finished", "progress"):
+        conn.execute(f"DROP TABLE _honker_{name}")
     for name, definition in OLD_INDEXES.items():
         conn.execute(f"CREATE INDEX {name} ON {definition}")
     conn.execute("UPDATE _honker_meta SET value = 7 WHERE key IN ('schema_version', 'min_writer_version')")
@@ -114,6 +118,6 @@ def test_a_job_in_another_unknown_state_is_reported_and_left_alone(conn):
     assert claimed_ids(conn) == []
     assert call(conn, "honker_queue_next_claim_at", "q") == 4_000_000_000
     assert call_json(conn, "honker_malformed_rows", 10) == [
-        {"table": "_honker_live", "row": 1, "problem": "state is neither pending nor processing"}
+        {"table": "_honker_live", "row": 1, "problem": "state is none of pending, processing, blocked and waiting"}
     ]
     assert value(conn, "SELECT state FROM _honker_live WHERE id = 1") == "archived"

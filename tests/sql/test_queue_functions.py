@@ -18,7 +18,7 @@ def test_an_enqueued_job_waits_with_what_it_was_given(conn):
     assert call_json(conn, "honker_get_job", job_id) == {
         "id": 1, "queue": "emails", "payload": '{"to":"ünï"}', "state": "pending", "priority": -7, "run_at": second,
         "worker_id": None, "claim_expires_at": None, "attempts": 0, "max_attempts": 9, "created_at": second,
-        "expires_at": None, "unknown_since": None,
+        "expires_at": None, "unknown_since": None, "cancel_requested_at": None,
     }  # fmt: skip
 
 

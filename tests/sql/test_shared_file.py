@@ -41,7 +41,9 @@ def with_fractions(name, arity):
         return None
     for index, parameter in enumerate(parameters[:arity]):
         if types().base_of(parameter["type"]) == "number" and parameter["type"] != "tokens":
-            arguments[index] = 2_000_000_000.25 if parameter["type"] == "instant" else FRACTION
+            arguments[index] = {"instant": 2_000_000_000.25, "future_instant": 4_000_000_000.25}.get(
+                parameter["type"], FRACTION
+            )
     return arguments
 
 

@@ -183,6 +183,13 @@ def test_without_events_kernel_by_name_is_an_error(without_events, path):
     assert done.stderr == ""
 
 
+def test_without_events_a_standard_error_that_is_not_read_any_more_does_no_harm(without_events, path):
+    """As with a log collector that has died."""
+    broken = "import os\nread, write = os.pipe()\nos.dup2(write, 2)\nos.close(read)\n"
+    done = without_events(broken + WITHOUT_EVENTS, path, "")
+    assert done.stdout.splitlines() == ["polling", "woken"]
+
+
 def test_without_events_it_is_said_once_however_often_it_is_tried(without_events, path):
     """Each claim that begins and ends without other watchers starts a watcher."""
     script = """

@@ -109,3 +109,40 @@ def test_a_name_that_is_not_utf8_can_be_watched_or_is_refused(tmp_path):
         return  # also a valid outcome
     with db:
         assert db.update_events().wait(0) is False
+
+
+@pytest.mark.parametrize("options", ["", "mode=rw", "mode=ro", "cache=private", "nolock=0", "psow=0", "vfs=unix"])
+def test_a_uri_with_options_that_change_no_lock_can_be_watched(watch, writer, path, options):
+    conn = writer()
+    events = watch(f"file:{path}?{options}")
+    commit(conn)
+    assert events.wait() == WAKE
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["cache=shared", "nolock=1", "immutable=1", "mode=memory", "vfs=unix-none", "vfs=unix-dotfile", "vfs=unix-excl"],
+)
+def test_a_uri_with_options_that_share_no_locks_is_refused(watch, writer, path, options):
+    writer()
+    name, value = options.split("=")
+    with pytest.raises(Exception, match=f"{name}={value} in the URI"):
+        watch(f"file:{path}?{options}")
+
+
+def test_a_uri_with_an_unknown_vfs_is_refused(watch, writer, path):
+    writer()
+    with pytest.raises(Exception, match='SQLite has no VFS "missing"'):
+        watch(f"file:{path}?vfs=missing")
+
+
+def test_the_watcher_of_a_read_only_uri_makes_no_checkpoint(watch, writer, path):
+    """The last connection that closes does, if it may write."""
+    conn = writer("wal")
+    commit(conn)
+    events = watch(f"file:{path}?mode=ro")
+    conn.close()
+    size = path.stat().st_size
+    events.close()
+    assert path.with_name("app.db-wal").exists()
+    assert path.stat().st_size == size

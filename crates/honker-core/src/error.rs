@@ -129,8 +129,8 @@ impl fmt::Display for Error {
             }
             Self::UniqueKeyTaken { queue, unique_key, job_id } => write!(
                 f,
-                "job {job_id} of queue {queue:?} has the unique key {unique_key:?}; wait for its end, cancel it, or give \
-                 another on_conflict"
+                "unique_key {unique_key:?} of queue {queue:?} is taken by job {job_id}; wait until it is free, cancel that \
+                 job, or give on_conflict \"existing\""
             ),
             Self::UnknownParent(id) => write!(
                 f,

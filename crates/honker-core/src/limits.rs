@@ -68,7 +68,7 @@ pub const INSTANT_S: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 /// Seconds in the longest span accepted: 100 years.
 pub const SPAN_MAX_S: i64 = 3_155_760_000;
 
-/// Seconds of the longest lease: one year. A dead worker's job waits for its lease.
+/// Seconds of the longest lease of a job or a lock: one year. A dead worker's job, or a dead owner's lock, waits for it.
 pub const LEASE_MAX_S: i64 = 31_536_000;
 
 /// Boundaries one tick fires for a schedule that catches up. The rest of a long downtime is dropped.
@@ -86,7 +86,8 @@ pub const NOTIFICATION_PRUNE_EVERY: i64 = 64;
 /// See [`NOTIFICATION_PRUNE_EVERY`].
 pub const NOTIFICATION_PRUNE_MAX: i64 = 128;
 
-/// How far in the future a row may be dated before retention gives it up, if the policy's own age is shorter.
+/// How far in the future a row may be dated before retention gives it up, if the policy's own age is shorter, and how far
+/// beyond the longest lease a lock may end before it counts as free.
 pub const FUTURE_MARGIN: Span = Span::from_seconds(24 * 3600);
 
 /// Tokens in a bucket, and those it gains per second. Up to here a double counts thousandths of a token exactly enough.
@@ -138,6 +139,9 @@ pub const PRUNED_PER_CHILD: usize = 2;
 /// Jobs with parents that a sweep looks at for the same.
 pub const PRUNED_PER_SWEEP: usize = 1_000;
 
+/// Keys whose pause has ended by time that one claim looks at.
+pub const RESUMED_KEYS_PER_CLAIM: i64 = 16;
+
 /// Parents of one job, and jobs that one call may make wait.
 pub const PARENTS_MAX: usize = 100_000;
 
@@ -148,6 +152,12 @@ pub const HISTORY_LAST: i64 = 15;
 
 /// Bytes of an error text in the history of a job.
 pub const HISTORY_ERROR_BYTES: usize = 8 * 1024;
+
+/// Bytes of the note of a progress, and of the reason of a pause.
+pub const NOTE_MAX_BYTES: usize = 1_000;
+
+/// The parts and the whole of a progress: far more than any use, and exact as a double.
+pub const AMOUNT_MAX: f64 = 1e15;
 
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
 pub const KEEP_MAX_S: i64 = SPAN_MAX_S;

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rusqlite::{Connection, Params, Row, Rows, Statement, StatementStatus};
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::{Batch, Connection, Params, Row, Rows, Statement, StatementStatus};
 
 use crate::{Error, Result};
 
@@ -140,6 +141,24 @@ impl Statements {
     }
 }
 
+/// Runs a statement to its end.
+pub(crate) fn pass_over(rows: &mut Rows<'_>) -> rusqlite::Result<()> {
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Runs statements of a text one after the other, each to its end: see [`Prepared::execute`].
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub(crate) fn execute_all(conn: &Connection, statements: &str) -> Result<()> {
+    let mut batch = Batch::new(conn, statements);
+    while let Some(mut statement) = batch.next()? {
+        pass_over(&mut statement.query([])?)?;
+    }
+    Ok(())
+}
+
 /// A statement in use; goes back into its slot when dropped.
 pub struct Prepared<'a> {
     /// `None` only while it is dropped.
@@ -175,12 +194,16 @@ impl Prepared<'_> {
         self.statement().reset_status(StatementStatus::RePrepare) > 0 || is_new
     }
 
-    /// Runs a statement that returns no rows; the number of rows it changed.
+    /// Runs a statement to its end; the number of rows it changed.
+    ///
+    /// Rows are passed over: under `PRAGMA count_changes` of the host every statement that writes returns its count as a
+    /// row, and `Statement::execute` of rusqlite fails on a row, after the write.
     ///
     /// # Errors
     /// Whatever SQLite reports, a COMMIT that fails in autocommit included.
     pub fn execute(&mut self, params: impl Params) -> Result<usize> {
-        Ok(self.statement().execute(params)?)
+        pass_over(&mut self.statement().query(params)?)?;
+        Ok(usize::try_from(self.home.conn.changes()).unwrap_or(usize::MAX))
     }
 
     /// Runs a statement that must change one row.

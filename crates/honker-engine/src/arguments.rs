@@ -213,6 +213,25 @@ impl<'a> Arguments<'a> {
         Err(Error::invalid(argument, format!("is {number}; more than 0 and up to {max} is allowed")))
     }
 
+    /// The same, or NULL.
+    pub fn optional_positive_number(&self, index: usize, argument: &'static str, max: f64) -> Result<Option<f64>> {
+        self.optional(index, || self.positive_number(index, argument, max))
+    }
+
+    /// A number, whole or not, from 0 on and up to `max`.
+    #[expect(clippy::cast_precision_loss, reason = "what is beyond 2^53 is beyond every range")]
+    pub fn number_from_zero(&self, index: usize, argument: &'static str, max: f64) -> Result<f64> {
+        let number = match self.value(index) {
+            Value::Integer(value) => value as f64,
+            Value::Real(value) => value,
+            _ => return self.wrong_type(index, argument, "INTEGER or REAL"),
+        };
+        if number >= 0.0 && number <= max {
+            return Ok(number);
+        }
+        Err(Error::invalid(argument, format!("is {number}; 0 to {max} is allowed")))
+    }
+
     /// A span in seconds from nothing on, or NULL.
     pub fn optional_span_from_zero(&self, index: usize, argument: &'static str) -> Result<Option<Span>> {
         self.optional(index, || self.span_from_zero(index, argument))

@@ -181,3 +181,17 @@ pub fn with_extended_code(conn: &Connection, error: Error) -> Error {
         other => other,
     }
 }
+
+/// The error with its reason, where SQLite calls the database read-only and a setting of the connection forbids the write.
+pub fn with_reason(conn: &Connection, error: Error) -> Error {
+    match error {
+        Error::Sqlite(rusqlite::Error::SqliteFailure(failure, Some(message)))
+            if failure.extended_code == ffi::SQLITE_READONLY
+                && conn.query_row("PRAGMA query_only", [], |row| row.get(0)).unwrap_or(false) =>
+        {
+            let message = format!("{message}: PRAGMA query_only is ON for this connection");
+            Error::Sqlite(rusqlite::Error::SqliteFailure(failure, Some(message)))
+        }
+        other => other,
+    }
+}

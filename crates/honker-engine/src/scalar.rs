@@ -13,7 +13,7 @@ use rusqlite::{Connection, ffi};
 use crate::arguments::{Arguments, Value};
 use crate::bracket::atomically;
 use crate::direct;
-use crate::engine::{Engine, with_extended_code};
+use crate::engine::{Engine, with_extended_code, with_reason};
 use crate::functions::{Effect, Function, Output};
 
 /// The user data of a registered function.
@@ -119,7 +119,7 @@ fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
         Effect::Transition => atomically(ctx, call),
     };
     debug_assert!(output.is_err() || ctx.is_flushed(), "{} has effects and no bracket", registered.function.name);
-    output
+    output.map_err(|error| with_reason(ctx.conn(), error))
 }
 
 /// The result, unless it is longer than the connection allows a text to be.

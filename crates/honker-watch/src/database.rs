@@ -1,13 +1,14 @@
 //! The watcher's own connection, and the numbers read from it.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
-use std::path::Path;
+use std::ffi::{CString, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+use crate::location::Location;
 
 /// Bytes of a region of the WAL index, and where in the first one the change counter stands
 /// (<https://www.sqlite.org/walformat.html>, "The WAL-Index Header").
@@ -73,6 +74,12 @@ impl Drop for Stay {
     }
 }
 
+/// True if SQLite knows a VFS of that name.
+pub fn has_vfs(name: &str) -> bool {
+    // SAFETY: the name ends with a zero and is only read.
+    CString::new(name).is_ok_and(|name| unsafe { !ffi::sqlite3_vfs_find(name.as_ptr()).is_null() })
+}
+
 /// A connection that reads nothing but version numbers. It holds no transaction between two looks.
 pub struct Database {
     conn: Connection,
@@ -93,11 +100,16 @@ pub enum Look {
 
 impl Database {
     /// Opens an existing file. Never creates one, sets nothing, writes nothing.
-    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+    pub fn open(location: &Location) -> rusqlite::Result<Self> {
         let _stay = Stay::begin();
+        let access =
+            if location.is_read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
         // One thread uses it at a time, so SQLite's own mutex is not needed.
-        let conn =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = match &location.vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(&location.path, flags, vfs.as_str())?,
+            None => Connection::open_with_flags(&location.path, flags)?,
+        };
         conn.busy_timeout(Duration::ZERO)?;
         Ok(Self { conn, words: Cell::new(None) })
     }

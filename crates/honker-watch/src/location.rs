@@ -4,38 +4,55 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// A database file, and the options of its URI with which another connection must open it too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Location {
+    pub path: PathBuf,
+    /// Connections share the locks of one VFS only; `None` is the default one.
+    pub vfs: Option<String>,
+    /// A connection that may write would make a checkpoint when it is the last one to be closed.
+    pub is_read_only: bool,
+}
+
 /// The file behind a name for SQLite: a path, relative or through links, or a `file:` URI.
-pub fn resolve(given: &str) -> io::Result<PathBuf> {
-    let named = match given.strip_prefix("file:") {
-        Some(uri) => {
-            refuse_unsafe(uri)?;
-            uri_path(uri)
-        }
-        None => PathBuf::from(given),
+pub fn resolve(given: &str) -> io::Result<Location> {
+    let Some(uri) = given.strip_prefix("file:") else {
+        return Ok(Location { path: real_path(Path::new(given))?, vfs: None, is_read_only: false });
     };
-    if let Ok(real) = fs::canonicalize(&named) {
+    let options = options(uri);
+    refuse_unsafe(&options)?;
+    let last = |wanted: &str| options.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+    Ok(Location {
+        path: real_path(&uri_path(uri))?,
+        vfs: last("vfs").filter(|name| !name.is_empty()),
+        is_read_only: last("mode").is_some_and(|mode| mode == "ro"),
+    })
+}
+
+fn real_path(named: &Path) -> io::Result<PathBuf> {
+    if let Ok(real) = fs::canonicalize(named) {
         return Ok(real);
     }
     // The file need not be there yet; its directory must.
-    let absolute = std::path::absolute(&named)?;
+    let absolute = std::path::absolute(named)?;
     let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{given:?} names no file")));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} names no file", named.display())));
     };
     Ok(fs::canonicalize(parent)?.join(name))
 }
 
 /// Refuses a URI whose connections do not lock the file as the watcher's own does: SQLite would reset a WAL that the
 /// other connections still use, and lose their commits.
-fn refuse_unsafe(uri: &str) -> io::Result<()> {
-    let query = uri.split('#').next().unwrap_or_default().split_once('?').map_or("", |(_, query)| query);
-    for parameter in query.split('&') {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let (name, value) = (percent_decoded(name), percent_decoded(value));
+fn refuse_unsafe(options: &[(String, String)]) -> io::Result<()> {
+    for (name, value) in options {
         let is_on = !matches!(value.to_ascii_lowercase().as_str(), "0" | "no" | "off" | "false");
         let is_unsafe = match name.as_str() {
             "nolock" | "immutable" => is_on,
-            "vfs" => matches!(value.as_str(), "unix-none" | "unix-dotfile" | "unix-flock" | "win32-none"),
+            // One that locks nothing, one whose locks are files beside the database, one for a single process.
+            "vfs" => ["-none", "-dotfile", "-excl"].iter().any(|end| value.ends_with(end)) || value == "memdb",
             "mode" => value == "memory",
+            // Its connections lock tables against each other, which is no lock of the file.
+            "cache" => value == "shared",
             _ => false,
         };
         if is_unsafe {
@@ -45,6 +62,13 @@ fn refuse_unsafe(uri: &str) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The options of a URI, decoded.
+fn options(uri: &str) -> Vec<(String, String)> {
+    let query = uri.split('#').next().unwrap_or_default().split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split('&').map(|option| option.split_once('=').unwrap_or((option, "")));
+    pairs.map(|(name, value)| (percent_decoded(name), percent_decoded(value))).collect()
 }
 
 /// The path of a URI without its scheme: `//authority/path?query#fragment`, percent-encoded.
@@ -109,8 +133,33 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use super::uri_path;
+    use super::{resolve, uri_path};
     use std::path::Path;
+
+    #[test]
+    fn options_of_a_uri_are_kept_for_the_watcher_or_refused() {
+        let options = |query: &str| {
+            resolve(&format!("file:/app.db?{query}")).map(|location| (location.vfs, location.is_read_only)).ok()
+        };
+        for refused in [
+            "nolock=1",
+            "immutable=yes",
+            "cache=shared",
+            "mode=memory",
+            "vfs=memdb",
+            "vfs=unix-none",
+            "vfs=unix-excl",
+            "vfs=unix-dotfile",
+            "vfs=win32-none",
+            "mode=rw&vfs=unix%2Dnone",
+        ] {
+            assert_eq!(options(refused), None, "{refused}");
+        }
+        for default in ["", "nolock=0", "immutable=off", "cache=private", "mode=rw", "mode=rwc", "psow=0", "modeof=x"] {
+            assert_eq!(options(default), Some((None, false)), "{default}");
+        }
+        assert_eq!(options("mode=rwc&vfs=unix&mode=ro"), Some((Some("unix".to_owned()), true)));
+    }
 
     #[test]
     fn uri_path_drops_authority_query_and_fragment_and_decodes() {

@@ -130,7 +130,7 @@ impl Lookout {
         }
         // So that a wait of some microseconds does not last fifty more.
         let _default_will_do = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-        match crate::events::Events::watch(&self.shared.path) {
+        match crate::events::Events::watch(&self.shared.location.path) {
             Ok(events) => {
                 self.events = Some(Announcements { events, last: Instant::now(), is_pending: false });
                 self.shared.set_mode("events");
@@ -154,12 +154,12 @@ impl Lookout {
     /// Polls from now on, and says so once; an error if events were asked for by name.
     #[cfg(target_os = "linux")]
     fn give_up_events(&mut self, reason: &str) -> Result<(), String> {
-        let path = self.shared.path.display();
+        let path = self.shared.location.path.display();
         if self.options.backend == Backend::Kernel {
             return Err(format!("watcher backend kernel: {reason} for {path}"));
         }
         let interval = self.options.poll_interval.as_millis();
-        if ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.shared.path.clone()) {
+        if ANNOUNCED.lock().unwrap_or_else(PoisonError::into_inner).insert(self.shared.location.path.clone()) {
             // Not `eprintln!`, which panics when standard error is a broken pipe.
             let _broken =
                 writeln!(std::io::stderr(), "honker: {reason} for {path}; looking every {interval} ms instead");
@@ -364,10 +364,10 @@ impl Lookout {
     }
 
     fn check_identity(&mut self) -> Result<(), String> {
-        let found = Identity::of(&self.shared.path);
+        let found = Identity::of(&self.shared.location.path);
         match (self.identity, found) {
             (Some(known), Some(found)) if known != found => {
-                let path = self.shared.path.display();
+                let path = self.shared.location.path.display();
                 Err(format!("update watcher died: database file replaced: {path}; open the database again"))
             }
             (None, Some(found)) => {
@@ -435,7 +435,7 @@ impl Lookout {
     fn reopen(&mut self) {
         self.seen = None;
         self.counted = None;
-        self.database = Database::open(&self.shared.path).ok();
+        self.database = Database::open(&self.shared.location).ok();
     }
 
     /// After `verify`, so that no commit falls between the two.

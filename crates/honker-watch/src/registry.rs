@@ -1,16 +1,16 @@
 //! One watcher per file and process.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::backend::Options;
-use crate::location::{self, Identity};
+use crate::database::has_vfs;
+use crate::location::{self, Identity, Location};
 use crate::signal::Descriptor;
 use crate::watcher::{Subscription, Watcher};
 
-type Watchers = HashMap<(PathBuf, Options), Weak<Watcher>>;
+type Watchers = HashMap<(Location, Options), Weak<Watcher>>;
 
 /// The watchers of one process, and the subscriptions that hosts know by number.
 struct Registry {
@@ -32,12 +32,15 @@ static REGISTRY: AtomicPtr<Registry> = AtomicPtr::new(std::ptr::null_mut());
 /// A sentence: the file's directory is not there, or the backend asked for cannot work here.
 pub fn subscribe(path: &str, options: Options, descriptor: Descriptor) -> Result<Subscription, String> {
     let file = location::resolve(path).map_err(|error| format!("cannot watch {path:?}: {error}"))?;
+    if let Some(vfs) = file.vfs.as_deref().filter(|vfs| !has_vfs(vfs)) {
+        return Err(format!("cannot watch {path:?}: SQLite has no VFS {vfs:?}"));
+    }
     let registry = current();
     let mut watchers = registry.watchers.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (file, options);
     if let Some(watcher) = watchers.get(&key).and_then(Weak::upgrade)
         // A file that was replaced a moment ago has a watcher that does not know it yet.
-        && watcher.identity() == Identity::of(&key.0)
+        && watcher.identity() == Identity::of(&key.0.path)
         && let Some(subscription) = Watcher::subscribe(&watcher, descriptor)?
     {
         return Ok(subscription);

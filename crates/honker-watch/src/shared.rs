@@ -1,16 +1,15 @@
 //! The state that the watcher, its thread and its subscriptions share.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::location::Identity;
+use crate::location::{Identity, Location};
 use crate::signal::Signal;
 use crate::stats::{Report, Stats};
 
 pub struct Shared {
-    pub path: PathBuf,
+    pub location: Location,
     /// The identity of the file at the start.
     pub identity: Option<Identity>,
     pub stats: Stats,
@@ -30,10 +29,10 @@ struct Subscribers {
 }
 
 impl Shared {
-    pub fn new(path: PathBuf, stop: Signal) -> Self {
+    pub fn new(location: Location, stop: Signal) -> Self {
         Self {
-            identity: Identity::of(&path),
-            path,
+            identity: Identity::of(&location.path),
+            location,
             stats: Stats::default(),
             stop,
             is_stopping: AtomicBool::new(false),
@@ -89,7 +88,7 @@ impl Shared {
         let subscribers = self.subscribers();
         Report {
             mode: *self.mode.lock().unwrap_or_else(PoisonError::into_inner),
-            path: self.path.display().to_string(),
+            path: self.location.path.display().to_string(),
             events: self.stats.events.get(),
             wakes: self.stats.wakes.get(),
             missed: self.stats.missed.get(),

@@ -1,13 +1,12 @@
 //! The watcher: one thread that notices commits to one file, and its subscribers.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::backend::Options;
-use crate::location::Identity;
+use crate::location::{Identity, Location};
 use crate::lookout::Lookout;
 use crate::shared::Shared;
 use crate::signal::{Descriptor, Signal, Wake};
@@ -24,9 +23,9 @@ pub struct Watcher {
 
 impl Watcher {
     /// Starts a thread and waits until it has its baseline: commits from then on are noticed.
-    pub fn start(path: PathBuf, options: Options) -> Result<Arc<Self>, String> {
+    pub fn start(location: Location, options: Options) -> Result<Arc<Self>, String> {
         let stop = Signal::new(Descriptor::Fastest).map_err(|error| format!("cannot start a watcher: {error}"))?;
-        let shared = Arc::new(Shared::new(path, stop));
+        let shared = Arc::new(Shared::new(location, stop));
         let (ready, started) = mpsc::channel();
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()

@@ -13,6 +13,7 @@ import click
 from honker.cli.call import call
 from honker.cli.enqueue import enqueue
 from honker.cli.listen import listen
+from honker.cli.operating import cancel, pause, queue, resume
 from honker.cli.output import ReaderGone, notice
 from honker.cli.scheduler import scheduler
 from honker.cli.signals import BROKEN_PIPE, FAILED, INTERRUPTED, leave
@@ -46,7 +47,7 @@ def commands() -> None:
     """Durable jobs, streams, notifications and schedules inside your SQLite file."""
 
 
-for _command in (worker, scheduler, call, enqueue, listen, tail):
+for _command in (worker, scheduler, call, enqueue, queue, pause, resume, cancel, listen, tail):
     commands.add_command(_command)
 
 

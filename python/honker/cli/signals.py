@@ -15,6 +15,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeAlias
 
+from honker.worker.forked_signals import replace_after_fork
+
 #: Exit codes beside 0 and click's 2 for usage errors. By convention, a signal's code is 128 plus its number.
 FAILED: Final = 1
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -36,7 +38,7 @@ def run_until_signal(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
     Returns:
         0 if it ended by itself, else the signal's exit code.
     """
-    return _run(main(), lambda task: [task.cancel])
+    return _run(main, lambda task: [task.cancel])
 
 
 def run_until_stopped(
@@ -61,7 +63,7 @@ def run_until_stopped(
         stop.set()
         on_stop(signal.Signals(received.number).name)
 
-    return _run(main(stop), lambda task: [first, task.cancel], received)
+    return _run(lambda: main(stop), lambda task: [first, task.cancel], received)
 
 
 class _Received:
@@ -71,7 +73,7 @@ class _Received:
 
 
 def _run(
-    main: Coroutine[Any, Any, None],
+    main: Callable[[], Coroutine[Any, Any, None]],
     steps_of: Callable[[asyncio.Task[None]], Sequence[_Step]],
     received: _Received | None = None,
 ) -> int:
@@ -79,7 +81,7 @@ def _run(
     received = received or _Received()
     loop = asyncio.new_event_loop()
     try:
-        task = loop.create_task(main)
+        task = loop.create_task(main())
         _take_signals(loop, list(steps_of(task)), received)
         _run_to_end(loop, task)
     except asyncio.CancelledError:
@@ -123,7 +125,7 @@ def _take_signals(loop: asyncio.AbstractEventLoop, steps: list[_Step], received:
         # of the application blocks the loop. So it does nothing, and the Python handler is replaced by ours.
         loop.add_signal_handler(number, lambda: None)
         signal.signal(number, take_step)
-    os.register_at_fork(after_in_child=functools.partial(_be_ordinary, take_step))
+    replace_after_fork(functools.partial(_be_ordinary, take_step))
 
 
 def _be_ordinary(ours: Callable[[int, FrameType | None], None]) -> None:

@@ -26,8 +26,9 @@ class Transaction(ABC):
     on a normal exit, ROLLBACK on an exception, which is never suppressed. After an exit the object may be entered
     again.
 
-    With ``async with``, waiting for other tasks or another process does not block the event loop. Other tasks that want
-    to write wait until the block ends.
+    With ``async with``, waiting for other tasks, another process or the disk does not block the event loop: a COMMIT
+    that may wait runs in a thread. A task that is cancelled during it does not stop it. Other tasks that want to write
+    wait until the transaction ends.
 
     Jobs and events that are added one after the other, with nothing else in between, are mostly written together, just
     before the next statement or the COMMIT. They are dated at that moment, and a full disk is reported there.
@@ -118,6 +119,10 @@ class HandlerScope(Protocol):
         """COMMIT or ROLLBACK, if it has begun; every later use is refused."""
         ...
 
+    async def afinish(self, *, commits: bool) -> None:
+        """Like `finish`, without blocking the event loop. A commit that is cancelled may still take effect."""
+        ...
+
     def revoke(self) -> None:
         """Refuse every further statement and the commit: the handler's lease is lost."""
         ...
@@ -165,14 +170,14 @@ class Updates(Protocol):
 
 
 class LoopUpdates(Protocol):
-    """Wakes after commits for a coroutine. Used on its event loop only."""
+    """Wakes after commits for a coroutine. Waited for on its event loop only."""
 
-    async def wait_async(self, timeout_s: float) -> bool:
+    async def wait_async(self, timeout_s: float | None) -> bool:
         """Wait for a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit."""
         ...
 
     def close(self) -> None:
-        """End the subscription. Idempotent."""
+        """End the subscription, from any thread; a waiter gets a `DatabaseClosedError`. Idempotent."""
         ...
 
 
@@ -201,6 +206,11 @@ class Engine(Protocol):
     @property
     def is_closed(self) -> bool:
         """True once it is closed."""
+        ...
+
+    @property
+    def is_commit_slow(self) -> bool:
+        """True if the next commit may wait for the disk; `call_now` then blocks an event loop, and `acall` does not."""
         ...
 
     def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:

@@ -17,6 +17,7 @@ class Limits:
     busy_timeout_ms: Range
     claim_batch: Range
     claim_max_bytes: int
+    concurrency: Range
     count_limit: Range
     count_limit_default: int
     enqueue_batch_max: int
@@ -29,6 +30,7 @@ class Limits:
     max_keep: Range
     name_max_bytes: int
     priority: Range
+    rate_limit: Range
     read_max_bytes: int
     settle_batch_max: int
     span_max_s: int
@@ -54,6 +56,7 @@ LIMITS: Final = Limits(
     busy_timeout_ms=(0, 3_600_000),
     claim_batch=(0, 10_000),
     claim_max_bytes=64 * 1024 * 1024,
+    concurrency=(1, 1_000),
     count_limit=(1, 1_000_000),
     count_limit_default=10_000,
     enqueue_batch_max=100_000,
@@ -66,6 +69,7 @@ LIMITS: Final = Limits(
     max_keep=(0, 10_000_000),
     name_max_bytes=255,
     priority=(-(2**53) + 1, 2**53 - 1),
+    rate_limit=(1, 1_000_000),
     read_max_bytes=16_777_216,
     settle_batch_max=10_000,
     span_max_s=3_155_760_000,

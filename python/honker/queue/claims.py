@@ -10,6 +10,7 @@ from typing import Final, Protocol, Self
 
 from honker import serialization
 from honker.clock import monotonic
+from honker.engine.wakes import Wakes
 from honker.errors import DatabaseBusyError, HonkerError
 from honker.job import Job, JobQueue
 
@@ -67,7 +68,7 @@ class Claims:
         self._is_due = False
         self._engine = queue.db.engine
         # Subscribed before the first read of the queue, so that no commit between a read and a wait is missed.
-        self._updates = self._engine.updates()
+        self._updates = Wakes(self._engine)
         # A claim that waits in a thread for another process's write lock. It outlives a cancelled ``await``, and even
         # the event loop: the next call returns its job.
         self._thread: ThreadPoolExecutor | None = None
@@ -142,8 +143,9 @@ class Claims:
     async def _claim(self) -> Job | None:
         """Claim at once if the write lock is free, else in a thread, which a cancelled wait leaves running."""
         if self._claiming is None:
-            with contextlib.suppress(DatabaseBusyError):
-                return self._queue.claim_now(self._worker_id)
+            if not self._engine.is_commit_slow:
+                with contextlib.suppress(DatabaseBusyError):
+                    return self._queue.claim_now(self._worker_id)
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="honker-claim")
             self._claiming = self._thread.submit(self._queue.claim_one, self._worker_id)
@@ -157,6 +159,9 @@ class Claims:
             return claiming.result()
         finally:
             self._claiming = None
+            if self._thread is not None:  # an idle thread for each of many iterators would cost memory
+                self._thread.shutdown(wait=False)
+                self._thread = None
 
     def _timeout_s(self, next_claim_at: float | None) -> float | None:
         """Seconds to wait if no commit comes; sets `_is_due` if a claim is worthwhile after them."""

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, TypeVar, cast
 
 from honker import serialization
 from honker.arguments import Call, Instant, Seconds, SQLValue, optional_instant, optional_seconds, whole
+from honker.queue.flow_options import Flow, encode
 
 T = TypeVar("T")
 
@@ -20,6 +21,13 @@ _ENQUEUE_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, ?3, ?4, ?5, ?6, ?7)"
 # column costs SQLite.
 _PLAIN: Final = "SELECT honker_enqueue(?, ?, NULL, NULL, 0, ?, NULL)"
 _PLAIN_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, NULL, NULL, 0, ?3, NULL)"
+# For a job with a key, a unique key or parents.
+_ENQUEUE_RELATED: Final = "SELECT honker_enqueue(?, ?, ?)"
+_ENQUEUE_UNIQUE: Final = "SELECT honker_enqueue_unique(?, ?, ?)"
+_MANY: Final = "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?)"
+_MANY_RELATED: Final = "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?, ?)"
+
+_NAMES: Final = "run_at", "delay", "priority", "max_attempts", "expires"
 
 
 def enqueue_call(  # noqa: PLR0917 - by position, since this is called for every job
@@ -47,6 +55,22 @@ def enqueue_call(  # noqa: PLR0917 - by position, since this is called for every
     )
 
 
+def related_call(call: Call, flow: Flow) -> Call:
+    """The call of `enqueue_call` with the options ``flow``."""
+    return _ENQUEUE_RELATED, call[1], call[2], _options(call, flow)
+
+
+def unique_call(call: Call, flow: Flow) -> Call:
+    """As `related_call`; its result also says if the job is new."""
+    return _ENQUEUE_UNIQUE, call[1], call[2], _options(call, flow)
+
+
+def _options(call: Call, flow: Flow) -> str:
+    if call[0] is _PLAIN:
+        return encode(flow | {"max_attempts": call[3]})
+    return encode(flow | dict(zip(_NAMES, call[3:], strict=True)))
+
+
 def series_call(call: Call) -> Call:
     """The call that adds many jobs with the options of a call from `enqueue_call`; ?1 holds their payloads."""
     if call[0] is _PLAIN:
@@ -63,14 +87,15 @@ def enqueue_many_call(  # noqa: PLR0917 - by position, since this is called for 
     expires: ForEach[Seconds | None],
     max_attempts: ForEach[int | None],
     default_attempts: int,
+    flow: str | None = None,
 ) -> Call:
     """The call that adds several jobs; ``default_attempts`` replaces None in ``max_attempts``."""
 
     def budget(attempts: int | None, argument: str) -> int:
         return default_attempts if attempts is None else whole(attempts, argument)
 
-    return (
-        "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?)",
+    call: Call = (
+        _MANY if flow is None else _MANY_RELATED,
         queue,
         serialization.encode_all(payloads),
         _each(run_at, "run_at", optional_instant),
@@ -79,6 +104,7 @@ def enqueue_many_call(  # noqa: PLR0917 - by position, since this is called for 
         _each(max_attempts, "max_attempts", budget),
         _each(expires, "expires", optional_seconds),
     )
+    return call if flow is None else (*call, flow)
 
 
 def _each(option: ForEach[T], argument: str, check: Callable[[T, str], SQLValue]) -> SQLValue:

@@ -19,15 +19,21 @@ class QueueStats:
         processing: Jobs that are leased.
         lapsed: The processing jobs whose lease has lapsed: their worker is dead or late. The next claim leases them
             again.
+        blocked: Jobs that wait for others of their key, or for the end of its pause.
+        waiting: Jobs that wait for their parents.
         dead: Dead letters.
         ready_is_exact: True if ``ready`` is the exact number.
         delayed_is_exact: The same for ``delayed``.
         processing_is_exact: The same for ``processing``.
         lapsed_is_exact: The same for ``lapsed``.
+        blocked_is_exact: The same for ``blocked``.
+        waiting_is_exact: The same for ``waiting``.
         dead_is_exact: The same for ``dead``.
         oldest_ready_age_s: Seconds for which the longest-waiting ready job has been due; None if no job is ready.
         next_due_at: Unix seconds at which the first delayed job becomes due; None if no job is delayed.
         paused_at: Unix seconds at which the queue was paused; None if it is running.
+        paused_until: Unix seconds at which the pause ends by itself; None if it does not.
+        pause_reason: The reason that was given for the pause.
     """
 
     queue: str
@@ -39,8 +45,14 @@ class QueueStats:
     processing_is_exact: bool
     lapsed: int
     lapsed_is_exact: bool
+    blocked: int
+    blocked_is_exact: bool
+    waiting: int
+    waiting_is_exact: bool
     dead: int
     dead_is_exact: bool
     oldest_ready_age_s: float | None
     next_due_at: float | None
     paused_at: float | None
+    paused_until: float | None
+    pause_reason: str | None

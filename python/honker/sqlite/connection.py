@@ -11,18 +11,18 @@ from types import ModuleType
 from typing import Any, Final
 
 from honker.arguments import INT64_MAX, Parameters, Row, SQLValue, sql_parameters
+from honker.clock import monotonic
 from honker.errors import (
     DatabaseBusyError,
     DatabaseClosedError,
     DatabaseOpenError,
-    ForkError,
     InvalidArgumentError,
     UnexpectedRowsError,
     from_sqlite,
 )
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
-from honker.sqlite.fork import Held, forked, identity_of, inherit, is_unsafe
+from honker.sqlite.fork import Held, check_inherited, forked, identity_of, inherit
 from honker.sqlite.open_failure import explain
 from honker.sqlite.path import existing_only, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
@@ -36,6 +36,13 @@ SYNCHRONOUS: Final = ("NORMAL", "FULL", "EXTRA")
 #: Bytes in the -wal after which a commit writes them into the database; in pages that depends on their size.
 _CHECKPOINT_BYTES: Final = 40_960_000
 _WAL_LIMIT_BYTES: Final = 67_108_864
+
+#: Seconds for which the commits of event loops leave checkpoints to a later commit in a thread.
+_CHECKPOINT_DELAY_S: Final = 1.0
+#: Commits that then run in a thread: one makes the checkpoint, and the next begins the -wal again and syncs it.
+_SLOW_COMMITS: Final = 2
+#: Changed rows of a transaction from which its commit may take long to write.
+_LARGE_COMMIT_ROWS: Final = 1_000
 
 _PRAGMAS: Final = (
     "PRAGMA cache_size = -32000",
@@ -74,6 +81,14 @@ class Connection:
         self._is_running = False
         # Seconds for which statements wait for a lock; None while SQLite's own busy handler is in place.
         self._busy_timeout_s: float | None = None
+        self._is_query_only = is_query_only
+        self._syncs_commits = synchronous != SYNCHRONOUS[0]
+        # Commits of an event loop make no checkpoint. The moment of the first of them since the last one in a thread,
+        # and the number of the next commits that run in a thread.
+        self._makes_checkpoints: bool = True
+        self._deferred_since: float | None = None
+        self._slow_commits = 0
+        self._changes_at_begin = 0
         self._raw: sqlite3.Connection | None = _open(path, module, creates=creates)
         try:
             self._configure(synchronous, is_query_only=is_query_only)
@@ -82,13 +97,17 @@ class Connection:
         except BaseException:
             self.close()
             raise
+        # The first commit may create the -wal, and sync its header.
+        self._slow_commits = _SLOW_COMMITS
         _open_connections.add(self)
 
     def _configure(self, synchronous: str, *, is_query_only: bool) -> None:
         self._enter_wal(is_read_only=is_query_only or not is_writable(self._path))
         for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
             self.run(pragma)
-        self.run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_BYTES // self.scalar('PRAGMA page_size')}")
+        page_bytes = int(self.scalar("PRAGMA page_size"))  # a text where SQLCipher answers
+        self._checkpoint_pages: int = _CHECKPOINT_BYTES // page_bytes
+        self.run(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}")
         if self._foreign_keys is not None:
             self.run(f"PRAGMA foreign_keys = {int(self._foreign_keys)}")
         if is_query_only:
@@ -146,12 +165,58 @@ class Connection:
         return rows[0][2]
 
     def wait_when_busy(self) -> None:
-        """Make later statements wait for the locks of other processes, up to the busy timeout."""
+        """Let later statements wait: for the locks of other processes up to the busy timeout, and for the disk."""
         self._set_busy_timeout(BUSY_TIMEOUT_S)
+        if not self._is_query_only:
+            self._count_commit(is_slow=True)
 
     def fail_when_busy(self) -> None:
         """Make later statements fail at once while another process holds the lock."""
         self._set_busy_timeout(0.0)
+        if not self._is_query_only:
+            self._count_commit(is_slow=self.is_commit_slow())
+
+    def check_fast(self) -> None:
+        """Reject a commit on an event loop that would wait for the disk.
+
+        Raises:
+            DatabaseBusyError: It would.
+        """
+        if self.is_commit_slow():
+            raise DatabaseBusyError("the next commit waits for the disk, and must run in a thread")
+
+    def is_commit_slow(self) -> bool:
+        """True if the next commit must not run on an event loop, because it may sync the disk.
+
+        A commit syncs the disk with ``synchronous="FULL"``, and else when it makes a checkpoint or begins the -wal
+        again. Commits of event loops make no checkpoint. At least each `_CHECKPOINT_DELAY_S`, some run in a thread
+        instead and catch up, so the -wal grows only by the commits of that time.
+        """
+        if self._deferred_since is not None and monotonic() - self._deferred_since >= _CHECKPOINT_DELAY_S:
+            self._deferred_since = None
+            self._slow_commits = _SLOW_COMMITS
+        return self._syncs_commits or self._slow_commits > 0
+
+    def _count_commit(self, *, is_slow: bool) -> None:
+        """Let the next commit make a checkpoint, or leave that to a later one."""
+        if is_slow != self._makes_checkpoints:
+            self.run(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages if is_slow else 0}")
+            self._makes_checkpoints = is_slow
+        if is_slow:
+            self._deferred_since = None
+            self._slow_commits -= self._slow_commits > 0
+        elif self._deferred_since is None:
+            self._deferred_since = monotonic()
+
+    @property
+    def is_large(self) -> bool:
+        """True if the transaction has changed many rows, which a commit takes long to write."""
+        return self.raw.total_changes - self._changes_at_begin >= _LARGE_COMMIT_ROWS
+
+    def commit(self, *, is_slow: bool) -> None:
+        """Commit. A slow commit may wait for the disk."""
+        self._count_commit(is_slow=is_slow)
+        self.run("COMMIT")
 
     def _set_busy_timeout(self, seconds: float) -> None:
         if seconds != self._busy_timeout_s:
@@ -183,19 +248,21 @@ class Connection:
             DatabaseBusyError: The write lock was not free within the busy timeout.
         """
         self.make_ready()
-        self.wait_when_busy()
+        self._set_busy_timeout(BUSY_TIMEOUT_S)
         self.run("BEGIN IMMEDIATE")
+        self._changes_at_begin = self.raw.total_changes
 
     def begin_now(self) -> bool:
         """Begin a write transaction if the write lock is free; later statements wait as usual. True if it began."""
         self.make_ready()
-        self.fail_when_busy()
+        self._set_busy_timeout(0.0)
         try:
             self.run("BEGIN IMMEDIATE")
         except DatabaseBusyError:
             return False
         finally:
-            self.wait_when_busy()
+            self._set_busy_timeout(BUSY_TIMEOUT_S)
+        self._changes_at_begin = self.raw.total_changes
         return True
 
     def roll_back_if_open(self) -> None:
@@ -269,16 +336,11 @@ class Connection:
         if raw is not None:
             was_idle = watchers_were_idle and not self._is_running and not raw.in_transaction
             self.close()
-            inherit(self._held, was_idle=was_idle)
+            inherit(self._held, parent_pid=self._pid, was_idle=was_idle)
 
 
 def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection:
-    file = file_of(path)
-    if is_unsafe(str(file)):
-        raise ForkError(
-            f"{str(file)!r} was in use by the parent when this process was forked, and SQLite cannot open it here "
-            "without the risk of losing commits; close the database before the fork, or start the process with 'spawn'"
-        )
+    check_inherited(str(file_of(path)))
     try:
         return connect(
             path if creates else existing_only(path),

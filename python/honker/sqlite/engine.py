@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
-from honker.clock import system_time
 from honker.engine.limits import Limits
 from honker.errors import (
     ArgumentOverflowError,
@@ -23,6 +22,7 @@ from honker.errors import (
 )
 from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.database_file import DatabaseFile
+from honker.sqlite.engine_clock import EngineClock
 from honker.sqlite.extension import extension_info
 from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
@@ -63,6 +63,7 @@ class SQLiteEngine:
         self._path = database_path(path)
         self._module = module
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
+        self._clock = EngineClock(module)
         self._write_lock = WriteLock()
         self._writer = Connection(self._path, module, synchronous=synchronous, creates=True, foreign_keys=foreign_keys)
         self._file = self._writer.file = DatabaseFile(self._path, self._writer.real_path)
@@ -133,9 +134,17 @@ class SQLiteEngine:
         """True once it is closed."""
         return self._is_closed
 
+    @property
+    def is_commit_slow(self) -> bool:
+        """True if the next commit may wait for the disk; `call_now` then blocks an event loop, and `acall` does not."""
+        return self._writer.is_commit_slow()
+
     def clock(self) -> float:
-        """Unix seconds of the system, as the engine reads them: a clock that a test froze in Python does not count."""
-        return system_time()
+        """Unix seconds, as the engine reads them: of the system, or of the clock that a test has stopped in the engine.
+
+        A clock that a test froze in Python does not count.
+        """
+        return self._clock.now()
 
     def transaction(self) -> SQLiteTransaction:
         """A write transaction, for ``with`` or ``async with``; see `honker.Transaction`."""
@@ -220,6 +229,7 @@ class SQLiteEngine:
         await self._write_lock.acquire_async()
         # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
         try:
+            self._writer.check_fast()
             self._writer.make_ready()
             self._writer.fail_when_busy()
             result = self._writer.scalar(sql, params)
@@ -299,6 +309,7 @@ class SQLiteEngine:
             updates = list(self._updates)
         for each in updates:
             each.close()
+        self._clock.close()
         self._readers.close()
         self._loop_reader.close()
         self._writer.retire()

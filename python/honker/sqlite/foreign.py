@@ -44,11 +44,20 @@ class _Foreign:
             cursor = self._raw.cursor()
             cursor.row_factory = None  # the application's factory may return any type
             # Asked each time: a connection has no place for the answer, and cannot be referred to weakly.
-            self._file.check_same(_text(cursor.execute("PRAGMA database_list").fetchone()[2]))
+            self._file.check_same(_text(self._path(cursor)))
             self._begin_as_python_would()
             return _text(cursor.execute(sql, params).fetchall()[0][0])
         except self._module.Error as error:
             raise _explain(from_sqlite(error)) from error
+
+    def _path(self, cursor: sqlite3.Cursor) -> Any:
+        """The path of the connection's database file."""
+        try:
+            return cursor.execute("SELECT honker_database_file()").fetchall()[0][0]
+        except self._module.Error:
+            # The connection has no functions of honker, or SQLite cannot read the file, for instance because a hard
+            # link has another -wal. The PRAGMA reads nothing and costs more.
+            return cursor.execute("PRAGMA database_list").fetchone()[2]
 
     def _begin_as_python_would(self) -> None:
         """Begin the transaction that an INSERT would begin here, so that the application's commit ends it."""

@@ -26,8 +26,8 @@ _SHARED_FIRST: Final = 0x40000000 + 2
 _SHARED_SIZE: Final = 510
 _DEAD_MAN_SWITCH: Final = 128
 
-#: Files that are unsafe to open in this process, by device and inode.
-_unsafe: Final[set[tuple[int, int]]] = set()
+#: Files that are unsafe to open in this process, by device and inode, and the process that had them open.
+_unsafe: Final[dict[tuple[int, int], int]] = {}
 
 # Never closed: closing any descriptor of a file drops every lock that the process holds on it.
 _descriptors: Final[list[int]] = []
@@ -42,11 +42,12 @@ class Held(NamedTuple):
     index_identity: tuple[int, int] | None
 
 
-def forked(parent_pid: int) -> ForkError:
-    """The error for any use of an inherited object in a forked child."""
+def forked(parent_pid: int, database: str = "this database") -> ForkError:
+    """The error for a use of an inherited object in a forked child, and for a file that the child cannot open."""
     return ForkError(
-        f"this database was opened in process {parent_pid} and is used in its child {os.getpid()}; "
-        "call honker.open() again after the fork"
+        f"{database} was open in process {parent_pid} when its child {os.getpid()} was forked; call honker.open() "
+        "again after the fork. If the parent was using it at the fork, that fails too, because commits could be lost: "
+        "close it before the fork, or start the child with 'spawn'"
     )
 
 
@@ -59,17 +60,23 @@ def identity_of(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def is_unsafe(path: str) -> bool:
-    """True if opening the file in this process could lose commits."""
-    return bool(_unsafe) and identity_of(path) in _unsafe
+def check_inherited(path: str) -> None:
+    """Refuse to open a file if that could lose commits in this process.
+
+    Raises:
+        ForkError: The file was in use by the parent when this process was forked.
+    """
+    identity = identity_of(path) if _unsafe else None
+    if identity in _unsafe:
+        raise forked(_unsafe[identity], repr(path))
 
 
-def inherit(held: Held, *, was_idle: bool) -> None:
+def inherit(held: Held, *, parent_pid: int, was_idle: bool) -> None:
     """Make a file of the parent safe to open in this child, or record that it is unsafe."""
     if held.identity in _unsafe:
         return
     if not was_idle or not (held.index_identity is None or _take_locks(held)):
-        _unsafe.add(held.identity)
+        _unsafe[held.identity] = parent_pid
 
 
 def _take_locks(held: Held) -> bool:

@@ -49,13 +49,24 @@ class _HandlerTransaction(SQLiteTransaction):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.__exit__(kind, error, traceback)
+        if kind is not None and self._is_active:
+            await self._aend(commits=False)
 
     def _finish(self, *, commits: bool) -> None:
+        commits = self._withdraw() and commits
+        if self._is_active:
+            self._end(commits=commits)
+
+    async def _afinish(self, *, commits: bool) -> None:
+        commits = self._withdraw() and commits
+        if self._is_active:
+            await self._aend(commits=commits)
+
+    def _withdraw(self) -> bool:
+        """Reject every later use. True if it was usable until now."""
         was_granted = self._refusal is None
         self._refusal = self._refusal or "its handler has ended"
-        if self._is_active:
-            self._end(commits=commits and was_granted)
+        return was_granted
 
     def _revoke(self) -> None:
         self._refusal = "the lease of its job was lost or given back"
@@ -106,6 +117,10 @@ class SQLiteHandlerScope:
     def finish(self, *, commits: bool) -> None:
         """Commit or roll back the transaction if it has begun, and reject every later use."""
         self._transaction._finish(commits=commits)  # pyright: ignore[reportPrivateUsage] - as above
+
+    async def afinish(self, *, commits: bool) -> None:
+        """Like `finish`, without blocking the event loop. A commit that is cancelled may still take effect."""
+        await self._transaction._afinish(commits=commits)  # pyright: ignore[reportPrivateUsage] - as above
 
     def revoke(self) -> None:
         """Reject further statements and the commit, because the handler's lease is lost."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
-from honker.errors import HonkerError
+from honker.errors import DatabaseClosedError, HonkerError
 from honker.sqlite.watcher import UpdateEvents
 
 
@@ -32,7 +33,21 @@ class LoopHub:
         return waiter
 
     def leave(self, waiter: LoopWaiter) -> None:
-        """Forget a waiter; after the last one the subscription ends."""
+        """Forget a waiter; after the last one the subscription ends.
+
+        Another thread may call it, such as one whose garbage collection drops an iterator: the loop then does the work.
+        """
+        if self._loop.is_closed():
+            self._source.close()
+            return
+        if asyncio._get_running_loop() is not self._loop:
+            with contextlib.suppress(RuntimeError):  # The loop was closed at this moment.
+                self._loop.call_soon_threadsafe(self._forget, waiter)
+            return
+        self._forget(waiter)
+
+    def _forget(self, waiter: LoopWaiter) -> None:
+        waiter.wake()
         self._waiters.discard(waiter)
         if not self._waiters:
             self._end()
@@ -43,7 +58,7 @@ class LoopHub:
         except HonkerError as error:
             self.error = error
             self._end()
-        for waiter in self._waiters:
+        for waiter in tuple(self._waiters):
             waiter.wake()
 
     def _end(self) -> None:
@@ -60,6 +75,7 @@ class LoopWaiter:
         self._hub = hub
         self._loop = loop
         self._is_woken = False
+        self._is_closed = False
         self._waiting: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
@@ -71,21 +87,31 @@ class LoopWaiter:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    async def wait_async(self, timeout_s: float) -> bool:
-        """Wait for a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit."""
-        if not self._is_woken and self._hub.error is None:
+    async def wait_async(self, timeout_s: float | None) -> bool:
+        """Wait for a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit.
+
+        Raises:
+            DatabaseReplacedError: The watcher is dead: the file was replaced.
+            DatabaseClosedError: This object or the database was closed.
+        """
+        if not self._is_woken and not self._is_closed and self._hub.error is None:
             self._waiting = self._loop.create_future()
-            timer = self._loop.call_later(timeout_s, self._resolve)
+            timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._resolve)
             try:
                 await self._waiting
             finally:
-                timer.cancel()
+                if timer is not None:
+                    timer.cancel()
                 self._waiting = None
+        if self._is_closed:
+            raise DatabaseClosedError("Database is closed: its update watcher has stopped")
         if self._hub.error is not None:
             raise type(self._hub.error)(str(self._hub.error)) from self._hub.error
         was_woken, self._is_woken = self._is_woken, False
         return was_woken
 
     def close(self) -> None:
-        """Stop waiting for commits. Idempotent."""
-        self._hub.leave(self)
+        """Stop waiting for commits, from any thread; a waiter gets a `DatabaseClosedError`. Idempotent."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._hub.leave(self)

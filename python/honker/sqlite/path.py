@@ -15,7 +15,7 @@ _UNSAFE_OPTIONS: Final = {
     "immutable": "immutable=1 reads no -wal, so commits of other connections are not seen",
     "cache": "cache=shared makes connections lock tables against each other without a wait",
 }
-_UNSAFE_VFS: Final = ("-none", "-dotfile")
+_UNSAFE_VFS: Final = ("-none", "-dotfile", "-excl")
 _OFF: Final = frozenset({"0", "no", "off", "false", "private"})
 
 
@@ -90,7 +90,7 @@ def _unsafe_option(text: str) -> str | None:
     for option, values in options.items():
         value = values[-1].lower()
         if option == "vfs" and value.endswith(_UNSAFE_VFS):
-            return f"the VFS {value!r} has no locks that other connections see; leave vfs= out"
+            return f"the VFS {value!r} has no locks that connections of all processes see; leave vfs= out"
         if option in _UNSAFE_OPTIONS and value not in _OFF:
             return f"{_UNSAFE_OPTIONS[option]}; leave {option}= out"
     return None

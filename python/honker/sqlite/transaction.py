@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Callable
+from functools import partial
 from os import getpid
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -74,24 +75,46 @@ class SQLiteTransaction(Transaction):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end(commits=kind is None)
+        await self._aend(commits=kind is None)
 
     def __del__(self) -> None:
         if self._is_active:
             self._end(commits=False)
 
-    def _end(self, *, commits: bool) -> None:
+    async def _aend(self, *, commits: bool) -> None:
+        """End it without blocking the event loop: in a thread if that has to wait for a statement or for the disk.
+
+        A cancelled task leaves the thread to end the transaction and release the write lock.
+        """
+        if self._pid != getpid() or not self._mutex.acquire(blocking=False):
+            is_slow = self._pid == getpid()
+        else:
+            try:
+                is_slow = commits and self._is_active and self._is_commit_slow()
+            finally:
+                self._mutex.release()
+        if not is_slow:
+            self._end(commits=commits, is_slow=False)
+            return
+        self._is_active = False  # of a cancelled task, which must not add to it
+        self._write_lock.hand_to_thread()
+        await in_thread(partial(self._end, commits=commits), otherwise=partial(self._end, commits=False))
+
+    def _is_commit_slow(self) -> bool:
+        return self._connection.is_commit_slow() or self._connection.is_large
+
+    def _end(self, *, commits: bool, is_slow: bool = True) -> None:
         try:
             if commits:
                 _ = self._connection.raw
             if self._pid == getpid():  # in a forked child the mutex may be held by a thread that does not exist there
                 with self._mutex:  # a statement running in another thread is still part of it
-                    self._conclude(commits=commits)
+                    self._conclude(commits=commits, is_slow=is_slow)
         finally:
             self._is_active = False
             self._write_lock.release()
 
-    def _conclude(self, *, commits: bool) -> None:
+    def _conclude(self, *, commits: bool, is_slow: bool) -> None:
         self._is_active = False
         fate, self._fate = self._fate, None
         is_committed = None if self._was_ended_by_application else False
@@ -99,7 +122,7 @@ class SQLiteTransaction(Transaction):
             if commits:
                 self._flush(self._connection)
                 self._connection.check_file()
-                self._connection.run("COMMIT")
+                self._connection.commit(is_slow=is_slow)
                 is_committed = True
         finally:
             if fate is not None:

@@ -13,6 +13,7 @@ from honker import serialization
 from honker.arguments import Call
 from honker.clock import monotonic
 from honker.engine import Engine
+from honker.engine.wakes import Wakes
 from honker.errors import HonkerError
 
 logger = logging.getLogger("honker")
@@ -62,7 +63,7 @@ class LogReader(Generic[Item]):
         self._engine = engine
         self._fallback_poll_s = fallback_poll_s
         # Subscribed before the first read of the log, so that no commit between a read and a wait is missed.
-        self._updates = engine.updates()
+        self._updates = Wakes(engine)
         self._ahead: deque[Item] = deque()
         self._looked_back_at = float("-inf")
         self._owes_look_back = False

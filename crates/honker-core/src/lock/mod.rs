@@ -6,11 +6,19 @@
 use rusqlite::params;
 
 use crate::clock::{Instant, Span};
+use crate::limits::{FUTURE_MARGIN, LEASE_MAX_S};
 use crate::{Ctx, Error, Result, sql};
 
 /// Without the counter no token is certain to be larger than those before.
 const NO_COUNTER: &str = "the row lock_token of _honker_meta is gone or is no number; insert it with a value larger than any \
     token that was handed out";
+
+/// The latest end of a lock that is held now. One that ends later was taken by a clock that was ahead: its owner may have
+/// ended long ago, and the name would be locked for years. The margin keeps the longest lock through a correction of the
+/// clock: a lock that counted as free too early would have two holders.
+fn latest_end(ctx: &Ctx<'_>) -> Instant {
+    ctx.after(Span::from_seconds(LEASE_MAX_S)) + FUTURE_MARGIN
+}
 
 /// Takes the lock for `ttl`, or extends it when `owner` holds it already. True if `owner` holds it now.
 ///
@@ -20,8 +28,9 @@ const NO_COUNTER: &str = "the row lock_token of _honker_meta is gone or is no nu
 /// Whatever SQLite reports.
 pub fn acquire(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool> {
     // Compared as bytes: the stored owner need not be UTF-8.
-    let is_owner = ctx
-        .row(sql!("holder.sql"), params![name, ctx.now()], |row| Ok(row.get_ref(0)?.as_bytes()? == owner.as_bytes()))?;
+    let is_owner = ctx.row(sql!("holder.sql"), params![name, ctx.now(), latest_end(ctx)], |row| {
+        Ok(row.get_ref(0)?.as_bytes()? == owner.as_bytes())
+    })?;
     match is_owner {
         Some(true) => renew(ctx, name, owner, ttl),
         Some(false) => Ok(false),
@@ -42,7 +51,7 @@ pub fn acquire(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool
 /// Whatever SQLite reports.
 pub fn expires_at(ctx: &Ctx<'_>, name: &str) -> Result<Option<Instant>> {
     let read = |row: &rusqlite::Row<'_>| Ok(Instant::from_stored(row.get_ref(0)?));
-    Ok(ctx.row(sql!("expires_at.sql"), params![name, ctx.now()], read)?.flatten())
+    Ok(ctx.row(sql!("expires_at.sql"), params![name, ctx.now(), latest_end(ctx)], read)?.flatten())
 }
 
 /// Releases the lock. True if `owner` had it, lapsed or not. One statement.
@@ -60,7 +69,7 @@ pub fn release(ctx: &Ctx<'_>, name: &str, owner: &str) -> Result<bool> {
 /// Whatever SQLite reports.
 pub fn renew(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool> {
     let end = ctx.after(ttl);
-    Ok(ctx.execute(sql!("renew.sql"), params![name, owner, end, ctx.now(), ctx.if_shared(end)])? == 1)
+    Ok(ctx.execute(sql!("renew.sql"), params![name, owner, end, ctx.now(), ctx.if_shared(end), latest_end(ctx)])? == 1)
 }
 
 /// The fencing token of a lock that `owner` holds; `None` when it does not hold it. Reads only.
@@ -68,5 +77,5 @@ pub fn renew(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool> 
 /// # Errors
 /// Whatever SQLite reports.
 pub fn token(ctx: &Ctx<'_>, name: &str, owner: &str) -> Result<Option<i64>> {
-    ctx.row(sql!("token.sql"), params![name, owner, ctx.now()], |row| row.get(0))
+    ctx.row(sql!("token.sql"), params![name, owner, ctx.now(), latest_end(ctx)], |row| row.get(0))
 }

@@ -81,7 +81,8 @@ fn insert(
 ) -> Result<i64> {
     let NewJob { queue, payload, priority, max_attempts, expires_at, .. } = *job;
     let second = ctx.second();
-    let mut run_at = ctx.stored(job.run_at.unwrap_or(Instant::from_seconds(second)))?;
+    let start = flow.unique.as_ref().map_or(job.run_at, |unique| unique::start(ctx, job, unique, None));
+    let mut run_at = ctx.stored(start.unwrap_or(Instant::from_seconds(second)))?;
     let expires_at = expires_at.map(|at| ctx.stored(at)).transpose()?;
     if state == State::Pending
         && let Some(key) = flow.key

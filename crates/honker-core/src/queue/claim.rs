@@ -58,6 +58,8 @@ pub struct Prospect {
     stranded: Vec<String>,
     /// Jobs that wait for a parent which is gone.
     orphaned: Vec<i64>,
+    /// Keys whose pause has ended by time.
+    resuming: Vec<String>,
     settings: Settings,
 }
 
@@ -87,8 +89,11 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
         None if outlook.has_other => lost_parents::lost(ctx, queue)?,
         _ => Vec::new(),
     };
-    let is_worth_it = has_returning || due.is_some() || !stranded.is_empty() || !orphaned.is_empty();
-    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, orphaned, settings: outlook.settings }))
+    let resuming = keys::resuming(ctx, &outlook.settings, queue)?;
+    let is_worth_it =
+        has_returning || due.is_some() || !stranded.is_empty() || !orphaned.is_empty() || !resuming.is_empty();
+    let settings = outlook.settings;
+    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, orphaned, resuming, settings }))
 }
 
 /// How many of `wanted` jobs the limits of the queue allow to start now.
@@ -112,10 +117,12 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     }
     let first_lapse = outlook.first_lapse(ctx, queue)?;
     let held_back = outlook.first_held_back(ctx, queue)?;
-    let first_due = match settings.room_in_flight(ctx, queue, 1)? {
-        // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
-        ..=0 => None,
-        _ => walk_levels(ctx, queue, outlook.highest)?.first_due,
+    // With all slots taken nothing starts until one is given back, which is a commit, or lapses.
+    let first_due = if settings.room_in_flight(ctx, queue, 1)? > 0 {
+        let resumed = keys::next_resume(ctx, settings, queue)?;
+        [walk_levels(ctx, queue, outlook.highest)?.first_due, resumed].into_iter().flatten().min()
+    } else {
+        None
     };
     let next_start =
         settings.rate.map(|rate| instant_after(rate.next_start_ms(settings.next_start_ms, as_real(now.as_ms()))));
@@ -125,6 +132,8 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     let first = first.map(|at| settings.pause_end().filter(|_| is_paused).map_or(at, |end| at.max(end)));
     match first {
         Some(at) if at <= now => Ok(Some(now.rounded_down())),
+        // As in `prospect`: a claim that finds nothing else takes over a lease beyond the longest one.
+        _ if outlook.first_end.is_some() && has_beyond(ctx, queue)? => Ok(Some(now.rounded_down())),
         Some(at) => ctx.stored(at).map(Some),
         None => Ok(None),
     }
@@ -138,10 +147,11 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
-    let Prospect { mut due, has_returning, stranded, orphaned, settings } = prospect;
-    if has_returning || !stranded.is_empty() || !orphaned.is_empty() {
+    let Prospect { mut due, has_returning, stranded, orphaned, resuming, settings } = prospect;
+    if has_returning || !stranded.is_empty() || !orphaned.is_empty() || !resuming.is_empty() {
         lost_parents::rescue(ctx, &orphaned)?;
         put_back(ctx, claim.queue)?;
+        keys::resume(ctx, &resuming, claim.queue)?;
         keys::rescue(ctx, &stranded, claim.queue)?;
         // A job that has come back may be due at any level.
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
@@ -151,11 +161,13 @@ pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec
     let lease_end = ctx.stored_end_of_lease(claim.lease)?;
     let policy = Policy { queue: claim.queue, settings: &settings, now: ctx.now(), lease_end };
     let mut batch = Batch::new(claim, n, policy);
-    while let Some(level) = due
-        && let Some(undue) = batch.take(ctx, &level)?
-    {
-        let below = Level::below(ctx, claim.queue, &undue)?;
-        due = walk_levels(ctx, claim.queue, below)?.due;
+    batch.take_levels(ctx, due)?;
+    if batch.jobs.is_empty() && batch.parked > 0 {
+        // Others of their keys may go first, and be candidates now. One more round, and then the claim comes back empty.
+        ctx.flush()?;
+        batch.candidates = Candidates::default();
+        due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
+        batch.take_levels(ctx, due)?;
     }
     let jobs = batch.jobs;
     if let Some(rate) = settings.rate.filter(|_| !jobs.is_empty()) {
@@ -325,6 +337,17 @@ impl<'a> Batch<'a> {
             && self.parked < PARKED_PER_CLAIM
     }
 
+    /// Takes due jobs from a level on downwards, passing over levels without any.
+    fn take_levels(&mut self, ctx: &Ctx<'_>, mut due: Option<Priority>) -> Result<()> {
+        while let Some(level) = due
+            && let Some(undue) = self.take(ctx, &level)?
+        {
+            let below = Level::below(ctx, self.claim.queue, &undue)?;
+            due = walk_levels(ctx, self.claim.queue, below)?.due;
+        }
+        Ok(())
+    }
+
     /// Carries out the policy's verdicts on due jobs, from a level on downwards, as many as there is room for. Returns the
     /// level of the first job that is not due, if it came to one.
     ///
@@ -332,7 +355,10 @@ impl<'a> Batch<'a> {
     /// were taken or dead-lettered are gone from the index, so the same walk then goes on where it stopped.
     fn take(&mut self, ctx: &Ctx<'_>, level: &Priority) -> Result<Option<Priority>> {
         while self.has_room() {
-            let wanted = self.n - self.jobs.len();
+            let mut wanted = self.n - self.jobs.len();
+            if self.policy.settings.looks_at_keys() {
+                wanted = wanted.min(PARKED_PER_CLAIM - self.parked);
+            }
             let (verdicts, undue) = self.read_due(ctx, level, wanted)?;
             let is_full = verdicts.len() == wanted;
             for verdict in verdicts {
@@ -350,7 +376,9 @@ impl<'a> Batch<'a> {
             Verdict::Take(job) => {
                 let (worker_id, lease_end) = (self.claim.worker_id, self.policy.lease_end);
                 let keep = if self.policy.settings.keep_finished.is_some() { ties::KEEP } else { 0 };
-                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties: job.ties | keep })?;
+                // Its next attempt needs a start of its own.
+                let ties = job.ties & !ties::START_GIVEN | keep;
+                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties })?;
                 self.jobs.push(job);
             }
             Verdict::DeadLetter(id, error) => {

@@ -52,8 +52,8 @@ fn prune(ctx: &Ctx<'_>, queue: &str, limits: Limits, limit: i64) -> Result<usize
         None => None,
     };
     let (died_at, id) = surplus.unzip();
-    ctx.execute(
-        sql!("dead_prune.sql"),
-        params![queue, died_at, id, limits.old_before(ctx), limit, limits.old_after(ctx)],
-    )
+    let (before, after) = (limits.old_before(ctx), limits.old_after(ctx));
+    // First, while the dead letters are there to be found.
+    ctx.execute(sql!("dead_prune_attempts.sql"), params![queue, died_at, id, before, limit, after])?;
+    ctx.execute(sql!("dead_prune.sql"), params![queue, died_at, id, before, limit, after])
 }

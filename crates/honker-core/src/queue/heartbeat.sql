@@ -7,6 +7,7 @@ UPDATE main._honker_live
 SET claim_expires_at = iif(?8 IS NOT NULL AND EXISTS (SELECT 1 FROM main._honker_meta WHERE key = 'shared'), ?8, ?6),
     slack = iif(slack IS NULL, NULL, zeroblob(
       iif(?8 IS NOT NULL AND EXISTS (SELECT 1 FROM main._honker_meta WHERE key = 'shared'), ?9, ?7)
-      - (attempts > 1) - (attempts > 127)))
+      - (attempts > 1) - (attempts > 127)
+      - (ifnull(ties, 0) > 1) - (ifnull(ties, 0) > 127) - (ifnull(snoozes, 0) > 1) - (ifnull(snoozes, 0) > 127)))
 WHERE id = ?1 AND worker_id = ?2 AND (?3 IS NULL OR attempts = ?3)
   AND (claim_expires_at >= ?4 OR claim_expires_at = ?5) AND state = 'processing'

@@ -9,4 +9,6 @@ pub struct Held<'a> {
     pub worker_id: &'a str,
     /// The attempt that was claimed; `None` trusts the worker's name alone.
     pub attempt: Option<i64>,
+    /// Seconds that its handler ran, for the history; `None` if that is not known.
+    pub run_s: Option<f64>,
 }

@@ -15,7 +15,7 @@ pub struct LiveJob {
     pub queue: String,
     /// The payload as stored: JSON text.
     pub payload: String,
-    /// `pending` or `processing`.
+    /// `pending`, `processing`, `blocked` or `waiting`.
     pub state: String,
     /// Larger runs sooner.
     pub priority: i64,
@@ -35,6 +35,8 @@ pub struct LiveJob {
     pub expires_at: Option<Instant>,
     /// Since when workers have put the job back because they do not know its task.
     pub unknown_since: Option<Instant>,
+    /// When its worker was asked to end it.
+    pub cancel_requested_at: Option<Instant>,
 }
 
 /// The live job of that id, in `queue` or in any; `None` when it was acked, cancelled, dead-lettered or never existed.
@@ -57,6 +59,7 @@ pub fn get_job(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<Option<Liv
             created_at: Instant::from_stored(row.get_ref(10)?),
             expires_at: Instant::from_stored(row.get_ref(11)?),
             unknown_since: Instant::from_stored(row.get_ref(12)?),
+            cancel_requested_at: Instant::from_stored(row.get_ref(13)?),
         })
     })
 }

@@ -25,11 +25,14 @@ use std::collections::BTreeMap;
 
 use rusqlite::params;
 
+use super::pause;
 use super::settings::{OnDead, Pause, Settings, as_real};
 use super::ties::{Left, To};
 use super::transition::{Move, leave};
 use crate::clock::Instant;
-use crate::limits::{CONCURRENCY, EXPIRED_ROWS_PER_WRITE, PROMOTED_PER_KEY, RESCUED_KEYS_PER_CLAIM};
+use crate::limits::{
+    CONCURRENCY, EXPIRED_ROWS_PER_WRITE, PROMOTED_PER_KEY, RESCUED_KEYS_PER_CLAIM, RESUMED_KEYS_PER_CLAIM,
+};
 use crate::{Ctx, Result, sql};
 
 /// A place in the line of a key.
@@ -217,6 +220,40 @@ pub(super) fn instant_after(ms: f64) -> Instant {
 
 fn next_start(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<Option<f64>> {
     Ok(ctx.row(sql!("key_start.sql"), [queue, key], |row| Ok(row.get_ref(0)?.as_f64().ok()))?.flatten())
+}
+
+/// Keys of the queue whose pause has ended by time, a few. One seek, and only if the queue has paused keys: so each claim looks,
+/// and a busy queue goes on with them promptly too.
+pub(super) fn resuming(ctx: &Ctx<'_>, settings: &Settings, queue: &str) -> Result<Vec<String>> {
+    if !settings.has_paused_keys {
+        return Ok(Vec::new());
+    }
+    ctx.rows(sql!("key_pauses_over.sql"), params![queue, ctx.now(), RESUMED_KEYS_PER_CLAIM], |row| row.get(0))
+}
+
+/// Ends these pauses, and promotes the jobs of their keys.
+pub(super) fn resume(ctx: &Ctx<'_>, keys: &[String], queue: &str) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    keys.iter().try_for_each(|key| pause::end_of_key(ctx, queue, key))?;
+    pause::count_keys(ctx, queue)?;
+    keys.iter().try_for_each(|key| promote(ctx, queue, key))
+}
+
+/// When the first pause of a key with blocked jobs ends by time. Of many pauses without blocked jobs before it, only a few are
+/// looked at; then it may be early.
+pub(super) fn next_resume(ctx: &Ctx<'_>, settings: &Settings, queue: &str) -> Result<Option<Instant>> {
+    if !settings.has_paused_keys {
+        return Ok(None);
+    }
+    let limit = RESUMED_KEYS_PER_CLAIM + 1;
+    let ends = ctx.rows(sql!("key_pauses_next.sql"), params![queue, limit], |row| {
+        Ok((Instant::from_stored(row.get_ref(0)?), row.get::<_, bool>(1)?))
+    })?;
+    let is_whole = i64::try_from(ends.len()).is_ok_and(|found| found < limit);
+    let first = ends.iter().find(|(_, has_blocked)| *has_blocked);
+    Ok(first.or_else(|| ends.last().filter(|_| !is_whole)).and_then(|(end, _)| *end))
 }
 
 /// The next keys of a queue with blocked jobs and room, of the few that this call looks at: a process that does not promote

@@ -8,6 +8,7 @@
 //! `finished` and `progress` are what can be seen of jobs beside their rows. `slack` keeps the rows of large jobs at one length.
 
 mod admission;
+mod cancel;
 mod claim;
 mod claimed_job;
 mod dead;
@@ -38,6 +39,7 @@ mod work;
 
 pub use admission::{Added, Flow, admit};
 
+pub use cancel::{Request, cancel_held, cancel_requests, request_cancel};
 pub use claim::{Claim, Prospect, claim, next_claim_at, prospect};
 pub use claimed_job::ClaimedJob;
 pub(crate) use dead::keep_to_policy;
@@ -45,14 +47,19 @@ pub use dead::{prune_dead, requeue};
 pub use dependencies::ParentFailure;
 pub(crate) use dependencies::revive;
 pub use enqueue::{NewJob, enqueue, enqueue_many};
+pub use finished::{FinishedJob, finished};
 pub use held::Held;
+pub use history::{Attempt, attempts};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub(crate) use keys::promote;
 pub use parents::{Parent, parents};
-pub use pause::{pause, resume};
+pub use pause::{Hold, Terms, pause, pause_key, resume, resume_key};
+pub use progress::{Progress, progress, report};
 pub use rate::Rate;
 pub use settings::{OnDead, Settings};
-pub use settle::{ack, ack_alone, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, release_alone, retry};
+pub use settle::{
+    Snooze, ack, ack_alone, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, release_alone, retry, snooze,
+};
 pub use stats::{Stats, list, stats};
 pub use sweep::sweep_expired;
 pub(crate) use ties::{Left, write_left};

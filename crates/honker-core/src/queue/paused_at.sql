@@ -1,5 +1,7 @@
--- Since when a queue is paused.
--- ?1 queue.
--- Returns paused_at; no row when it runs.
+-- Since when a queue is paused, until when, and why.
+-- ?1 queue, ?2 now (instant).
+-- Returns paused_at, paused_until, pause_reason; no row when it runs.
 -- Index: the primary key of _honker_queues. Lock: read.
-SELECT paused_at FROM main._honker_queues WHERE name = ?1 AND paused_at IS NOT NULL
+SELECT paused_at, paused_until, pause_reason
+FROM main._honker_queues
+WHERE name = ?1 AND paused_at IS NOT NULL AND (paused_until IS NULL OR paused_until > ?2)

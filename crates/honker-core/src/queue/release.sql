@@ -9,7 +9,8 @@
 UPDATE main._honker_live
 SET state = 'pending', worker_id = NULL, claim_expires_at = NULL, attempts = max(attempts - 1, 0),
     run_at = ifnull(?6, run_at), last_error = ifnull(?7, last_error),
-    slack = iif(slack IS NULL, NULL, zeroblob(?8 - (attempts - 1 > 1) - (attempts - 1 > 127))),
+    slack = iif(slack IS NULL, NULL, zeroblob(?8 - (attempts - 1 > 1) - (attempts - 1 > 127)
+      - (ifnull(ties, 0) > 1) - (ifnull(ties, 0) > 127) - (ifnull(snoozes, 0) > 1) - (ifnull(snoozes, 0) > 127))),
     unknown_since = iif(?9, ifnull(min(unknown_since, ?4), ?4), NULL)
 WHERE id = ?1 AND worker_id = ?2 AND (?3 IS NULL OR attempts = ?3)
   AND (claim_expires_at >= ?4 OR claim_expires_at = ?5) AND state = 'processing' AND (?10 OR ties IS NULL)

@@ -2,7 +2,7 @@
 //!
 //! A row's length changes with its state (7 bytes `pending`, 10 `processing`), its worker, its lease (4 bytes as a whole
 //! second, 8 as a REAL) and its attempts (0 bytes up to 1, 1 up to 127, 2 above). Rust computes the slack for all but the
-//! attempts, which only the row knows: each statement that changes the state subtracts their bytes,
+//! attempts, the ties and the snoozes, which only the row knows: each statement that changes the state subtracts their bytes,
 //! `(attempts > 1) - (attempts > 127)`, from the number given here.
 
 use crate::clock::Instant;

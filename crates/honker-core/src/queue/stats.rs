@@ -9,9 +9,10 @@ use rusqlite::{Params, params};
 use serde::Serialize;
 
 use super::claim::{Level, Outlook};
+use super::transition::State;
 use crate::clock::{Instant, Span};
 use crate::statements::Sql;
-use crate::{Ctx, Result, sql};
+use crate::{Ctx, Error, Result, sql};
 
 /// The statistics of a queue.
 #[derive(Debug, Serialize)]
@@ -35,6 +36,14 @@ pub struct Stats {
     pub lapsed: i64,
     /// See `ready_is_exact`.
     pub lapsed_is_exact: bool,
+    /// Jobs that wait for others of their key.
+    pub blocked: i64,
+    /// See `ready_is_exact`.
+    pub blocked_is_exact: bool,
+    /// Jobs that wait for their parents.
+    pub waiting: i64,
+    /// See `ready_is_exact`.
+    pub waiting_is_exact: bool,
     /// Dead letters.
     pub dead: i64,
     /// See `ready_is_exact`.
@@ -45,6 +54,10 @@ pub struct Stats {
     pub next_due_at: Option<Instant>,
     /// When the queue was paused, if it is.
     pub paused_at: Option<Instant>,
+    /// When the pause ends by itself, if it does.
+    pub paused_until: Option<Instant>,
+    /// Why it is paused, if that was told.
+    pub pause_reason: Option<String>,
 }
 
 /// The statistics of a queue, which need not exist. Each count goes up to `limit`. Reads only.
@@ -59,7 +72,15 @@ pub fn stats(ctx: &Ctx<'_>, queue: &str, limit: i64) -> Result<Stats> {
     let lapsed = params![queue, now, now.second(), probe];
     let lapsed = Count::of(limit, number(ctx, sql!("stats_lapsed.sql"), lapsed)?);
     let dead = Count::of(limit, number(ctx, sql!("stats_dead.sql"), params![queue, probe])?);
-    let paused_at = ctx.row(sql!("paused_at.sql"), [queue], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?;
+    let other = |state: State| {
+        Ok::<_, Error>(Count::of(limit, number(ctx, sql!("stats_other.sql"), params![queue, state.name(), probe])?))
+    };
+    let (blocked, parents) = (other(State::Blocked)?, other(State::Waiting)?);
+    let pause = ctx.row(sql!("paused_at.sql"), params![queue, now], |row| {
+        let reason = row.get_ref(2)?.as_str().ok().map(str::to_owned);
+        Ok((Instant::from_stored(row.get_ref(0)?), Instant::from_stored(row.get_ref(1)?), reason))
+    })?;
+    let (paused_at, paused_until, pause_reason) = pause.unwrap_or_default();
     Ok(Stats {
         queue: queue.to_owned(),
         ready: waiting.ready.number,
@@ -70,11 +91,17 @@ pub fn stats(ctx: &Ctx<'_>, queue: &str, limit: i64) -> Result<Stats> {
         processing_is_exact: processing.is_exact,
         lapsed: lapsed.number,
         lapsed_is_exact: lapsed.is_exact,
+        blocked: blocked.number,
+        blocked_is_exact: blocked.is_exact,
+        waiting: parents.number,
+        waiting_is_exact: parents.is_exact,
         dead: dead.number,
         dead_is_exact: dead.is_exact,
         oldest_ready_age_s: waiting.oldest_ready.map(|at| now - at),
         next_due_at: waiting.next_due,
-        paused_at: paused_at.flatten(),
+        paused_at,
+        paused_until,
+        pause_reason,
     })
 }
 
@@ -88,7 +115,10 @@ pub fn list(ctx: &Ctx<'_>, after: &str, n: usize, limit: i64) -> Result<Vec<Stat
     let mut name = after.to_owned();
     while all.len() < n {
         // A name that is no text was written by hand, and sorts after every text.
-        let Some(Value::Text(next)) = ctx.row(sql!("next_name.sql"), [&name], |row| row.get(0))? else { break };
+        let Some(Value::Text(next)) = ctx.row(sql!("next_name.sql"), params![name, ctx.now()], |row| row.get(0))?
+        else {
+            break;
+        };
         all.push(stats(ctx, &next, limit)?);
         name = next;
     }

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::lost_parents;
 use super::transition::{Move, leave};
+use super::{history, lost_parents};
 use crate::limits::PRUNED_PER_SWEEP;
 use crate::{Ctx, Result, schema, sql};
 
@@ -18,6 +18,7 @@ pub fn sweep_expired(ctx: &Ctx<'_>, queue: &str) -> Result<i64> {
     let expired: Vec<i64> =
         ctx.rows(sql!("sweep_expired.sql"), params![queue, ctx.now(), ctx.second()], |row| row.get(0))?;
     for id in &expired {
+        history::record_lost(ctx, *id)?;
         leave(ctx, &Move::DeadLetter { id: *id, queue, error: "expired" })?;
     }
     lost_parents::prune(ctx, ctx.now().as_ms(), PRUNED_PER_SWEEP)?;

@@ -23,8 +23,10 @@ pub(super) const HISTORY: i64 = 1 << 5;
 pub(super) const KEEP: i64 = 1 << 6;
 /// It has a row in `_honker_progress`.
 pub(super) const PROGRESS: i64 = 1 << 7;
-/// The rate of its key has given it its start time.
+/// The rate of its key has given it its start time, until it starts.
 pub(super) const START_GIVEN: i64 = 1 << 8;
+/// Its worker is asked to end it: see `cancel`.
+pub(super) const REQUESTED: i64 = 1 << 9;
 
 /// Where a tied job has gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

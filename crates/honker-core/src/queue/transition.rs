@@ -6,10 +6,11 @@
 //! ack       processing            (no row)    ack, or held, delete    ties
 //! retry     processing            pending     held, retry             ties, history
 //! release   processing            pending     release, or held, ..    ties
+//! snooze    processing            pending     held, snooze            ties, history
 //! lapse     processing, unknown   pending     lapse                   ties, history
 //! fail      processing            dead        held, dead_insert, ..   ties, history, retention of dead letters
 //! dead      any live one          dead        dead_insert, delete     ties, retention of dead letters
-//! cancel    any live one          (no row)    cancel                  ties, trace for waiters
+//! cancel    any live one          (no row)    cancellable, delete     ties, trace for waiters
 //! block     pending               blocked     block
 //! defer     pending               pending     defer
 //! promote   blocked               pending     promote
@@ -20,6 +21,8 @@
 //!
 //! A job with ties (see `ties`) is read before it is moved, and its [`Left`] is noted: other jobs may depend on where it
 //! went. A plain job has none, and pays a comparison with NULL.
+//!
+//! A job whose worker is asked to end it never waits or dies: `retry`, `release`, `snooze`, `lapse`, `fail` and `dead` cancel it.
 //!
 //! Invariant: after each commit a job is in one table and one state, and the effects of its move are written.
 //!
@@ -45,8 +48,9 @@
 use rusqlite::params;
 
 use super::held::Held;
+use super::history::{self, End};
 use super::ties::{self, Left, To};
-use super::{dependencies, history, keys, slack, unique};
+use super::{dependencies, finished, keys, slack, unique};
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql};
 
@@ -93,6 +97,8 @@ pub(super) enum Move<'a> {
     Retry { held: Held<'a>, run_at: Instant, error: &'a str },
     /// Gives a claim back, uncharged; to the old place and with the old error unless others are given.
     Release { held: Held<'a>, run_at: Option<Instant>, error: Option<&'a str>, is_unknown: bool },
+    /// Gives a claim back, uncharged, to wait until a later time; with the old error unless one is given.
+    Snooze { held: Held<'a>, run_at: Instant, error: Option<&'a str> },
     /// Makes a job wait at its old place whose lease has lapsed, or which the reference held back in a state of its own.
     Lapse { id: i64 },
     /// Makes a dead letter of a job that is held.
@@ -101,6 +107,8 @@ pub(super) enum Move<'a> {
     DeadLetter { id: i64, queue: &'a str, error: &'a str },
     /// Removes a live job, leased or not, of a queue or of any.
     Cancel { id: i64, queue: Option<&'a str> },
+    /// Removes a job that is held.
+    CancelHeld(Held<'a>),
     /// Parks a waiting job whose key is full.
     Block { id: i64 },
     /// Makes a waiting job wait for the start that the rate of its key gives it.
@@ -136,6 +144,9 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
                 return Ok(true);
             }
             let tied = Tied::of_held(ctx, held)?;
+            if let Some(tied) = tied.as_ref().filter(|tied| tied.must_end()) {
+                return end_held(ctx, held, tied.clone());
+            }
             let is_held = release(ctx, held, run_at, error, is_unknown, true)?;
             note(ctx, held.id, tied, To::Back, "");
             return Ok(is_held);
@@ -143,18 +154,30 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
         Move::Lapse { id } => {
             history::record_lost(ctx, id)?;
             let tied = Tied::of(ctx, id)?;
+            if tied.as_ref().is_some_and(Tied::must_end) {
+                end_cancelled(ctx, id, tied)?;
+                return Ok(true);
+            }
             ctx.change_one(sql!("lapse.sql"), params![id, slack::WAITING])?;
             note(ctx, id, tied, To::Back, "");
             1
         }
         Move::Fail { held, error } => return fail(ctx, held, error),
+        Move::Snooze { held, run_at, error } => return snooze(ctx, held, run_at, error),
         Move::DeadLetter { id, queue, error } => {
             let tied = Tied::of(ctx, id)?;
+            if tied.as_ref().is_some_and(Tied::must_end) {
+                end_cancelled(ctx, id, tied)?;
+                return Ok(true);
+            }
             dead_letter(ctx, id, Some(queue), error)?;
             note(ctx, id, tied, To::Dead, error);
             1
         }
         Move::Cancel { id, queue } => return cancel(ctx, id, queue),
+        Move::CancelHeld(held) => {
+            return Tied::of_held(ctx, held)?.map_or(Ok(false), |tied| end_held(ctx, held, tied));
+        }
         Move::Block { id } => ctx.execute(sql!("block.sql"), [id])?,
         Move::Defer { id, run_at } => ctx.execute(sql!("defer.sql"), params![id, run_at, ties::START_GIVEN])?,
         Move::Promote { id } => ctx.execute(sql!("promote.sql"), params![id, ctx.second()])?,
@@ -167,7 +190,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
 
 /// Ends a plain job that succeeded. One statement. False if the claim is not held, or the job has ties: then see
 /// [`Move::Ack`].
-pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt }: Held<'_>) -> Result<bool> {
+pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Held<'_>) -> Result<bool> {
     Ok(ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1)
 }
 
@@ -183,9 +206,13 @@ fn ack_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
 }
 
 /// Removes a live row that was found under the write lock, with what is to be kept of it.
-fn end(ctx: &Ctx<'_>, id: i64, tied: Option<Tied>, to: To) -> Result<()> {
-    if let Some(tied) = &tied {
-        super::finished::keep(ctx, id, tied.ties, to)?;
+fn end(ctx: &Ctx<'_>, id: i64, mut tied: Option<Tied>, to: To) -> Result<()> {
+    let queue = tied.as_ref().and_then(|tied| tied.queue.as_deref());
+    let has_tie = tied.as_ref().is_some_and(Tied::is_to_be_kept);
+    // A job that was never claimed may be cancelled: its tie does not say yet if it is kept.
+    let is_kept = (has_tie || to == To::Cancelled) && finished::keep(ctx, id, queue, to)?;
+    if let Some(tied) = &mut tied {
+        tied.ties = if is_kept { tied.ties | ties::KEEP } else { tied.ties & !ties::KEEP };
         if to == To::Done && tied.ties & ties::UNIQUE_FOR != 0 {
             unique::keep_taken(ctx, id)?;
         }
@@ -197,10 +224,13 @@ fn end(ctx: &Ctx<'_>, id: i64, tied: Option<Tied>, to: To) -> Result<()> {
 
 fn retry(ctx: &Ctx<'_>, held: Held<'_>, run_at: Instant, error: &str) -> Result<bool> {
     let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
+    if tied.must_end() {
+        return end_held(ctx, held, tied);
+    }
     if !tied.has_attempts_left {
         return Ok(false);
     }
-    history::record(ctx, held.id, "failed", error)?;
+    history::record(ctx, held.id, End::Failed, held.run_s, Some(error))?;
     ctx.change_one(sql!("retry.sql"), params![held.id, run_at, error, slack::WAITING, ties::HISTORY])?;
     note(ctx, held.id, Some(tied), To::Back, "");
     Ok(true)
@@ -220,7 +250,7 @@ pub(super) fn release_untied(
 
 fn release(
     ctx: &Ctx<'_>,
-    Held { id, worker_id, attempt }: Held<'_>,
+    Held { id, worker_id, attempt, .. }: Held<'_>,
     run_at: Option<Instant>,
     error: Option<&str>,
     is_unknown: bool,
@@ -233,7 +263,10 @@ fn release(
 
 fn fail(ctx: &Ctx<'_>, held: Held<'_>, error: &str) -> Result<bool> {
     let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
-    history::record(ctx, held.id, "failed", error)?;
+    if tied.must_end() {
+        return end_held(ctx, held, tied);
+    }
+    history::record(ctx, held.id, End::Failed, held.run_s, Some(error))?;
     dead_letter(ctx, held.id, tied.queue.as_deref(), error)?;
     note(ctx, held.id, Some(tied), To::Dead, error);
     Ok(true)
@@ -253,8 +286,40 @@ fn cancel(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<bool> {
         return Ok(false);
     }
     let tied = Tied::of(ctx, id)?;
+    let tied = if tied.as_ref().is_some_and(Tied::is_to_be_kept) {
+        history::record(ctx, id, End::Cancelled, None, None)?;
+        Tied::of(ctx, id)?
+    } else {
+        tied
+    };
+    end_cancelled(ctx, id, tied)?;
+    Ok(true)
+}
+
+/// Ends a job as cancelled whose claim was found to be held.
+fn end_held(ctx: &Ctx<'_>, held: Held<'_>, mut tied: Tied) -> Result<bool> {
+    if tied.is_to_be_kept() {
+        history::record(ctx, held.id, End::Cancelled, held.run_s, None)?;
+        tied.ties |= ties::HISTORY;
+    }
+    end_cancelled(ctx, held.id, Some(tied))?;
+    Ok(true)
+}
+
+fn end_cancelled(ctx: &Ctx<'_>, id: i64, tied: Option<Tied>) -> Result<()> {
     end(ctx, id, tied, To::Cancelled)?;
     ctx.note(|effects| effects.cancelled(id));
+    Ok(())
+}
+
+fn snooze(ctx: &Ctx<'_>, held: Held<'_>, run_at: Instant, error: Option<&str>) -> Result<bool> {
+    let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
+    if tied.must_end() {
+        return end_held(ctx, held, tied);
+    }
+    history::record_snooze(ctx, &held)?;
+    ctx.change_one(sql!("snooze.sql"), params![held.id, run_at, slack::WAITING, ties::HISTORY, error])?;
+    note(ctx, held.id, Some(tied), To::Back, "");
     Ok(true)
 }
 
@@ -304,6 +369,7 @@ fn revive(ctx: &Ctx<'_>, id: i64, waiting_for: i64) -> Result<usize> {
 }
 
 /// What a move must know of a job beside its id.
+#[derive(Clone)]
 struct Tied {
     /// `None` for a queue that is no text, which was written by hand and has no policy.
     queue: Option<String>,
@@ -314,9 +380,19 @@ struct Tied {
 
 impl Tied {
     /// Of a job whose claim is held.
-    fn of_held(ctx: &Ctx<'_>, Held { id, worker_id, attempt }: Held<'_>) -> Result<Option<Self>> {
+    fn of_held(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Held<'_>) -> Result<Option<Self>> {
         let claim = params![id, worker_id, attempt, ctx.now(), ctx.second()];
         ctx.row(sql!("held.sql"), claim, Self::read)
+    }
+
+    /// True if its worker is asked to end it.
+    const fn must_end(&self) -> bool {
+        self.ties & ties::REQUESTED != 0
+    }
+
+    /// True if its queue keeps finished jobs, by the settings at its claim.
+    const fn is_to_be_kept(&self) -> bool {
+        self.ties & ties::KEEP != 0
     }
 
     /// Of a live job with ties.

@@ -4,8 +4,9 @@
 //! together: if the process dies anywhere in between, nothing of the round has happened, and every claim is held until
 //! its lease lapses.
 
+use super::cancel::cancel_held;
 use super::held::Held;
-use super::settle::{ack, fail, release, retry};
+use super::settle::{Snooze, ack, fail, release, retry, snooze};
 use crate::clock::Span;
 use crate::{Ctx, Result, result};
 
@@ -37,6 +38,10 @@ pub enum Ending<'a> {
         /// The reason.
         error: &'a str,
     },
+    /// It wants to run later: see [`snooze`].
+    Snooze(Snooze<'a>),
+    /// It ended because it was asked to: see [`cancel_held`].
+    Cancel,
     /// It was not tried: see [`release`].
     Release {
         /// From now; none for its old place.
@@ -80,6 +85,8 @@ fn end(ctx: &Ctx<'_>, Settlement { held, ending, .. }: &Settlement<'_>) -> Resul
         Ending::Ack => ack(ctx, held),
         Ending::Retry { delay, error } => retry(ctx, held, delay, error),
         Ending::Fail { error } => fail(ctx, held, error),
+        Ending::Snooze(ref terms) => snooze(ctx, held, terms),
+        Ending::Cancel => cancel_held(ctx, held),
         Ending::Release { delay, error, is_unknown } => release(ctx, held, delay, error, is_unknown),
     }
 }

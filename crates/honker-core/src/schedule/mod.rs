@@ -75,6 +75,15 @@ fn boundary_after(expression: &Expression, after: Instant) -> Result<Instant> {
     expression.next_after(after.second()).map(Instant::from_seconds).map_err(|error| invalid_expression(&error))
 }
 
+/// The latest boundary that a schedule waits for: the second one from now.
+///
+/// A boundary is computed as the first after some past instant, so it is never later than the first after now. One beyond
+/// the second was stored under a clock that was ahead, and the schedule would stand still until then. One more boundary is
+/// allowed, so that a clock that is set back a little fires none twice.
+fn latest_boundary(expression: &Expression, now: Instant) -> Result<Instant> {
+    boundary_after(expression, boundary_after(expression, now)?)
+}
+
 fn invalid_expression(error: &ExpressionError) -> Error {
     let argument = match error {
         ExpressionError::UnknownTimeZone { .. } | ExpressionError::UnknownProcessTimeZone { .. } => "time_zone:",

@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Misfire, boundary_after, parse, sharing};
+use super::{Misfire, boundary_after, latest_boundary, parse, sharing};
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql, stored};
 
@@ -93,12 +93,14 @@ impl Change<'_> {
 /// Keeps a schedule, replacing one of that name. Run in a transaction: it looks if the file is shared, and then writes.
 ///
 /// The next boundary is kept while expression and time zone stay the same: applications register at every start, and a
-/// new boundary would drop those that passed while the application was down. A paused schedule stays paused.
+/// new boundary would drop those that passed while the application was down. One that a clock stored which was ahead is not
+/// kept: see [`latest_boundary`]. A paused schedule stays paused.
 ///
 /// # Errors
 /// `HONKER_INVALID_ARGUMENT` for an expression or time zone that cannot be understood; nothing is written then.
 pub fn register(ctx: &Ctx<'_>, schedule: &NewSchedule<'_>) -> Result<()> {
-    let next_fire_at = boundary_after(&parse(schedule.expression, schedule.time_zone)?, ctx.now())?;
+    let parsed = parse(schedule.expression, schedule.time_zone)?;
+    let next_fire_at = boundary_after(&parsed, ctx.now())?;
     let expression = sharing::stored(ctx, schedule.expression)?;
     let params = params![
         schedule.name,
@@ -111,6 +113,7 @@ pub fn register(ctx: &Ctx<'_>, schedule: &NewSchedule<'_>) -> Result<()> {
         schedule.time_zone,
         schedule.misfire.name(),
         next_fire_at,
+        latest_boundary(&parsed, ctx.now())?,
     ];
     ctx.change_one(sql!("register.sql"), params)
 }

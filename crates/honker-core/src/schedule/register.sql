@@ -1,6 +1,6 @@
 -- Keeps a schedule, replacing one of that name; its next boundary stays while expression and time zone do.
 -- ?1 name, ?2 queue, ?3 cron_expr, ?4 payload, ?5 priority, ?6 expires_s (seconds or NULL), ?7 max_attempts,
--- ?8 time_zone or NULL, ?9 misfire, ?10 next_fire_at (instant).
+-- ?8 time_zone or NULL, ?9 misfire, ?10 next_fire_at (instant), ?11 the latest next boundary that is kept (instant).
 -- Index: the primary key. Lock: write.
 INSERT INTO main._honker_scheduler_tasks
   (name, queue, cron_expr, payload, priority, expires_s, max_attempts, time_zone, misfire, next_fire_at)
@@ -14,7 +14,7 @@ ON CONFLICT (name) DO UPDATE SET
   misfire = excluded.misfire,
   last_error = NULL,
   next_fire_at = CASE
-    WHEN cron_expr IS excluded.cron_expr AND time_zone IS excluded.time_zone THEN next_fire_at
+    WHEN cron_expr IS excluded.cron_expr AND time_zone IS excluded.time_zone AND next_fire_at <= ?11 THEN next_fire_at
     ELSE excluded.next_fire_at
   END,
   cron_expr = excluded.cron_expr,

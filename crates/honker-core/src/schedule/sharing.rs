@@ -7,6 +7,7 @@
 use rusqlite::{Connection, params};
 
 use super::{cron, interval};
+use crate::statements::pass_over;
 use crate::{Ctx, Error, Result, sql};
 
 /// The expression as this file stores it. Run in a transaction, see [`Ctx::is_shared`].
@@ -35,15 +36,15 @@ fn numeric(expression: &str) -> std::result::Result<String, String> {
 /// none; they stay as they are.
 pub(crate) fn make_numeric(conn: &Connection) -> Result<Vec<String>> {
     let mut unreadable = Vec::new();
-    let mut select = conn.prepare("SELECT rowid, name, cron_expr FROM _honker_scheduler_tasks")?;
+    let mut select = conn.prepare("SELECT rowid, name, cron_expr FROM main._honker_scheduler_tasks")?;
     let schedules = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let schedules: Vec<(i64, String, String)> = schedules.filter_map(rusqlite::Result::ok).collect();
     for (rowid, name, expression) in schedules {
         match numeric(&expression) {
             Ok(numeric) if numeric == expression => {}
             Ok(numeric) => {
-                let update = "UPDATE _honker_scheduler_tasks SET cron_expr = ?2 WHERE rowid = ?1";
-                conn.execute(update, params![rowid, numeric])?;
+                let update = "UPDATE main._honker_scheduler_tasks SET cron_expr = ?2 WHERE rowid = ?1";
+                pass_over(&mut conn.prepare(update)?.query(params![rowid, numeric])?)?;
             }
             Err(_) => unreadable.push(name),
         }

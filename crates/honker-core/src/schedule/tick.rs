@@ -7,11 +7,11 @@
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Expression, Misfire, boundary_after, parse};
+use super::{Expression, Misfire, boundary_after, latest_boundary, parse};
 use crate::clock::{Instant, Span};
 use crate::limits::{CATCH_UP_FIRES, MISFIRE_GRACE};
 use crate::queue::{NewJob, enqueue};
-use crate::{Ctx, Error, Result, sql};
+use crate::{Ctx, Error, Result, sql, stored};
 
 /// A boundary that fired.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,9 @@ pub struct Fire {
 /// Whatever SQLite reports.
 pub fn tick(ctx: &Ctx<'_>, until: Instant) -> Result<Vec<Fire>> {
     let due = ctx.rows(sql!("due.sql"), params![until], |row| Ok((row.get::<_, i64>(0)?, Due::read(row))))?;
+    for (rowid, boundary) in too_far_ahead(ctx, until.max(ctx.now()))? {
+        ctx.change_one(sql!("rewind.sql"), params![rowid, boundary])?;
+    }
     let mut fires = Vec::new();
     for (rowid, schedule) in due {
         match schedule.and_then(|schedule| Ok((schedule.plan(until)?, schedule))) {
@@ -44,12 +47,42 @@ pub fn tick(ctx: &Ctx<'_>, until: Instant) -> Result<Vec<Fire>> {
     Ok(fires)
 }
 
-/// The first boundary of all schedules that are not paused; `None` without such a schedule. Reads only.
+/// The first boundary of all schedules that are not paused; `None` without such a schedule. The second that has begun if
+/// a tick has a schedule to rewind. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn soonest(ctx: &Ctx<'_>) -> Result<Option<Instant>> {
-    Ok(ctx.row(sql!("soonest.sql"), [], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?.flatten())
+    let soonest = ctx.row(sql!("soonest.sql"), [], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?.flatten();
+    match soonest {
+        Some(at) if at > ctx.now() && !too_far_ahead(ctx, ctx.now())?.is_empty() => Ok(Some(ctx.now().rounded_down())),
+        _ => Ok(soonest),
+    }
+}
+
+/// The schedules whose next boundary was stored by a clock that was ahead, and the boundary that they have instead.
+fn too_far_ahead(ctx: &Ctx<'_>, now: Instant) -> Result<Vec<(i64, Instant)>> {
+    let ahead = ctx.rows(sql!("ahead.sql"), params![now], |row| {
+        let next_fire_at = Instant::from_stored(row.get_ref(3)?);
+        Ok((
+            row.get(0)?,
+            stored::text("cron_expr", row.get_ref(1)?),
+            row.get::<_, Option<String>>(2).ok(),
+            next_fire_at,
+        ))
+    })?;
+    let mut found = Vec::new();
+    for (rowid, expression, time_zone, next_fire_at) in ahead {
+        // One that cannot be understood is reported once its boundary comes.
+        let (Ok(expression), Some(time_zone), Some(next_fire_at)) = (expression, time_zone, next_fire_at) else {
+            continue;
+        };
+        let Ok(expression) = parse(&expression, time_zone.as_deref()) else { continue };
+        if latest_boundary(&expression, now).is_ok_and(|latest| next_fire_at > latest) {
+            found.push((rowid, boundary_after(&expression, now)?));
+        }
+    }
+    Ok(found)
 }
 
 fn report(ctx: &Ctx<'_>, rowid: i64, problem: &Error) -> Result<()> {

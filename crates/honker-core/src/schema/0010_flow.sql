@@ -19,8 +19,8 @@ ALTER TABLE main._honker_dead ADD COLUMN unique_for_s INTEGER;
 ALTER TABLE main._honker_dead ADD COLUMN snoozes INTEGER;
 
 -- Jobs of a key by state: those in flight are counted, the best blocked one is found.
-CREATE INDEX main._honker_index_live_key ON _honker_live (queue, state, key, priority DESC, run_at) WHERE key IS NOT NULL;
-CREATE UNIQUE INDEX main._honker_index_live_unique ON _honker_live (queue, unique_key) WHERE unique_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS main._honker_index_live_key ON _honker_live (queue, state, key, priority DESC, run_at) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS main._honker_index_live_unique ON _honker_live (queue, unique_key) WHERE unique_key IS NOT NULL;
 
 -- Settings of a queue; NULL means no limit.
 ALTER TABLE main._honker_queues ADD COLUMN paused_until INTEGER;
@@ -35,6 +35,8 @@ ALTER TABLE main._honker_queues ADD COLUMN key_rate_limit INTEGER;
 ALTER TABLE main._honker_queues ADD COLUMN key_rate_per_s REAL;
 ALTER TABLE main._honker_queues ADD COLUMN burst INTEGER;
 ALTER TABLE main._honker_queues ADD COLUMN keep_finished_s REAL;
+-- Queues that are paused, of which a list finds the next.
+CREATE INDEX IF NOT EXISTS main._honker_index_queues_paused ON _honker_queues (name) WHERE paused_at IS NOT NULL;
 -- The instant, in milliseconds, at which the next start is due by the rate of the queue. Written by claims.
 ALTER TABLE main._honker_queues ADD COLUMN next_start_ms REAL;
 -- How many keys of the queue are paused.
@@ -42,7 +44,7 @@ ALTER TABLE main._honker_queues ADD COLUMN paused_keys INTEGER;
 
 -- Facts about one key: its next start by the rate per key, its pause, and the job at the head of its line that keeps the
 -- line of an ordered queue waiting while it is between attempts or dead.
-CREATE TABLE main._honker_keys (
+CREATE TABLE IF NOT EXISTS main._honker_keys (
   queue TEXT NOT NULL,
   key TEXT NOT NULL,
   next_start_ms REAL,
@@ -52,21 +54,25 @@ CREATE TABLE main._honker_keys (
   head_id INTEGER,
   PRIMARY KEY (queue, key)
 ) WITHOUT ROWID;
-CREATE INDEX main._honker_index_keys_start ON _honker_keys (next_start_ms) WHERE paused_at IS NULL AND head_id IS NULL;
+-- Paused keys by the end of their pause.
+CREATE INDEX IF NOT EXISTS main._honker_index_keys_paused ON _honker_keys (queue, paused_until) WHERE paused_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS main._honker_index_keys_start ON _honker_keys (next_start_ms) WHERE paused_at IS NULL AND head_id IS NULL;
 
--- Unique keys that stay taken for a time after their job succeeded.
-CREATE TABLE main._honker_unique (
+-- Unique keys that stay taken for a time after their job succeeded. The length of that time bounds it for a clock that is
+-- set back.
+CREATE TABLE IF NOT EXISTS main._honker_unique (
   queue TEXT NOT NULL,
   unique_key TEXT NOT NULL,
   job_id INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
+  unique_for_s INTEGER NOT NULL,
   PRIMARY KEY (queue, unique_key)
 ) WITHOUT ROWID;
-CREATE INDEX main._honker_index_unique_expiry ON _honker_unique (expires_at);
+CREATE INDEX IF NOT EXISTS main._honker_index_unique_expiry ON _honker_unique (expires_at);
 
 -- Which job waits for which. `policy` says what a failure of the parent does to the child; `outcome` is NULL until the
 -- parent is settled.
-CREATE TABLE main._honker_dependencies (
+CREATE TABLE IF NOT EXISTS main._honker_dependencies (
   parent_id INTEGER NOT NULL,
   child_id INTEGER NOT NULL,
   position INTEGER NOT NULL,
@@ -75,10 +81,10 @@ CREATE TABLE main._honker_dependencies (
   PRIMARY KEY (parent_id, child_id)
 ) WITHOUT ROWID;
 -- The parents of a child, those without an outcome first.
-CREATE INDEX main._honker_index_dependencies_child ON _honker_dependencies (child_id, outcome, policy);
+CREATE INDEX IF NOT EXISTS main._honker_index_dependencies_child ON _honker_dependencies (child_id, outcome, policy);
 -- The end of a parent, kept until the last of its children has ended: done, dead or cancelled; `requeued` is a dead one that
 -- lives again, whose error the children keep that went on without it.
-CREATE TABLE main._honker_outcomes (
+CREATE TABLE IF NOT EXISTS main._honker_outcomes (
   job_id INTEGER PRIMARY KEY,
   state TEXT NOT NULL,
   value TEXT,
@@ -86,7 +92,7 @@ CREATE TABLE main._honker_outcomes (
 );
 
 -- Attempts that did not end well, of jobs that still exist.
-CREATE TABLE main._honker_attempts (
+CREATE TABLE IF NOT EXISTS main._honker_attempts (
   job_id INTEGER NOT NULL,
   number INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
@@ -99,7 +105,7 @@ CREATE TABLE main._honker_attempts (
 ) WITHOUT ROWID;
 
 -- Jobs that ended well or were cancelled, in queues that keep them.
-CREATE TABLE main._honker_finished (
+CREATE TABLE IF NOT EXISTS main._honker_finished (
   id INTEGER PRIMARY KEY,
   queue TEXT NOT NULL,
   payload TEXT NOT NULL,
@@ -114,11 +120,12 @@ CREATE TABLE main._honker_finished (
   finished_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 );
-CREATE INDEX main._honker_index_finished_age ON _honker_finished (queue, finished_at);
-CREATE INDEX main._honker_index_finished_expiry ON _honker_finished (expires_at);
+CREATE INDEX IF NOT EXISTS main._honker_index_finished_queue ON _honker_finished (queue);
+CREATE INDEX IF NOT EXISTS main._honker_index_finished_age ON _honker_finished (queue, finished_at);
+CREATE INDEX IF NOT EXISTS main._honker_index_finished_expiry ON _honker_finished (expires_at);
 
 -- How far a job at work says that it has come.
-CREATE TABLE main._honker_progress (
+CREATE TABLE IF NOT EXISTS main._honker_progress (
   job_id INTEGER PRIMARY KEY,
   done REAL NOT NULL,
   total REAL NOT NULL,

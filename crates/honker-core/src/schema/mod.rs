@@ -13,7 +13,7 @@ mod shared;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::statements::Sql;
+use crate::statements::{Sql, execute_all};
 use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
@@ -70,29 +70,30 @@ pub fn upgrade(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let found = version(conn)?;
-    if found == VERSION {
-        return repair::repair(conn);
+    if found == VERSION || (found == 0 && repair::is_of_ours(conn)?) {
+        return repair::repair(conn, found);
     }
     let is_of_reference = is_of_reference(conn, found)?;
     for (version, migration) in MIGRATIONS.into_iter().filter(|(version, _)| *version > found) {
-        conn.execute_batch(&without_present_columns(conn, migration)?)?;
+        execute_all(conn, &without_present_columns(conn, migration)?)?;
         match version {
             1 => complete_reference_tables(conn)?,
             // Up to then our indexes had names that later releases of the reference may use for theirs.
-            8 if found > 1 => conn.execute_batch(include_str!("own_indexes.sql"))?,
+            8 if found > 1 => execute_all(conn, include_str!("own_indexes.sql"))?,
             _ => {}
         }
     }
-    conn.execute(
-        "INSERT INTO main._honker_meta (key, value) VALUES ('schema_version', ?1)
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        [VERSION],
-    )?;
+    store_version(conn)?;
     if is_of_reference {
         // A schedule that the reference cannot read is left as it is, and listed by `hazards`.
         shared::share(conn)?;
     }
     Ok(())
+}
+
+fn store_version(conn: &Connection) -> Result<()> {
+    let row = format!("INSERT INTO main._honker_meta (key, value) VALUES ('schema_version', {VERSION})");
+    execute_all(conn, &format!("{row} ON CONFLICT (key) DO UPDATE SET value = excluded.value"))
 }
 
 /// True if the reference made the file: before our first version it is the only maker of tables with these names. Later its
@@ -145,12 +146,7 @@ pub(crate) fn demand_writer(ctx: &Ctx<'_>) -> Result<()> {
 }
 
 fn version(conn: &Connection) -> Result<i64> {
-    let has_meta: bool = conn.query_row(
-        "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = '_honker_meta'",
-        [],
-        |row| row.get(0),
-    )?;
-    if !has_meta {
+    if !has_column(conn, "_honker_meta", "value")? {
         return Ok(0);
     }
     let stored = conn
@@ -186,7 +182,7 @@ fn has_column(conn: &Connection, table: &str, column: &str) -> Result<bool> {
 fn complete_reference_tables(conn: &Connection) -> Result<()> {
     for (table, column, declaration) in LATER_REFERENCE_COLUMNS {
         if !has_column(conn, table, column)? {
-            conn.execute_batch(&format!("ALTER TABLE main.{table} ADD COLUMN {column} {declaration}"))?;
+            execute_all(conn, &format!("ALTER TABLE main.{table} ADD COLUMN {column} {declaration}"))?;
         }
     }
     Ok(())

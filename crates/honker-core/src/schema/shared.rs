@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use serde::Serialize;
 
+use crate::statements::execute_all;
 use crate::{Ctx, Error, Result, schedule, sql};
 
 /// Statements that mark a file and round its rows.
@@ -49,7 +50,7 @@ pub fn set_shared(ctx: &Ctx<'_>, shared: bool) -> Result<bool> {
 
 /// Marks the file and rounds its rows. Returns the schedules that the reference cannot read.
 pub(super) fn share(conn: &Connection) -> Result<Vec<String>> {
-    conn.execute_batch(SHARE)?;
+    execute_all(conn, SHARE)?;
     schedule::make_numeric(conn)
 }
 

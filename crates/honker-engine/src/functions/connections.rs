@@ -22,3 +22,9 @@ pub fn carry(_ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
     carrier::run_pending()?;
     Ok(false.into())
 }
+
+/// The path of the main database, as SQLite has made it absolute; empty for one in memory or a temporary one.
+#[expect(clippy::unnecessary_wraps, reason = "the type of every function of the table")]
+pub fn database_file(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    Ok(Output::Text(ctx.conn().path().unwrap_or_default().to_owned()))
+}

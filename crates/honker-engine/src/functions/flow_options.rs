@@ -59,9 +59,15 @@ impl FlowOptions {
         if on_parent_failure.is_some() && after.is_empty() {
             return Err(Error::invalid("on_parent_failure", "is given without after; name the parents in after"));
         }
+        let unique = Uniqueness::parse(options)?;
+        if !after.is_empty() && unique.as_ref().is_some_and(|unique| unique.on_conflict == OnConflict::Replace) {
+            let problem = "is given with on_conflict \"replace\" or with debounce_s, and a replaced job keeps its own parents; \
+                           leave it out";
+            return Err(Error::invalid("after", problem));
+        }
         Ok(Some(Self {
             key: name(options, "key")?,
-            unique: Uniqueness::parse(options)?,
+            unique,
             after,
             on_parent_failure: on_parent_failure.unwrap_or_default(),
         }))
@@ -113,6 +119,12 @@ impl Uniqueness {
         let unique_for = span(options, "unique_for_s")?;
         if until_started && unique_for.is_some() {
             return Err(Error::invalid("unique_for_s", "is given with unique_until \"started\"; choose one of them"));
+        }
+        if debounce.is_some() && unique_for.is_some() {
+            return Err(Error::invalid(
+                "unique_for_s",
+                "is given with debounce_s, which loses no event; choose one of them",
+            ));
         }
         let on_conflict = on_conflict.unwrap_or(default);
         Ok(Some(Self { key, on_conflict, until_started, unique_for, debounce, debounce_max }))

@@ -1,9 +1,9 @@
 //! The limits of the engine, for packages that check arguments before a call.
 
 use honker_core::limits::{
-    CLAIM_BATCH, CLAIM_MAX_BYTES, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, ENQUEUE_BATCH, EXPRESSION_MAX_BYTES, INSTANT_S,
-    LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, MAX_KEEP, NAME_MAX_BYTES, PRIORITY, READ_MAX_BYTES,
-    SETTLE_BATCH, SPAN_MAX_S, TEXT_MAX_BYTES, TOKENS_MAX,
+    CLAIM_BATCH, CLAIM_MAX_BYTES, CONCURRENCY, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, ENQUEUE_BATCH, EXPRESSION_MAX_BYTES,
+    INSTANT_S, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, MAX_KEEP, NAME_MAX_BYTES, PRIORITY,
+    RATE_LIMIT, READ_MAX_BYTES, SETTLE_BATCH, SPAN_MAX_S, TEXT_MAX_BYTES, TOKENS_MAX,
 };
 use honker_core::{Ctx, Result};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ fn all() -> Value {
         "busy_timeout_ms": range(&BUSY_TIMEOUT_MS),
         "claim_batch": range(&CLAIM_BATCH),
         "claim_max_bytes": CLAIM_MAX_BYTES,
+        "concurrency": range(&CONCURRENCY),
         "count_limit": range(&COUNT_LIMIT),
         "count_limit_default": COUNT_LIMIT_DEFAULT,
         "enqueue_batch_max": ENQUEUE_BATCH,
@@ -37,6 +38,7 @@ fn all() -> Value {
         "max_keep": range(&MAX_KEEP),
         "name_max_bytes": NAME_MAX_BYTES,
         "priority": range(&PRIORITY),
+        "rate_limit": range(&RATE_LIMIT),
         "read_max_bytes": READ_MAX_BYTES,
         "settle_batch_max": SETTLE_BATCH,
         "span_max_s": SPAN_MAX_S,

@@ -1,6 +1,6 @@
 //! Lock and rate-limit functions.
 
-use honker_core::limits::{SPAN_MAX_S, TOKENS_MAX};
+use honker_core::limits::{LEASE_MAX_S, TOKENS_MAX};
 use honker_core::token_bucket::{self, Bucket};
 use honker_core::{Ctx, Error, Result, lock, rate_limit};
 
@@ -9,7 +9,7 @@ use crate::arguments::Arguments;
 
 pub fn acquire(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let (name, owner) = (arguments.name(0, "name")?, arguments.name(1, "owner")?);
-    lock::acquire(ctx, name, owner, arguments.positive_span(2, "ttl_s", SPAN_MAX_S)?).map(Output::from)
+    lock::acquire(ctx, name, owner, arguments.positive_span(2, "ttl_s", LEASE_MAX_S)?).map(Output::from)
 }
 
 pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
@@ -18,7 +18,7 @@ pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 
 pub fn renew(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let (name, owner) = (arguments.name(0, "name")?, arguments.name(1, "owner")?);
-    lock::renew(ctx, name, owner, arguments.positive_span(2, "ttl_s", SPAN_MAX_S)?).map(Output::from)
+    lock::renew(ctx, name, owner, arguments.positive_span(2, "ttl_s", LEASE_MAX_S)?).map(Output::from)
 }
 
 pub fn token(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

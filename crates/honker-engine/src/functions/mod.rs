@@ -5,11 +5,13 @@ mod clock;
 mod connections;
 mod flow;
 mod flow_options;
+mod jobs;
 mod json;
 mod limits;
 mod locks;
 mod notifications;
 mod options;
+mod pauses;
 mod queues;
 mod results;
 mod retention;
@@ -151,6 +153,8 @@ static FUNCTIONS: &[Function] = {
         row("honker_bootstrap",            &[0],       Read,       schema::bootstrap),
         row("honker_busy_timeout",         &[1],       Outside,    connections::busy_timeout),
         row("honker_carry",                &[0],       Outside,    connections::carry),
+        row("honker_clock",                &[0],       Read,       clock::now),
+        row("honker_database_file",        &[0],       Read,       connections::database_file),
         row("honker_file_share",           &[1],       Transition, schema::file_share),
         row("honker_file_is_shared",       &[0],       Read,       schema::file_is_shared),
         row("honker_hazards",              &[0],       Read,       schema::hazards),
@@ -165,8 +169,10 @@ static FUNCTIONS: &[Function] = {
         row("honker_queue_next_claim_at",  &[1],       Read,       queues::next_claim_at),
         row("honker_queue_stats",          &[1, 2],    Read,       queues::stats),
         row("honker_queue_list",           &[2, 3],    Read,       queues::list),
-        row("honker_queue_pause",          &[1],       Statement,  queues::pause),
-        row("honker_queue_resume",         &[1],       Statement,  queues::resume),
+        row("honker_queue_pause",          &[1, 2, 3], Transition, pauses::pause),
+        row("honker_queue_resume",         &[1],       Statement,  pauses::resume),
+        row("honker_key_pause",            &[2, 3, 4], Transition, pauses::pause_key),
+        row("honker_key_resume",           &[2],       Transition, pauses::resume_key),
         row("honker_queue_configure",      &[2, 3],    Transition, settings::configure),
         row("honker_queue_settings",       &[1],       Read,       settings::settings),
         row("honker_ack",                  &[2, 3],    Statement,  queues::ack),
@@ -176,12 +182,20 @@ static FUNCTIONS: &[Function] = {
         row("honker_heartbeat",            &[3, 4],    Statement,  queues::heartbeat),
         row("honker_heartbeat_batch",      &[3],       Transition, work::heartbeat_batch),
         row("honker_release",              &[2, 3, 5], Statement,  work::release),
+        row("honker_snooze",               &[3, 4],    Transition, jobs::snooze),
         row("honker_work",                 &[5],       Read,       work::work),
         row("honker_job_outcome",          &[1],       Read,       work::job_outcome),
         row("honker_job_parents",          &[1],       Read,       flow::job_parents),
         row("honker_cancel",               &[1, 2],    Transition, queues::cancel),
+        row("honker_cancel_request",       &[1, 2],    Transition, jobs::cancel_request),
+        row("honker_cancel_held",          &[2, 3],    Transition, jobs::cancel_held),
+        row("honker_cancel_requests",      &[2],       Read,       jobs::cancel_requests),
+        row("honker_progress",             &[3, 4, 5, 6], Transition, jobs::progress),
+        row("honker_progress_get",         &[1],       Read,       jobs::progress_get),
+        row("honker_job_attempts",         &[1],       Read,       jobs::job_attempts),
+        row("honker_finished_list",        &[3],       Read,       jobs::finished_list),
         row("honker_requeue",              &[1, 2],    Transition, queues::requeue),
-        row("honker_dead_prune",           &[3],       Statement,  retention::dead_prune),
+        row("honker_dead_prune",           &[3],       Transition, retention::dead_prune),
         row("honker_get_job",              &[1, 2],    Read,       queues::get_job),
         row("honker_sweep_expired",        &[1],       Transition, queues::sweep_expired),
         row("honker_flow_violations",      &[1],       Read,       flow::violations),

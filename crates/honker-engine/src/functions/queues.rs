@@ -42,10 +42,10 @@ pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 /// As [`enqueue`] of a job with a unique key, and says if that was taken.
 pub fn enqueue_unique(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let options = Options::parse(arguments, 2, "options_json")?;
+    let row = positional(arguments, &options)?;
     let Some(flow) = FlowOptions::parse(&options)?.filter(FlowOptions::is_unique) else {
         return Err(Error::invalid("options_json", "has no unique_key; give one, or call honker_enqueue"));
     };
-    let row = positional(arguments, &options)?;
     let job = new_job(ctx, &row, Some(flow.flow()))?;
     Ok(Output::json(&UniqueJob::from(queue::admit(ctx, &job, &flow.flow())?)))
 }
@@ -213,20 +213,13 @@ fn count_limit(arguments: &Arguments<'_>, index: usize) -> Result<i64> {
     Ok(limit.unwrap_or(COUNT_LIMIT_DEFAULT))
 }
 
-pub fn pause(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::pause(ctx, arguments.name(0, "queue")?).map(Output::from)
-}
-
-pub fn resume(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    queue::resume(ctx, arguments.name(0, "queue")?).map(Output::from)
-}
-
 /// The claim that a settling call names: id and worker first, the attempt at `attempt_index`, if given.
 pub(super) fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Result<Held<'a>> {
     Ok(Held {
         id: arguments.integer(0, "job_id")?,
         worker_id: arguments.name(1, "worker_id")?,
         attempt: arguments.optional_integer(attempt_index, "attempt")?,
+        run_s: None,
     })
 }
 
@@ -247,8 +240,8 @@ pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         add_attempts(&mut claims, json)?;
     }
     let held = |claim| match claim {
-        JobClaim::Id(id) => Held { id, worker_id, attempt: None },
-        JobClaim::Pair(id, attempt) => Held { id, worker_id, attempt },
+        JobClaim::Id(id) => Held { id, worker_id, attempt: None, run_s: None },
+        JobClaim::Pair(id, attempt) => Held { id, worker_id, attempt, run_s: None },
     };
     queue::ack_batch(ctx, claims.into_iter().map(held)).map(Output::from)
 }
@@ -289,7 +282,7 @@ pub fn heartbeat(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 }
 
 /// A job and the queue that it must be in, if one is given. In either order: the reference names the queue first.
-fn job_of_queue<'a>(arguments: &Arguments<'a>) -> Result<(i64, Option<&'a str>)> {
+pub(super) fn job_of_queue<'a>(arguments: &Arguments<'a>) -> Result<(i64, Option<&'a str>)> {
     let (id, queue) = if arguments.count() == 2 && arguments.is_text(0) { (1, 0) } else { (0, 1) };
     let queue = arguments.optional_name(queue, "queue")?;
     Ok((arguments.integer(id, "job_id")?, queue))

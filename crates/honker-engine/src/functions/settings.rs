@@ -19,7 +19,7 @@ const SETTINGS: [&str; 8] =
 struct Given {
     concurrency: Option<i64>,
     concurrency_per_key: Option<i64>,
-    ordered: bool,
+    ordered: Option<bool>,
     on_dead: Option<OnDead>,
     rate: Option<(i64, Seconds)>,
     rate_per_key: Option<(i64, Seconds)>,
@@ -45,7 +45,7 @@ impl From<&Settings> for Given {
         Self {
             concurrency: settings.concurrency,
             concurrency_per_key: settings.concurrency_per_key,
-            ordered: settings.is_ordered,
+            ordered: settings.is_ordered.then_some(true),
             on_dead: settings.on_dead,
             rate: pair(settings.rate),
             rate_per_key: pair(settings.rate_per_key),
@@ -70,7 +70,7 @@ pub fn configure(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let given: Map<String, Json> = serde_json::from_str(json)
         .map_err(|error| Error::invalid("settings_json", format!("is not a JSON object: {error}")))?;
     if let Some(name) = given.keys().find(|name| !SETTINGS.contains(&name.as_str())) {
-        let problem = format!("has the unknown setting {name:?}; the settings are {}", SETTINGS.join(", "));
+        let problem = format!("has the unknown setting {name:?}; the options are {}", SETTINGS.join(", "));
         return Err(Error::invalid("settings_json", problem));
     }
     let before = Settings::of(ctx, queue)?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
 use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
-use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Kept, Settlement};
+use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settlement, Snooze};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,8 @@ pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Outpu
         json::array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
-    let claims = claims.into_iter().map(|(id, attempt)| Held { id: id.0, worker_id, attempt: Some(attempt.0) });
+    let claims =
+        claims.into_iter().map(|(id, attempt)| Held { id: id.0, worker_id, attempt: Some(attempt.0), run_s: None });
     Ok(Output::json(&queue::heartbeat_batch(ctx, claims, lease)?))
 }
 
@@ -59,6 +60,24 @@ struct Finished<'a> {
     result: Option<Cow<'a, str>>,
     result_ttl_s: Option<f64>,
     is_unknown: Option<bool>,
+    run_s: Option<f64>,
+    hold: Option<Holding>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Holding {
+    Queue,
+    Key,
+}
+
+impl From<Holding> for Hold {
+    fn from(holding: Holding) -> Self {
+        match holding {
+            Holding::Queue => Self::Queue,
+            Holding::Key => Self::Key,
+        }
+    }
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -68,6 +87,8 @@ enum Verb {
     Retry,
     Fail,
     Release,
+    Snooze,
+    Cancel,
 }
 
 impl Finished<'_> {
@@ -75,11 +96,18 @@ impl Finished<'_> {
         let delay = self.delay_s.map(|delay_s| span("delay_s", delay_s, 0)).transpose()?;
         let error = self.error.as_deref().unwrap_or("");
         let ttl = self.result_ttl_s.map(|ttl_s| span("result_ttl_s", ttl_s, -SPAN_MAX_S)).transpose()?;
+        let run_s = self.run_s.map(run_s).transpose()?;
         Ok(Settlement {
-            held: Held { id: self.id.0, worker_id, attempt: Some(self.attempt.0) },
+            held: Held { id: self.id.0, worker_id, attempt: Some(self.attempt.0), run_s },
             ending: match self.verb {
                 Verb::Ack => Ending::Ack,
                 Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
+                Verb::Snooze => Ending::Snooze(Snooze {
+                    delay: delay.unwrap_or(Span::from_seconds(0)),
+                    error: self.error.as_deref(),
+                    hold: self.hold.map(Hold::from),
+                }),
+                Verb::Cancel => Ending::Cancel,
                 Verb::Fail => Ending::Fail { error },
                 Verb::Release => {
                     let is_unknown = self.is_unknown.unwrap_or(false);
@@ -90,6 +118,15 @@ impl Finished<'_> {
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
         })
     }
+}
+
+/// The seconds that a handler ran.
+#[expect(clippy::cast_precision_loss, reason = "the end of the range is far below 2^53")]
+fn run_s(seconds: f64) -> Result<f64> {
+    if (0.0..=SPAN_MAX_S as f64).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(Error::invalid(SETTLEMENTS, format!("has a run_s of {seconds}; 0 to {SPAN_MAX_S} seconds are allowed")))
 }
 
 /// A span within a settlement, checked as the arguments of functions are.

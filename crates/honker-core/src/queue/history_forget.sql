@@ -1,0 +1,4 @@
+-- Deletes the attempts of a job.
+-- ?1 job_id.
+-- Index: the primary key. Lock: write.
+DELETE FROM main._honker_attempts WHERE job_id = ?1

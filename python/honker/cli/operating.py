@@ -1,0 +1,228 @@
+"""``honker queue``, ``pause``, ``resume`` and ``cancel``: settings and interventions of an operator."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from honker.cli.database_file import database_argument, open_existing
+from honker.cli.moments import read_moment
+from honker.cli.output import Output, bright, json_option, visible
+from honker.queue.settings import UNSET, QueueSettings, Unset
+
+#: The word that removes a setting.
+_NONE: Final = "none"
+
+_EXIT_CODES: Final = "Exit codes: 0 done, 1 database error, 2 usage error."
+
+
+def _read_number(ctx: click.Context, param: click.Parameter, text: str | None) -> float | Unset | None:
+    """Parse a number, or the word that removes a setting."""
+    if text is None:
+        return UNSET
+    if text == _NONE:
+        return None
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is neither a number nor {_NONE!r}") from error
+    return int(number) if number.is_integer() else number
+
+
+def _read_rate(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[int, float] | Unset | None:
+    """Parse a rate such as ``100/60``, or the word that removes it."""
+    if text is None:
+        return UNSET
+    if text == _NONE:
+        return None
+    limit, _, per_s = text.partition("/")
+    try:
+        return int(limit), float(per_s or 1)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is neither a number of starts and seconds, as in 100/60, nor {_NONE!r}"
+        ) from error
+
+
+@click.group(
+    short_help="Show or change the settings of a queue.",
+    epilog=f"""\b
+Examples:
+  honker queue show shop.db emails
+  honker queue configure shop.db emails --concurrency 3 --rate 100/60
+
+{_EXIT_CODES}""",
+)
+def queue() -> None:
+    """Show or change the settings of a queue, which every process obeys."""
+
+
+@queue.command(
+    short_help="Show the settings of a queue.",
+    epilog=f"""\b
+Examples:
+  honker queue show shop.db emails
+
+{_EXIT_CODES}""",
+)
+@database_argument
+@click.argument("name", metavar="QUEUE")
+@json_option
+def show(path: str, name: str, is_json: bool) -> None:
+    """Print the settings of QUEUE of the database file DB, one per line."""
+    with open_existing(path) as db:
+        _print_settings(name, db.queue(name).settings(), is_json)
+
+
+@queue.command(
+    short_help="Change settings of a queue.",
+    epilog=f"""\b
+Examples:
+  honker queue configure shop.db emails --concurrency 3 --rate 100/60
+  honker queue configure shop.db emails --rate none
+  honker queue configure shop.db reports --ordered --on-dead continue
+
+{_EXIT_CODES}""",
+)
+@database_argument
+@click.argument("name", metavar="QUEUE")
+@click.option("--concurrency", callback=_read_number, metavar="N", help="Jobs in flight, over all processes.")
+@click.option("--concurrency-per-key", callback=_read_number, metavar="N", help="The same for the jobs of one key.")
+@click.option(
+    "--ordered/--unordered", "ordered", default=None, help="Run one job of a key at a time, in the order of ids."
+)
+@click.option(
+    "--on-dead",
+    type=click.Choice(["block", "continue", _NONE]),
+    help="In an ordered queue: a dead letter holds up the jobs of its key (block, the default), or does not.",
+)
+@click.option("--rate", callback=_read_rate, metavar="N/SECONDS", help="Starts in a span, over all processes.")
+@click.option("--rate-per-key", callback=_read_rate, metavar="N/SECONDS", help="The same for the jobs of one key.")
+@click.option("--burst", callback=_read_number, metavar="N", help="Starts that may come at once (default: 1).")
+@click.option(
+    "--keep-finished", "keep_finished_s", callback=_read_number, metavar="SECONDS", help="Keep finished jobs so long."
+)
+@click.option("--only-unset", is_flag=True, help="Leave settings alone that have a value.")
+@json_option
+def configure(path: str, name: str, only_unset: bool, is_json: bool, **given: Any) -> None:
+    """Change settings of QUEUE of the database file DB and print all of them. The value "none" removes a setting."""
+    ordered, on_dead = given["ordered"], given["on_dead"]
+    given["ordered"] = UNSET if ordered is None else ordered
+    given["on_dead"] = UNSET if on_dead is None else None if on_dead == _NONE else on_dead
+    with open_existing(path) as db:
+        _print_settings(name, db.queue(name).configure(**given, only_unset=only_unset), is_json)
+
+
+def _print_settings(name: str, settings: QueueSettings, is_json: bool) -> None:
+    output = Output(is_json=is_json)
+    if is_json:
+        output.line("", {"queue": name, **settings})
+        return
+    width = max(map(len, settings))
+    shown = dict(settings) | {"rate": _rate(settings.rate), "rate_per_key": _rate(settings.rate_per_key)}
+    for setting, value in shown.items():
+        output.line(f"{setting:<{width}}  {bright(_shown(value))}", {})
+
+
+def _rate(rate: tuple[int, float] | None) -> str | None:
+    return None if rate is None else f"{rate[0]} per {rate[1]:g} s"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+@click.command(
+    short_help="Stop claims from a queue or of a key.",
+    epilog=f"""\b
+Examples:
+  honker pause shop.db emails --reason "mail server is down"
+  honker pause shop.db emails --until 2026-12-24T18:00:00+01:00
+  honker pause shop.db reports --key acme
+
+{_EXIT_CODES}""",
+)
+@database_argument
+@click.argument("name", metavar="QUEUE")
+@click.option("--key", metavar="KEY", help="Pause the jobs of this key only.")
+@click.option(
+    "--until",
+    callback=read_moment,
+    metavar="MOMENT",
+    help="End the pause then: Unix seconds, or 2026-12-24T18:00:00+01:00 (local without a zone).",
+)
+@click.option("--reason", metavar="TEXT", help="Shown with the pause, at most 1,000 bytes.")
+@json_option
+def pause(  # noqa: PLR0917 - click passes them by name
+    path: str, name: str, key: str | None, until: Any, reason: str | None, is_json: bool
+) -> None:
+    """Stop claims from QUEUE of the database file DB until `honker resume`. Running jobs finish; jobs can be added."""
+    with open_existing(path) as db:
+        jobs = db.queue(name)
+        if key is None:
+            was_running = jobs.pause(until=until, reason=reason)
+        else:
+            was_running = jobs.pause_key(key, until=until, reason=reason)
+    text = "paused" if was_running else "was paused; its end and reason are changed"
+    record = {"queue": name, "key": key, "was_paused": not was_running}
+    Output(is_json=is_json).line(f"{_title(name, key)} {text}", record)
+
+
+@click.command(
+    short_help="Allow claims again.",
+    epilog=f"""\b
+Examples:
+  honker resume shop.db emails
+  honker resume shop.db reports --key acme
+
+{_EXIT_CODES}""",
+)
+@database_argument
+@click.argument("name", metavar="QUEUE")
+@click.option("--key", metavar="KEY", help="Resume the jobs of this key.")
+@json_option
+def resume(path: str, name: str, key: str | None, is_json: bool) -> None:
+    """Allow claims from QUEUE of the database file DB again, or of one of its keys."""
+    with open_existing(path) as db:
+        jobs = db.queue(name)
+        was_paused = jobs.resume() if key is None else jobs.resume_key(key)
+    text = "resumed" if was_paused else "was not paused"
+    record = {"queue": name, "key": key, "was_paused": was_paused}
+    Output(is_json=is_json).line(f"{_title(name, key)} {text}", record)
+
+
+def _title(name: str, key: str | None) -> str:
+    return bright(name) if key is None else f"{bright(name)} key {visible(key)}"
+
+
+@click.command(
+    short_help="Remove jobs, or ask running ones to end.",
+    epilog="""\b
+Examples:
+  honker cancel shop.db 17
+  honker cancel shop.db 17 18 --queue emails
+
+Exit codes: 0 all found, 1 a job is gone or database error, 2 usage error.""",
+)
+@database_argument
+@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.option("--queue", "name", metavar="NAME", help="Cancel only jobs of this queue.")
+@json_option
+def cancel(path: str, ids: tuple[int, ...], name: str | None, is_json: bool) -> int:
+    """Remove waiting jobs of the database file DB, and ask the workers of running ones to end them.
+
+    Prints "cancelled" for a job that waited, "requested" for a running one, and "gone" if there is no such job.
+    """
+    output = Output(is_json=is_json)
+    is_any_gone = False
+    with open_existing(path) as db:
+        for job_id in ids:
+            outcome = db.request_cancel(job_id) if name is None else db.queue(name).request_cancel(job_id)
+            is_any_gone = is_any_gone or outcome == "gone"
+            output.line(f"{job_id}  {outcome}", {"id": job_id, "outcome": outcome})
+    return int(is_any_gone)
