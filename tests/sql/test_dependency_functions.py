@@ -448,6 +448,16 @@ def test_a_child_that_died_by_itself_stays_dead_when_its_parent_is_requeued(conn
     assert states(conn)[child] == ("dead", "its own")
 
 
+def test_a_child_whose_unique_key_is_taken_stays_dead(conn):
+    """The requeue of its parent does not fail because of it."""
+    parent = enqueue(conn)
+    child = after(conn, parent, unique_key="u")
+    kill(conn, parent)
+    twin = call(conn, "honker_enqueue", "q", "{}", json.dumps({"unique_key": "u"}))
+    assert call(conn, "honker_requeue", parent) == 1
+    assert [state(conn, job) for job in (parent, child, twin)] == ["pending", "dead", "pending"]
+
+
 def test_a_child_that_expired_stays_dead(conn):
     parent = enqueue(conn)
     child = after(conn, parent, expires=10)
