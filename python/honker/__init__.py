@@ -29,6 +29,7 @@ from honker.errors import (
     DatabaseReadOnlyError as DatabaseReadOnlyError,
     DatabaseReplacedError as DatabaseReplacedError,
     DeadlockError as DeadlockError,
+    Discard,
     ExtensionLoadingUnsupported as ExtensionLoadingUnsupported,
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
@@ -53,6 +54,7 @@ from honker.errors import (
     NotBootstrappedError as NotBootstrappedError,
     OutboxConflictError as OutboxConflictError,
     QueueConflictError as QueueConflictError,
+    RateLimited,
     ResultGoneError as ResultGoneError,
     Retryable,
     SchemaTooNewError as SchemaTooNewError,
@@ -92,9 +94,14 @@ from honker.stream.notifications import Listener, Notification
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.stream.subscription import StreamSubscription
+from honker.task.call import TaskCall
 from honker.task.registry import TaskRegistry, TaskSpec, registry
 from honker.task.result import TaskResult
+from honker.task.running import current_job
+from honker.task.step import chain, chord, group
 from honker.task.task import Task
+from honker.task.workflow import Workflow
+from honker.task.workflow_result import WorkflowResult
 from honker.worker.outbox import Outbox
 from honker.worker.worker import Worker, run_workers
 
@@ -106,6 +113,7 @@ __all__ = [
     "Database",
     "DatabaseBusyError",
     "DatabaseError",
+    "Discard",
     "Event",
     "HonkerError",
     "InvalidArgumentError",
@@ -120,6 +128,7 @@ __all__ = [
     "Outbox",
     "Queue",
     "QueueStats",
+    "RateLimited",
     "Retention",
     "Retryable",
     "ScheduleInfo",
@@ -128,6 +137,7 @@ __all__ = [
     "Stream",
     "StreamSubscription",
     "Task",
+    "TaskCall",
     "TaskRegistry",
     "TaskResult",
     "TaskSpec",
@@ -136,10 +146,16 @@ __all__ = [
     "UnknownTaskError",
     "UpdateEvents",
     "Worker",
+    "Workflow",
+    "WorkflowResult",
+    "chain",
+    "chord",
     "connect",
     "crontab",
+    "current_job",
     "every_s",
     "extension_info",
+    "group",
     "load_extension",
     "open",
     "register_schedules",

@@ -78,8 +78,12 @@ async def run_task(
         if isinstance(error, (KeyboardInterrupt, SystemExit)) or is_cancellation(error):
             raise
         has_timed_out = isinstance(error, TimeoutError) and not error.args
-        text, delay_s, is_snooze = describe(error)
-        if is_snooze and delay_s is not None and isinstance(job, Job):
+        report = describe(error)
+        text, delay_s = report.text, report.delay_s
+        if report.wish == "discard":
+            await _settle(job, "fail", text)
+            return
+        if report.wish in {"snooze", "hold the queue", "hold the key"} and delay_s is not None and isinstance(job, Job):
             await job.asnooze(delay_s, text or None)
             return
         if has_timed_out:

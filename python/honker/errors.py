@@ -160,6 +160,38 @@ class Snooze(HonkerError):
         return type(self), (self.delay_s, str(self))
 
 
+class Discard(HonkerError):
+    """Raised by a handler: the job must not run again. It is dead-lettered with the reason, whatever attempts are left.
+
+    Attributes:
+        reason: The reason, kept with the dead letter; no traceback is.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RateLimited(HonkerError):
+    """Raised by a handler: another system takes no more requests for ``retry_after_s``; the attempt is not charged.
+
+    The queue is paused until then, or with ``key=True`` only the jobs of this job's key, and the job waits with them.
+    A pause that lasts longer stays as it is. With ``key=True``, a job without a key waits alone.
+
+    Attributes:
+        retry_after_s: Seconds from now, or a `timedelta`.
+        key: True to hold only the jobs of the same key.
+    """
+
+    def __init__(self, retry_after_s: float | timedelta, key: bool = False, message: str = "") -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.key = key
+
+    def __reduce__(self) -> tuple[type[RateLimited], tuple[float | timedelta, bool, str]]:
+        return type(self), (self.retry_after_s, self.key, str(self))
+
+
 class ForkError(HonkerError, RuntimeError):
     """A handle was opened before a fork and used in the child; open the database again in the child."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -153,3 +154,53 @@ class Holder:
 
     def method(self):
         return None
+
+
+def clean_up(marker, end):
+    """Wait to be cancelled, and write the name of the exception."""
+    tell(marker)
+    try:
+        time.sleep(1000)
+    except BaseException as error:
+        Path(end).write_text(type(error).__name__)
+        raise
+
+
+def swallow_requests(marker):
+    """Go on after each exception."""
+    tell(marker)
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(1000)
+
+
+def wait_for_end(process_id, timeout_s=10.0):
+    """Wait until a process has ended."""
+    deadline = time.monotonic() + timeout_s
+    while not has_ended(process_id):
+        assert time.monotonic() < deadline, f"process {process_id} goes on"
+        time.sleep(0.005)
+
+
+def has_ended(process_id):
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def raise_key_error():
+    raise KeyError("customer")
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def discard():
+    raise honker.Discard("no such customer")
+
+
+def limit_rate():
+    raise honker.RateLimited(1000)

@@ -93,7 +93,7 @@ JOB = {
     "retry": lambda job: job.retry(),
     "snooze": lambda job: job.snooze(1),
 }
-JOB_WITHOUT_SQL = {"note_cancelled"}
+JOB_WITHOUT_SQL = {"note_ended", "note_cancelled"}
 
 
 class Twins:

@@ -107,6 +107,16 @@ STORIES = {
         [sql_enqueue(), CLAIM, "SELECT honker_progress(1, 'w', 1)"],
     ),
     "snooze": Story("honker_snooze(1, 'w', 5)", "UPDATE _honker_live WHEN NEW.snoozes = 1", [sql_enqueue(), CLAIM]),
+    "snooze-holds-queue": Story(
+        """honker_work('q', 'w', 0, 60, '[{"id": 1, "attempt": 1, "do": "snooze", "delay_s": 5, "hold": "queue"}]')""",
+        "INSERT _honker_queues",
+        [sql_enqueue(), CLAIM],
+    ),
+    "snooze-holds-key": Story(
+        """honker_work('q', 'w', 0, 60, '[{"id": 1, "attempt": 1, "do": "snooze", "delay_s": 5, "hold": "key"}]')""",
+        "INSERT _honker_keys",
+        [KEYED, CLAIM],
+    ),
     "cancel-request": Story("honker_cancel_request(1)", "INSERT _honker_results", [sql_enqueue()]),
     "cancel-requested-ends": Story(
         "honker_retry(1, 'w', 0, 'x')",

@@ -126,3 +126,90 @@ def test_a_snoozed_job_that_succeeds_leaves_nothing(conn):
     assert call(conn, "honker_ack", 1, "w") == 1
     assert count(conn, "_honker_attempts") == 0
     assert rows(conn, "SELECT * FROM _honker_live") == []
+
+
+def snooze_in_a_round(conn, job_id=1, **fields):
+    settlement = {"id": job_id, "attempt": 1, "do": "snooze", "delay_s": 60} | fields
+    return call_json(conn, "honker_work", "q", "w", 0, 60, json.dumps([settlement]))["settled"]
+
+
+def pause(conn, queue="q"):
+    stats = call_json(conn, "honker_queue_stats", queue)
+    return stats["paused_at"] is not None, stats["paused_until"], stats["pause_reason"]
+
+
+def test_a_snooze_with_an_error_keeps_it(conn):
+    enqueue(conn)
+    claim(conn)
+    assert snooze_in_a_round(conn, error="no token") == [1]
+    assert live(conn, "last_error", 1) == "no token"
+
+
+def test_a_snooze_may_hold_its_queue_for_its_delay(conn):
+    enqueue(conn)
+    claim(conn)
+    assert snooze_in_a_round(conn, hold="queue") == [1]
+    is_paused, until, reason = pause(conn)
+    assert (is_paused, reason) == (True, "rate limited")
+    assert until == live(conn, "run_at", 1)
+
+
+def test_a_snooze_may_hold_its_key(conn):
+    call(conn, "honker_enqueue", "q", "{}", '{"key": "acme"}')
+    call(conn, "honker_enqueue", "q", "{}", '{"key": "acme"}')
+    other = call(conn, "honker_enqueue", "q", "{}", '{"key": "other"}')
+    claim(conn)
+    assert snooze_in_a_round(conn, hold="key") == [1]
+    assert pause(conn) == (False, None, None)
+    assert [job["id"] for job in call_json(conn, "honker_claim_batch", "q", "w", 9, 60)] == [other]
+
+
+def test_a_job_without_a_key_holds_no_key(conn):
+    enqueue(conn)
+    claim(conn)
+    assert snooze_in_a_round(conn, hold="key") == [1]
+    assert pause(conn) == (False, None, None)
+
+
+@pytest.mark.parametrize("delay_s", [0, 5])
+@pytest.mark.parametrize("until_s", [None, 1000])
+def test_a_hold_does_not_shorten_a_pause(conn, delay_s, until_s):
+    enqueue(conn)
+    claim(conn)
+    until = None if until_s is None else time.time() + until_s
+    call(conn, "honker_queue_pause", "q", until, "disputed")
+    before = pause(conn)
+    assert snooze_in_a_round(conn, delay_s=delay_s, hold="queue") == [1]
+    assert pause(conn) == before
+    assert before[2] == "disputed"
+
+
+def test_a_hold_extends_a_shorter_pause(conn):
+    enqueue(conn)
+    claim(conn)
+    call(conn, "honker_queue_pause", "q", time.time() + 5, "short")
+    assert snooze_in_a_round(conn, delay_s=500, hold="queue") == [1]
+    assert pause(conn)[1] > time.time() + 400
+
+
+def test_a_claim_that_is_lost_holds_nothing(conn):
+    enqueue(conn)
+    claim(conn)
+    assert snooze_in_a_round(conn, attempt=2, hold="queue") == [0]
+    assert pause(conn) == (False, None, None)
+
+
+def test_a_job_that_was_asked_to_end_holds_nothing(conn):
+    enqueue(conn)
+    claim(conn)
+    assert call(conn, "honker_cancel_request", 1) == "requested"
+    assert snooze_in_a_round(conn, hold="queue") == [1]
+    assert pause(conn) == (False, None, None)
+    assert call_json(conn, "honker_job_outcome", 1)["state"] == "cancelled"
+
+
+def test_a_hold_has_two_forms(conn):
+    enqueue(conn)
+    claim(conn)
+    with refused("HONKER_INVALID_ARGUMENT", "settlements_json"):
+        snooze_in_a_round(conn, hold="file")

@@ -383,6 +383,11 @@ class Job:
         """Make `is_cancelled` true. For a worker that has read the request itself."""
         self._is_cancelled = True
 
+    def note_ended(self) -> None:
+        """Drop a report of progress that is not written yet. For a worker, once the handler has ended."""
+        if self._reporter is not None:
+            self._reporter.close()
+
     def _must_look(self) -> bool:
         if self._is_cancelled or monotonic() - self._looked_at < _LOOK_S:
             return False

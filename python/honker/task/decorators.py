@@ -5,13 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from honker.arguments import Seconds
 from honker.engine import Transaction
 from honker.job import Job
-from honker.task.options import JITTER, Executor, Misfire, attempts_of, check_schedule
+from honker.task.options import (
+    JITTER,
+    Executor,
+    KeyOption,
+    Misfire,
+    OnConflict,
+    RetryRule,
+    UniqueUntil,
+    attempts_of,
+    check_schedule,
+    exceptions_of,
+)
 from honker.task.registry import HasExpression
 from honker.task.task import Task, TaskDecorator, TaskQueue, task_decorator
 
@@ -55,12 +66,22 @@ def task(
     backoff: float = 1.0,
     max_retry_delay_s: float | None = None,
     jitter: float = JITTER,
+    retry_on: type[BaseException] | Collection[type[BaseException]] | None = None,
+    give_up_on: type[BaseException] | Collection[type[BaseException]] = (),
+    retry: RetryRule | None = None,
     timeout_s: float | None = None,
     priority: int = 0,
     expires_s: Seconds | None = None,
     store_result: bool = True,
     result_ttl_s: float = 3600,
     executor: Executor = "thread",
+    key: KeyOption | None = None,
+    unique_key: KeyOption | None = None,
+    on_conflict: OnConflict | None = None,
+    unique_until: UniqueUntil | None = None,
+    unique_for_s: Seconds | None = None,
+    debounce_s: Seconds | None = None,
+    debounce_max_s: Seconds | None = None,
 ) -> TaskDecorator: ...
 
 
@@ -74,12 +95,22 @@ def task(
     backoff: float = 1.0,
     max_retry_delay_s: float | None = None,
     jitter: float = JITTER,
+    retry_on: type[BaseException] | Collection[type[BaseException]] | None = None,
+    give_up_on: type[BaseException] | Collection[type[BaseException]] = (),
+    retry: RetryRule | None = None,
     timeout_s: float | None = None,
     priority: int = 0,
     expires_s: Seconds | None = None,
     store_result: bool = True,
     result_ttl_s: float = 3600,
     executor: Executor = "thread",
+    key: KeyOption | None = None,
+    unique_key: KeyOption | None = None,
+    on_conflict: OnConflict | None = None,
+    unique_until: UniqueUntil | None = None,
+    unique_for_s: Seconds | None = None,
+    debounce_s: Seconds | None = None,
+    debounce_max_s: Seconds | None = None,
 ) -> Any:
     """Make a function a task of this queue: calling it enqueues a job, which a worker runs. See `honker.Task`.
 
@@ -98,6 +129,12 @@ def task(
         max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
         jitter: The largest part of a delay that is added to it at random, 0 to 1. A retry is never early; 0 keeps
             delays exact.
+        retry_on: The only exceptions after which a job runs again, as ``except`` takes them; others dead-letter it at
+            once. None runs it again after all. A timeout counts as a TimeoutError, and the end of a process as none.
+        give_up_on: Exceptions after which a job is dead-lettered at once; it precedes ``retry_on``.
+        retry: A function ``(exception, job) -> seconds | None`` that replaces ``retry_delay_s``, ``backoff`` and
+            ``jitter``. None dead-letters the job. It is called where the handler was, and must not block. If it fails,
+            ``retry_delay_s`` is used, and the error says so. Attempts stay limited.
         timeout_s: Seconds that an attempt may take, more than 0; None for no limit.
         priority: Larger values run sooner, within ±(2**53 - 1).
         expires_s: Seconds after which a job is dead-lettered instead of run, more than 0.
@@ -107,6 +144,14 @@ def task(
             has a processor to itself, a timeout or a lost lease ends it, and a crash is one failed attempt. The
             process imports the function by module and name, so it must be a module-level function, and it receives
             neither job nor transaction. Its imports stay in memory, once per concurrent handler.
+        key: The key of the jobs, see `Queue.enqueue`: a text, or a function of the arguments of a call that returns one
+            or None.
+        unique_key: The unique key, likewise, of which the queue has one job at a time.
+        on_conflict: The treatment of a call whose unique key another job has; None means ``existing``.
+        unique_until: The end of the time in which a job has its key; None means ``finished``.
+        unique_for_s: Seconds for which the key stays taken after a success, see `Queue.enqueue`.
+        debounce_s: Seconds by which a further call puts the job off, see `Queue.enqueue`.
+        debounce_max_s: Seconds for which it is put off at most.
 
     Raises:
         InvalidArgumentError: An option is outside its range.
@@ -123,12 +168,22 @@ def task(
         backoff=backoff,
         max_retry_delay_s=max_retry_delay_s,
         jitter=jitter,
+        retry_on=exceptions_of(retry_on),
+        give_up_on=exceptions_of(give_up_on),
+        retry=retry,
         timeout_s=timeout_s,
         priority=priority,
         expires_s=expires_s,
         store_result=store_result,
         result_ttl_s=result_ttl_s,
         executor=executor,
+        key=key,
+        unique_key=unique_key,
+        on_conflict=on_conflict,
+        unique_until=unique_until,
+        unique_for_s=unique_for_s,
+        debounce_s=debounce_s,
+        debounce_max_s=debounce_max_s,
     )
 
 
@@ -144,6 +199,9 @@ def periodic_task(
     backoff: float = 1.0,
     max_retry_delay_s: float | None = None,
     jitter: float = JITTER,
+    retry_on: type[BaseException] | Collection[type[BaseException]] | None = None,
+    give_up_on: type[BaseException] | Collection[type[BaseException]] = (),
+    retry: RetryRule | None = None,
     timeout_s: float | None = None,
     misfire: Misfire | None = None,
     expires_s: int | None = None,
@@ -168,6 +226,9 @@ def periodic_task(
         backoff: As for `task`.
         max_retry_delay_s: As for `task`.
         jitter: As for `task`.
+        retry_on: As for `task`.
+        give_up_on: As for `task`.
+        retry: As for `task`.
         timeout_s: As for `task`.
         misfire: How to treat boundaries that passed without a leader, see `Scheduler.add`; None means ``catch_up``.
         expires_s: Whole seconds after its boundary from which a job is no longer claimed, 1 or more.
@@ -193,6 +254,9 @@ def periodic_task(
         backoff=backoff,
         max_retry_delay_s=max_retry_delay_s,
         jitter=jitter,
+        retry_on=exceptions_of(retry_on),
+        give_up_on=exceptions_of(give_up_on),
+        retry=retry,
         timeout_s=timeout_s,
         misfire=misfire,
         expires_s=expires_s,

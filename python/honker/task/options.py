@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from honker.engine.limits import LIMITS
 from honker.errors import InvalidArgumentError, InvalidScheduleError, InvalidTaskError
+from honker.job import Job
 
 #: Where a worker calls a plain function: in a thread, or in a process of its own.
 Executor: TypeAlias = Literal["thread", "process"]
@@ -29,6 +30,20 @@ JITTER: Final = 0.1
 
 #: How a schedule treats boundaries that passed without a leader.
 Misfire: TypeAlias = Literal["catch_up", "once", "skip"]
+
+#: Classes of exceptions, as ``except`` takes them.
+ExceptionTypes: TypeAlias = tuple[type[BaseException], ...]
+#: Chooses the seconds until the next attempt from the exception of the last one and its job; None gives up.
+RetryRule: TypeAlias = "Callable[[BaseException, Job], float | None]"
+#: A key of a task's jobs, or a function that makes it from the arguments of a call; None for no key.
+KeyOption: TypeAlias = "str | Callable[..., str | None]"
+
+#: The treatment of a call whose unique key another job has, see `Queue.enqueue`.
+OnConflict: TypeAlias = Literal["existing", "replace", "rerun", "raise"]
+#: The end of the time in which a job has its unique key.
+UniqueUntil: TypeAlias = Literal["finished", "started"]
+#: The treatment of a job one of whose parents fails.
+OnParentFailure: TypeAlias = Literal["cancel", "run", "wait"]
 
 _Check: TypeAlias = "Callable[[Any], bool]"
 
@@ -81,6 +96,23 @@ def _is_misfire(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value in get_args(Misfire))
 
 
+def _is_exceptions(value: Any) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(each, type) and issubclass(each, BaseException) for each in cast("tuple[Any, ...]", value)
+    )
+
+
+def _is_key(value: Any) -> bool:
+    return callable(value) or _is_name(value)
+
+
+def _one_of(*allowed: str) -> _Check:
+    def is_one_of(value: Any) -> bool:
+        return isinstance(value, str) and value in allowed
+
+    return is_one_of
+
+
 def _whole(least: int, most: int) -> _Check:
     def is_whole(value: Any) -> bool:
         is_integral = type(value) is int or (isinstance(value, float) and value.is_integer())
@@ -97,6 +129,7 @@ def _or_none(check: _Check) -> _Check:
 
 
 _NAME_RANGE: Final = f"text of 1 to {NAME_MAX_BYTES} UTF-8 bytes"
+_KEY_RANGE: Final = f"{_NAME_RANGE}, or a function of the arguments that returns one or None"
 _SPAN_RANGE: Final = f"0 to {SPAN_MAX_S} seconds"
 _LIMIT_RANGE: Final = f"None, or more than 0 and up to {SPAN_MAX_S} seconds"
 _RETRIES_RANGE: Final = f"a whole number, 1 to {MAX_ATTEMPTS}"
@@ -117,6 +150,22 @@ _RULES: Final = {
     "priority": _Rule(_whole(-PRIORITY_MAX, PRIORITY_MAX), _PRIORITY_RANGE, "larger runs sooner"),
     "expires_s": _Rule(_or_none(_is_expiry), _LIMIT_RANGE, "leave it out for jobs that stay"),
     "result_ttl_s": _Rule(_is_span, _SPAN_RANGE, "0 keeps results for good"),
+    "retry_on": _Rule(_or_none(_is_exceptions), "a class of exceptions or a tuple of them", "leave it out for all"),
+    "give_up_on": _Rule(_is_exceptions, "a class of exceptions or a tuple of them", "leave it out for none"),
+    "retry": _Rule(_or_none(callable), "a function of (exception, job)", "leave it out for retry_delay_s and backoff"),
+    "key": _Rule(_or_none(_is_key), _KEY_RANGE, "leave it out for no key"),
+    "unique_key": _Rule(_or_none(_is_key), _KEY_RANGE, "leave it out for no key"),
+    "on_conflict": _Rule(
+        _or_none(_one_of(*get_args(OnConflict))),
+        "'existing', 'replace', 'rerun' or 'raise'",
+        "leave it out for 'existing'",
+    ),
+    "unique_until": _Rule(
+        _or_none(_one_of(*get_args(UniqueUntil))), "'finished' or 'started'", "leave it out for 'finished'"
+    ),
+    "unique_for_s": _Rule(_or_none(_is_span), f"None, or {_SPAN_RANGE}", "leave it out for none"),
+    "debounce_s": _Rule(_or_none(_is_span), f"None, or {_SPAN_RANGE}", "leave it out for none"),
+    "debounce_max_s": _Rule(_or_none(_is_span), f"None, or {_SPAN_RANGE}", "leave it out for no limit"),
     "executor": _Rule(_is_executor, "'thread' or 'process'", "leave it out for a thread"),
 }
 
@@ -141,6 +190,31 @@ def check_options(queue: str | None, options: dict[str, Any]) -> None:
         rule = rules.get(argument)
         if rule is not None and not rule.allows(value):
             raise InvalidArgumentError(f"{argument} is {value!r}; it must be {rule.range}: {rule.advice}")
+
+
+def exceptions_of(value: Any) -> Any:
+    """Exceptions as ``isinstance`` takes them: a class or a list becomes a tuple; `check_options` refuses the rest."""
+    if isinstance(value, type):
+        return (value,)
+    return tuple(cast("list[Any]", value)) if isinstance(value, (list, set, frozenset)) else value
+
+
+def check_unique_options(options: dict[str, Any]) -> None:
+    """Refuse options of a unique key without one.
+
+    Raises:
+        InvalidArgumentError: One is given, and no ``unique_key``.
+    """
+    if options.get("unique_key") is not None:
+        return
+    for argument in _OF_UNIQUE_KEYS:
+        if options.get(argument) is not None:
+            raise InvalidArgumentError(
+                f"{argument} is {options[argument]!r}, and there is no unique_key for it; pass unique_key= as well"
+            )
+
+
+_OF_UNIQUE_KEYS: Final = ("on_conflict", "unique_until", "unique_for_s", "debounce_s", "debounce_max_s")
 
 
 def check_schedule(schedule: Any) -> None:
@@ -203,7 +277,7 @@ def check_handler(fn: Callable[..., Any]) -> None:
         raise InvalidTaskError(f"task {getattr(fn, '__qualname__', fn)!r} {reason}")
 
 
-def check_process_handler(fn: Callable[..., Any], injected: list[str]) -> None:
+def check_process_handler(fn: Callable[..., Any], injected: list[str], *, has_retry_rule: bool = False) -> None:
     """Refuse a function that another process could not be asked to call.
 
     It is found there by its module and qualified name, with nothing but its arguments.
@@ -222,6 +296,11 @@ def check_process_handler(fn: Callable[..., Any], injected: list[str]) -> None:
     if "<lambda>" in fn.__qualname__ or "<locals>" in fn.__qualname__:
         raise InvalidTaskError(
             f"{described}: a lambda or a function within another cannot be imported; move it to the top of its module"
+        )
+    if has_retry_rule:
+        raise InvalidTaskError(
+            f"{described} and retry=: the exception stays in the other process; use retry_on= and give_up_on=, or "
+            "raise honker.Retryable(delay_s=...) in the function"
         )
     if fn.__module__ == "__main__":
         raise InvalidTaskError(

@@ -13,7 +13,15 @@ from typing import Any, Final, NamedTuple, Protocol
 from honker.arguments import Seconds
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.task.injection import Injection, injections_of
-from honker.task.options import JITTER, Executor
+from honker.task.options import (
+    JITTER,
+    ExceptionTypes,
+    Executor,
+    KeyOption,
+    OnConflict,
+    RetryRule,
+    UniqueUntil,
+)
 
 
 class HasExpression(Protocol):
@@ -44,6 +52,16 @@ class TaskSpec:
         misfire: How its schedule treats boundaries that passed without a leader, see `Scheduler.add`.
         max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
         jitter: The largest part of a delay that is added to it at random.
+        retry_on: The only exceptions after which a job runs again; None for all.
+        give_up_on: Exceptions after which a job is dead-lettered at once.
+        retry: Chooses the delay from the exception and the job; None gives up.
+        key: The key of its jobs, see `Queue.enqueue`.
+        unique_key: The unique key of its jobs.
+        on_conflict: The treatment of a call whose unique key another job has.
+        unique_until: The end of the time in which a job has its unique key.
+        unique_for_s: Seconds for which the key stays taken after a success.
+        debounce_s: Seconds by which a further call puts the job off.
+        debounce_max_s: Seconds for which it is put off at most.
         path: The identity of the database that the task belongs to, see `Engine.identity`; None for every database.
     """
 
@@ -65,6 +83,16 @@ class TaskSpec:
     misfire: str | None = None
     max_retry_delay_s: float | None = None
     jitter: float = JITTER
+    retry_on: ExceptionTypes | None = None
+    give_up_on: ExceptionTypes = ()
+    retry: RetryRule | None = None
+    key: KeyOption | None = None
+    unique_key: KeyOption | None = None
+    on_conflict: OnConflict | None = None
+    unique_until: UniqueUntil | None = None
+    unique_for_s: Seconds | None = None
+    debounce_s: Seconds | None = None
+    debounce_max_s: Seconds | None = None
 
     @property
     def max_attempts(self) -> int:

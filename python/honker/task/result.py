@@ -13,11 +13,14 @@ from honker.arguments import Call, Seconds, TransactionLike, seconds
 from honker.clock import monotonic
 from honker.engine import FALLBACK_POLL_S, Engine, Fate
 from honker.errors import DeadlockError, JobCancelledError, JobFailedError, ResultGoneError
+from honker.job.history import CancelOutcome, Progress, read_progress
 from honker.task.running import is_on_worker_loop, running_handler
 
 #: Seconds between a waiter's checks while the transaction that enqueued the job is open: its rollback is no commit.
 _OPEN_POLL_S: Final = 0.1
 
+_GET_PROGRESS: Final = "SELECT honker_progress_get(?)"
+_REQUEST_CANCEL: Final = "SELECT honker_cancel_request(?)"
 GET_RESULT: Final = "SELECT honker_result_get(?)"
 SWEEP_RESULTS: Final = "SELECT honker_result_sweep()"
 _JOB_OUTCOME: Final = "SELECT honker_job_outcome(?)"
@@ -160,10 +163,21 @@ class TaskResult:
 
     Attributes:
         id: The job's id.
+        is_duplicate: True if the call enqueued no job, because another one has its unique key: the result is that
+            job's.
     """
 
-    def __init__(self, engine: Engine, job_id: int, *, is_committed: bool = True, tx: TransactionLike = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        job_id: int,
+        *,
+        is_committed: bool = True,
+        tx: TransactionLike = None,
+        is_duplicate: bool = False,
+    ) -> None:
         self.id = job_id
+        self.is_duplicate = is_duplicate
         self._engine = engine
         self._is_committed = is_committed and tx is None
         self._origin = None if tx is None else _Origin(engine.fate(tx))
@@ -220,6 +234,45 @@ class TaskResult:
                 await updates.wait_async(next_s)
         finally:
             updates.close()
+
+    def progress(self) -> Progress | None:
+        """The progress that the handler has reported; None if it does not run, or has reported none.
+
+        Cost: read-only; one seek. Each report is a commit, which wakes `Database.update_events`.
+        Source: SQL ``honker_progress_get``.
+        """
+        return read_progress(self._engine.ask(_GET_PROGRESS, self.id))
+
+    async def aprogress(self) -> Progress | None:
+        """Like `progress`, without blocking the event loop."""
+        return read_progress(await self._engine.aask(_GET_PROGRESS, self.id))
+
+    def cancel(self, tx: TransactionLike = None) -> CancelOutcome:
+        """Cancel the job; if it runs, ask its handler to end.
+
+        A coroutine handler gets an ``asyncio.CancelledError``. A handler in a thread goes on until it asks
+        `Job.is_cancelled` or `Job.check_cancelled`. One in another process gets SIGTERM, and is killed after the
+        worker's grace period. A handler that succeeds before it notices wins, and the job ends as done.
+
+        Args:
+            tx: The transaction to run in.
+
+        Returns:
+            ``"cancelled"`` if the job waited and is removed, ``"requested"`` if its handler is asked to end, ``"gone"``
+            if it has ended.
+
+        Raises:
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Source: SQL ``honker_cancel_request``.
+        """
+        outcome: CancelOutcome = self._engine.call(_REQUEST_CANCEL, self.id, tx=tx)
+        return outcome
+
+    async def acancel(self, tx: TransactionLike = None) -> CancelOutcome:
+        """Like `cancel`, without blocking the event loop."""
+        outcome: CancelOutcome = await self._engine.acall(_REQUEST_CANCEL, self.id, tx=tx)
+        return outcome
 
     def _is_over(self) -> bool:
         """True if the transaction that enqueued the job has ended. Asked before the job is looked for, see `_check`.

@@ -28,6 +28,18 @@ running_handler: Final[contextvars.ContextVar[RunningHandler | None]] = contextv
     "honker_running_handler", default=None
 )
 
+
+def current_job() -> Job | None:
+    """The job whose handler runs in this context; None outside of handlers.
+
+    For code that a task calls, such as a report of progress: ``honker.current_job().progress(3, 10)``. It is known in
+    the handler, in its coroutines and in the tasks that it creates, and in ``asyncio.to_thread``. A thread that the
+    handler starts itself, or another process, has none. Runs no SQL.
+    """
+    handler = running_handler.get()
+    return None if handler is None else handler.job
+
+
 # The event loops that have run a worker. Blocking one holds up all of its handlers, rounds and renewals of leases.
 _worker_loops: Final[weakref.WeakSet[asyncio.AbstractEventLoop]] = weakref.WeakSet()
 

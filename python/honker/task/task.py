@@ -7,15 +7,27 @@ that defines it. `honker.task.registry.registry` holds the tasks of this process
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
 from honker.arguments import Instant, Seconds, TransactionLike
 from honker.engine import Transaction
 from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
+from honker.task.call import Callee, TaskCall
+from honker.task.keys import flow_options, resolve_keys
+from honker.task.mapping import amapped, mapped
 from honker.task.message import envelope
-from honker.task.options import check_handler, check_options, check_process_handler
+from honker.task.options import (
+    KeyOption,
+    OnConflict,
+    OnParentFailure,
+    UniqueUntil,
+    check_handler,
+    check_options,
+    check_process_handler,
+    check_unique_options,
+)
 from honker.task.registry import TaskSpec, registry
 from honker.task.result import TaskResult
 from honker.task.signature import CallSignature, check_function, check_periodic
@@ -25,7 +37,7 @@ R = TypeVar("R")
 
 
 class _Options(TypedDict, total=False):
-    """The options of `Queue.enqueue`."""
+    """The options of `Queue.enqueue`, apart from those that depend on the arguments of a call."""
 
     tx: TransactionLike
     run_at: Instant | None
@@ -33,6 +45,20 @@ class _Options(TypedDict, total=False):
     priority: int
     expires: Seconds | None
     max_attempts: int
+
+
+class UniqueJob(Protocol):
+    """The answer to `Queue.enqueue_unique`."""
+
+    @property
+    def id(self) -> int:
+        """The job, new or not."""
+        ...
+
+    @property
+    def is_duplicate(self) -> bool:
+        """True if the job was there before."""
+        ...
 
 
 class TaskQueue(JobQueue, Protocol):
@@ -48,6 +74,9 @@ class TaskQueue(JobQueue, Protocol):
         priority: int = 0,
         expires: Seconds | None = None,
         max_attempts: int | None = None,
+        key: str | None = None,
+        after: Iterable[int] | None = None,
+        on_parent_failure: OnParentFailure | None = None,
     ) -> int:
         """Add a job and return its id."""
         ...
@@ -62,19 +91,71 @@ class TaskQueue(JobQueue, Protocol):
         priority: int = 0,
         expires: Seconds | None = None,
         max_attempts: int | None = None,
+        key: str | None = None,
+        after: Iterable[int] | None = None,
+        on_parent_failure: OnParentFailure | None = None,
     ) -> int:
         """Like `enqueue`, without blocking the event loop."""
+        ...
+
+    def enqueue_unique(
+        self,
+        payload: Any,
+        *,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+        key: str | None = None,
+        unique_key: str,
+        on_conflict: OnConflict | None = None,
+        unique_until: UniqueUntil | None = None,
+        unique_for_s: Seconds | None = None,
+        debounce_s: Seconds | None = None,
+        debounce_max_s: Seconds | None = None,
+        after: Iterable[int] | None = None,
+        on_parent_failure: OnParentFailure | None = None,
+    ) -> UniqueJob:
+        """Add a job, or return the one that has its unique key."""
+        ...
+
+    async def aenqueue_unique(
+        self,
+        payload: Any,
+        *,
+        tx: TransactionLike = None,
+        run_at: Instant | None = None,
+        delay: Seconds | None = None,
+        priority: int = 0,
+        expires: Seconds | None = None,
+        max_attempts: int | None = None,
+        key: str | None = None,
+        unique_key: str,
+        on_conflict: OnConflict | None = None,
+        unique_until: UniqueUntil | None = None,
+        unique_for_s: Seconds | None = None,
+        debounce_s: Seconds | None = None,
+        debounce_max_s: Seconds | None = None,
+        after: Iterable[int] | None = None,
+        on_parent_failure: OnParentFailure | None = None,
+    ) -> UniqueJob:
+        """Like `enqueue_unique`, without blocking the event loop."""
         ...
 
 
 class _Enqueue(Generic[P]):
     """A callable that enqueues a task call with fixed options."""
 
-    def __init__(self, queue: TaskQueue, name: str, signature: CallSignature, options: _Options) -> None:
+    def __init__(
+        self, queue: TaskQueue, name: str, signature: CallSignature, options: _Options, flow: dict[str, Any]
+    ) -> None:
         self._queue = queue
         self._name = name
         self._signature = signature
         self._options = options
+        self._flow = flow
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """Enqueue the call.
@@ -83,19 +164,36 @@ class _Enqueue(Generic[P]):
             InvalidCallError: The arguments do not fit the function.
             InvalidPayloadError: An argument has no JSON form.
         """
-        job_id = self._queue.enqueue(self._payload(args, kwargs), **self._options)
-        return self._result(job_id)
+        payload = self._payload(args, kwargs)
+        if not self._flow:
+            return self._result(self._queue.enqueue(payload, **self._options))
+        flow = resolve_keys(self._flow, args, kwargs)
+        if "unique_key" not in flow:
+            return self._result(self._queue.enqueue(payload, **self._options, **flow))
+        job = self._queue.enqueue_unique(payload, **self._options, **flow)
+        return self._result(job.id, is_duplicate=job.is_duplicate)
 
     async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
         """As calling it, without blocking the event loop."""
-        return self._result(await self._queue.aenqueue(self._payload(args, kwargs), **self._options))
+        payload = self._payload(args, kwargs)
+        if not self._flow:
+            return self._result(await self._queue.aenqueue(payload, **self._options))
+        flow = resolve_keys(self._flow, args, kwargs)
+        if "unique_key" not in flow:
+            return self._result(await self._queue.aenqueue(payload, **self._options, **flow))
+        job = await self._queue.aenqueue_unique(payload, **self._options, **flow)
+        return self._result(job.id, is_duplicate=job.is_duplicate)
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         self._signature.check(args, kwargs)
         return envelope(self._name, args, kwargs)
 
-    def _result(self, job_id: int) -> TaskResult:
-        return TaskResult(self._queue.db.engine, job_id, tx=self._options.get("tx"))
+    def _result(self, job_id: int, *, is_duplicate: bool = False) -> TaskResult:
+        engine, tx = self._queue.db.engine, self._options.get("tx")
+        if is_duplicate and tx is not None:
+            # The job may be of this transaction or of an earlier one, so nothing follows from the end of this one.
+            return TaskResult(engine, job_id, is_committed=False, is_duplicate=True)
+        return TaskResult(engine, job_id, tx=tx, is_duplicate=is_duplicate)
 
 
 class Task(Generic[P, R]):
@@ -144,6 +242,15 @@ class Task(Generic[P, R]):
         run_at: Instant | None = None,
         priority: int | None = None,
         expires: Seconds | None = None,
+        key: KeyOption | None = None,
+        unique_key: KeyOption | None = None,
+        on_conflict: OnConflict | None = None,
+        unique_until: UniqueUntil | None = None,
+        unique_for_s: Seconds | None = None,
+        debounce_s: Seconds | None = None,
+        debounce_max_s: Seconds | None = None,
+        after: Iterable[int | TaskResult] | None = None,
+        on_parent_failure: OnParentFailure | None = None,
     ) -> _Enqueue[P]:
         """A call with other options: ``send.enqueue_with(tx=tx, delay=60)(order_id)``.
 
@@ -153,6 +260,18 @@ class Task(Generic[P, R]):
             run_at: Unix seconds or a datetime before which the call does not run.
             priority: Larger values run sooner; None uses the task's.
             expires: Seconds after which it is dead-lettered instead of run; None uses the task's.
+            key: The key of the job, or a function of the arguments that returns one; None uses the task's.
+            unique_key: The unique key, likewise. `TaskResult.is_duplicate` says if another job had it.
+            on_conflict: The treatment of a call whose unique key another job has; None uses the task's.
+            unique_until: The end of the time in which the job has its unique key; None uses the task's.
+            unique_for_s: Seconds for which the key stays taken after a success; None uses the task's.
+            debounce_s: Seconds by which a further call puts the job off; None uses the task's.
+            debounce_max_s: Seconds for which it is put off at most; None uses the task's.
+            after: Jobs that have to end first, see `Queue.enqueue`.
+            on_parent_failure: The treatment if one of them fails; None means ``cancel``.
+
+        Raises:
+            InvalidArgumentError: An option is outside its range.
         """
         options: _Options = {
             "tx": tx,
@@ -162,7 +281,74 @@ class Task(Generic[P, R]):
             "expires": self.spec.expires_s if expires is None else expires,
             "max_attempts": self.spec.retries,
         }
-        return _Enqueue(self._queue, self.name, self._signature, options)
+        flow = flow_options(
+            self.spec,
+            {
+                "key": key,
+                "unique_key": unique_key,
+                "on_conflict": on_conflict,
+                "unique_until": unique_until,
+                "unique_for_s": unique_for_s,
+                "debounce_s": debounce_s,
+                "debounce_max_s": debounce_max_s,
+            },
+        )
+        if after is not None:
+            flow["after"] = [each.id if isinstance(each, TaskResult) else each for each in after]
+        if on_parent_failure is not None:
+            flow["on_parent_failure"] = on_parent_failure
+        return _Enqueue(self._queue, self.name, self._signature, options, flow)
+
+    def s(self, /, *args: Any, **kwargs: Any) -> TaskCall:
+        """A call for a workflow; see `honker.chain`. Runs no SQL.
+
+        As a child it takes the results of its parents as its first arguments, before these.
+        """
+        return self._task_call(args, kwargs, takes_parents=True)
+
+    def si(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskCall:
+        """A call for a workflow that takes no results of its parents. Runs no SQL.
+
+        Raises:
+            InvalidCallError: The arguments do not fit the function.
+        """
+        call = self._task_call(args, kwargs, takes_parents=False)
+        call.check(0)
+        return call
+
+    def map(self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any) -> list[TaskResult]:
+        """Enqueue one call for each value, with the value as its only argument; all or none.
+
+        Args:
+            values: The arguments. For calls with several, enqueue a `honker.group`.
+            tx: The transaction to add them in. If the call raises, roll it back.
+            **options: Those of `TaskCall.options`, the same for every call.
+
+        Returns:
+            Their future results, in order.
+
+        Raises:
+            InvalidArgumentError: An option is outside its range.
+            InvalidCallError: The task does not take one argument.
+            InvalidPayloadError: A value has no JSON form.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Cost: one SQL call for up to 10,000 calls.
+        Source: SQL ``honker_enqueue_many``.
+        """
+        return mapped(self._calls(values), options, tx)
+
+    async def amap(self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any) -> list[TaskResult]:
+        """Like `map`, without blocking the event loop."""
+        return await amapped(self._calls(values), options, tx)
+
+    def _task_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, takes_parents: bool) -> TaskCall:
+        callee = Callee(self._queue, self.spec, self._signature, self.enqueue_with)
+        return TaskCall(callee, args, kwargs, takes_parents=takes_parents)
+
+    def _calls(self, values: Iterable[Any]) -> Iterator[TaskCall]:
+        call: Callable[[Any], TaskCall] = self.si  # pyright: ignore[reportAssignmentType] - checked at run time
+        return (call(value) for value in values)
 
     def call_local(self, /, *args: Any, **kwargs: Any) -> R:
         """Run the function here and now; a parameter that a worker would fill is passed like any other."""
@@ -189,6 +375,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
         InvalidArgumentError: An option is outside its range.
     """
     check_options(queue.name, {"name": name, **options})
+    check_unique_options(options)
 
     def decorate(fn: Callable[..., Any], /) -> Any:
         inner: Any = fn
@@ -206,7 +393,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
             **options,
         )
         if spec.executor == "process":
-            check_process_handler(fn, list(spec.injections))
+            check_process_handler(fn, list(spec.injections), has_retry_rule=spec.retry is not None)
         if spec.schedule is not None:
             check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
             check_periodic(CallSignature(spec.name, fn, spec.injections), spec.name)

@@ -8,13 +8,14 @@ import contextvars
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from honker import serialization
 from honker.engine import HandlerScope
+from honker.errors import JobCancelledError
 from honker.job import Job
 from honker.queue.queue import Queue
 from honker.task.running import RunningHandler, running_handler
@@ -30,10 +31,12 @@ from honker.worker.outcome import (
     refuse_lazy,
     settlement_of,
     success,
+    timed_out,
 )
 from honker.worker.process_child import Target
-from honker.worker.process_pool import ProcessDied, Processes
-from honker.worker.settlement import Ack, Committed, FinishedJob, Outcome, Release, Retry, Settlement, encode
+from honker.worker.process_pool import ProcessDied, Processes, RunningProcess
+from honker.worker.retry_rules import NO_RULING
+from honker.worker.settlement import Ack, Cancel, Committed, FinishedJob, Outcome, Release, Retry, Settlement, encode
 
 _WORK = "SELECT honker_work(?, ?, ?, ?, ?)"
 
@@ -63,7 +66,7 @@ class Call:
 
 
 #: Finds the call for a job, or the settlement of a job that has none.
-Resolver: TypeAlias = "Callable[[Job], Call | Settlement]"
+Resolver: TypeAlias = "Callable[[Job], Call | Settlement | Awaitable[Call | Settlement]]"
 
 
 def is_async_callable(fn: Callable[..., Any]) -> bool:
@@ -95,6 +98,7 @@ class Execution:
         on_end: Called with each run and its outcome.
         on_free: Called when a thread that was given up has ended.
         has_free_slot: True if the worker could start another handler now.
+        grace_s: Seconds that a process has to end after a request to cancel its job.
     """
 
     def __init__(
@@ -107,8 +111,10 @@ class Execution:
         on_end: Callable[[Run, Outcome], None],
         on_free: Callable[[], None],
         has_free_slot: Callable[[], bool],
+        grace_s: float,
     ) -> None:
         self._has_free_slot = has_free_slot
+        self._grace_s = grace_s
         self._queue = queue
         self._engine = queue.db.engine
         self._worker_id = worker_id
@@ -132,14 +138,15 @@ class Execution:
         job, call = run.job, None
         running_handler.set(RunningHandler(job, self._has_free_slot))
         try:
-            call = self._resolve(job)
+            found = self._resolve(job)
+            call = await found if isinstance(found, Awaitable) else found
             if not isinstance(call, Call):
                 outcome: Outcome = call
             else:
                 run.name = call.name
                 # Most calls need no limit and no process; a coroutine less is measurable.
                 is_plain = call.target is None and call.policy.timeout_s is None
-                outcome = await (self._attempt(job, call) if is_plain else self._perform(job, call))
+                outcome = await (self._attempt(run, call) if is_plain else self._perform(run, call))
         except BaseException as error:
             if isinstance(error, GeneratorExit) and not _is_loop_running():
                 raise  # This task was dropped together with its event loop.
@@ -153,6 +160,8 @@ class Execution:
             # fate. A handler that has cancelled its own task fails.
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
+        if run.fate is Fate.CANCELLED:
+            return Cancel()
         if run.fate is not Fate.OWN:
             return Release()
         if isinstance(call, Call):
@@ -161,44 +170,60 @@ class Execution:
         logger.error("job %d cannot be handled: %s", run.job.id, text)
         return Retry(60, text)
 
-    async def _perform(self, job: Job, call: Call) -> Outcome:
+    async def _perform(self, run: Run, call: Call) -> Outcome:
         """Call a handler in another process, or for a limited time."""
+        job = run.job
         if call.target is not None:
-            return await self._in_process(job, call, call.target)
+            return await self._in_process(run, call, call.target)
         timeout_s = call.policy.timeout_s
         if timeout_s is None:
-            return await self._attempt(job, call)
+            return await self._attempt(run, call)
         text = f"timeout after {timeout_s}s"
         watch = asyncio.get_running_loop().call_later(timeout_s + STUBBORN_S, _report_stubborn, job, text)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._attempt(job, call)
+                return await self._attempt(run, call)
         except TimeoutError:  # Not the handler's own, which `_attempt` has made a failure.
             goes_on = "; its thread goes on and keeps its slot" if self._threads.is_stray(job) else ""
-            return failure(job, call.policy, text + goes_on)
+            return timed_out(job, call.policy, text + goes_on)
         finally:
             watch.cancel()
 
-    async def _in_process(self, job: Job, call: Call, target: Target) -> Outcome:
+    async def _in_process(self, run: Run, call: Call, target: Target) -> Outcome:
         """Call a handler in another process, which is killed when this task is cancelled."""
-        policy = call.policy
-        request = {"args": call.args, "kwargs": call.kwargs, "keeps_result": policy.keeps_result}
+        job, policy = run.job, call.policy
+        keeps_result = policy.sends_result(job)
+        request = {"args": call.args, "kwargs": call.kwargs, "keeps_result": keeps_result}
+
+        def take(process: RunningProcess) -> None:
+            run.ask = functools.partial(self._end_process, run, process)
+
         try:
-            answer = await self._processes.call(target, request, policy.timeout_s)
+            answer = await self._processes.call(target, request, policy.timeout_s, take)
         except TimeoutError:
-            return failure(job, policy, f"timeout after {policy.timeout_s}s")
+            return timed_out(job, policy, f"timeout after {policy.timeout_s}s")
         except ProcessDied as death:
             return failure(job, policy, str(death))
         if "text" in answer:
-            return settlement_of(job, policy, ErrorReport(**answer))
-        return acknowledged(job, policy, EncodedResult(*answer["result"])) if policy.keeps_result else Ack()
+            report = ErrorReport(**answer)
+            rules = policy.rules if report.kinds else None
+            ruling = NO_RULING if rules is None else rules.ruling_by_name(report.kinds)
+            return settlement_of(job, policy, report, ruling)
+        return acknowledged(job, policy, EncodedResult(*answer["result"])) if keeps_result else Ack()
 
-    async def _attempt(self, job: Job, call: Call) -> Outcome:
+    def _end_process(self, run: Run, process: RunningProcess) -> None:
+        """Ask the process of a handler to end, and kill it after a time."""
+        process.ask_to_end(run.job.id)
+        if run.task is not None:
+            asyncio.get_running_loop().call_later(self._grace_s, run.task.cancel)
+
+    async def _attempt(self, run: Run, call: Call) -> Outcome:
+        job = run.job
         # A thread ends the transaction itself: it may go on after this task has given it up.
         is_in_thread = not call.is_async
         try:
             if is_in_thread:
-                end = await self._threads.run(job, functools.partial(self._call_in_thread, job, call))
+                end = await self._in_thread(run, call)
                 if not isinstance(end, _Awaited):
                     return end
                 is_in_thread = False
@@ -231,6 +256,15 @@ class Execution:
             if call.tx is not None and not is_in_thread:
                 await call.tx.afinish(commits=False)
 
+    async def _in_thread(self, run: Run, call: Call) -> Outcome | _Awaited:
+        run.ask = _leave_to_thread
+        end = await self._threads.run(run.job, functools.partial(self._call_in_thread, run.job, call))
+        run.ask = None  # An awaitable is awaited in this task, which a request cancels.
+        if isinstance(end, _Awaited) and run.fate is Fate.CANCELLED:
+            _close(end.value)
+            return _Awaited(_refuse(run.job.id))
+        return end
+
     def _call_in_thread(self, job: Job, call: Call) -> Outcome | _Awaited:
         is_over = True
         try:
@@ -258,6 +292,19 @@ class Execution:
     def _ack_parameters(self, job: Job, ack: Ack) -> tuple[str, str, int, float, str]:
         lease_s = self._queue.visibility_timeout_s
         return self._queue.name, self._worker_id, 0, lease_s, encode([FinishedJob(job, ack)])
+
+
+async def _refuse(job_id: int) -> None:
+    """The place of an awaitable whose job was cancelled before it began.
+
+    Raises:
+        JobCancelledError: Always.
+    """
+    raise JobCancelledError(job_id)
+
+
+def _leave_to_thread() -> None:
+    """A thread cannot be cancelled: its handler asks `Job.is_cancelled`, and keeps its slot until it ends."""
 
 
 def is_cancellation(error: BaseException) -> bool:

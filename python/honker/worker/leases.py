@@ -1,4 +1,4 @@
-"""The leases of a worker's jobs: renewed while their handlers run, and noticed when they are lost."""
+"""The leases of a worker's jobs: renewed while their handlers run, and noticed when they are lost or asked to end."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from enum import Enum
 from typing import Final
 
 from honker import serialization
-from honker.errors import HonkerError
+from honker.engine import FALLBACK_POLL_S, Updates
+from honker.errors import HANDLE_ENDED, HonkerError
 from honker.job import Job
 from honker.queue.queue import Queue
 
 #: Seconds after which a handler that was cancelled and goes on is reported.
 STUBBORN_S: Final = 1.0
 
+#: Seconds between two looks for requests to cancel, at least: a busy queue commits all the time.
+_LOOK_PAUSE_S: Final = 0.1
+#: The same after a failure.
+_BLIND_PAUSE_S: Final = 1.0
+
+_REQUESTS: Final = "SELECT honker_cancel_requests(?, ?)"
+_GET_JOB: Final = "SELECT honker_get_job(?)"
 _HEARTBEAT: Final = "SELECT honker_heartbeat_batch(?, ?, ?)"
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -31,6 +39,7 @@ class Fate(Enum):
     OWN = 0  # none
     LOST = 1  # another worker has the job, or it was cancelled
     RELEASED = 2  # the worker stops and gives the job back
+    CANCELLED = 3  # it was asked to end; the claim is still held, and the handler may yet succeed
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +50,7 @@ class Run:
         key: The job's id and attempt: with the worker's name, they are the claim.
         since_s: The time of the event loop at which it was claimed.
         name: The name of its task, for the log; empty for a job without one.
+        ask: Asks the handler to end; None cancels the asyncio task.
     """
 
     job: Job
@@ -49,6 +59,7 @@ class Run:
     name: str = ""
     task: asyncio.Task[None] | None = None
     fate: Fate = Fate.OWN
+    ask: Callable[[], None] | None = None
 
 
 class Leases:
@@ -57,14 +68,14 @@ class Leases:
     Args:
         queue: The queue.
         worker_id: The worker that claims.
-        on_free: Called when a run has left its slot without the end of its handler.
+        on_left: Called with a run that has left its slot without the end of its handler.
     """
 
-    def __init__(self, queue: Queue, worker_id: str, on_free: Callable[[], None]) -> None:
+    def __init__(self, queue: Queue, worker_id: str, on_left: Callable[[Run], None]) -> None:
         self._queue = queue
         self._engine = queue.db.engine
         self._worker_id = worker_id
-        self._on_free = on_free
+        self._on_left = on_left
         self._lease_s = queue.visibility_timeout_s
         self._runs: dict[tuple[int, int], Run] = {}
 
@@ -94,6 +105,7 @@ class Leases:
             await asyncio.sleep(pause_s)
             try:
                 await self._renew()
+                await self._look_for_requests()
                 pause_s = interval_s
             except Exception as error:
                 # No kind of error may end the renewals: every running job would lose its lease.
@@ -102,7 +114,8 @@ class Leases:
                 pause_s = min(interval_s / 4, 1.0)
 
     async def _renew(self) -> None:
-        runs = [run for run in self._runs.values() if run.fate is Fate.OWN]
+        # A handler that was asked to end, and goes on, keeps its claim.
+        runs = [run for run in self._runs.values() if run.fate in {Fate.OWN, Fate.CANCELLED}]
         if not runs:
             return
         claims = _ENCODE([run.key for run in runs])
@@ -114,16 +127,77 @@ class Leases:
     def _give_up(self, run: Run) -> None:
         logger.warning("lease of job %d was lost; its handler is cancelled", run.job.id)
         run.fate = Fate.LOST
+        self._cancel(run, "the lease of its job was lost")
+
+    def _cancel(self, run: Run, reason: str) -> None:
         if run.task is None:
             return
         # A task that is cancelled before it has begun never leaves its slot by itself.
         run.task.add_done_callback(functools.partial(self._leave, run))
-        run.task.cancel()
+        run.task.cancel(reason)
         asyncio.get_running_loop().call_later(STUBBORN_S, _report_stubborn, run)
 
     def _leave(self, run: Run, _: asyncio.Task[None]) -> None:
         if self.remove(run):
-            self._on_free()
+            self._on_left(run)
+
+    async def watch_for_ever(self) -> None:
+        """Ask handlers to end whose jobs are to be cancelled, soon after the commit of each request.
+
+        A wake is only a hint: without one there is a look every 15 s, and one with each renewal. The subscription is
+        not that of the event loop's other waiters: theirs is read at each commit, and this one after a pause.
+        """
+        updates: Updates | None = None
+        try:
+            while True:
+                pause_s = _LOOK_PAUSE_S
+                try:
+                    updates = updates or self._engine.updates()
+                    await updates.wait_async(FALLBACK_POLL_S)
+                    await self._look_for_requests()
+                except HANDLE_ENDED:
+                    return  # The rounds of the worker end it.
+                except Exception as error:
+                    # As for renewals, no kind of error may end this.
+                    logger.debug("queue %r: requests to cancel were not read: %r", self._queue.name, error)
+                    pause_s = _BLIND_PAUSE_S
+                    if updates is not None:
+                        updates.close()
+                        updates = None
+                await asyncio.sleep(pause_s)
+        finally:
+            if updates is not None:
+                updates.close()
+
+    async def _look_for_requests(self) -> None:
+        # A handler that has released its job holds no claim; nor does one that has settled it, which goes on.
+        runs = {run.job.id: run for run in self._runs.values() if run.fate is Fate.OWN and not run.job.is_released}
+        if not runs:
+            return
+        claims = _ENCODE([run.key for run in runs.values()])
+        for job_id in serialization.read(await self._engine.aask(_REQUESTS, claims, self._worker_id)):
+            run = runs[job_id]
+            is_requested = await self._is_requested(run)
+            if is_requested and self._runs.get(run.key) is run and run.fate is Fate.OWN:
+                self._ask_to_end(run)
+
+    async def _is_requested(self, run: Run) -> bool:
+        """True if the claim is held and asked to end; a lost one is left to the renewals."""
+        text: str = await self._engine.aask(_GET_JOB, run.job.id)
+        if not text:
+            return False
+        row = serialization.read(text)
+        is_held = (row["state"], row["worker_id"], row["attempts"]) == ("processing", self._worker_id, run.job.attempts)
+        return is_held and row["cancel_requested_at"] is not None
+
+    def _ask_to_end(self, run: Run) -> None:
+        logger.info("job %d is to be cancelled; its handler is asked to end", run.job.id)
+        run.fate = Fate.CANCELLED
+        run.job.note_cancelled()
+        if run.ask is not None:
+            run.ask()
+        else:
+            self._cancel(run, f"job {run.job.id} was cancelled by request")
 
     async def cancel_all(self, timeout_s: float) -> list[Job]:
         """Cancel every handler.

@@ -7,16 +7,36 @@ import logging
 import math
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from honker import serialization
 from honker.engine.limits import LIMITS
-from honker.errors import InvalidPayloadError, InvalidTaskError, Retryable, Snooze
+from honker.errors import (
+    Discard,
+    InvalidPayloadError,
+    InvalidTaskError,
+    JobCancelledError,
+    RateLimited,
+    Retryable,
+    Snooze,
+)
 from honker.job import Job
-from honker.worker.settlement import Ack, Committed, Fail, Outcome, Release, Retry
+from honker.worker.retry_rules import NO_RULING, RetryRules, Ruling
+from honker.worker.settlement import (
+    Ack,
+    Cancel,
+    Committed,
+    Fail,
+    Hold,
+    Outcome,
+    Release,
+    Retry,
+    Settlement,
+    Snoozed,
+)
 
 #: Characters of a result: all results of a round are one SQL argument, which has an upper bound.
 RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
@@ -30,6 +50,8 @@ _WORDS: Final[dict[type[Outcome], str]] = {
     Retry: "failed",
     Fail: "dead",
     Release: "released",
+    Snoozed: "snoozed",
+    Cancel: "cancelled",
 }
 
 _LAZY: Final = (types.GeneratorType, types.AsyncGeneratorType, types.CoroutineType, map, filter)
@@ -47,6 +69,7 @@ class Policy:
         timeout_s: Seconds that a handler may take; None for any.
         keeps_result: True to store the value that the handler returns.
         result_ttl_s: Seconds for which it is stored; None or 0 for good.
+        rules: The rules that look at the exception of a failed attempt; None without any.
     """
 
     retry_delay_s: Callable[[int], float]
@@ -54,6 +77,11 @@ class Policy:
     timeout_s: float | None = None
     keeps_result: bool = False
     result_ttl_s: float | None = None
+    rules: RetryRules | None = None
+
+    def sends_result(self, job: Job) -> bool:
+        """True if the value that a handler returns is stored: for callers, or for the jobs that wait for this one."""
+        return self.keeps_result or job.has_dependents
 
 
 class EncodedResult(NamedTuple):
@@ -83,7 +111,7 @@ def encode_result(value: Any) -> EncodedResult:
 
 def success(job: Job, policy: Policy, value: Any) -> Ack:
     """The settlement of a job whose handler returned."""
-    return acknowledged(job, policy, encode_result(value)) if policy.keeps_result else _ACK
+    return acknowledged(job, policy, encode_result(value)) if policy.sends_result(job) else _ACK
 
 
 def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:
@@ -94,30 +122,53 @@ def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:
     return Ack(result.text, policy.result_ttl_s or 0)
 
 
-def failure_of(job: Job, policy: Policy, error: BaseException) -> Retry | Fail | Release:
+def failure_of(job: Job, policy: Policy, error: BaseException) -> Settlement:
     """The settlement of a job whose handler raised; never raises."""
-    return settlement_of(job, policy, describe(error))
+    # Before the description, which drops the traceback.
+    ruling = policy.rules.ruling(job, error) if policy.rules is not None and is_judged(error) else NO_RULING
+    return settlement_of(job, policy, describe(error), ruling)
 
 
-def settlement_of(job: Job, policy: Policy, report: ErrorReport) -> Retry | Fail | Release:
+def is_judged(error: BaseException) -> bool:
+    """True if the rules of a task decide on an exception: others say themselves what becomes of the job."""
+    return not isinstance(error, (*_CHOOSING, JobCancelledError))
+
+
+def settlement_of(job: Job, policy: Policy, report: ErrorReport, ruling: Ruling = NO_RULING) -> Settlement:
     """The settlement of a job whose handler raised, from the report of it."""
-    if report.is_snooze and report.delay_s is not None:
-        return Release(report.delay_s, report.text or None)
-    return failure(job, policy, report.text, report.delay_s)
+    if report.delay_s is not None and report.wish in {"snooze", "hold the key", "hold the queue"}:
+        hold: Hold | None = "queue" if report.wish == "hold the queue" else None
+        # Without a key there is no other job to hold.
+        hold = "key" if report.wish == "hold the key" and job.key is not None else hold
+        return Snoozed(report.delay_s, report.text or None, hold)
+    if report.wish == "discard":
+        return Fail(report.text, is_discarded=True)
+    if report.cancelled_id == job.id:
+        return Cancel()
+    return failure(job, policy, report.text + ruling.note, report.delay_s, ruling)
+
+
+#: The exceptions that ask for something else than the policy of the task, and their wishes.
+_CHOOSING: Final = (Retryable, Snooze, RateLimited, Discard)
+Wish: TypeAlias = Literal["", "retry", "snooze", "discard", "hold the key", "hold the queue"]
 
 
 class ErrorReport(NamedTuple):
-    """The text that is kept of an exception, and the delay that it asks for.
+    """The text that is kept of an exception, and the end of the attempt that it asks for.
 
     Attributes:
-        text: The message, with a traceback unless the exception asks for a delay.
-        delay_s: The delay of a `Retryable` or a `Snooze`; None if the exception asks for none.
-        is_snooze: True if the attempt is not charged.
+        text: The message, with a traceback unless the exception asks for an end.
+        delay_s: The delay that it asks for; None if it asks for none.
+        wish: The end that it asks for; empty for the policy of the task.
+        cancelled_id: The job of a `JobCancelledError`.
+        kinds: The names of its class and of all bases, for another process.
     """
 
     text: str
     delay_s: float | None = None
-    is_snooze: bool = False
+    wish: Wish = ""
+    cancelled_id: int | None = None
+    kinds: Sequence[str] = ()
 
 
 def describe(error: BaseException) -> ErrorReport:
@@ -126,39 +177,67 @@ def describe(error: BaseException) -> ErrorReport:
     Never raises: the methods of an exception may, and formatting a long chain may recurse too deeply.
     """
     try:
-        if not isinstance(error, (Retryable, Snooze)):
+        if isinstance(error, JobCancelledError):
+            return ErrorReport(described(error), cancelled_id=getattr(error, "job_id", None))
+        if not isinstance(error, _CHOOSING):
             return ErrorReport(described(error))
-        text, delay_s = message_of(error), _chosen_delay_s(error)
-        if isinstance(error, Snooze) and delay_s is not None:
-            return ErrorReport(_storable("" if text == type(error).__qualname__ else text), delay_s, is_snooze=True)
+        text = message_of(error)
+        told = "" if text == type(error).__qualname__ else text
+        if isinstance(error, Discard):
+            return ErrorReport(_storable(told or "discarded by its handler"), wish="discard")
+        delay_s = _chosen_delay_s(error)
         if delay_s is None:
-            text += f"\nhonker.{type(error).__name__}: delay_s is no number of seconds; the delay of the task is used"
-        return ErrorReport(text, delay_s)
+            argument = "retry_after_s" if isinstance(error, RateLimited) else "delay_s"
+            text += (
+                f"\nhonker.{type(error).__name__}: {argument} is no number of seconds; the delay of the task is used"
+            )
+            return ErrorReport(text)
+        if isinstance(error, Retryable):
+            return ErrorReport(text, delay_s, "retry")
+        return ErrorReport(_storable(told), delay_s, _wish(error))
     finally:
         drop_tracebacks(error)
 
 
-def _chosen_delay_s(error: Retryable | Snooze) -> float | None:
+def _wish(error: Snooze | RateLimited) -> Wish:
+    if isinstance(error, Snooze):
+        return "snooze"
+    return "hold the key" if getattr(error, "key", False) else "hold the queue"
+
+
+def _chosen_delay_s(error: Retryable | Snooze | RateLimited) -> float | None:
     try:
-        wanted = error.delay_s  # absent from a subclass whose constructor does not call ours
+        wanted = (
+            error.retry_after_s if isinstance(error, RateLimited) else error.delay_s
+        )  # absent from a subclass whose constructor does not call ours
         delay_s = wanted.total_seconds() if isinstance(wanted, timedelta) else wanted
         return None if isinstance(delay_s, float) and math.isnan(delay_s) else bounded(delay_s)
     except (AttributeError, TypeError, ValueError, ArithmeticError):
         return None
 
 
-def failure(job: Job, policy: Policy, error: str, delay_s: float | None = None) -> Retry | Fail:
+def timed_out(job: Job, policy: Policy, error: str) -> Retry | Fail:
+    """The settlement of a job whose handler took too long: to the rules of the task, a `TimeoutError`."""
+    ruling = NO_RULING if policy.rules is None else policy.rules.ruling(job, TimeoutError(error))
+    return failure(job, policy, error + ruling.note, ruling=ruling)
+
+
+def failure(
+    job: Job, policy: Policy, error: str, delay_s: float | None = None, ruling: Ruling = NO_RULING
+) -> Retry | Fail:
     """The settlement of a job whose attempt failed: another attempt after a delay, or none.
 
     Args:
         job: The job.
         policy: The rules of its task.
         error: The text to keep with the job.
-        delay_s: Seconds until the next attempt; None leaves it to the policy.
+        delay_s: Seconds until the next attempt, if the handler has chosen; None leaves it to the ruling.
+        ruling: The decision of the task's rules; without a delay of its own, the policy's is used.
     """
     error = _storable(error)
-    if policy.attempts is not None and job.attempts >= policy.attempts:
+    if ruling.gives_up or (policy.attempts is not None and job.attempts >= policy.attempts):
         return Fail(error)
+    delay_s = ruling.delay_s if delay_s is None else delay_s
     return Retry(bounded(policy.retry_delay_s(job.attempts) if delay_s is None else delay_s), error)
 
 
@@ -220,6 +299,13 @@ def drop_tracebacks(error: BaseException) -> None:
                 left += cast("BaseExceptionGroup[BaseException]", one).exceptions
 
 
+def cancelled_outcome(job: Job, outcome: Outcome) -> Outcome:
+    """The outcome of a job that was asked to end: success wins, and everything else ends it as cancelled."""
+    if isinstance(outcome, (Retry, Fail)):
+        logger.info("%r is cancelled; its handler ended with: %s", job, outcome.error)
+    return outcome if isinstance(outcome, (Ack, Committed)) else Cancel()
+
+
 def refuse_lazy(value: Any) -> None:
     """Refuse a return value that is work still to be done, such as a generator.
 
@@ -238,6 +324,11 @@ def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
     """Log the end of an attempt: failures always, and one line for each attempt at the level debug."""
     if isinstance(outcome, Retry):
         logger.warning("%r failed; again in %.3g s: %s", job, outcome.delay_s, outcome.error)
+    elif isinstance(outcome, Fail) and outcome.is_discarded:
+        logger.warning("%r is discarded by its handler: %s", job, outcome.error)
+    elif isinstance(outcome, Snoozed) and outcome.hold is not None:
+        held = f"key {job.key!r}" if outcome.hold == "key" else "queue"
+        logger.warning("%r is rate limited; its %s is held for %.3g s: %s", job, held, outcome.delay_s, outcome.error)
     elif isinstance(outcome, Fail):
         logger.error("%r failed for good: %s", job, outcome.error)
     if not logger.isEnabledFor(logging.DEBUG):

@@ -2,7 +2,9 @@
 
 A message is its length in eight bytes, then JSON. The worker sends a call. The first answer tells that the function has
 been found and begins, so that the time for imports does not count as the handler's; the second holds its result or its
-error. A process whose worker has died ends at once: the lease lapses, and the job must not run twice at a time.
+error. A request to cancel may come in between: it becomes SIGTERM for the process and the programs that its handler has
+started, and a `honker.JobCancelledError` in the handler. A process whose worker has died ends at once: the lease
+lapses, and the job must not run twice at a time.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, cast
 
-from honker.errors import InvalidTaskError
+from honker.errors import InvalidTaskError, JobCancelledError
 from honker.task.registry import registry
 from honker.task.task import Task
 from honker.worker.forked_signals import replace_after_fork
-from honker.worker.outcome import describe, encode_result, refuse_lazy
+from honker.worker.outcome import describe, encode_result, is_judged, refuse_lazy
+from honker.worker.retry_rules import kinds_of
 
 #: Bytes of the length before each message.
 LENGTH_BYTES: Final = 8
@@ -57,7 +60,7 @@ def serve(descriptor: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave_to_worker)
     os.set_inheritable(descriptor, False)
-    link = _Link(socket.socket(fileno=descriptor))
+    link = _current.link = _Link(socket.socket(fileno=descriptor))
     replace_after_fork(functools.partial(_become_ordinary, link))
     threading.Thread(target=link.receive_for_ever, name="honker-link", daemon=True).start()
     while (call := link.next_call()) is not None:
@@ -68,7 +71,19 @@ def serve(descriptor: int) -> None:
 
 
 def _leave_to_worker(number: int, frame: object) -> None:
-    """Ignore a signal to the whole group; the worker gets it too, and decides."""
+    """Ignore a signal to the whole group, which the worker gets too; one that the worker has sent ends the handler."""
+    link = _current.link
+    if link is not None and number == signal.SIGTERM:
+        link.raise_if_cancelled()
+
+
+class _Current:
+    """The link of this process, for its signal handler."""
+
+    link: _Link | None = None
+
+
+_current: Final = _Current()
 
 
 def _become_ordinary(link: _Link) -> None:
@@ -78,6 +93,7 @@ def _become_ordinary(link: _Link) -> None:
     """
     if os.getpid() == link.process_id:
         return
+    _current.link = None
     link.forget()
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
         if signal.getsignal(number) is _leave_to_worker:  # not a handler of the application
@@ -91,15 +107,38 @@ class _Link:
         self._way = way
         self._calls: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self.is_busy = False
+        #: True while the function of a call runs: only there may a signal raise.
+        self.is_in_handler = False
+        self._cancelled_id: int | None = None
         self.process_id = os.getpid()
 
     def receive_for_ever(self) -> None:
         while (call := self._receive()) is not None:
-            self.is_busy = True
-            self._calls.put(call)
+            if "cancel" in call:
+                self._cancel(call["cancel"])
+            else:
+                self.is_busy = True
+                self._calls.put(call)
         if self.is_busy:
             _kill_group()
         self._calls.put(None)
+
+    def _cancel(self, job_id: int) -> None:
+        """Send SIGTERM to this process and all that its handler has started; the worker kills them after a time."""
+        if self.is_busy:
+            self._cancelled_id = job_id
+            os.killpg(os.getpgrp(), signal.SIGTERM)
+
+    def raise_if_cancelled(self) -> None:
+        """End the handler that runs, once, if its job is to be cancelled.
+
+        Raises:
+            JobCancelledError: It is.
+        """
+        job_id = self._cancelled_id
+        if job_id is not None and self.is_in_handler:
+            self._cancelled_id = None
+            raise JobCancelledError(job_id)
 
     def _receive(self) -> Message | None:
         """The next message; None if the worker has gone, even in the middle of a message."""
@@ -146,13 +185,19 @@ def _end_of(link: _Link, call: Message) -> Message:
     try:
         fn = _found(Target(*call["target"]))
         link.send({"begun": True})
-        value = fn(*call["args"], **call["kwargs"])
+        link.is_in_handler = True
+        try:
+            link.raise_if_cancelled()  # asked while the module was imported
+            value = fn(*call["args"], **call["kwargs"])
+        finally:
+            link.is_in_handler = False
         if inspect.isawaitable(value):
             raise InvalidTaskError("a handler in another process must not return an awaitable; use executor='thread'")
         refuse_lazy(value)
         return {"result": encode_result(value) if call["keeps_result"] else None}
     except BaseException as error:
-        return describe(error)._asdict()
+        kinds = kinds_of(error) if is_judged(error) else ()
+        return describe(error)._replace(kinds=kinds)._asdict()
 
 
 def _found(target: Target) -> Callable[..., Any]:

@@ -17,7 +17,8 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from honker.worker.process_child import LENGTH_BYTES, Message, Target, encode
 
@@ -44,19 +45,30 @@ class ProcessDied(Exception):
         self.has_begun = has_begun
 
 
+class RunningProcess(Protocol):
+    """A process that calls a handler."""
+
+    def ask_to_end(self, job_id: int) -> None:
+        """Ask the handler, and the programs that it has started, to end."""
+        ...
+
+
 class Processes:
     """Processes that call handlers: one for each call under way, kept for later calls."""
 
     def __init__(self) -> None:
         self._idle: list[_Process] = []
 
-    async def call(self, target: Target, request: Message, timeout_s: float | None) -> Message:
+    async def call(
+        self, target: Target, request: Message, timeout_s: float | None, on_call: Callable[[RunningProcess], None]
+    ) -> Message:
         """Call a function in another process. Cancelled, it kills that process.
 
         Args:
             target: The function.
             request: Its ``args`` and ``kwargs``, and whether it ``keeps_result``.
             timeout_s: Seconds that it may take; starting the process and importing does not count.
+            on_call: Called with the process before the call is sent to it.
 
         Returns:
             The answer of the process: its ``result``, or an ``error``.
@@ -68,20 +80,30 @@ class Processes:
         message = {"target": target, **request}
         if self._idle:
             try:
-                return await self._call(self._idle.pop(), message, timeout_s)
+                return await self._call(self._idle.pop(), message, timeout_s, on_call)
             except ProcessDied as death:
                 if death.has_begun:
                     raise
                 # It was killed while it was idle: the handler is not to blame.
-        return await self._call(await _Process.start(), message, timeout_s)
+        return await self._call(await _Process.start(), message, timeout_s, on_call)
 
-    async def _call(self, process: _Process, message: Message, timeout_s: float | None) -> Message:
+    async def _call(
+        self,
+        process: _Process,
+        message: Message,
+        timeout_s: float | None,
+        on_call: Callable[[RunningProcess], None],
+    ) -> Message:
+        on_call(process)
         try:
             answer = await process.call(message, timeout_s)
         except BaseException:
             process.kill()
             raise
-        self._idle.append(process)
+        if process.is_asked_to_end:
+            process.hang_up()  # A signal to a handler that has ended must not meet the next one.
+        else:
+            self._idle.append(process)
         return answer
 
     async def close(self) -> None:
@@ -105,6 +127,7 @@ class _Process:
         self._popen = popen
         self._reader = reader
         self._writer = writer
+        self.is_asked_to_end = False
         #: Its exit code, once it has ended.
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # Held while the process is reaped: only until then is the number of its group certainly its own.
@@ -200,6 +223,12 @@ class _Process:
         if -code == signal.SIGKILL:
             return "the handler's process was killed (SIGKILL); the system may have been out of memory"
         return f"the handler's process was killed by signal {-code} ({signal.strsignal(-code)})"
+
+    def ask_to_end(self, job_id: int) -> None:
+        """Ask the handler, and the programs that it has started, to end."""
+        self.is_asked_to_end = True
+        if not self._writer.is_closing():
+            self._writer.write(encode({"cancel": job_id}))
 
     def hang_up(self) -> None:
         """Close the connection, upon which the process ends."""

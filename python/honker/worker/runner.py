@@ -29,10 +29,11 @@ from honker.queue.queue import Queue
 from honker.task.running import mark_worker_loop
 from honker.worker.execution import Execution, Resolver
 from honker.worker.leases import Fate, Leases, Run
-from honker.worker.outcome import report
+from honker.worker.outcome import cancelled_outcome, report
 from honker.worker.settlement import (
     Ack,
     Backlog,
+    Cancel,
     Committed,
     Fail,
     FinishedJob,
@@ -85,7 +86,7 @@ class Runner:
         self._concurrency = concurrency
         self._grace_s = grace_s
         # Invariant: each claim of this worker is in exactly one of these two, until the round that settles it.
-        self._leases = Leases(queue, worker_id, self._signal)
+        self._leases = Leases(queue, worker_id, self._leave)
         self._backlog = Backlog(self._engine.limits.settle_batch_max)
         self._execution = Execution(
             queue,
@@ -95,6 +96,7 @@ class Runner:
             on_end=self._finish,
             on_free=self._signal,
             has_free_slot=lambda: self._free > 0,
+            grace_s=grace_s,
         )
         self._stopping = asyncio.Event()
         self._failures = 0
@@ -113,7 +115,10 @@ class Runner:
         """
         self._loop = asyncio.get_running_loop()
         mark_worker_loop()
-        beside = [asyncio.ensure_future(self._leases.renew_for_ever())]
+        beside = [
+            asyncio.ensure_future(self._leases.renew_for_ever()),
+            asyncio.ensure_future(self._leases.watch_for_ever()),
+        ]
         if stop_event is not None:
             beside.append(asyncio.ensure_future(self._stop_after(stop_event)))
         try:
@@ -170,9 +175,9 @@ class Runner:
             self._take_answer(answer, finished)
 
     def _take_answer(self, answer: dict[str, Any], finished: list[FinishedJob]) -> None:
-        for is_held, (job, _) in zip(answer["settled"], finished, strict=True):
+        for is_held, one in zip(answer["settled"], finished, strict=True):
             if not is_held:
-                logger.info("lease of job %d was lost; its outcome is dropped", job.id)
+                logger.info("lease of job %d was lost; its outcome is dropped", one.job.id)
         now_s = self._loop.time()
         for row in answer["jobs"]:
             job = Job(self._queue, row)
@@ -222,15 +227,26 @@ class Runner:
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         """Free the slot of a run whose handler has ended, and settle its job in the next round."""
+        run.job.note_ended()
         is_ours = self._leases.remove(run) and run.fate is not Fate.LOST
         # A job that its handler has released may be claimed again under the same attempt number, and must stay so.
         is_ours = is_ours and not run.job.is_released
+        run_s = self._loop.time() - run.since_s
+        if is_ours and run.fate is Fate.CANCELLED:
+            outcome = cancelled_outcome(run.job, outcome)
         if is_ours and not isinstance(outcome, Committed):
-            self._backlog.add(run.job, outcome)
+            # The history has no attempts that succeeded.
+            self._backlog.add(run.job, outcome, None if type(outcome) is Ack else run_s)
         self._signal()
         # At last: a logging handler of the application may raise.
         if is_ours and (type(outcome) is not Ack or logger.isEnabledFor(logging.DEBUG)):
-            report(run.job, run.name, outcome, self._loop.time() - run.since_s)
+            report(run.job, run.name, outcome, run_s)
+
+    def _leave(self, run: Run) -> None:
+        """Settle the job of a run that was cancelled before its handler began."""
+        if run.fate is Fate.CANCELLED:
+            self._backlog.add(run.job, Cancel())
+        self._signal()
 
     # Waiting
 

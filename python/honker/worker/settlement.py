@@ -6,7 +6,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from honker.job import Job
 
@@ -49,9 +49,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The job is dead-lettered."""
+    """The job is dead-lettered.
+
+    Attributes:
+        is_discarded: True if its handler has asked for that.
+    """
 
     error: str
+    is_discarded: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The settlement as ``honker_work`` takes it, without the job."""
@@ -81,7 +86,39 @@ class Release:
 
 _RELEASE: Final = Release()
 
-Settlement: TypeAlias = Ack | Retry | Fail | Release
+#: The jobs that a handler's `honker.RateLimited` holds back.
+Hold: TypeAlias = Literal["queue", "key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The job is put off by its handler; the attempt is not charged.
+
+    Attributes:
+        delay_s: Seconds until it is due again.
+        error: The reason, kept with the job; None keeps the reason that it has.
+        hold: The jobs that are held back as long; None holds only this one.
+    """
+
+    delay_s: float
+    error: str | None = None
+    hold: Hold | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The settlement as ``honker_work`` takes it, without the job."""
+        return {"do": "snooze", "delay_s": self.delay_s, "error": self.error, "hold": self.hold}
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The job ends as cancelled, as it was asked to."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The settlement as ``honker_work`` takes it, without the job."""
+        return {"do": "cancel"}
+
+
+Settlement: TypeAlias = Ack | Retry | Fail | Release | Snoozed | Cancel
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +132,27 @@ Outcome: TypeAlias = Settlement | Committed
 
 
 class FinishedJob(NamedTuple):
-    """A claimed job and its settlement."""
+    """A claimed job and its settlement.
+
+    Attributes:
+        run_s: Seconds that its handler ran, for the history of the job; None if that is not known, or not kept.
+    """
 
     job: Job
     settlement: Settlement
+    run_s: float | None = None
 
 
 def encode(finished: Iterable[FinishedJob]) -> str:
     """The argument of ``honker_work`` that settles these jobs."""
-    return _ENCODE([{"id": job.id, "attempt": job.attempts, **settlement.as_json()} for job, settlement in finished])
+    return _ENCODE([_as_json(one) for one in finished])
+
+
+def _as_json(one: FinishedJob) -> dict[str, Any]:
+    fields = {"id": one.job.id, "attempt": one.job.attempts, **one.settlement.as_json()}
+    if one.run_s is not None:
+        fields["run_s"] = one.run_s
+    return fields
 
 
 class Backlog:
@@ -120,9 +169,9 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def add(self, job: Job, settlement: Settlement) -> None:
+    def add(self, job: Job, settlement: Settlement, run_s: float | None = None) -> None:
         """Settle a job in one of the next rounds."""
-        self._jobs.append(FinishedJob(job, settlement))
+        self._jobs.append(FinishedJob(job, settlement, run_s))
 
     def take(self) -> list[FinishedJob]:
         """Remove and return as many jobs as fit into one round."""

@@ -53,12 +53,12 @@ pub use history::{Attempt, attempts};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub(crate) use keys::promote;
 pub use parents::{Parent, parents};
-pub use pause::{Terms, pause, pause_key, resume, resume_key};
+pub use pause::{Hold, Terms, pause, pause_key, resume, resume_key};
 pub use progress::{Progress, progress, report};
 pub use rate::Rate;
 pub use settings::{OnDead, Settings};
 pub use settle::{
-    ack, ack_alone, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, release_alone, retry, snooze,
+    Snooze, ack, ack_alone, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, release_alone, retry, snooze,
 };
 pub use stats::{Stats, list, stats};
 pub use sweep::sweep_expired;

@@ -15,6 +15,9 @@ use super::settings::Pause;
 use crate::clock::Instant;
 use crate::{Ctx, Error, Result, schema, sql};
 
+/// The reason of a pause by [`hold`].
+const HOLD_REASON: &str = "rate limited";
+
 /// The end of a pause and its reason.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terms<'a> {
@@ -46,6 +49,38 @@ pub fn pause(ctx: &Ctx<'_>, queue: &str, terms: &Terms<'_>) -> Result<bool> {
     let paused_at = (!was_paused).then(|| ctx.second());
     ctx.change_one(sql!("pause.sql"), params![queue, paused_at, until, terms.reason])?;
     Ok(!was_paused)
+}
+
+/// The jobs that are held back because another system refuses requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Those of the queue of a job.
+    Queue,
+    /// Those of the key of a job; none if it has no key.
+    Key,
+}
+
+/// Pauses the queue or the key of a live job until an instant. A pause that lasts longer stays as it is, and so does one that an
+/// operator has begun and will end. The caller brackets it with the move of that job.
+pub(super) fn hold(ctx: &Ctx<'_>, id: i64, hold: Hold, until: Instant) -> Result<()> {
+    let target = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?));
+    // A job whose cancellation was requested has ended instead.
+    let Some((queue, key)) = ctx.row(sql!("hold_target.sql"), [id], target)? else { return Ok(()) };
+    let pause = match (hold, &key) {
+        (Hold::Queue, _) => ctx.row(sql!("paused_at.sql"), params![queue, ctx.now()], |row| Pause::read(row, 0))?,
+        (Hold::Key, Some(key)) => ctx.row(sql!("key_facts.sql"), [&queue, key], |row| Pause::read(row, 0))?,
+        (Hold::Key, None) => return Ok(()),
+    };
+    let lasts_longer = |pause: Pause| pause.until.is_none_or(|end| end >= until);
+    if until <= ctx.now() || pause.flatten().is_some_and(lasts_longer) {
+        return Ok(());
+    }
+    let terms = Terms { until: Some(until), reason: Some(HOLD_REASON) };
+    match (hold, key) {
+        (Hold::Key, Some(key)) => pause_key(ctx, &queue, &key, &terms)?,
+        _ => self::pause(ctx, &queue, &terms)?,
+    };
+    Ok(())
 }
 
 /// Resumes the queue. True if it was paused before.

@@ -9,6 +9,7 @@
 use rusqlite::params;
 
 use super::held::Held;
+use super::pause::{self, Hold};
 use super::slack;
 use super::transition::{self, Move, leave};
 use crate::clock::{Instant, Span};
@@ -63,14 +64,32 @@ pub fn fail(ctx: &Ctx<'_>, held: &Held<'_>, error: &str) -> Result<bool> {
     leave(ctx, &Move::Fail { held: *held, error })
 }
 
-/// Gives a claim back to wait for `delay`, with the attempt uncharged; the job counts it in `snoozes` and keeps the error of its
-/// last attempt. True if the claim was held. As for [`release`], the caller must not settle the job later.
+/// A job that wants to run later.
+#[derive(Debug, Clone, Copy)]
+pub struct Snooze<'a> {
+    /// From now.
+    pub delay: Span,
+    /// The reason; `None` keeps the error of its last attempt.
+    pub error: Option<&'a str>,
+    /// The jobs that are held back as long.
+    pub hold: Option<Hold>,
+}
+
+/// Gives a claim back to wait for a delay, with the attempt uncharged; the job counts it in `snoozes`. True if the claim was held.
+/// As for [`release`], the caller must not settle the job later.
+///
+/// The pause that holds other jobs back is written in the same bracket, so it exists if and only if the job is put off.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn snooze(ctx: &Ctx<'_>, held: &Held<'_>, delay: Span) -> Result<bool> {
+pub fn snooze(ctx: &Ctx<'_>, held: &Held<'_>, snooze: &Snooze<'_>) -> Result<bool> {
+    let Snooze { delay, error, hold } = *snooze;
     let run_at = if delay.is_positive() { ctx.stored(ctx.after(delay))? } else { Instant::from_seconds(ctx.second()) };
-    leave(ctx, &Move::Snooze { held: *held, run_at })
+    let is_held = leave(ctx, &Move::Snooze { held: *held, run_at, error })?;
+    if let Some(hold) = hold.filter(|_| is_held) {
+        pause::hold(ctx, held.id, hold, run_at)?;
+    }
+    Ok(is_held)
 }
 
 /// Makes a lease end `lease` from now. True if the claim was held: a lapsed one is not revived. One statement.

@@ -97,8 +97,8 @@ pub(super) enum Move<'a> {
     Retry { held: Held<'a>, run_at: Instant, error: &'a str },
     /// Gives a claim back, uncharged; to the old place and with the old error unless others are given.
     Release { held: Held<'a>, run_at: Option<Instant>, error: Option<&'a str>, is_unknown: bool },
-    /// Gives a claim back, uncharged, to wait until a later time.
-    Snooze { held: Held<'a>, run_at: Instant },
+    /// Gives a claim back, uncharged, to wait until a later time; with the old error unless one is given.
+    Snooze { held: Held<'a>, run_at: Instant, error: Option<&'a str> },
     /// Makes a job wait at its old place whose lease has lapsed, or which the reference held back in a state of its own.
     Lapse { id: i64 },
     /// Makes a dead letter of a job that is held.
@@ -163,7 +163,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
             1
         }
         Move::Fail { held, error } => return fail(ctx, held, error),
-        Move::Snooze { held, run_at } => return snooze(ctx, held, run_at),
+        Move::Snooze { held, run_at, error } => return snooze(ctx, held, run_at, error),
         Move::DeadLetter { id, queue, error } => {
             let tied = Tied::of(ctx, id)?;
             if tied.as_ref().is_some_and(Tied::must_end) {
@@ -312,13 +312,13 @@ fn end_cancelled(ctx: &Ctx<'_>, id: i64, tied: Option<Tied>) -> Result<()> {
     Ok(())
 }
 
-fn snooze(ctx: &Ctx<'_>, held: Held<'_>, run_at: Instant) -> Result<bool> {
+fn snooze(ctx: &Ctx<'_>, held: Held<'_>, run_at: Instant, error: Option<&str>) -> Result<bool> {
     let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
     if tied.must_end() {
         return end_held(ctx, held, tied);
     }
     history::record_snooze(ctx, &held)?;
-    ctx.change_one(sql!("snooze.sql"), params![held.id, run_at, slack::WAITING, ties::HISTORY])?;
+    ctx.change_one(sql!("snooze.sql"), params![held.id, run_at, slack::WAITING, ties::HISTORY, error])?;
     note(ctx, held.id, Some(tied), To::Back, "");
     Ok(true)
 }

@@ -6,7 +6,7 @@
 
 use super::cancel::cancel_held;
 use super::held::Held;
-use super::settle::{ack, fail, release, retry, snooze};
+use super::settle::{Snooze, ack, fail, release, retry, snooze};
 use crate::clock::Span;
 use crate::{Ctx, Result, result};
 
@@ -39,10 +39,7 @@ pub enum Ending<'a> {
         error: &'a str,
     },
     /// It wants to run later: see [`snooze`].
-    Snooze {
-        /// From now.
-        delay: Span,
-    },
+    Snooze(Snooze<'a>),
     /// It ended because it was asked to: see [`cancel_held`].
     Cancel,
     /// It was not tried: see [`release`].
@@ -88,7 +85,7 @@ fn end(ctx: &Ctx<'_>, Settlement { held, ending, .. }: &Settlement<'_>) -> Resul
         Ending::Ack => ack(ctx, held),
         Ending::Retry { delay, error } => retry(ctx, held, delay, error),
         Ending::Fail { error } => fail(ctx, held, error),
-        Ending::Snooze { delay } => snooze(ctx, held, delay),
+        Ending::Snooze(ref terms) => snooze(ctx, held, terms),
         Ending::Cancel => cancel_held(ctx, held),
         Ending::Release { delay, error, is_unknown } => release(ctx, held, delay, error, is_unknown),
     }

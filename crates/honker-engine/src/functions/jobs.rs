@@ -2,7 +2,7 @@
 
 use honker_core::json_length::Room;
 use honker_core::limits::{AMOUNT_MAX, LIST_BATCH, NOTE_MAX_BYTES, READ_MAX_BYTES};
-use honker_core::queue::{self, Held};
+use honker_core::queue::{self, Held, Snooze};
 use honker_core::{Ctx, Error, Result};
 
 use super::Output;
@@ -14,7 +14,8 @@ use crate::scalar::{fitting, longest_text};
 
 pub fn snooze(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let delay = arguments.span_from_zero(2, "delay_s")?;
-    queue::snooze(ctx, &held(arguments, 3)?, delay).map(Output::from)
+    let terms = Snooze { delay, error: None, hold: None };
+    queue::snooze(ctx, &held(arguments, 3)?, &terms).map(Output::from)
 }
 
 pub fn cancel_request(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

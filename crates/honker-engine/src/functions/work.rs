@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
 use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
-use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Kept, Settlement};
+use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settlement, Snooze};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,23 @@ struct Finished<'a> {
     result_ttl_s: Option<f64>,
     is_unknown: Option<bool>,
     run_s: Option<f64>,
+    hold: Option<Holding>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Holding {
+    Queue,
+    Key,
+}
+
+impl From<Holding> for Hold {
+    fn from(holding: Holding) -> Self {
+        match holding {
+            Holding::Queue => Self::Queue,
+            Holding::Key => Self::Key,
+        }
+    }
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -85,7 +102,11 @@ impl Finished<'_> {
             ending: match self.verb {
                 Verb::Ack => Ending::Ack,
                 Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
-                Verb::Snooze => Ending::Snooze { delay: delay.unwrap_or(Span::from_seconds(0)) },
+                Verb::Snooze => Ending::Snooze(Snooze {
+                    delay: delay.unwrap_or(Span::from_seconds(0)),
+                    error: self.error.as_deref(),
+                    hold: self.hold.map(Hold::from),
+                }),
                 Verb::Cancel => Ending::Cancel,
                 Verb::Fail => Ending::Fail { error },
                 Verb::Release => {
