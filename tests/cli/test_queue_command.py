@@ -58,7 +58,7 @@ def test_none_removes_a_setting_and_an_option_left_out_keeps_it(db, path, capsys
     db.queue("q").configure(concurrency=3, rate=(1, 1), on_dead="continue", ordered=True)
     code, [printed] = run(capsys, "queue", "configure", path, "q", "--rate", "none", "--on-dead", "none", "--unordered")
     assert (code, printed["concurrency"], printed["rate"], printed["on_dead"]) == (0, 3, None, None)
-    assert printed["ordered"] is False
+    assert printed["ordered"] is None
 
 
 def test_only_unset_leaves_the_change_of_an_operator(db, path, capsys):

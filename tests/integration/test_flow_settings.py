@@ -34,15 +34,15 @@ def test_configuring_returns_every_setting_and_is_seen_by_other_handles(queue, p
 def test_a_parameter_left_out_keeps_its_setting_and_none_removes_it(queue):
     queue.configure(concurrency=3, ordered=True, on_dead="continue", keep_finished_s=60)
     assert queue.configure(concurrency=None).ordered is True
-    assert queue.configure(on_dead=None, keep_finished_s=None, ordered=None) == NOTHING
+    assert queue.configure(on_dead=None, keep_finished_s=None, ordered=False) == NOTHING
     assert queue.configure() == NOTHING
     assert repr(UNSET) == "UNSET"
 
 
 def test_only_unset_does_not_undo_an_operator(queue):
-    queue.configure(concurrency=3, ordered=False)
-    made = queue.configure(concurrency=9, ordered=True, keep_finished_s=60, only_unset=True)
-    assert (made.concurrency, made.ordered, made.keep_finished_s) == (3, False, 60)
+    queue.configure(concurrency=3)
+    made = queue.configure(concurrency=9, keep_finished_s=60, only_unset=True)
+    assert (made.concurrency, made.keep_finished_s) == (3, 60)
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,7 @@ class QueueSettings(Record):
     Attributes:
         concurrency: Jobs of the queue in flight at most, over all processes.
         concurrency_per_key: Jobs of one key in flight at most, over all processes.
-        ordered: True if the jobs of a key run one at a time, in the order of their ids. None and False mean that they
-            do not; only None can still be set with ``only_unset``.
+        ordered: True if the jobs of a key run one at a time, in the order of their ids, else None.
         on_dead: Of an ordered queue: ``"block"`` if a dead letter holds up the jobs of its key, else ``"continue"``.
             None means ``"block"``.
         rate: Starts of the queue, and the seconds in which they are allowed.
@@ -77,7 +76,7 @@ def configure(
     *,
     concurrency: int | Unset | None = UNSET,
     concurrency_per_key: int | Unset | None = UNSET,
-    ordered: bool | None | Unset = UNSET,
+    ordered: bool | Unset | None = UNSET,
     on_dead: OnDead | Unset | None = UNSET,
     rate: Rate | Unset | None = UNSET,
     rate_per_key: Rate | Unset | None = UNSET,
@@ -101,7 +100,7 @@ def configure(
         concurrency: Jobs of the queue in flight at most, 1 to 1,000, over all processes.
         concurrency_per_key: Jobs of one key in flight at most, 1 to 1,000, over all processes.
         ordered: True to run one job of a key at a time, in the order of ids. A job between two attempts holds up the
-            jobs behind it.
+            jobs behind it. False is the same as None.
         on_dead: Of an ordered queue: ``"block"`` (the default) if a dead letter holds up the jobs of its key until it
             is requeued or deleted; ``"continue"`` if it does not.
         rate: Starts of the queue: a number, 1 to 1,000,000, and the seconds in which they are allowed, as in
@@ -141,7 +140,7 @@ async def aconfigure(
     *,
     concurrency: int | Unset | None = UNSET,
     concurrency_per_key: int | Unset | None = UNSET,
-    ordered: bool | None | Unset = UNSET,
+    ordered: bool | Unset | None = UNSET,
     on_dead: OnDead | Unset | None = UNSET,
     rate: Rate | Unset | None = UNSET,
     rate_per_key: Rate | Unset | None = UNSET,
