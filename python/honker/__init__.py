@@ -94,10 +94,14 @@ from honker.stream.notifications import Listener, Notification
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.stream.subscription import StreamSubscription
+from honker.task.call import TaskCall
 from honker.task.registry import TaskRegistry, TaskSpec, registry
 from honker.task.result import TaskResult
 from honker.task.running import current_job
+from honker.task.step import chain, chord, group
 from honker.task.task import Task
+from honker.task.workflow import Workflow
+from honker.task.workflow_result import WorkflowResult
 from honker.worker.outbox import Outbox
 from honker.worker.worker import Worker, run_workers
 
@@ -133,6 +137,7 @@ __all__ = [
     "Stream",
     "StreamSubscription",
     "Task",
+    "TaskCall",
     "TaskRegistry",
     "TaskResult",
     "TaskSpec",
@@ -141,11 +146,16 @@ __all__ = [
     "UnknownTaskError",
     "UpdateEvents",
     "Worker",
+    "Workflow",
+    "WorkflowResult",
+    "chain",
+    "chord",
     "connect",
     "crontab",
     "current_job",
     "every_s",
     "extension_info",
+    "group",
     "load_extension",
     "open",
     "register_schedules",

@@ -28,6 +28,7 @@ from honker.stream.retention import Retention
 from honker.stream.stream import Stream
 from honker.task.registry import HasExpression
 from honker.task.task import Task, TaskDecorator
+from honker.task.workflow import Workflow
 from honker.worker import outbox
 from honker.worker.outbox import Outbox
 from honker.worker.runner import GRACE_S
@@ -223,6 +224,14 @@ class Database:
     def periodic_task(self, schedule: HasExpression, queue: str = "default", **options: Any) -> TaskDecorator:
         """Make a function a task that a schedule enqueues into the queue of that name; see `Queue.periodic_task`."""
         return self.queue(queue).periodic_task(schedule, **options)
+
+    def workflow(self, name: str = "") -> Workflow:
+        """Begin a workflow: steps that wait for each other; see `honker.Workflow`. Runs no SQL.
+
+        Args:
+            name: Its name, for people.
+        """
+        return Workflow(self, name)
 
     def stream(self, name: str) -> Stream:
         """Get the stream of that topic. Runs no SQL, so it may be called anywhere, even in a transaction.

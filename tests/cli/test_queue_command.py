@@ -11,7 +11,7 @@ from ..support.program import honker
 UNSET = {
     "concurrency": None,
     "concurrency_per_key": None,
-    "ordered": False,
+    "ordered": None,
     "on_dead": None,
     "rate": None,
     "rate_per_key": None,
@@ -36,16 +36,21 @@ def test_settings_are_changed_and_printed(db, path):
 
 
 def test_every_setting_has_an_option(db, path, capsys):
-    options = [
-        "--concurrency-per-key", 2, "--on-dead", "continue", "--rate-per-key", "5/0.5", "--burst", 4,
-        "--keep-finished", 3600, "--ordered", "--concurrency", 7, "--rate", "9",
-    ]  # fmt: skip
+    options = ["--concurrency-per-key", 2, "--rate-per-key", "5/0.5", "--burst", 4, "--keep-finished", 3600]
+    options += ["--on-dead", "continue", "--concurrency", 7, "--rate", "9"]
     code, [printed] = run(capsys, "queue", "configure", path, "q", *options)
     assert code == 0
     assert printed == {
-        "queue": "q", "concurrency": 7, "concurrency_per_key": 2, "ordered": True, "on_dead": "continue",
-        "rate": [9, 1], "rate_per_key": [5, 0.5], "burst": 4, "keep_finished_s": 3600,
-    }  # fmt: skip
+        "queue": "q",
+        "concurrency": 7,
+        "concurrency_per_key": 2,
+        "ordered": None,
+        "on_dead": "continue",
+        "rate": [9, 1],
+        "rate_per_key": [5, 0.5],
+        "burst": 4,
+        "keep_finished_s": 3600,
+    }
     assert run(capsys, "queue", "show", path, "q") == (0, [printed])
 
 
@@ -53,13 +58,15 @@ def test_none_removes_a_setting_and_an_option_left_out_keeps_it(db, path, capsys
     db.queue("q").configure(concurrency=3, rate=(1, 1), on_dead="continue", ordered=True)
     code, [printed] = run(capsys, "queue", "configure", path, "q", "--rate", "none", "--on-dead", "none", "--unordered")
     assert (code, printed["concurrency"], printed["rate"], printed["on_dead"]) == (0, 3, None, None)
-    assert printed["ordered"] is False
+    assert printed["ordered"] is None
 
 
 def test_only_unset_leaves_the_change_of_an_operator(db, path, capsys):
     db.queue("q").configure(concurrency=3)
-    _, [printed] = run(capsys, "queue", "configure", path, "q", "--concurrency", 9, "--burst", 2, "--only-unset")
-    assert (printed["concurrency"], printed["burst"]) == (3, 2)
+    _, [printed] = run(
+        capsys, "queue", "configure", path, "q", "--concurrency", 9, "--keep-finished", 2, "--only-unset"
+    )
+    assert (printed["concurrency"], printed["keep_finished_s"]) == (3, 2)
 
 
 @pytest.mark.parametrize(

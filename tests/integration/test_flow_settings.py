@@ -9,7 +9,7 @@ from honker.queue.settings import UNSET, QueueSettings
 NOTHING = QueueSettings(
     concurrency=None,
     concurrency_per_key=None,
-    ordered=False,
+    ordered=None,
     on_dead=None,
     rate=None,
     rate_per_key=None,

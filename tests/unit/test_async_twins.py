@@ -19,6 +19,10 @@ CLASSES = [
     honker.Outbox,
     honker.Scheduler,
     honker.TaskResult,
+    honker.Task,
+    honker.TaskCall,
+    honker.Workflow,
+    honker.WorkflowResult,
 ]
 
 # Methods without a twin, and why none is needed.
@@ -29,6 +33,7 @@ NEVER_WAITS = {
     "Database.lock": "runs no SQL",
     "Database.token_bucket": "runs no SQL",
     "Database.task": "runs no SQL",
+    "Database.workflow": "runs no SQL",
     "Database.periodic_task": "runs no SQL",
     "Database.transaction": "begins with `async with`, too",
     "Database.update_events": "opens a descriptor",
@@ -38,6 +43,18 @@ NEVER_WAITS = {
     "Queue.periodic_task": "runs no SQL",
     "Queue.claim": "opens a descriptor; `async for` works on what it returns",
     "Queue.claim_now": "fails instead of waiting",
+    "Task.call_local": "runs the function, which may be a coroutine function",
+    "Task.enqueue_with": "runs no SQL",
+    "Task.s": "runs no SQL",
+    "Task.si": "runs no SQL",
+    "TaskCall.check": "runs no SQL",
+    "TaskCall.flow_options": "runs no SQL",
+    "TaskCall.options": "runs no SQL",
+    "TaskCall.plan_into": "runs no SQL",
+    "Workflow.add": "runs no SQL",
+    "Workflow.on_failure": "runs no SQL",
+    "Workflow.on_finish": "runs no SQL",
+    "Workflow.on_success": "runs no SQL",
 }
 
 

@@ -35,13 +35,28 @@ _MORE_THAN_NOW: Final = click.FloatRange(min=0, min_open=True)
 
 def _unique_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a unique key."""
-    span = {"type": _MORE_THAN_NOW, "metavar": "SECONDS"}
     for option in (
-        click.option("--debounce-max", "debounce_max_s", **span, help="But at most so long after the first."),
         click.option(
-            "--debounce", "debounce_s", **span, help="Start so long after the last enqueue of the unique key."
+            "--debounce-max",
+            "debounce_max_s",
+            type=_MORE_THAN_NOW,
+            metavar="SECONDS",
+            help="But at most so long after the first of these.",
         ),
-        click.option("--unique-for", "unique_for_s", **span, help="Keep the unique key taken so long after success."),
+        click.option(
+            "--debounce",
+            "debounce_s",
+            type=_MORE_THAN_NOW,
+            metavar="SECONDS",
+            help="Start so long after the last enqueue of the unique key.",
+        ),
+        click.option(
+            "--unique-for",
+            "unique_for_s",
+            type=_MORE_THAN_NOW,
+            metavar="SECONDS",
+            help="Keep the unique key taken so long after success.",
+        ),
         click.option(
             "--unique-until",
             type=click.Choice(["finished", "started"]),

@@ -120,8 +120,13 @@ def _print_settings(name: str, settings: QueueSettings, is_json: bool) -> None:
         output.line("", {"queue": name, **settings})
         return
     width = max(map(len, settings))
-    for setting, value in settings.items():
+    shown = dict(settings) | {"rate": _rate(settings.rate), "rate_per_key": _rate(settings.rate_per_key)}
+    for setting, value in shown.items():
         output.line(f"{setting:<{width}}  {bright(_shown(value))}", {})
+
+
+def _rate(rate: tuple[int, float] | None) -> str | None:
+    return None if rate is None else f"{rate[0]} per {rate[1]:g} s"
 
 
 def _shown(value: Any) -> str:
@@ -129,8 +134,6 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return "{} per {:g} s".format(*value)
     return str(value)
 
 

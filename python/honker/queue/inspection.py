@@ -101,7 +101,7 @@ async def afinished(
 
 
 def progress(self: JobQueue, job_id: int, tx: TransactionLike = None) -> Progress | None:
-    """The progress that the handler of a running job reported by `Job.progress`; None if there is none. Read-only.
+    """The progress that the handler of a running job reported by `Job.progress`, or None. Read-only.
 
     Source: SQL ``honker_progress_get``.
     """

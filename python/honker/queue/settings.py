@@ -46,7 +46,7 @@ class QueueSettings(Record):
     Attributes:
         concurrency: Jobs of the queue in flight at most, over all processes.
         concurrency_per_key: Jobs of one key in flight at most, over all processes.
-        ordered: True if the jobs of a key run one at a time, in the order of their ids.
+        ordered: True if the jobs of a key run one at a time, in the order of their ids, else None.
         on_dead: Of an ordered queue: ``"block"`` if a dead letter holds up the jobs of its key, else ``"continue"``.
             None means ``"block"``.
         rate: Starts of the queue, and the seconds in which they are allowed.
@@ -57,7 +57,7 @@ class QueueSettings(Record):
 
     concurrency: int | None
     concurrency_per_key: int | None
-    ordered: bool
+    ordered: bool | None
     on_dead: OnDead | None
     rate: tuple[int, float] | None
     rate_per_key: tuple[int, float] | None
@@ -76,7 +76,7 @@ def configure(
     *,
     concurrency: int | Unset | None = UNSET,
     concurrency_per_key: int | Unset | None = UNSET,
-    ordered: bool | Unset = UNSET,
+    ordered: bool | Unset | None = UNSET,
     on_dead: OnDead | Unset | None = UNSET,
     rate: Rate | Unset | None = UNSET,
     rate_per_key: Rate | Unset | None = UNSET,
@@ -93,23 +93,23 @@ def configure(
         queue.configure(concurrency=3, rate=(100, 60))
         queue.configure(rate=None)
 
-    From the first setting on, processes of an older honker claim no jobs of this file. A process of the reference
-    implementation on the same file knows no limits.
+    From the first setting on, processes of an older honker claim no jobs of this file. Limits do not bind a process of
+    the reference implementation on the same file.
 
     Args:
         concurrency: Jobs of the queue in flight at most, 1 to 1,000, over all processes.
         concurrency_per_key: Jobs of one key in flight at most, 1 to 1,000, over all processes.
         ordered: True to run one job of a key at a time, in the order of ids. A job between two attempts holds up the
-            jobs behind it.
+            jobs behind it. False is the same as None.
         on_dead: Of an ordered queue: ``"block"`` (the default) if a dead letter holds up the jobs of its key until it
             is requeued or deleted; ``"continue"`` if it does not.
         rate: Starts of the queue: a number, 1 to 1,000,000, and the seconds in which they are allowed, as in
             ``(100, 60)``. Any span of that length has at most ``limit + burst - 1`` starts.
         rate_per_key: The same for each key.
-        burst: Starts that may come at once, 1 to 1,000,000; None means 1.
+        burst: Starts that may come at once under a rate, 1 to 1,000,000; None means 1. Kept only beside a rate.
         keep_finished_s: Seconds, more than 0, for which jobs that succeeded or were cancelled are kept for `finished`.
-        only_unset: True to set only what has no value yet, so that an application's start does not undo the change of
-            an operator.
+        only_unset: True to leave settings alone that have a value. So the start of an application does not undo the
+            change of an operator.
         tx: A transaction to set it in.
 
     Returns:
@@ -140,7 +140,7 @@ async def aconfigure(
     *,
     concurrency: int | Unset | None = UNSET,
     concurrency_per_key: int | Unset | None = UNSET,
-    ordered: bool | Unset = UNSET,
+    ordered: bool | Unset | None = UNSET,
     on_dead: OnDead | Unset | None = UNSET,
     rate: Rate | Unset | None = UNSET,
     rate_per_key: Rate | Unset | None = UNSET,

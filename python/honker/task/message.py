@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, cast
 
+from honker.task.parents import FromParents
+
 #: The only key in the payload of a task's call.
 ENVELOPE: Final = "__honker_task__"
 
 
-def envelope(name: str, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The payload of a call."""
-    return {ENVELOPE: {"task": name, "args": list(args), "kwargs": kwargs or {}}}
+def envelope(
+    name: str,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    from_parents: FromParents | None = None,
+) -> dict[str, Any]:
+    """The payload of a call. A call that takes nothing from parents has the form that the reference writes."""
+    call: dict[str, Any] = {"task": name, "args": list(args), "kwargs": kwargs or {}}
+    if from_parents is not None:
+        call["parents"] = from_parents.as_json()
+    return {ENVELOPE: call}
 
 
 class Invocation(NamedTuple):
-    """A task call, read from its payload."""
+    """A task call, read from its payload.
+
+    Attributes:
+        task: The task's name.
+        args: Its positional arguments, without those that come from parents.
+        kwargs: Its keyword arguments.
+        from_parents: The arguments that come first and that the parents give; None if they give none.
+    """
 
     task: str
     args: list[Any]
     kwargs: dict[str, Any]
+    from_parents: FromParents | None = None
 
 
 def read_envelope(payload: Any) -> Invocation | None:
@@ -30,6 +48,10 @@ def read_envelope(payload: Any) -> Invocation | None:
         return None
     fields = cast("dict[str, Any]", call)
     name, args, kwargs = fields.get("task"), fields.get("args", []), fields.get("kwargs", {})
-    if isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict):
-        return Invocation(name, cast("list[Any]", args), cast("dict[str, Any]", kwargs))
-    return None
+    if not (isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict)):
+        return None
+    given = fields.get("parents")
+    from_parents = None if given is None else FromParents.read(given)
+    if given is not None and from_parents is None:
+        return None
+    return Invocation(name, cast("list[Any]", args), cast("dict[str, Any]", kwargs), from_parents)

@@ -7,14 +7,16 @@ that defines it. `honker.task.registry.registry` holds the tasks of this process
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
 from honker.arguments import Instant, Seconds, TransactionLike
 from honker.engine import Transaction
 from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
+from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
+from honker.task.mapping import amapped, mapped
 from honker.task.message import envelope
 from honker.task.options import (
     KeyOption,
@@ -296,6 +298,57 @@ class Task(Generic[P, R]):
         if on_parent_failure is not None:
             flow["on_parent_failure"] = on_parent_failure
         return _Enqueue(self._queue, self.name, self._signature, options, flow)
+
+    def s(self, /, *args: Any, **kwargs: Any) -> TaskCall:
+        """A call for a workflow; see `honker.chain`. Runs no SQL.
+
+        As a child it takes the results of its parents as its first arguments, before these.
+        """
+        return self._task_call(args, kwargs, takes_parents=True)
+
+    def si(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskCall:
+        """A call for a workflow that takes no results of its parents. Runs no SQL.
+
+        Raises:
+            InvalidCallError: The arguments do not fit the function.
+        """
+        call = self._task_call(args, kwargs, takes_parents=False)
+        call.check(0)
+        return call
+
+    def map(self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any) -> list[TaskResult]:
+        """Enqueue one call for each value, with the value as its only argument; all or none.
+
+        Args:
+            values: The arguments. For calls with several, enqueue a `honker.group`.
+            tx: The transaction to add them in. If the call raises, roll it back.
+            **options: Those of `TaskCall.options`, the same for every call.
+
+        Returns:
+            Their future results, in order.
+
+        Raises:
+            InvalidArgumentError: An option is outside its range.
+            InvalidCallError: The task does not take one argument.
+            InvalidPayloadError: A value has no JSON form.
+            DatabaseBusyError: The write lock was not free within the busy timeout.
+
+        Cost: one SQL call for up to 10,000 calls.
+        Source: SQL ``honker_enqueue_many``.
+        """
+        return mapped(self._calls(values), options, tx)
+
+    async def amap(self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any) -> list[TaskResult]:
+        """Like `map`, without blocking the event loop."""
+        return await amapped(self._calls(values), options, tx)
+
+    def _task_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, takes_parents: bool) -> TaskCall:
+        callee = Callee(self._queue, self.spec, self._signature, self.enqueue_with)
+        return TaskCall(callee, args, kwargs, takes_parents=takes_parents)
+
+    def _calls(self, values: Iterable[Any]) -> Iterator[TaskCall]:
+        call: Callable[[Any], TaskCall] = self.si  # pyright: ignore[reportAssignmentType] - checked at run time
+        return (call(value) for value in values)
 
     def call_local(self, /, *args: Any, **kwargs: Any) -> R:
         """Run the function here and now; a parameter that a worker would fill is passed like any other."""

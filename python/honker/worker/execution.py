@@ -8,7 +8,7 @@ import contextvars
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -66,7 +66,7 @@ class Call:
 
 
 #: Finds the call for a job, or the settlement of a job that has none.
-Resolver: TypeAlias = "Callable[[Job], Call | Settlement]"
+Resolver: TypeAlias = "Callable[[Job], Call | Settlement | Awaitable[Call | Settlement]]"
 
 
 def is_async_callable(fn: Callable[..., Any]) -> bool:
@@ -138,7 +138,8 @@ class Execution:
         job, call = run.job, None
         running_handler.set(RunningHandler(job, self._has_free_slot))
         try:
-            call = self._resolve(job)
+            found = self._resolve(job)
+            call = await found if isinstance(found, Awaitable) else found
             if not isinstance(call, Call):
                 outcome: Outcome = call
             else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 import math
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, Protocol
 
 from honker.engine import Handle, HandlerScope, Transaction
@@ -20,6 +21,7 @@ from honker.task.message import read_envelope
 from honker.task.registry import TaskRegistry, TaskSpec, registry
 from honker.worker.execution import Call, is_async_callable
 from honker.worker.outcome import Policy
+from honker.worker.parents import with_parents
 from honker.worker.process_child import Target
 from honker.worker.retry_rules import RetryRules
 from honker.worker.runner import GRACE_S, Runner
@@ -99,7 +101,7 @@ class Worker:
     def _runner(self) -> Runner:
         return Runner(self.queue, self.worker_id, self._resolve, concurrency=self._concurrency, grace_s=self._grace_s)
 
-    def _resolve(self, job: Job) -> Call | Settlement:
+    def _resolve(self, job: Job) -> Call | Settlement | Awaitable[Call | Settlement]:
         """Find the call of a job, or the settlement of a job without one."""
         try:
             payload = job.payload
@@ -112,18 +114,10 @@ class Worker:
             plan = self._plan(invocation.task)
         except UnknownTaskError as error:
             return self._put_back(job, str(error))
-        if not plan.spec.injections:
-            spec = plan.spec
-            return Call(
-                spec.fn,
-                invocation.args,
-                invocation.kwargs,
-                plan.policy,
-                plan.is_async,
-                plan.target,
-                name=spec.name,
-            )
-        return _injected(job, plan, invocation.args, invocation.kwargs)
+        if invocation.from_parents is None:
+            return _call(job, plan, invocation.kwargs, invocation.args)
+        call = functools.partial(_call, job, plan, invocation.kwargs)
+        return with_parents(job, invocation.from_parents, invocation.args, call)
 
     def _plan(self, name: str) -> _Plan:
         spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
@@ -200,6 +194,12 @@ def retry_delays(
         return delay * random.uniform(1, 1 + jitter) if jitter else delay
 
     return delay_s
+
+
+def _call(job: Job, plan: _Plan, kwargs: dict[str, Any], args: list[Any]) -> Call:
+    if plan.spec.injections:
+        return _injected(job, plan, args, kwargs)
+    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, plan.target, name=plan.spec.name)
 
 
 def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:
