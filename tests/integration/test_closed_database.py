@@ -39,7 +39,7 @@ DATABASE_WITHOUT_TWIN = {
     "transaction": lambda db: db.transaction().__enter__(),
     "update_events": lambda db: db.update_events(),
 }
-WITHOUT_SQL = {"close", "queue", "task", "periodic_task"}
+WITHOUT_SQL = {"close", "queue", "task", "periodic_task", "workflow"}
 NEEDS_TASKS = {"run_workers"}  # raises this before it checks the database
 QUEUE_WITHOUT_SQL = {"task", "periodic_task"}
 QUEUE = {
