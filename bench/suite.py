@@ -21,6 +21,7 @@ PROGRAMS = (
     "claim_ack",
     "worker",
     "workflow",
+    "limits",
     "stream",
     "contention",
     "payloads",

@@ -2,8 +2,8 @@
 
     python bench/workflow.py [--quick | --full]
 
-Jobs of a diamond are compared with as many plain ones, and a large diamond with a small one: a job that ends may cost as
-much in both, because it looks at its own edges and not at those of the others. No target is judged.
+Jobs of a diamond are compared with as many plain ones, and a large diamond with a small one: a job that ends may cost
+as much in both, because it looks at its own edges and not at those of the others. No target is judged.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Limits of a queue and of its keys under any mixture of moves, clocks and settings, and beside a program without limits.
+"""Limits of a queue and of its keys under any mixture of moves, clocks and settings, and beside a program without any.
 
-The engine itself is the model of a job's life (see test_queue_model.py). Here only the promises are held: no limit is
-exceeded while it stands, the jobs of a limited key start in order, no key is stranded, and in the end every job has run.
+The life of a job has its model in test_queue_model.py. Here only the promises are held: no limit is exceeded while it
+stands, no key is stranded, and in the end every job has run.
 """
 
 import json
@@ -66,7 +66,9 @@ class LimitMachine(RuleBasedStateMachine):
         for job in call_json(self.conn, "honker_claim_batch", "q", "w", n, LEASE_S, 1):
             self.held[job["id"]] = job["attempts"]
 
-    @rule(choice=choices, how=st.sampled_from(["ack", "ack", "ack", "retry", "retry_later", "fail", "release", "snooze"]))
+    @rule(
+        choice=choices, how=st.sampled_from(["ack", "ack", "ack", "retry", "retry_later", "fail", "release", "snooze"])
+    )
     def settle(self, choice, how):
         if not self.held:
             return

@@ -60,7 +60,7 @@ OF_A_FUNCTION = {
     "an unknown receiver": ("methods.0.receiver", "robot", ": robot.ack: `receivers` lacks robot"),
     "a method in another case": ("methods.0.name", "ackJob", ": queue.ackJob is no name in snake_case"),
     "a bound parameter that is none": ("methods.1.binds", {"id": "id"}, ": job.ack binds id, which is no parameter"),
-    "a field that is none": ("methods.1.binds", {"job_id": "colour"}, ": job.ack takes job_id from colour, which is no"),
+    "a field that is none": ("methods.1.binds", {"job_id": "hue"}, ": job.ack takes job_id from hue, which is no"),
     "a field of another type": ("methods.1.binds", {"job_id": "queue"}, ": job.ack takes job_id from queue, which has"),
     "a constant of another type": ("methods.0.with", {"attempt": "1"}, ": queue.ack passes attempt: it is '1' and no"),
     "a constant of no parameter": ("methods.0.with", {"n": 1}, ": queue.ack passes n, which is no parameter"),

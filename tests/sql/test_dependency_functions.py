@@ -459,7 +459,7 @@ def test_a_child_that_expired_stays_dead(conn):
     finish(conn, parent)
 
 
-# ------------------------------------------------------------------------------------------------- parents that are lost
+# ------------------------------------------------------------------------------------------------ parents that are lost
 
 
 def test_a_parent_that_another_program_deletes_is_taken_for_done(conn):

@@ -118,6 +118,6 @@ def test_a_job_in_another_unknown_state_is_reported_and_left_alone(conn):
     assert claimed_ids(conn) == []
     assert call(conn, "honker_queue_next_claim_at", "q") == 4_000_000_000
     assert call_json(conn, "honker_malformed_rows", 10) == [
-        {"table": "_honker_live", "row": 1, "problem": "state is neither pending nor processing, nor blocked, nor waiting"}
+        {"table": "_honker_live", "row": 1, "problem": "state is none of pending, processing, blocked and waiting"}
     ]
     assert value(conn, "SELECT state FROM _honker_live WHERE id = 1") == "archived"

@@ -7,7 +7,7 @@ SELECT table_name, row, problem FROM (
   SELECT '_honker_live' AS table_name, id AS row, CASE
       WHEN typeof(queue) <> 'text' THEN 'queue is ' || typeof(queue)
       WHEN ifnull(state, '') NOT IN ('pending', 'processing', 'blocked', 'waiting', 'scheduled', 'delayed', 'deferred', 'retryable')
-        THEN 'state is neither pending nor processing, nor blocked, nor waiting'
+        THEN 'state is none of pending, processing, blocked and waiting'
       WHEN typeof(payload) <> 'text' THEN 'payload is ' || typeof(payload)
       WHEN typeof(priority) <> 'integer' THEN 'priority is ' || typeof(priority)
       WHEN typeof(attempts) <> 'integer' THEN 'attempts is ' || typeof(attempts)
