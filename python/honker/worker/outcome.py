@@ -130,7 +130,7 @@ def failure_of(job: Job, policy: Policy, error: BaseException) -> Settlement:
 
 
 def is_judged(error: BaseException) -> bool:
-    """True if the rules of a task decide on an exception: others say themselves what becomes of the job."""
+    """True if the rules of a task decide on an exception: one that chooses the end of the attempt is obeyed."""
     return not isinstance(error, (*_CHOOSING, JobCancelledError))
 
 
