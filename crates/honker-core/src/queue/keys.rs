@@ -301,6 +301,6 @@ pub(super) fn is_stranded(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<bool>
     let settings = Settings::of(ctx, queue)?;
     let Some(best) = best_blocked(ctx, queue, key)? else { return Ok(false) };
     let limit = settings.key_limit().unwrap_or(i64::MAX).min(*CONCURRENCY.end());
-    Ok(may_promote(ctx, &settings, queue, key, &best)?
+    Ok(room(ctx, &settings, queue, key, &best)? > 0
         && occupied(ctx, queue, key, i64::MIN, limit)? == in_flight(ctx, queue, key, limit)?)
 }
