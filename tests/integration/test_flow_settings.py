@@ -62,7 +62,7 @@ def test_only_unset_does_not_undo_an_operator(queue):
         ({"keep_finished_s": 0}, "keep_finished_s"),
         ({"keep_finished_s": "1 day"}, "keep_finished_s"),
         ({"concurrency": float("nan")}, "setting"),
-        ({"burst": object()}, "setting"),
+        ({"burst": {1, 2}}, "setting"),
     ],
     ids=str,
 )

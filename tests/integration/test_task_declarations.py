@@ -190,7 +190,7 @@ def test_what_is_no_envelope_is_no_call(raw):
 
 
 def test_an_envelope_may_leave_arguments_out():
-    assert read_envelope({"__honker_task__": {"task": "t"}}) == ("t", [], {})
+    assert read_envelope({"__honker_task__": {"task": "t"}}) == ("t", [], {}, None)
 
 
 def test_parameters_for_the_worker_are_found_by_their_annotation(queue):
