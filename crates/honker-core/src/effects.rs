@@ -5,9 +5,9 @@
 //! queue take one look at that queue's policy. An effect that a later statement of the same call must see
 //! needs a flush before that statement; `honker_work` flushes between settling and claiming.
 //!
-//! Effects are written in this order, each kind for all moves: the ends of parents, which may make children wait, run or
-//! die; what a job leaves behind; the promotion of jobs whose key has room; retention. The end of a parent moves its
-//! children, which have effects of their own: `flush` goes on until there are none.
+//! Effects are written in this order, each kind for all moves: the ends of parents and the records of ended jobs, the
+//! promotion of jobs whose key has room, retention. The end of a parent moves its children, which have effects of their
+//! own: `flush` goes on until there are none.
 
 use std::collections::{BTreeMap, BTreeSet};
 

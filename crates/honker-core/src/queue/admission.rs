@@ -22,7 +22,7 @@ pub struct Flow<'a> {
     pub key: Option<&'a str>,
     /// The job exists once.
     pub unique: Option<Unique<'a>>,
-    /// The job runs after these have ended, in the order in which it wants their results.
+    /// The job runs after these have ended. Their results are read in this order.
     pub after: &'a [i64],
     /// What a failure of one of these does to it.
     pub on_parent_failure: ParentFailure,
