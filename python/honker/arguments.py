@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from honker.errors import InvalidArgumentError, UnsupportedParameterError
 
@@ -21,6 +21,15 @@ Parameters: TypeAlias = "Iterable[SQLValue] | None"
 
 #: A statement that calls a SQL function, and the function's arguments, as `honker.engine.Engine.call` takes them.
 Call: TypeAlias = "tuple[str, *tuple[SQLValue, ...]]"
+
+#: The treatment of a job whose unique key another job has, see `Queue.enqueue`.
+OnConflict: TypeAlias = Literal["existing", "replace", "rerun", "raise"]
+
+#: The moment from which a unique key is free again.
+UniqueUntil: TypeAlias = Literal["finished", "started"]
+
+#: The treatment of a job one of whose parents fails.
+OnParentFailure: TypeAlias = Literal["cancel", "run", "wait"]
 
 #: A duration in seconds, whole or not, or a `timedelta`.
 Seconds: TypeAlias = "int | float | Decimal | timedelta"

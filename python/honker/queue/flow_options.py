@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 from honker.arguments import optional_seconds, whole
 from honker.errors import InvalidArgumentError
-
-#: The effect of a unique key that is taken.
-OnConflict: TypeAlias = Literal["existing", "replace", "rerun", "raise"]
-
-#: The moment from which a unique key is free again.
-UniqueUntil: TypeAlias = Literal["finished", "started"]
-
-#: The effect of a parent's failure.
-OnParentFailure: TypeAlias = Literal["cancel", "run", "wait"]
 
 #: Options by name, as the engine takes them.
 Flow: TypeAlias = dict[str, Any]

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from honker import serialization
-from honker.arguments import Instant, Seconds, TransactionLike
+from honker.arguments import Instant, OnConflict, OnParentFailure, Seconds, TransactionLike, UniqueUntil
 from honker.job import JobQueue
 from honker.queue.enqueue import ForEach, enqueue_call, enqueue_many_call, related_call, series_call, unique_call
-from honker.queue.flow_options import (
-    JobReference,
-    OnConflict,
-    OnParentFailure,
-    UniqueUntil,
-    flow_of_many,
-    flow_options,
-)
+from honker.queue.flow_options import JobReference, flow_of_many, flow_options
 from honker.records import Record
 
 

@@ -7,12 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, get_args
 
-from honker.arguments import Instant, Seconds, SQLValue, TransactionLike, optional_instant, optional_seconds, seconds
+from honker.arguments import (
+    Instant,
+    OnConflict,
+    OnParentFailure,
+    Seconds,
+    SQLValue,
+    TransactionLike,
+    UniqueUntil,
+    optional_instant,
+    optional_seconds,
+    seconds,
+)
 from honker.engine import Engine
 from honker.errors import InvalidArgumentError
 from honker.job import JobQueue
 from honker.task.keys import FLOW_OPTIONS, flow_options, resolve_keys
-from honker.task.options import KeyOption, OnConflict, OnParentFailure, UniqueUntil, check_options
+from honker.task.options import KeyOption, check_options
 from honker.task.plan import Plan, Value
 from honker.task.registry import TaskSpec
 from honker.task.result import TaskResult

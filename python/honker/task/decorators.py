@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
-from honker.arguments import Seconds
+from honker.arguments import OnConflict, Seconds, UniqueUntil
 from honker.engine import Transaction
 from honker.job import Job
 from honker.task.options import (
@@ -16,9 +16,7 @@ from honker.task.options import (
     Executor,
     KeyOption,
     Misfire,
-    OnConflict,
     RetryRule,
-    UniqueUntil,
     attempts_of,
     check_schedule,
     exceptions_of,

@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
+from honker.arguments import OnConflict, UniqueUntil
 from honker.engine.limits import LIMITS
 from honker.errors import InvalidArgumentError, InvalidScheduleError, InvalidTaskError
 from honker.job import Job
@@ -37,13 +38,6 @@ ExceptionTypes: TypeAlias = tuple[type[BaseException], ...]
 RetryRule: TypeAlias = "Callable[[BaseException, Job], float | None]"
 #: A key of a task's jobs, or a function that makes it from the arguments of a call; None for no key.
 KeyOption: TypeAlias = "str | Callable[..., str | None]"
-
-#: The treatment of a call whose unique key another job has, see `Queue.enqueue`.
-OnConflict: TypeAlias = Literal["existing", "replace", "rerun", "raise"]
-#: The end of the time in which a job has its unique key.
-UniqueUntil: TypeAlias = Literal["finished", "started"]
-#: The treatment of a job one of whose parents fails.
-OnParentFailure: TypeAlias = Literal["cancel", "run", "wait"]
 
 _Check: TypeAlias = "Callable[[Any], bool]"
 

@@ -10,18 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from honker.arguments import Seconds
+from honker.arguments import OnConflict, Seconds, UniqueUntil
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.task.injection import Injection, injections_of
-from honker.task.options import (
-    JITTER,
-    ExceptionTypes,
-    Executor,
-    KeyOption,
-    OnConflict,
-    RetryRule,
-    UniqueUntil,
-)
+from honker.task.options import JITTER, ExceptionTypes, Executor, KeyOption, RetryRule
 
 
 class HasExpression(Protocol):

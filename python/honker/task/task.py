@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
-from honker.arguments import Instant, Seconds, TransactionLike
+from honker.arguments import Instant, OnConflict, OnParentFailure, Seconds, TransactionLike, UniqueUntil
 from honker.engine import Transaction
 from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
@@ -18,16 +18,7 @@ from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
 from honker.task.message import envelope
-from honker.task.options import (
-    KeyOption,
-    OnConflict,
-    OnParentFailure,
-    UniqueUntil,
-    check_handler,
-    check_options,
-    check_process_handler,
-    check_unique_options,
-)
+from honker.task.options import KeyOption, check_handler, check_options, check_process_handler, check_unique_options
 from honker.task.registry import TaskSpec, registry
 from honker.task.result import TaskResult
 from honker.task.signature import CallSignature, check_function, check_periodic

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final, NamedTuple, Self, get_args
 
-from honker.arguments import TransactionLike, is_text
+from honker.arguments import OnParentFailure, TransactionLike, is_text
 from honker.engine import Engine, Handle
 from honker.errors import InvalidArgumentError
 from honker.task.call import TaskCall
-from honker.task.options import OnParentFailure
 from honker.task.parents import FromParents, Given, Shape
 from honker.task.plan import Plan, Value
 from honker.task.step import Step, check_step, waited_for
