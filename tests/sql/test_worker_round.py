@@ -212,7 +212,6 @@ def test_a_round_claims_in_the_detailed_shape(conn):
     assert job.keys() == {
         *("id", "queue", "payload", "state", "worker_id", "attempts", "claim_expires_at"),
         *("priority", "run_at", "max_attempts", "created_at", "expires_at", "last_error", "unknown_since"),
-        *("key", "snoozes", "has_dependents", "has_parents"),
     }  # fmt: skip
     assert (job["priority"], job["worker_id"]) == (7, "w")
 

@@ -141,10 +141,10 @@ class Job:
         self.expires_at: float | None = row["expires_at"]
         self.last_error: str | None = row["last_error"]
         self.unknown_since: float | None = row["unknown_since"]
-        self.key: str | None = row["key"]
-        self.snoozes: int = row["snoozes"]
-        self.has_dependents: bool = row["has_dependents"]
-        self.has_parents: bool = row["has_parents"]
+        self.key: str | None = row.get("key")
+        self.snoozes: int = row.get("snoozes", 0)
+        self.has_dependents: bool = row.get("has_dependents", False)
+        self.has_parents: bool = row.get("has_parents", False)
         self.state = "processing"
         self.is_released = False
         self._text: str = row["payload"]
