@@ -15,9 +15,19 @@ REFERENCE = ROOT / "reference.yaml"
 INSTANT = "<instant>"
 
 
+class OnceLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, of which YAML keeps the last and drops the others."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        assert not twice, f"{sorted(twice)} stand twice in the mapping that begins at line {node.start_mark.line + 1}"
+        return super().construct_mapping(node, deep)
+
+
 @functools.cache
 def reference():
-    return yaml.safe_load(REFERENCE.read_text(encoding="utf-8"))
+    return yaml.load(REFERENCE.read_text(encoding="utf-8"), OnceLoader)
 
 
 def functions():

@@ -9,8 +9,9 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
-from .contract import reference
+from .contract import OnceLoader, reference
 from .contract_shape import problems
 from .loading import ROOT
 
@@ -105,3 +106,8 @@ def test_a_broken_rule_is_reported_with_its_place(mutation):
     else:
         entry[last] = value
     assert [problem for problem in problems(broken) if problem.startswith(beginning)], problems(broken)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_place():
+    with pytest.raises(AssertionError, match=r"\['b'\] stand twice in the mapping that begins at line 2"):
+        yaml.load("a:\n  b: 1\n  b: 2\n", OnceLoader)
