@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
+from honker.codec.task_types import TaskTypes
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.task.injection import Injection, injections_of
 from honker.task.options import JITTER, ExceptionTypes, Executor, KeyOption, RetryRule
@@ -95,6 +96,11 @@ class TaskSpec:
     def injections(self) -> dict[str, Injection]:
         """Parameters that the worker fills, by name."""
         return injections_of(self.fn)
+
+    @functools.cached_property
+    def types(self) -> TaskTypes:
+        """The conversion of arguments and results by the annotations of the function."""
+        return TaskTypes(self.name, self.fn, self.injections)
 
 
 class TaskRegistry:

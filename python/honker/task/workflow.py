@@ -19,7 +19,7 @@ _SHOWN_NAMES: Final = 20
 
 
 class _Node(NamedTuple):
-    step: Step
+    step: Step[Any]
     after: tuple[str, ...]
     on_parent_failure: str | None
 
@@ -47,7 +47,7 @@ class Workflow:
         self.name = name
         self._engine = db.engine
         self._nodes: dict[str, _Node] = {}
-        self._callbacks: dict[str, TaskCall] = {}
+        self._callbacks: dict[str, TaskCall[Any]] = {}
 
     def __repr__(self) -> str:
         return f"<honker.Workflow {self.name!r} of {len(self._nodes)} steps>"
@@ -55,7 +55,7 @@ class Workflow:
     def add(
         self,
         name: str,
-        step: Step,
+        step: Step[Any],
         *,
         after: str | Iterable[str] = (),
         on_parent_failure: OnParentFailure | None = None,
@@ -87,7 +87,7 @@ class Workflow:
         self._nodes[name] = _Node(step, parents, on_parent_failure)
         return self
 
-    def on_success(self, call: TaskCall) -> Self:
+    def on_success(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has succeeded. It takes the values of all steps, as a dict by name.
 
         Raises:
@@ -95,7 +95,7 @@ class Workflow:
         """
         return self._call_back("on_success", call)
 
-    def on_failure(self, call: TaskCall) -> Self:
+    def on_failure(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has ended, if one is dead.
 
         It takes a dict with ``name``, ``job_id`` and ``error`` of the first dead job, where parents come before their
@@ -106,7 +106,7 @@ class Workflow:
         """
         return self._call_back("on_failure", call)
 
-    def on_finish(self, call: TaskCall) -> Self:
+    def on_finish(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has ended, well or not.
 
         It takes a dict of the outcomes of all jobs by name: dicts of ``job_id``, ``state``, ``result`` and ``error``.
@@ -116,7 +116,7 @@ class Workflow:
         """
         return self._call_back("on_finish", call)
 
-    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[dict[str, Any]]:
         """Enqueue all jobs, or none. The graph is checked before anything is written.
 
         Args:
@@ -136,7 +136,7 @@ class Workflow:
         plan, value = self._plan()
         return enqueued(plan, value, tx)
 
-    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[dict[str, Any]]:
         """Like `enqueue`, without blocking the event loop."""
         plan, value = self._plan()
         return await enqueued_async(plan, value, tx)
@@ -197,7 +197,7 @@ def _named(values: Mapping[str, Value]) -> Value:
     return Value(shape, jobs, tuple(w for value in values.values() for w in value.waits))
 
 
-def _add_callback(plan: Plan, event: str, call: TaskCall, values: Mapping[str, Value], names: list[str]) -> None:
+def _add_callback(plan: Plan, event: str, call: TaskCall[Any], values: Mapping[str, Value], names: list[str]) -> None:
     """Add the job of a callback: it waits for all jobs, and takes the arguments of its event."""
     numbers = tuple(range(len(names)))
     if event == "on_success":

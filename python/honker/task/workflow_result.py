@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from honker.arguments import TransactionLike
 from honker.clock import monotonic
@@ -13,8 +13,10 @@ from honker.engine import Engine
 from honker.errors import JobCancelledError, JobFailedError, ResultGoneError, UnreadablePayloadError
 from honker.job.history import CancelOutcome
 from honker.task.parents import filled
-from honker.task.plan import Plan, Value
+from honker.task.plan import Plan, PlannedJob, Value
 from honker.task.result import TaskResult
+
+R = TypeVar("R")
 
 _JOB: Final = "SELECT honker_get_job(?)"
 _OUTCOME: Final = "SELECT honker_job_outcome(?)"
@@ -24,7 +26,7 @@ _CANCEL: Final = "SELECT honker_cancel_request(?)"
 _AFTER_CANCEL: Final = frozenset({"on_failure", "on_finish"})
 
 
-class WorkflowResult:
+class WorkflowResult(Generic[R]):
     """The jobs of a workflow, from the ``enqueue`` of a workflow, chain, group or chord.
 
     A job is named as in `Workflow.add`. The parts of a chain or group named ``load`` are ``load.0``, ``load.1`` and so
@@ -34,21 +36,27 @@ class WorkflowResult:
         ids: The ids of the jobs by name, each after its parents.
     """
 
-    def __init__(self, engine: Engine, names: list[str], ids: list[int], value: Value, tx: TransactionLike) -> None:
+    def __init__(
+        self, engine: Engine, jobs: Sequence[PlannedJob], ids: list[int], value: Value, tx: TransactionLike
+    ) -> None:
+        names = [job.name for job in jobs]
         self.ids: Mapping[str, int] = MappingProxyType(dict(zip(names, ids, strict=True)))
         self._engine = engine
         self._value = value
-        self._results = [TaskResult(engine, job_id, tx=tx) for job_id in ids]
+        self._results = [
+            TaskResult[Any](engine, job_id, tx=tx, payloads=job.call.payloads)
+            for job, job_id in zip(jobs, ids, strict=True)
+        ]
         self._numbers = {name: number for number, name in enumerate(names)}
 
     def __repr__(self) -> str:
         return f"<honker.WorkflowResult of {len(self.ids)} jobs>"
 
-    def __getitem__(self, name: str) -> TaskResult:
+    def __getitem__(self, name: str) -> TaskResult[Any]:
         """The future result of one job."""
         return self._results[self._numbers[name]]
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> R:
         """Wait for the value of the workflow; blocks the thread.
 
         Args:
@@ -69,7 +77,7 @@ class WorkflowResult:
         values = [self._results[number].get(deadline.left_s) for number in self._value.jobs]
         return filled(self._value.shape, iter(values))
 
-    async def aget(self, timeout: float | None = None) -> Any:
+    async def aget(self, timeout: float | None = None) -> R:
         """Like `get`, without blocking the event loop."""
         deadline = _Deadline(timeout)
         values = [await self._results[number].aget(deadline.left_s) for number in self._value.jobs]
@@ -182,7 +190,7 @@ class _Deadline:
     def left_s(self) -> float | None:
         return None if self._at is None else max(0.0, self._at - monotonic())
 
-    def passed(self, result: TaskResult, error: TimeoutError) -> TimeoutError:
+    def passed(self, result: TaskResult[Any], error: TimeoutError) -> TimeoutError:
         if self._timeout is None:
             return error
         return TimeoutError(f"the workflow has not ended after {self._timeout} s: {result!r} is not done")
@@ -199,23 +207,21 @@ def _checked(states: dict[str, str]) -> dict[str, str]:
     return states
 
 
-def enqueued(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult:
+def enqueued(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult[Any]:
     """Add the jobs of a plan, in ``tx`` or in a transaction for this alone."""
-    names = [job.name for job in plan.jobs]
     engine = plan.engine
     if tx is not None:
-        return WorkflowResult(engine, names, plan.write(engine, tx), value, tx)
+        return WorkflowResult(engine, plan.jobs, plan.write(engine, tx), value, tx)
     with engine.transaction() as own:
         ids = plan.write(engine, own)
-    return WorkflowResult(engine, names, ids, value, None)
+    return WorkflowResult(engine, plan.jobs, ids, value, None)
 
 
-async def enqueued_async(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult:
+async def enqueued_async(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult[Any]:
     """Like `enqueued`, without blocking the event loop."""
-    names = [job.name for job in plan.jobs]
     engine = plan.engine
     if tx is not None:
-        return WorkflowResult(engine, names, await plan.awrite(engine, tx), value, tx)
+        return WorkflowResult(engine, plan.jobs, await plan.awrite(engine, tx), value, tx)
     async with engine.transaction() as own:
         ids = await plan.awrite(engine, own)
-    return WorkflowResult(engine, names, ids, value, None)
+    return WorkflowResult(engine, plan.jobs, ids, value, None)

@@ -1,0 +1,69 @@
+"""The payloads of a task's calls and its results, by the annotations of its function and the codec of its registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from honker.codec import Codec, sealing
+from honker.task.message import envelope, sealed
+from honker.task.parents import FromParents
+from honker.task.registry import TaskRegistry, TaskSpec
+
+
+class TaskPayloads:
+    """Writes the payloads of a task's calls, and reads its results.
+
+    Args:
+        spec: The task.
+        tasks: The registry that it is in, whose codec counts.
+    """
+
+    def __init__(self, spec: TaskSpec, tasks: TaskRegistry) -> None:
+        self._name = spec.name
+        self._types = spec.types
+        self._tasks = tasks
+
+    @property
+    def codec(self) -> Codec | None:
+        """The codec of the registry; None for plain JSON."""
+        return codec_of(self._tasks)
+
+    def of_call(
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        from_parents: FromParents | None = None,
+        offset: int = 0,
+        first: Sequence[Any] = (),
+    ) -> dict[str, Any]:
+        """The payload of a call.
+
+        Args:
+            args: Its own positional arguments.
+            kwargs: Its keyword arguments.
+            from_parents: The arguments that its parents give.
+            offset: The number of arguments that precede its own.
+            first: Those of them that are known already, as JSON values.
+
+        Raises:
+            InvalidValueError: An argument is not of the type of its parameter.
+            InvalidPayloadError: The codec cannot write it.
+        """
+        encoded, named = self._types.encode(args, kwargs, offset)
+        payload = envelope(self._name, [*first, *encoded] if first else encoded, named, from_parents)
+        codec = codec_of(self._tasks)
+        return payload if codec is None else sealed(codec, payload)
+
+    def read_result(self, job_id: int, value: Any) -> Any:
+        """The result of a job, from its JSON value.
+
+        Raises:
+            PayloadMismatchError: It is not of the annotated type, or the codec refuses it.
+        """
+        return self._types.decode_result(sealing.open_result(self.codec, job_id, value))
+
+
+def codec_of(tasks: TaskRegistry) -> Codec | None:
+    """The codec of a registry; None for plain JSON."""
+    return getattr(tasks, "codec", None)
