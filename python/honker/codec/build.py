@@ -13,13 +13,10 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 from honker.codec import classes, hints
 from honker.codec.choices import EnumOf, LiteralOf
 from honker.codec.containers import DictOf, FixedTuple, Keys, ListOf, PairsOf, SetOf, TupleOf
-from honker.codec.converter import UNCHECKED, Converter, Postponed
-from honker.codec.models import UnsupportedModelError, model_converter
+from honker.codec.converter import UNCHECKED, Converter, Postponed, UnsupportedTypeError
+from honker.codec.models import model_converter
 from honker.codec.scalars import SCALARS
-from honker.codec.unions import AmbiguousUnionError, UnionOf
-
-#: Reasons why a type cannot be carried.
-UNSUPPORTED: Final = (AmbiguousUnionError, UnsupportedModelError)
+from honker.codec.unions import UnionOf
 
 _MAPPINGS: Final = frozenset({dict, abc.Mapping, abc.MutableMapping})
 #: Types of which JSON makes a list, and which an application may have passed as something else until now.
@@ -47,8 +44,7 @@ class Builder:
 
         Raises:
             UnknownNameError: A name in it is not defined.
-            AmbiguousUnionError: The members of a union in it cannot be told apart.
-            UnsupportedModelError: A model in it cannot be read back.
+            UnsupportedTypeError: The members of a union in it cannot be told apart, or a model cannot be read back.
         """
         hint = hints.bare(hint)
         if _is_hashable(hint) and hint in SCALARS:
@@ -169,7 +165,7 @@ class Builder:
     def _dataclass(self, kind: Any, field: Callable[[str], Converter], name: str) -> Converter:
         pseudo_fields = cast("dict[str, Any]", kind.__dataclass_fields__).values()
         if any(repr(each._field_type) == "_FIELD_INITVAR" for each in pseudo_fields):
-            raise UnsupportedModelError(f"the dataclass {name} has an InitVar, which its instances do not keep")
+            raise UnsupportedTypeError(f"the dataclass {name} has an InitVar, which its instances do not keep")
         fields = [classes.Field(each, field(each), needed) for each, needed in classes.dataclass_fields(kind)]
         return classes.DataclassOf(kind, fields, name)
 

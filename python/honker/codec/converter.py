@@ -23,6 +23,10 @@ _SHOWN: Final = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 60
 
 
+class UnsupportedTypeError(Exception):
+    """Values of a type cannot be read back from their JSON."""
+
+
 class Mismatch(Exception):
     """A value is not of the declared type.
 

@@ -11,13 +11,9 @@ import sys
 from typing import Any, Literal, cast, get_args, get_origin
 
 from honker.codec.classes import refuse_subclass
-from honker.codec.converter import ANY_FORM, Converter, Mismatch
+from honker.codec.converter import ANY_FORM, Converter, Mismatch, UnsupportedTypeError
 
 _OBJECT = frozenset({"object"})
-
-
-class UnsupportedModelError(Exception):
-    """A model cannot be read back from its own JSON."""
 
 
 def model_converter(kind: type) -> Converter | None:
@@ -71,7 +67,7 @@ def _alias_options(kind: Any, module: Any) -> tuple[dict[str, Any], dict[str, An
     """The options for writing and reading: by alias, unless a field is read by another name than it is written.
 
     Raises:
-        UnsupportedModelError: It is, and this version of pydantic cannot read by the name of the field.
+        UnsupportedTypeError: It is, and this version of pydantic cannot read by the name of the field.
     """
     fields: dict[str, Any] = kind.model_fields
     differing = [
@@ -83,7 +79,7 @@ def _alias_options(kind: Any, module: Any) -> tuple[dict[str, Any], dict[str, An
         return {"by_alias": True}, {}
     version = tuple(int(part) for part in cast("str", module.VERSION).split(".")[:2])
     if version < (2, 11):
-        raise UnsupportedModelError(f"its field {differing[0]!r} has two aliases, which needs pydantic 2.11 or later")
+        raise UnsupportedTypeError(f"its field {differing[0]!r} has two aliases, which needs pydantic 2.11 or later")
     return {"by_alias": False}, {"by_alias": False, "by_name": True}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import Any, Final
@@ -66,4 +65,4 @@ class SignedCodec:
 
 
 def _signature(key: bytes, text: str) -> str:
-    return hmac.new(key, _PURPOSE + text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.new(key, _PURPOSE + text.encode(errors="surrogatepass"), "sha256").hexdigest()

@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import Parameter
 from typing import Any, Final, cast
 
-from honker.codec.build import UNSUPPORTED, Builder
-from honker.codec.converter import UNCHECKED, Converter, Mismatch, Postponed
+from honker.codec.converter import UNCHECKED, Converter, Mismatch, Postponed, UnsupportedTypeError
 from honker.codec.hints import Scope, UnknownNameError, enclosing_names
 from honker.errors import InvalidPayloadError, InvalidTaskError, InvalidValueError, PayloadMismatchError
 
@@ -111,7 +110,7 @@ class TaskTypes:
                 return Slot(name, _built(scope, written, adapt))
         except UnknownNameError:
             return Slot(name, _Later(self._task, name, written, functools.partial(_built, scope, written, adapt)))
-        except UNSUPPORTED as error:
+        except UnsupportedTypeError as error:
             raise InvalidTaskError(_unsupported(self._task, name, error)) from None
 
     def encode(
@@ -256,7 +255,7 @@ class _Later(Postponed):
                 self.target = self._build()
             except UnknownNameError as error:
                 self.target = _Unknown(self.name, str(error))
-            except UNSUPPORTED as error:
+            except UnsupportedTypeError as error:
                 raise InvalidTaskError(_unsupported(self._task, self._parameter, error)) from None
         return self.target
 
@@ -290,6 +289,9 @@ def _read(converter: Converter, value: Any, subject: str, *, shows_value: bool) 
 
 
 def _built(scope: Scope, written: Any, adapt: Callable[[Any], Any]) -> Converter:
+    # Imported with the first annotated task: it brings all types, which `import honker` need not wait for.
+    from honker.codec.build import Builder  # noqa: PLC0415
+
     return Builder(scope).build(adapt(scope.hint(written)))
 
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from honker.codec.converter import Converter, Mismatch, form_of
+from honker.codec.converter import Converter, Mismatch, UnsupportedTypeError, form_of
 from honker.codec.scalars import NULL
-
-
-class AmbiguousUnionError(Exception):
-    """Two members of a union are written as the same kind of JSON value."""
 
 
 class UnionOf(Converter):
     """A union whose members are told apart by the kind of their JSON values, or objects by a ``Literal`` field.
 
     Raises:
-        AmbiguousUnionError: They cannot be told apart.
+        UnsupportedTypeError: They cannot be told apart.
     """
 
     def __init__(self, members: Sequence[Converter]) -> None:
@@ -37,7 +33,7 @@ class UnionOf(Converter):
         if form == "object" and (tag := _common_tag(members)) is not None:
             return _Tagged(tag, members)
         names = " and ".join(member.name for member in members)
-        raise AmbiguousUnionError(f"{names} are all written as a JSON {form}")
+        raise UnsupportedTypeError(f"{names} are all written as a JSON {form}")
 
     def encode(self, value: Any) -> Any:
         if not self.is_checked:
