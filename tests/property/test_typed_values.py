@@ -25,7 +25,7 @@ class Level(IntEnum):
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
-#: Types and their values, of which those that can be the key of a dict or an item of a set come first.
+#: Types that can be the key of a dict or an item of a set, and their values.
 HASHABLE = [
     (int, INTEGERS),
     (str, TEXTS),
@@ -42,7 +42,12 @@ HASHABLE = [
     (PurePosixPath, st.builds(PurePosixPath, st.text("abc/.", max_size=8))),
     (Color, st.sampled_from(Color)),
     (Level, st.sampled_from(Level)),
+    (typing.Literal["a", "b"], st.sampled_from(["a", "b"])),
+]
+#: Keys of several plain types become text, as they always have.
+OTHERS = [
     (typing.Literal["a", 1, None], st.sampled_from(["a", 1, None])),
+    (datetime | int | None, st.one_of(st.datetimes(), INTEGERS, st.none())),
 ]
 
 
@@ -94,7 +99,7 @@ def composed(children, hashable):
 
 
 SCALARS = st.sampled_from(HASHABLE)
-TYPES = st.recursive(SCALARS, lambda children: composed(children, SCALARS), max_leaves=6)
+TYPES = st.recursive(st.sampled_from([*HASHABLE, *OTHERS]), lambda children: composed(children, SCALARS), max_leaves=6)
 
 
 def same(one, other):

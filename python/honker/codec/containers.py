@@ -26,6 +26,8 @@ class ListOf(Converter):
         self.name = f"{kind}[{item.name}]" if item.is_checked else kind
         self.is_plain = item.is_plain
         self._item = item
+        if not item.is_checked:
+            self.exact = frozenset({list, tuple})
 
     def encode(self, value: Any) -> Any:
         if not isinstance(value, (list, tuple)):
@@ -161,14 +163,15 @@ class DictOf(Converter):
         self.is_plain = item.is_plain and self._keys is None
         self._key = key
         self._item = item
+        if not item.is_checked and self._keys is None:
+            # Keys of other types become the text that is declared.
+            self.exact = frozenset({dict})
 
     def encode(self, value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict) and not isinstance(value, Mapping):
             raise Mismatch(value, self.name)
         items = cast("Mapping[Any, Any]", value)
         found = items if isinstance(items, dict) else dict(items)
-        if not self._key.is_checked and not self._item.is_checked:
-            return found
         if self._keys is None and _is_exact(self._key, found) and _is_exact(self._item, found.values()):
             return found
         write = self._key.encode if self._keys is None else self._keys.encode

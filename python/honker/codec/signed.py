@@ -1,4 +1,4 @@
-"""Payloads with a signature: workers run only the calls of those who have the key."""
+"""Payloads with a signature: workers run only calls that were written with the key."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from honker.errors import InvalidPayloadError, InvalidTaskError, InvalidValueErr
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _AWAITABLES: Final = frozenset({abc.Awaitable, abc.Coroutine})
-#: The most kinds of calls that are known to need no conversion.
+#: The most kinds of calls, by the types of their arguments, that are remembered.
 _KNOWN_CALLS: Final = 64
 
 
@@ -56,7 +56,10 @@ class TaskTypes:
         self._rest: Slot | None = None
         self._named_rest: Slot | None = None
         self._wrapped: inspect.Signature | None = None
-        self._known_calls: set[tuple[type, ...]] = set()
+        # The arguments of a call that have to be looked at, by the types of all of its arguments.
+        self._known_calls: dict[tuple[type, ...], Sequence[tuple[int, Slot]]] = {}
+        #: Types of positional arguments that are valid as they are, of calls that fit the function.
+        self.valid_calls: set[tuple[type, ...]] = set()
         self.result: Converter = UNCHECKED
         inner = _function_in(fn)
         written: dict[str, Any] = getattr(inner, "__annotations__", {})
@@ -116,7 +119,7 @@ class TaskTypes:
     def encode(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], offset: int = 0
     ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        """The JSON values of the arguments of a call.
+        """The JSON values of the arguments of a call, which fits the function.
 
         Args:
             args: Its positional arguments.
@@ -127,26 +130,42 @@ class TaskTypes:
             InvalidValueError: An argument is not of the type of its parameter.
         """
         if not self.is_checked:
+            if not kwargs and not offset and len(self.valid_calls) < _KNOWN_CALLS:
+                self.valid_calls.add(tuple(map(type, args)))
             return args, kwargs
-        if kwargs or offset:
+        if offset or self._wrapped is not None:
             return self._encoded(args, kwargs, offset)
-        kinds = tuple(map(type, args))
-        if kinds in self._known_calls:
-            return args, kwargs
-        if self._is_exact(kinds):
-            self._known_calls.add(kinds)
-            return args, kwargs
-        return self._encoded(args, kwargs, 0)
+        return self._encoded_args(args), self._encoded_kwargs(kwargs) if kwargs else kwargs
 
-    def _is_exact(self, kinds: tuple[type, ...]) -> bool:
-        """True if all calls with arguments of these types are valid as they are."""
-        if len(self._known_calls) >= _KNOWN_CALLS or self._wrapped is not None:
-            return False
-        converters = (self._slot_at(position).converter for position in range(len(kinds)))
-        return all(
-            not converter.is_checked or (converter.exact is not None and kind in converter.exact)
-            for kind, converter in zip(kinds, converters, strict=True)
-        )
+    def _encoded_args(self, args: tuple[Any, ...]) -> Sequence[Any]:
+        kinds = tuple(map(type, args))
+        looked_at = self._known_calls.get(kinds)
+        if looked_at is None:
+            looked_at = self._looked_at(kinds)
+        if not looked_at:
+            return args
+        encoded = list(args)
+        for position, slot in looked_at:
+            encoded[position] = self._write(slot, encoded[position])
+        return encoded
+
+    def _encoded_kwargs(self, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+        changed: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            slot = self._slot_named(name)
+            if _is_looked_at(slot.converter, cast("Any", type(value))):
+                changed[name] = self._write(slot, value, name)
+        return {**kwargs, **changed} if changed else kwargs
+
+    def _looked_at(self, kinds: tuple[type, ...]) -> Sequence[tuple[int, Slot]]:
+        """The arguments that are not valid by their types alone, with their positions."""
+        slots = [(position, self._slot_at(position)) for position in range(len(kinds))]
+        found = [each for each, kind in zip(slots, kinds, strict=True) if _is_looked_at(each[1].converter, kind)]
+        if len(self._known_calls) < _KNOWN_CALLS:
+            self._known_calls[kinds] = found
+            if not found:
+                self.valid_calls.add(kinds)
+        return found
 
     def _encoded(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], offset: int
@@ -156,7 +175,7 @@ class TaskTypes:
         slots = [self._slot_at(offset + position) for position in range(len(args))]
         return (
             [self._write(slot, value) for slot, value in zip(slots, args, strict=True)],
-            {name: self._write(self._slot_named(name), value, name) for name, value in kwargs.items()},
+            self._encoded_kwargs(kwargs),
         )
 
     def _write(self, slot: Slot, value: Any, name: str | None = None) -> Any:
@@ -235,6 +254,11 @@ class TaskTypes:
         except TypeError:
             return False
         return True
+
+
+def _is_looked_at(converter: Converter, kind: type[Any]) -> bool:
+    """False if a value of this type is valid as it is."""
+    return converter.is_checked and (converter.exact is None or kind not in converter.exact)
 
 
 _ANY: Final = Slot("", UNCHECKED)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from honker.codec import Codec, sealing
-from honker.task.message import envelope, sealed
+from honker.task.message import ENVELOPE, envelope, sealed
 from honker.task.parents import FromParents
 from honker.task.registry import TaskRegistry, TaskSpec
 
@@ -22,12 +22,20 @@ class TaskPayloads:
     def __init__(self, spec: TaskSpec, tasks: TaskRegistry) -> None:
         self._name = spec.name
         self._types = spec.types
+        #: Types of positional arguments that need no look, see `TaskTypes.valid_calls`.
+        self.valid_calls = spec.types.valid_calls
         self._tasks = tasks
 
     @property
     def codec(self) -> Codec | None:
         """The codec of the registry; None for plain JSON."""
         return codec_of(self._tasks)
+
+    def of_valid_call(self, args: tuple[Any, ...]) -> dict[str, Any]:
+        """The payload of a call with positional arguments whose types are in `valid_calls`."""
+        codec = getattr(self._tasks, "codec", None)
+        payload: dict[str, Any] = {ENVELOPE: {"task": self._name, "args": args, "kwargs": {}}}
+        return payload if codec is None else sealed(codec, payload)
 
     def of_call(
         self,

@@ -190,6 +190,8 @@ class _Enqueue(Generic[P, R]):
         return self._result(job.id, is_duplicate=job.is_duplicate)
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        if not kwargs and tuple(map(type, args)) in self._payloads.valid_calls:
+            return self._payloads.of_valid_call(args)
         self._signature.check(args, kwargs)
         return self._payloads.of_call(args, kwargs)
 
