@@ -56,7 +56,7 @@ pub use parents::{Parent, parents};
 pub use pause::{Hold, Terms, pause, pause_key, resume, resume_key};
 pub use progress::{Progress, progress, report};
 pub use rate::Rate;
-pub use settings::{OnDead, Settings};
+pub use settings::{Decided, OnDead, Setting, Settings};
 pub use settle::{
     Snooze, ack, ack_alone, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, release_alone, retry, snooze,
 };
