@@ -66,4 +66,4 @@ pub(crate) use ties::{Left, write_left};
 pub use transition::State;
 pub use unique::{OnConflict, Unique};
 pub use violations::{Violation, violations};
-pub use work::{Ending, Kept, Settlement, settle};
+pub use work::{Ending, Kept, Settled, Settlement, settle};
