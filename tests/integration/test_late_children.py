@@ -5,6 +5,7 @@ from pathlib import Path
 
 import honker
 import pytest
+from honker.errors import UnknownParentError
 
 from ..support.workers import run_for, run_until
 
@@ -105,3 +106,13 @@ def test_a_result_without_json_is_no_concern_unless_a_child_waits(db, queue, chi
     assert "not stored" not in caplog.text
     assert result_for_child(db, children, parent(True)) is None
     assert "not stored" in caplog.text
+
+
+def test_a_child_that_comes_after_the_end_of_a_parent_without_a_result_is_refused(db, queue, children):
+    @queue.task(name="parent", store_result=False)
+    def parent(): ...
+
+    late = parent()
+    run_until(db, lambda: db.get_job(late.id) is None)
+    with pytest.raises(UnknownParentError):
+        children.enqueue("child", after=[late])
