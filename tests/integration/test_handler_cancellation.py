@@ -294,7 +294,7 @@ def test_a_job_whose_worker_is_lost_after_the_request_is_cancelled_and_not_tried
 
 
 def test_a_thread_whose_lease_is_lost_after_the_request_has_no_effect(db, queue, path):
-    """It is deaf, and learns nothing; its end comes too late to settle the job."""
+    """The handler does not look for requests, and its end comes too late to settle the job."""
     begun, go, ended = threading.Event(), threading.Event(), threading.Event()
 
     @queue.task(name="deaf")

@@ -59,7 +59,7 @@ def test_a_child_that_a_transaction_of_the_handler_adds_takes_its_result(db, que
 
 @pytest.fixture
 def elsewhere(db, monkeypatch):
-    """A task in a process that ends when it is told to."""
+    """A task in a process, which returns once a file exists."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     handlers = importlib.import_module("process_handlers")
     return db.queue("q").task(executor="process", store_result=False)(handlers.return_when_told)

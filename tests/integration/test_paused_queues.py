@@ -1,4 +1,4 @@
-"""Pauses and workers: running handlers finish, waiting jobs wait, and the end of a pause needs no one to act."""
+"""Pauses and workers: running handlers finish, waiting jobs wait, and a pause with an end ends by itself."""
 
 import asyncio
 import time
