@@ -26,6 +26,7 @@ from honker.sqlite.watcher import UpdateEvents
 from honker.stream.notifications import Listener
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
+from honker.task import workflow_record
 from honker.task.registry import HasExpression
 from honker.task.task import Task, TaskDecorator
 from honker.task.workflow import Workflow
@@ -229,9 +230,12 @@ class Database:
         """Begin a workflow: steps that wait for each other; see `honker.Workflow`. Runs no SQL.
 
         Args:
-            name: Its name, for people.
+            name: Its name, for people and lists of workflows.
         """
         return Workflow(self, name)
+
+    workflow_result = workflow_record.workflow_result
+    aworkflow_result = workflow_record.aworkflow_result
 
     def stream(self, name: str) -> Stream:
         """Get the stream of that topic. Runs no SQL, so it may be called anywhere, even in a transaction.
