@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from honker.codec import Codec, sealing
+from honker.engine import Handle
 from honker.task.message import ENVELOPE, envelope, sealed
 from honker.task.parents import FromParents
-from honker.task.registry import TaskRegistry, TaskSpec
+from honker.task.registry import TaskSpec, registry_of
 
 
 class TaskPayloads:
@@ -16,24 +17,24 @@ class TaskPayloads:
 
     Args:
         spec: The task.
-        tasks: The registry that it is in, whose codec counts.
+        db: Its database, of whose registry the codec counts; a blueprint gets another when it is included.
     """
 
-    def __init__(self, spec: TaskSpec, tasks: TaskRegistry) -> None:
+    def __init__(self, spec: TaskSpec, db: Handle) -> None:
         self._name = spec.name
         self._types = spec.types
         #: Types of positional arguments that need no look, see `TaskTypes.valid_calls`.
         self.valid_calls = spec.types.valid_calls
-        self._tasks = tasks
+        self._db = db
 
     @property
     def codec(self) -> Codec | None:
         """The codec of the registry; None for plain JSON."""
-        return codec_of(self._tasks)
+        return registry_of(self._db).codec
 
     def of_valid_call(self, args: tuple[Any, ...]) -> dict[str, Any]:
         """The payload of a call with positional arguments whose types are in `valid_calls`."""
-        codec = getattr(self._tasks, "codec", None)
+        codec = registry_of(self._db).codec
         payload: dict[str, Any] = {ENVELOPE: {"task": self._name, "args": args, "kwargs": {}}}
         return payload if codec is None else sealed(codec, payload)
 
@@ -60,7 +61,7 @@ class TaskPayloads:
         """
         encoded, named = self._types.encode(args, kwargs, offset)
         payload = envelope(self._name, [*first, *encoded] if first else encoded, named, from_parents)
-        codec = codec_of(self._tasks)
+        codec = registry_of(self._db).codec
         return payload if codec is None else sealed(codec, payload)
 
     def read_result(self, job_id: int, value: Any) -> Any:
@@ -70,8 +71,3 @@ class TaskPayloads:
             PayloadMismatchError: It is not of the annotated type, or the codec refuses it.
         """
         return self._types.decode_result(sealing.open_result(self.codec, job_id, value))
-
-
-def codec_of(tasks: TaskRegistry) -> Codec | None:
-    """The codec of a registry; None for plain JSON."""
-    return getattr(tasks, "codec", None)

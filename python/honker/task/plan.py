@@ -11,6 +11,7 @@ from honker.arguments import Call, SQLValue, TransactionLike
 from honker.engine import Engine
 from honker.errors import InvalidArgumentError
 from honker.task.parents import FromParents, Shape, filled
+from honker.task.result import ResultReader
 
 if TYPE_CHECKING:
     from honker.task.call import TaskCall
@@ -106,6 +107,11 @@ class Plan:
         self._names.add(name)
         self.jobs.append(PlannedJob(name, call, parents, policy if parents else None, text, flow, level))
         return Value(None, (len(self.jobs) - 1,))
+
+    @property
+    def readers(self) -> list[ResultReader]:
+        """The readers of the results of its jobs, in order."""
+        return [job.call.payloads for job in self.jobs]
 
     @property
     def engine(self) -> Engine:

@@ -18,9 +18,16 @@ from honker.job import Job, JobQueue
 from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
-from honker.task.options import KeyOption, check_handler, check_options, check_process_handler, check_unique_options
+from honker.task.options import (
+    KeyOption,
+    check_handler,
+    check_options,
+    check_process_handler,
+    check_result_options,
+    check_unique_options,
+)
 from honker.task.payloads import TaskPayloads
-from honker.task.registry import TaskSpec, registry
+from honker.task.registry import TaskSpec, registry_of
 from honker.task.result import TaskResult
 from honker.task.signature import CallSignature, check_function, check_periodic
 
@@ -227,7 +234,7 @@ class Task(Generic[P, R, F]):
         self.name = spec.name
         self._queue = queue
         self._signature = CallSignature(spec.name, cast("Callable[..., Any]", fn), spec.injections)
-        self._payloads = TaskPayloads(spec, registry())
+        self._payloads = TaskPayloads(spec, queue.db)
         self._enqueue: _Enqueue[P, R] = self.enqueue_with()
 
     def __repr__(self) -> str:
@@ -429,6 +436,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
     """
     check_options(queue.name, {"name": name, **options})
     check_unique_options(options)
+    check_result_options(options)
 
     def decorate(fn: Callable[..., Any], /) -> Any:
         inner: Any = fn
@@ -438,11 +446,12 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
             raise InvalidTaskError(f"{inner!r} is a task already; decorate its function: queue.task(...)(task.fn)")
         check_function(fn)
         check_handler(fn)
+        tasks = registry_of(queue.db)
         spec = TaskSpec(
             name=name or _default_name(fn),
             fn=fn,
             queue_name=queue.name,
-            path=queue.db.engine.identity,
+            path=queue.db.engine.identity if tasks.is_shared else None,
             **options,
         )
         if spec.executor == "process":
@@ -451,7 +460,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
             check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
             check_periodic(CallSignature(spec.name, fn, spec.injections), spec.name)
         made = Task[..., Any](queue, spec, fn)  # before the registration: it refuses types that cannot be carried
-        registry().register(spec, queue.db.engine)
+        tasks.register(spec, queue.db.engine)
         return made
 
     return decorate

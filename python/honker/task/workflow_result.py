@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
@@ -13,8 +14,8 @@ from honker.engine import Engine
 from honker.errors import JobCancelledError, JobFailedError, ResultGoneError, UnreadablePayloadError
 from honker.job.history import CancelOutcome
 from honker.task.parents import filled
-from honker.task.plan import Plan, PlannedJob, Value
-from honker.task.result import TaskResult
+from honker.task.plan import Plan, Value
+from honker.task.result import ResultReader, TaskResult
 
 R = TypeVar("R")
 
@@ -33,24 +34,37 @@ class WorkflowResult(Generic[R]):
     on; without a name they are ``0``, ``1`` and so on. ``result["load"]`` is the `TaskResult` of a job.
 
     Attributes:
+        id: The id by which `Database.workflow_result` finds the workflow in any process; None for a chain, group or
+            chord, which is not recorded.
+        name: The name of the workflow; empty without one.
         ids: The ids of the jobs by name, each after its parents.
     """
 
     def __init__(
-        self, engine: Engine, jobs: Sequence[PlannedJob], ids: list[int], value: Value, tx: TransactionLike
+        self,
+        engine: Engine,
+        names: list[str],
+        ids: list[int],
+        value: Value,
+        tx: TransactionLike,
+        *,
+        workflow_id: int | None = None,
+        name: str = "",
+        readers: Sequence[ResultReader | None] = (),
     ) -> None:
-        names = [job.name for job in jobs]
+        self.id = workflow_id
+        self.name = name
         self.ids: Mapping[str, int] = MappingProxyType(dict(zip(names, ids, strict=True)))
         self._engine = engine
         self._value = value
         self._results = [
-            TaskResult[Any](engine, job_id, tx=tx, payloads=job.call.payloads)
-            for job, job_id in zip(jobs, ids, strict=True)
+            TaskResult[Any](engine, job_id, tx=tx, payloads=reader) for job_id, reader in zip_longest(ids, readers)
         ]
         self._numbers = {name: number for number, name in enumerate(names)}
 
     def __repr__(self) -> str:
-        return f"<honker.WorkflowResult of {len(self.ids)} jobs>"
+        named = f" {self.name!r}" if self.name else ""
+        return f"<honker.WorkflowResult{named} of {len(self.ids)} jobs>"
 
     def __getitem__(self, name: str) -> TaskResult[Any]:
         """The future result of one job."""
@@ -209,19 +223,21 @@ def _checked(states: dict[str, str]) -> dict[str, str]:
 
 def enqueued(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult[Any]:
     """Add the jobs of a plan, in ``tx`` or in a transaction for this alone."""
+    names = [job.name for job in plan.jobs]
     engine = plan.engine
     if tx is not None:
-        return WorkflowResult(engine, plan.jobs, plan.write(engine, tx), value, tx)
+        return WorkflowResult(engine, names, plan.write(engine, tx), value, tx, readers=plan.readers)
     with engine.transaction() as own:
         ids = plan.write(engine, own)
-    return WorkflowResult(engine, plan.jobs, ids, value, None)
+    return WorkflowResult(engine, names, ids, value, None, readers=plan.readers)
 
 
 async def enqueued_async(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult[Any]:
     """Like `enqueued`, without blocking the event loop."""
+    names = [job.name for job in plan.jobs]
     engine = plan.engine
     if tx is not None:
-        return WorkflowResult(engine, plan.jobs, await plan.awrite(engine, tx), value, tx)
+        return WorkflowResult(engine, names, await plan.awrite(engine, tx), value, tx, readers=plan.readers)
     async with engine.transaction() as own:
         ids = await plan.awrite(engine, own)
-    return WorkflowResult(engine, plan.jobs, ids, value, None)
+    return WorkflowResult(engine, names, ids, value, None, readers=plan.readers)

@@ -42,6 +42,9 @@ from honker.worker.settlement import (
 
 #: Characters of a result: all results of a round are one SQL argument, which has an upper bound.
 RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
+#: Characters of a result that a process sends to its worker though the task does not store it: a job may have begun to
+#: wait for it.
+SPARE_RESULT_MAX_CHARS: Final = 64 * 1024
 #: Characters of an error that are kept.
 _ERROR_MAX_CHARS: Final = 20_000
 
@@ -102,7 +105,7 @@ class EncodedResult(NamedTuple):
     refusal: str | None = None
 
 
-def encode_result(value: Any, types: TaskTypes | None = None) -> EncodedResult:
+def encode_result(value: Any, types: TaskTypes | None = None, max_chars: int = RESULT_MAX_CHARS) -> EncodedResult:
     """The JSON of a value that a handler returned, converted by its types; never raises an `Exception`."""
     try:
         text = serialization.encode(value if types is None else types.encode_result(value))
@@ -110,14 +113,27 @@ def encode_result(value: Any, types: TaskTypes | None = None) -> EncodedResult:
         return EncodedResult(None, message_of(error.__cause__ or error))
     except Exception as error:  # The value's own methods may raise anything.
         return EncodedResult(None, message_of(error))
-    if len(text) > RESULT_MAX_CHARS:
-        return EncodedResult(None, f"it has {len(text)} characters; at most {RESULT_MAX_CHARS} are stored")
+    if len(text) > max_chars:
+        unless = "" if max_chars == RESULT_MAX_CHARS else " by a task in a process without store_result=True"
+        return EncodedResult(None, f"it has {len(text)} characters; at most {max_chars} are stored{unless}")
     return EncodedResult(text)
 
 
 def success(job: Job, policy: Policy, value: Any) -> Ack:
     """The settlement of a job whose handler returned."""
-    return acknowledged(job, policy, encode_result(value, policy.types)) if policy.sends_result(job) else _ACK
+    if policy.sends_result(job):
+        return acknowledged(job, policy, encode_result(value, policy.types))
+    # A job without a result gives its children None.
+    return (
+        _ACK if value is None else Ack(withheld=lambda: acknowledged(job, policy, encode_result(value, policy.types)))
+    )
+
+
+def success_in_process(job: Job, policy: Policy, result: EncodedResult) -> Ack:
+    """The settlement of a job whose handler returned in another process, which has encoded the value."""
+    if policy.sends_result(job):
+        return acknowledged(job, policy, result)
+    return _ACK if result.text == "null" else Ack(withheld=lambda: acknowledged(job, policy, result))
 
 
 def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:

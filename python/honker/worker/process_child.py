@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from honker.codec.task_types import TaskTypes
 from honker.errors import InvalidTaskError, JobCancelledError, PayloadMismatchError
-from honker.task.registry import registry
+from honker.task.registry import all_specs
 from honker.task.task import Task
 from honker.worker.forked_signals import replace_after_fork
 from honker.worker.outcome import ErrorReport, describe, encode_result, is_judged, refuse_lazy
@@ -200,7 +200,7 @@ def _end_of(link: _Link, call: Message) -> Message:
         if inspect.isawaitable(value):
             raise InvalidTaskError("a handler in another process must not return an awaitable; use executor='thread'")
         refuse_lazy(value)
-        return {"result": encode_result(value, types) if call["keeps_result"] else None}
+        return {"result": encode_result(value, types, call["result_max_chars"])}
     except BaseException as error:
         kinds = kinds_of(error) if is_judged(error) else ()
         return describe(error)._replace(kinds=kinds)._asdict()
@@ -210,7 +210,7 @@ def _found(target: Target) -> tuple[Callable[..., Any], TaskTypes]:
     """The function of a task and its types: those that its module registers, or else those of that name."""
     module = importlib.import_module(target.module)
     # Of several databases each may have a task of this name.
-    for spec in reversed(registry().specs()):
+    for spec in all_specs():
         named = getattr(spec.fn, "__module__", None), getattr(spec.fn, "__qualname__", None), spec.name
         if named == tuple(target):
             return spec.fn, spec.types
