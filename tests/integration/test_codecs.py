@@ -95,6 +95,25 @@ def test_a_schedule_calls_its_task(db, queue, use, make):
     run_until(db, lambda: ran)
 
 
+def test_an_app_and_its_blueprints_have_one_codec(path):
+    blueprint = honker.Blueprint()
+
+    @blueprint.task(name="day_after")
+    def day_after(day: date) -> date:
+        return day.replace(day=day.day + 1)
+
+    with honker.App(path, codec=SignedCodec(KEYS)) as app:
+        app.include(blueprint)
+
+        @app.task(name="day_before")
+        async def day_before(day: date) -> date:
+            return day.replace(day=day.day - 1)
+
+        results = [day_after(date(2026, 1, 1)), day_before(date(2026, 1, 2))]
+        assert all("__honker_encoded_task__" in stored(app.db, result.id) for result in results)
+        assert [run_for(app.db, result) for result in results] == [date(2026, 1, 2), date(2026, 1, 1)]
+
+
 def test_encrypted_payloads_do_not_show_their_arguments(db, queue, use, path):
     use(EncryptedCodec(FERNET_KEYS))
 
