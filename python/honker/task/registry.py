@@ -44,6 +44,8 @@ class TaskSpec:
         schedule: The schedule that enqueues it, or None.
         scheduler_name: The schedule's name; None uses the task's.
         misfire: How its schedule treats boundaries that passed without a leader, see `Scheduler.add`.
+        overlap: How its schedule treats boundaries that come before the last job has ended.
+        when_paused: How its schedule treats boundaries that come while the queue is paused.
         max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
         jitter: The largest part of a delay that is added to it at random.
         retry_on: The only exceptions after which a job runs again; None for all.
@@ -87,6 +89,8 @@ class TaskSpec:
     unique_for_s: Seconds | None = None
     debounce_s: Seconds | None = None
     debounce_max_s: Seconds | None = None
+    overlap: str | None = None
+    when_paused: str | None = None
 
     @property
     def max_attempts(self) -> int:
