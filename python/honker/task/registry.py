@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
 from honker.errors import TaskConflictError, UnknownTaskError
+from honker.middleware import Hook, Middleware
 from honker.task.injection import Injection, injections_of
 from honker.task.options import JITTER, ExceptionTypes, Executor, KeyOption, RetryRule
 
@@ -102,9 +103,19 @@ class TaskRegistry:
 
     A task belongs to the database that decorated it. Different functions may have one name in different databases, and
     one function may be a task of several queues. A `TaskSpec` without a ``path`` belongs to every database.
+
+    Attributes:
+        codec: Encodes the arguments and results of the tasks; None for the default.
+        middleware: Code around their enqueueing and running, the first outermost, see `honker.Middleware`.
+        on_start: Functions that a worker calls before its first claim, in order.
+        on_stop: Functions that a worker calls after its last handler has ended, the last one first.
     """
 
     def __init__(self) -> None:
+        self.codec: Any = None
+        self.middleware: list[Middleware] = []
+        self.on_start: list[Hook] = []
+        self.on_stop: list[Hook] = []
         # The tasks of each name, the newest last. Existing callers clear this dict.
         self._by_name: dict[str, list[_Entry]] = {}
         self._mutex = threading.Lock()
@@ -221,3 +232,8 @@ _registry: Final = TaskRegistry()
 def registry() -> TaskRegistry:
     """The tasks of this process."""
     return _registry
+
+
+def middleware_of(spec: TaskSpec) -> list[Middleware]:
+    """The middleware around the calls of a task, as it is now."""
+    return _registry.middleware

@@ -15,10 +15,12 @@ from typing import Any, Final, NamedTuple, Protocol
 from honker.engine import Handle, HandlerScope, Transaction
 from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
 from honker.job import Job
+from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
 from honker.task.message import read_envelope
 from honker.task.registry import TaskRegistry, TaskSpec, registry
+from honker.worker.around import around
 from honker.worker.execution import Call, is_async_callable
 from honker.worker.outcome import Policy
 from honker.worker.parents import with_parents
@@ -123,7 +125,7 @@ class Worker:
         spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
         plan = self._plans.get(name)
         if plan is None or plan.spec is not spec:
-            plan = self._plans[name] = _Plan.of(spec)
+            plan = self._plans[name] = _Plan.of(spec, tuple(self._registry.middleware))
         return plan
 
     def _put_back(self, job: Job, error: str) -> Fail | Release:
@@ -150,9 +152,10 @@ class _Plan(NamedTuple):
     policy: Policy
     is_async: bool
     target: Target | None
+    middleware: tuple[Middleware, ...] = ()
 
     @classmethod
-    def of(cls, spec: TaskSpec) -> _Plan:
+    def of(cls, spec: TaskSpec, middleware: tuple[Middleware, ...]) -> _Plan:
         policy = Policy(
             retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff, spec.max_retry_delay_s, spec.jitter),
             attempts=spec.retries,
@@ -163,7 +166,13 @@ class _Plan(NamedTuple):
         )
         is_elsewhere = spec.executor == "process"
         target = Target(spec.fn.__module__, spec.fn.__qualname__, spec.name) if is_elsewhere else None
-        return cls(spec, policy, is_async_callable(spec.fn), target)
+        return cls(spec, policy, is_async_callable(spec.fn), target, middleware)
+
+    def handler(self, job: Job) -> Callable[..., Any]:
+        """The function to call for a job, within the middleware unless it runs in another process."""
+        if not self.middleware or self.target is not None:
+            return self.spec.fn
+        return around(self.middleware, job, self.spec.fn, is_async=self.is_async)
 
 
 def _rules(spec: TaskSpec) -> RetryRules | None:
@@ -199,7 +208,8 @@ def retry_delays(
 def _call(job: Job, plan: _Plan, kwargs: dict[str, Any], args: list[Any]) -> Call:
     if plan.spec.injections:
         return _injected(job, plan, args, kwargs)
-    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, plan.target, name=plan.spec.name)
+    fn, middleware = plan.handler(job), plan.middleware
+    return Call(fn, args, kwargs, plan.policy, plan.is_async, plan.target, name=plan.spec.name, middleware=middleware)
 
 
 def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:
@@ -215,7 +225,7 @@ def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) ->
             args.insert(position, value)
         else:
             kwargs[name] = value
-    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx, name=plan.spec.name)
+    return Call(plan.handler(job), args, kwargs, plan.policy, plan.is_async, tx=tx, name=plan.spec.name)
 
 
 async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
