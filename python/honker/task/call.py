@@ -26,7 +26,7 @@ from honker.middleware import headers_for
 from honker.task.keys import FLOW_OPTIONS, flow_options, resolve_keys
 from honker.task.options import KeyOption, check_options
 from honker.task.plan import Plan, Value
-from honker.task.registry import TaskSpec, middleware_of
+from honker.task.registry import TaskSpec, registry_of
 from honker.task.result import TaskResult
 from honker.task.step import Step
 
@@ -247,8 +247,8 @@ class TaskCall(Step):
 
     def headers(self, args: Sequence[Any]) -> dict[str, Any] | None:
         """The headers that middleware adds to the call with these arguments; None without any."""
-        spec = self._callee.spec
-        return headers_for(middleware_of(spec), spec.name, self.queue_name, args, self.kwargs)
+        middleware = registry_of(self._callee.queue.db).middleware
+        return headers_for(middleware, self.name, self.queue_name, args, self.kwargs)
 
     def check(self, count: int) -> None:
         """Refuse the call if its arguments, after ``count`` from its parents, do not fit the function.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
+from honker.engine import Handle
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.middleware import Hook, Middleware
 from honker.task.injection import Injection, injections_of
@@ -234,6 +235,7 @@ def registry() -> TaskRegistry:
     return _registry
 
 
-def middleware_of(spec: TaskSpec) -> list[Middleware]:
-    """The middleware around the calls of a task, as it is now."""
-    return _registry.middleware
+def registry_of(db: Handle) -> TaskRegistry:
+    """The tasks of a database: those of its app, or else those of this process."""
+    own: Any = getattr(db, "registry", None)
+    return own if isinstance(own, TaskRegistry) else _registry

@@ -20,7 +20,7 @@ from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
 from honker.task.message import envelope
 from honker.task.options import KeyOption, check_handler, check_options, check_process_handler, check_unique_options
-from honker.task.registry import TaskSpec, middleware_of, registry
+from honker.task.registry import TaskSpec, registry, registry_of
 from honker.task.result import TaskResult
 from honker.task.signature import CallSignature, check_function, check_periodic
 
@@ -141,11 +141,10 @@ class _Enqueue(Generic[P]):
     """A callable that enqueues a task call with fixed options."""
 
     def __init__(
-        self, queue: TaskQueue, spec: TaskSpec, signature: CallSignature, options: _Options, flow: dict[str, Any]
+        self, queue: TaskQueue, name: str, signature: CallSignature, options: _Options, flow: dict[str, Any]
     ) -> None:
         self._queue = queue
-        self._name = spec.name
-        self._middleware = middleware_of(spec)
+        self._name = name
         self._signature = signature
         self._options = options
         self._flow = flow
@@ -179,9 +178,11 @@ class _Enqueue(Generic[P]):
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         self._signature.check(args, kwargs)
-        if not self._middleware:
+        # Read at each call: the tasks of a blueprint join an app later.
+        middleware = registry_of(self._queue.db).middleware
+        if not middleware:
             return envelope(self._name, args, kwargs)
-        headers = headers_for(self._middleware, self._name, self._queue.name, args, kwargs)
+        headers = headers_for(middleware, self._name, self._queue.name, args, kwargs)
         return envelope(self._name, args, kwargs, headers=headers)
 
     def _result(self, job_id: int, *, is_duplicate: bool = False) -> TaskResult:
@@ -293,7 +294,7 @@ class Task(Generic[P, R]):
             flow["after"] = [each.id if isinstance(each, TaskResult) else each for each in after]
         if on_parent_failure is not None:
             flow["on_parent_failure"] = on_parent_failure
-        return _Enqueue(self._queue, self.spec, self._signature, options, flow)
+        return _Enqueue(self._queue, self.name, self._signature, options, flow)
 
     def s(self, /, *args: Any, **kwargs: Any) -> TaskCall:
         """A call for a workflow; see `honker.chain`. Runs no SQL.
