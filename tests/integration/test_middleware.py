@@ -370,7 +370,7 @@ def test_a_timeout_is_seen_by_the_middleware_of_a_coroutine(db, middleware):
     assert dead(db.path)[0][1].startswith("timeout after 0.05s")
 
 
-# ------------------------------------------------------------------------------------------------------ other processes
+# ----------------------------------------------------------------------------------------------------- other processes
 
 
 @pytest.fixture
