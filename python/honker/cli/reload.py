@@ -16,7 +16,8 @@ import click
 #: Milliseconds between two looks at the end of the watch.
 _LOOK_MS: Final = 100
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+#: The signals that end it, and the ones passed on. A terminal that is closed sends SIGHUP to this process alone.
+_SIGNALS: Final = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
 
 
 def run_reloading(command: Sequence[str], say: Callable[..., None]) -> int:
@@ -47,25 +48,28 @@ def run_reloading(command: Sequence[str], say: Callable[..., None]) -> int:
     def take(number: int, _: FrameType | None) -> None:
         received.append(number)
         stop.set()
-        child.send(number)
+        child.send(_SIGNALS[signal.Signals(number)])
 
     for number in _SIGNALS:
-        signal.signal(number, take)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, take)
     changes = watch(
         os.getcwd(), watch_filter=PythonFilter(), stop_event=stop, rust_timeout=_LOOK_MS, yield_on_timeout=True
     )
-    for changed in changes:
-        # The first turn comes once the files are watched, so that no change is missed.
-        if not child.has_started:
-            child.start()
-        elif changed:
-            files = sorted(os.path.relpath(file) for _, file in changed)
-            say("reloading", f"reloading; changed: {', '.join(files)}", files=files)
-            child.stop()
-            if not stop.is_set():
+    try:
+        for changed in changes:
+            # The first turn comes once the files are watched, so that no change is missed.
+            if not child.has_started:
                 child.start()
-        if stop.is_set():
-            break
+            elif changed:
+                files = sorted(os.path.relpath(file) for _, file in changed)
+                say("reloading", f"reloading; changed: {', '.join(files)}", files=files)
+                child.stop()
+                if not stop.is_set():
+                    child.start()
+    except BaseException:
+        child.send(signal.SIGTERM)
+        raise
     return child.wait() if child.has_started else 128 + received[-1]
 
 
