@@ -82,12 +82,14 @@ impl Pause {
 }
 
 impl Settings {
-    /// The settings of a queue; the default for one without.
+    /// The settings of a queue; the default for one without. Read once a call.
     ///
     /// # Errors
     /// Whatever SQLite reports.
     pub fn of(ctx: &Ctx<'_>, queue: &str) -> Result<Self> {
-        Ok(ctx.row(sql!("queue_settings.sql"), [queue], |row| Self::read(row, 0))?.unwrap_or_default())
+        ctx.settings(queue, || {
+            Ok(ctx.row(sql!("queue_settings.sql"), [queue], |row| Self::read(row, 0))?.unwrap_or_default())
+        })
     }
 
     /// From the columns of `queue_settings.sql`, which start at `first`. A value that was edited into another type counts as
@@ -128,6 +130,7 @@ impl Settings {
     pub fn write(&self, ctx: &Ctx<'_>, queue: &str) -> Result<()> {
         schema::require_writer(ctx)?;
         schema::demand_writer(ctx)?;
+        ctx.forget_settings();
         let part = |rate: Option<Rate>| (rate.map(|rate| rate.limit), rate.map(|rate| rate.per_s));
         let ((rate_limit, rate_per_s), (key_limit, key_per_s)) = (part(self.rate), part(self.rate_per_key));
         let burst = self.rate.or(self.rate_per_key).map(|rate| rate.burst);

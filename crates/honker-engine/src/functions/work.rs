@@ -23,10 +23,8 @@ pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let is_unknown = arguments.optional_integer(4, "is_unknown")?.unwrap_or(0) != 0;
     let held = held(arguments, 2)?;
     // A delay is stored as the mark of the file demands, which is read first: both must be of one snapshot.
-    if delay.is_none()
-        && let Some(is_held) = queue::release_alone(ctx, &held, is_unknown)?
-    {
-        return Ok(Output::from(is_held));
+    if delay.is_none() && queue::release_untied(ctx, &held, is_unknown)? {
+        return Ok(Output::from(true));
     }
     atomically(ctx, || queue::release(ctx, &held, delay, None, is_unknown).map(Output::from))
 }
@@ -143,6 +141,9 @@ fn span(field: &str, seconds: f64, least: i64) -> Result<Span> {
 struct Round<'a> {
     settled: Vec<u8>,
     jobs: Vec<DetailedJob<'a>>,
+    /// All slots of the queue are taken, so a worker with slots of its own has nothing to look for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_full: Option<bool>,
 }
 
 /// Takes the write lock only if there is something to settle or to claim.
@@ -158,7 +159,8 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let claim = Claim { queue, worker_id, n, lease, room };
     let build = |settled: &[bool], jobs: &[ClaimedJob]| {
         let settled = settled.iter().copied().map(u8::from).collect();
-        fitting(ctx.conn(), Output::json(&Round { settled, jobs: detailed(jobs, queue, worker_id) }))
+        let is_full = (jobs.len() < n && queue::is_full(ctx, queue)?).then_some(true);
+        fitting(ctx.conn(), Output::json(&Round { settled, jobs: detailed(jobs, queue, worker_id), is_full }))
     };
 
     if settlements.is_empty() {
