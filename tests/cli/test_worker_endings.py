@@ -193,6 +193,21 @@ def test_a_signal_during_a_start_hook_lets_it_end_and_claims_nothing(hooked, db,
     assert ask(db.path, LIVE) == [("pending", 0)]
 
 
+def test_a_signal_during_a_plain_start_hook_claims_nothing(write, db, tmp_path):
+    source = HOOKS.replace("async def start", "def start").replace("await asyncio.sleep", "time.sleep", 1)
+    write("tasks.py", source)
+    call(db, "q", "wait_for_file", "go")
+    (tmp_path / "stop").touch()
+    with running("worker", "tasks:db", cwd=tmp_path) as worker:
+        worker.expect("started hook")
+        worker.signal(signal.SIGTERM)
+        (tmp_path / "start").touch()
+        worker.expect(STOPPING)
+        assert worker.end()[0] == 0
+    assert not (tmp_path / "go.begun").exists()
+    assert ask(db.path, LIVE) == [("pending", 0)]
+
+
 def test_a_second_signal_ends_a_start_hook_at_once_and_calls_the_stop_hooks(hooked, tmp_path):
     (tmp_path / "stop").touch()
     hooked.signal(signal.SIGTERM)

@@ -34,6 +34,8 @@ async def hooks_around(tasks: TaskRegistry) -> AsyncGenerator[None]:
             except (Exception, SystemExit) as error:
                 logger.error("start hook %s failed", _name_of(hook), exc_info=error)
                 raise StartHookError(f"start hook {_name_of(hook)} failed: {message_of(error)}") from error
+        # A signal that came during a plain function sets the stop event on the next turn of the loop.
+        await asyncio.sleep(0)
         yield
     finally:
         await _stop(tasks)
