@@ -5,7 +5,8 @@ import threading
 
 import honker
 import pytest
-from honker.worker.ending import Ending, resident_bytes
+from honker.memory import resident_bytes
+from honker.worker.ending import Ending
 
 from ..support.waiting import until
 from ..support.workers import dead, live

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import resource
-import sys
 from collections import Counter
 from typing import Final, Protocol
 
 from honker.clock import monotonic
 from honker.errors import InvalidArgumentError
+from honker.memory import resident_bytes
 
 #: Seconds between two looks at the memory of the process, at least.
 _MEMORY_LOOK_S: Final = 1.0
@@ -130,13 +128,3 @@ class Ending:
         self.is_draining = True
         for each in self._runners:
             each.wake()
-
-
-def resident_bytes() -> int:
-    """The resident memory of this process; its peak where the system does not tell the present amount."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
