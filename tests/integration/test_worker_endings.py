@@ -5,7 +5,7 @@ import threading
 
 import honker
 import pytest
-from honker.memory import resident_bytes
+from honker.cli.memory import resident_bytes
 from honker.worker.ending import Ending
 
 from ..support.waiting import until
@@ -196,7 +196,7 @@ def test_a_limit_of_memory_ends_a_worker(db):
     @db.task("q")
     def work(): ...
 
-    ending = Ending(max_memory_bytes=1)
+    ending = Ending(max_memory_bytes=1, used_bytes=resident_bytes)
     worker = honker.Worker(db.queue("q"))
 
     async def main():

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from honker.cli.log import configure_logging, format_option, log_option
+from honker.cli.memory import resident_bytes
 from honker.cli.output import Output, bright, json_option, visible
 from honker.cli.reload import run_reloading
 from honker.cli.scheduler import Say, schedule, speaker
@@ -116,8 +117,8 @@ def worker(  # noqa: PLR0917 - click passes them by name
     configure_logging(log_level, is_json=is_json if log_format is None else log_format == "json")
     names = sorted({spec.queue_name for spec in specs})
     concurrency = concurrency or os.cpu_count() or 1
-    max_memory_bytes = None if max_memory_mib is None else max_memory_mib * 2**20
-    ending = Ending(burst=burst, max_jobs=max_jobs, max_memory_bytes=max_memory_bytes) if ends else None
+    max_bytes = None if max_memory_mib is None else max_memory_mib * 2**20
+    ending = Ending(burst=burst, max_jobs=max_jobs, max_memory_bytes=max_bytes, used_bytes=resident_bytes)
 
     async def main(stop: asyncio.Event) -> None:
         async with hooks_around(registry_of(db)):
@@ -125,8 +126,8 @@ def worker(  # noqa: PLR0917 - click passes them by name
                 _say_started(say, names, concurrency, len(specs))
                 workers = [Worker(db.queue(name), concurrency=concurrency, grace_s=grace_s) for name in names]
                 scheduling = schedule(db, stop, speaker("scheduler", output)) if with_scheduler else None
-                await _together(_work(db, workers, stop, ending), scheduling)
-        if ending is not None:
+                await _together(_work(db, workers, stop, ending if ends else None), scheduling)
+        if ends:
             _say_done(say, ending)
         say("stopped", "stopped cleanly")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from honker.clock import monotonic
 from honker.errors import InvalidArgumentError
-from honker.memory import resident_bytes
 
 #: Seconds between two looks at the memory of the process, at least.
 _MEMORY_LOOK_S: Final = 1.0
@@ -41,7 +41,8 @@ class Ending:
     Args:
         burst: True to end once all runners are idle and no job of their queues is due.
         max_jobs: Claims, of all runners together, after which they end; None for no limit.
-        max_memory_bytes: Resident memory of this process beyond which they end; None for no limit.
+        max_memory_bytes: Memory of this process beyond which they end; None for no limit.
+        used_bytes: The memory of this process, for that limit.
 
     Attributes:
         counts: The number of attempts that have ended, by their outcome.
@@ -52,7 +53,12 @@ class Ending:
     """
 
     def __init__(
-        self, *, burst: bool = False, max_jobs: int | None = None, max_memory_bytes: int | None = None
+        self,
+        *,
+        burst: bool = False,
+        max_jobs: int | None = None,
+        max_memory_bytes: int | None = None,
+        used_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         for name, value in (("max_jobs", max_jobs), ("max_memory_bytes", max_memory_bytes)):
             if value is not None and value < 1:
@@ -64,6 +70,7 @@ class Ending:
         # Reserved claims are neither unclaimed nor made.
         self._reserved = 0
         self._max_memory_bytes = max_memory_bytes
+        self._used_bytes = used_bytes
         self._looked_at = monotonic()
         self._runners: list[Draining] = []
 
@@ -119,7 +126,7 @@ class Ending:
         if self._max_memory_bytes is None or self.is_draining or monotonic() - self._looked_at < _MEMORY_LOOK_S:
             return
         self._looked_at = monotonic()
-        used = resident_bytes()
+        used = self._used_bytes()
         if used > self._max_memory_bytes:
             self._drain(f"the process uses {used / 2**20:.0f} MiB of memory")
 
