@@ -30,6 +30,7 @@ DATABASE = {
     "stats": lambda db: db.stats(),
     "sweep_rate_limits": lambda db: db.sweep_rate_limits(),
     "try_rate_limit": lambda db: db.try_rate_limit("r", 1, 60),
+    "workflow_result": lambda db: db.workflow_result(1),
 }
 DATABASE_WITHOUT_TWIN = {
     "lock": lambda db: db.lock("l").__enter__(),
@@ -251,7 +252,7 @@ def test_a_thread_that_waits_for_its_turn_when_the_database_is_closed_is_told(pa
     thread = threading.Thread(target=enter)
     with db.transaction():
         thread.start()
-        wait_until(lambda: len(db.engine._write_lock._waiters) == 1)
+        wait_until(lambda: len(db.engine.current._write_lock._waiters) == 1)
         db.close()
     thread.join(timeout=10)
     assert len(errors) == 1

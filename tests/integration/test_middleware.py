@@ -423,3 +423,45 @@ def test_a_swallowed_failure_of_another_process_is_a_success(db, middleware, pro
     process_task(db, process_handlers.raise_key_error, max_attempts=1)()
     run_until(db, lambda: not live(db.path))
     assert dead(db.path) == []
+
+
+# ---------------------------------------------------------------------------------------------------------------- apps
+
+
+def test_the_middleware_of_an_app_is_around_its_tasks_only(db, path):
+    recorder = Recorder()
+    app = honker.App(path, middleware=[recorder])
+
+    @app.task("of the app")
+    def work(): ...
+
+    @db.task("of the handle")
+    def other(): ...
+
+    other()
+    work()
+    with app:
+        asyncio.run(app.db.run_workers(burst=True))
+        asyncio.run(db.run_workers(burst=True))
+    assert recorder.events == ["begin", "end"]
+
+
+def test_the_middleware_and_hooks_of_a_blueprint_join_its_app(path):
+    app, blueprint = honker.App(path), honker.Blueprint()
+    events = []
+    recorder = blueprint.middleware(Recorder(events=events))
+    blueprint.on_start(lambda: events.append("start"))
+    blueprint.on_stop(lambda: events.append("stop"))
+
+    @blueprint.task("q")
+    def work(): ...
+
+    app.include(blueprint)
+    app.include(blueprint)
+    app.middleware(Tenancy())
+    with app:
+        work()
+        assert headers(app.db) == [{"tenant": None}]
+        asyncio.run(app.db.run_workers(burst=True))
+    assert app.registry.middleware[0] is recorder
+    assert events == ["start", "begin", "end", "stop"]

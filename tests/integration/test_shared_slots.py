@@ -8,7 +8,7 @@ from ..support.workers import working
 
 
 def test_a_worker_without_a_slot_looks_rarely_and_takes_a_slot_that_is_left_free(db, queue, monkeypatch):
-    """Each commit wakes a worker that waits. While all slots of the queue are taken, most of these looks are in vain."""
+    """Each commit wakes a worker that waits. While all slots of the queue are taken, nearly all looks are in vain."""
     queue.configure(concurrency=1)
     looks = []
     work = Runner._work

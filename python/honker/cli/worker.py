@@ -19,7 +19,7 @@ from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
 from honker.database import Database
 from honker.errors import NoTasksError
-from honker.task.registry import TaskSpec, registry_of
+from honker.task.registry import TaskSpec
 from honker.worker.ending import Ending
 from honker.worker.hooks import hooks_around
 from honker.worker.runner import GRACE_S, MAX_CONCURRENCY
@@ -109,7 +109,8 @@ def worker(  # noqa: PLR0917 - click passes them by name
             raise click.UsageError("--reload goes with no option that ends the worker; leave one of them out")
         return run_reloading([each for each in sys.argv[1:] if each != "--reload"], say)
     db = open_target(target)
-    specs = [spec for spec in registry_of(db).specs(db.engine.identity) if not queues or spec.queue_name in queues]
+    db.registry.load()
+    specs = [spec for spec in db.registry.specs(db.engine.identity) if not queues or spec.queue_name in queues]
     if is_list:
         _list(specs, output)
         return 0
@@ -121,7 +122,7 @@ def worker(  # noqa: PLR0917 - click passes them by name
     ending = Ending(burst=burst, max_jobs=max_jobs, max_memory_bytes=max_bytes, used_bytes=resident_bytes)
 
     async def main(stop: asyncio.Event) -> None:
-        async with hooks_around(registry_of(db)):
+        async with hooks_around(db.registry):
             if not stop.is_set():
                 _say_started(say, names, concurrency, len(specs))
                 workers = [Worker(db.queue(name), concurrency=concurrency, grace_s=grace_s) for name in names]
@@ -156,7 +157,7 @@ def _check_queues(db: Database, target: str, queues: tuple[str, ...]) -> None:
     Raises:
         NoTasksError: There are no tasks, or none for one of the queues.
     """
-    known = registry_of(db).queues(db.engine.identity)
+    known = db.registry.queues(db.engine.identity)
     if not known:
         module, _, variable = target.partition(":")
         raise NoTasksError(

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
+from honker.engine import Element
 from honker.engine.limits import Limits
 from honker.errors import (
     ArgumentOverflowError,
@@ -54,6 +55,7 @@ class SQLiteEngine:
         *,
         synchronous: str,
         foreign_keys: bool | None = None,
+        creates: bool = True,
     ) -> None:
         check_watcher_options(watcher_backend, watcher_poll_interval_ms)
         if synchronous not in SYNCHRONOUS:
@@ -65,7 +67,9 @@ class SQLiteEngine:
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
         self._clock = EngineClock(module)
         self._write_lock = WriteLock()
-        self._writer = Connection(self._path, module, synchronous=synchronous, creates=True, foreign_keys=foreign_keys)
+        self._writer = Connection(
+            self._path, module, synchronous=synchronous, creates=creates, foreign_keys=foreign_keys
+        )
         self._file = self._writer.file = DatabaseFile(self._path, self._writer.real_path)
         self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
         self._loop_reader = LoopReader(self._open_reader)
@@ -118,6 +122,11 @@ class SQLiteEngine:
     def identity(self) -> str:
         """The file's path with links resolved, which is the same for every spelling of it."""
         return self._writer.real_path
+
+    @property
+    def file_identity(self) -> tuple[int, int] | None:
+        """Device and inode of the file."""
+        return self._file.identity
 
     @property
     def is_writing_here(self) -> bool:
@@ -250,7 +259,7 @@ class SQLiteEngine:
         finally:
             self._write_lock.release()
 
-    def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    def add(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction, alone or together with those that follow it."""
         if isinstance(tx, SQLiteTransaction):
             self._file.check()

@@ -40,6 +40,7 @@ from honker.worker.settlement import (
     FinishedJob,
     Outcome,
     Release,
+    awaited,
     encode,
 )
 
@@ -224,8 +225,10 @@ class Runner:
             self._take_answer(answer, finished)
 
     def _take_answer(self, answer: dict[str, Any], finished: list[FinishedJob]) -> None:
-        for is_held, one in zip(answer["settled"], finished, strict=True):
-            if not is_held:
+        for settled, one in zip(answer["settled"], finished, strict=True):
+            if (told := awaited(one.settlement, settled)) is not None:
+                self._backlog.add(one.job, told)
+            elif not settled:
                 logger.info("lease of job %d was lost; its outcome is dropped", one.job.id)
         self._is_full = answer.get("is_full", False)
         now_s = self._loop.time()

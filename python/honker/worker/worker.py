@@ -59,7 +59,7 @@ class Worker:
     Args:
         queue: The queue.
         concurrency: Handlers at once; None means the number of processors.
-        registry_: The tasks, of which those of the queue's database are run; None means those of this process.
+        registry_: The tasks, of which those of the queue's database are run; None means those of its app or process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
         unknown_task_s: Seconds for which calls of a task that this process does not know are put back for other
             workers, uncharged, at growing intervals of up to a minute. They count from the first time that
@@ -307,6 +307,7 @@ async def run_workers(
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
     tasks = registry_of(db) if registry_ is None else registry_
+    tasks.load()
     database = db.engine.identity
     queues = sorted(tasks.queues(database)) if queue is None else [queue]
     if not queues or not tasks.names(database):

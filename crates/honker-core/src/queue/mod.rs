@@ -55,7 +55,7 @@ pub use parents::{Parent, parents};
 pub use pause::{Hold, Terms, pause, pause_key, resume, resume_key};
 pub use progress::{Progress, progress, report};
 pub use rate::Rate;
-pub use settings::{OnDead, Settings};
+pub use settings::{Decided, OnDead, Setting, Settings};
 pub use settle::{
     Snooze, ack_batch, ack_tied, ack_untied, cancel, fail, heartbeat, heartbeat_batch, release, release_untied, retry,
     snooze,
@@ -66,4 +66,4 @@ pub(crate) use ties::{Left, write_left};
 pub use transition::State;
 pub use unique::{OnConflict, Unique};
 pub use violations::{Violation, violations};
-pub use work::{Ending, Kept, Settlement, settle};
+pub use work::{Ending, Kept, Settled, Settlement, settle};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
 use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
-use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settlement, Snooze};
+use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settled, Settlement, Snooze};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,7 @@ struct Finished<'a> {
     #[serde(borrow)]
     result: Option<Cow<'a, str>>,
     result_ttl_s: Option<f64>,
+    withholds_result: Option<bool>,
     is_unknown: Option<bool>,
     run_s: Option<f64>,
     hold: Option<Holding>,
@@ -114,6 +115,7 @@ impl Finished<'_> {
             },
             // A time to live of 0 or less means for ever, as for `honker_result_save`.
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
+            withholds_result: self.withholds_result.unwrap_or(false),
         })
     }
 }
@@ -146,6 +148,14 @@ struct Round<'a> {
     is_full: Option<bool>,
 }
 
+const fn number(settled: Settled) -> u8 {
+    match settled {
+        Settled::Lost => 0,
+        Settled::Held => 1,
+        Settled::Awaited => 2,
+    }
+}
+
 /// Takes the write lock only if there is something to settle or to claim.
 pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
@@ -157,8 +167,8 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     // Each settlement adds a digit and a comma to the result.
     let room = Room::new(longest_text(ctx.conn()), CLAIM_MAX_BYTES).less(2 * settlements.len());
     let claim = Claim { queue, worker_id, n, lease, room };
-    let build = |settled: &[bool], jobs: &[ClaimedJob]| {
-        let settled = settled.iter().copied().map(u8::from).collect();
+    let build = |settled: &[Settled], jobs: &[ClaimedJob]| {
+        let settled = settled.iter().map(|settled| number(*settled)).collect();
         let is_full = (jobs.len() < n && queue::is_full(ctx, queue)?).then_some(true);
         fitting(ctx.conn(), Output::json(&Round { settled, jobs: detailed(jobs, queue, worker_id), is_full }))
     };
