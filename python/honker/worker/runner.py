@@ -58,8 +58,8 @@ _BACK_OFF_S: Final = (0.05, 5.0)
 _CLEAN_UP_S: Final = 1.0
 
 #: Seconds for which a runner with free slots does not look again once all slots of the queue are taken. A process that
-#: settles a job fills the slot in the same commit. So a look at each commit of others is nearly always in vain, and
-#: costs processor time. It bounds the delay of a slot that is left free.
+#: settles a job fills the slot in the same commit, so a look at each commit of others is nearly always in vain. It
+#: bounds the delay of a slot that is left free.
 _FULL_PAUSE_S: Final = 0.005
 
 _WORK: Final = "SELECT honker_work(?, ?, ?, ?, ?)"
