@@ -36,6 +36,7 @@ from honker.errors import (
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
     ForkError as ForkError,
+    HandlerProcessError as HandlerProcessError,
     HonkerError,
     InternalError as InternalError,
     InterruptedStatementError as InterruptedStatementError,
@@ -65,6 +66,7 @@ from honker.errors import (
     Snooze,
     SQLiteTooOldError as SQLiteTooOldError,
     StaleSnapshotError as StaleSnapshotError,
+    StartHookError as StartHookError,
     TaskConflictError as TaskConflictError,
     TransactionNotStartedError as TransactionNotStartedError,
     TwoSQLitesError as TwoSQLitesError,
@@ -78,6 +80,7 @@ from honker.errors import (
 )
 from honker.job import Job, JobInfo
 from honker.lock import Lock
+from honker.middleware import EnqueuedCall, Middleware
 from honker.queue.claims import Claims
 from honker.queue.queue import Queue
 from honker.queue.stats import QueueStats
@@ -120,6 +123,7 @@ __all__ = [
     "DatabaseBusyError",
     "DatabaseError",
     "Discard",
+    "EnqueuedCall",
     "Event",
     "HonkerError",
     "InvalidArgumentError",
@@ -130,6 +134,7 @@ __all__ = [
     "Listener",
     "Lock",
     "LockHeld",
+    "Middleware",
     "Notification",
     "Outbox",
     "Queue",

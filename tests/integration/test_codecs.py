@@ -155,6 +155,27 @@ def test_a_call_that_the_codec_refuses_is_dead_lettered_at_once(db, path, queue,
     assert told in error
 
 
+def test_headers_are_read_by_middleware_and_cannot_be_changed(db, path, queue, use, next_day, monkeypatch):
+    class Tenancy(honker.Middleware):
+        def enqueue(self, call):
+            call.headers["tenant"] = call.args[0].isoformat()
+
+    monkeypatch.setattr(honker.registry(), "middleware", [Tenancy()])
+    use(SignedCodec(KEYS))
+
+    @queue.task(name="tenant")
+    def tenant(day: date, job: honker.Job) -> str:
+        return job.headers["tenant"]
+
+    result = tenant(date(2026, 1, 1))
+    assert run_for(db, result) == "2026-01-01"
+    payload = stored(db, tenant(date(2026, 1, 2)).id)
+    payload["__honker_encoded_task__"]["headers"]["tenant"] = "another"
+    queue.enqueue(payload)
+    run_until(db, lambda: dead(path))
+    assert "or with other headers" in dead(path)[0][1]
+
+
 @pytest.mark.parametrize("body", [forged(5), forged("x") | {"other": 1}, {"__honker_encoded_task__": "x"}])
 def test_a_damaged_envelope_is_no_call(db, path, queue, use, next_day, body):
     use(SignedCodec(KEYS))

@@ -7,13 +7,14 @@ import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Final, Self, Unpack
 
 from honker.app.blueprint import Blueprint
 from honker.app.declarations import Declarations
 from honker.codec import Codec
 from honker.database import OpenOptions, database_on, opener
 from honker.errors import InvalidArgumentError
+from honker.middleware import Middleware
 from honker.sqlite.path import database_path
 from honker.sqlite.process_engine import ProcessEngine
 from honker.task.registry import TaskRegistry
@@ -51,7 +52,7 @@ class App(Declarations):
         *,
         imports: Iterable[str] = (),
         codec: Codec | None = None,
-        middleware: Iterable[Any] = (),
+        middleware: Iterable[Middleware] = (),
         **open_options: Unpack[OpenOptions],
     ) -> None:
         unknown = open_options.keys() - OpenOptions.__annotations__.keys()

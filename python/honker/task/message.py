@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from honker.codec import Codec, sealing
 from honker.errors import PayloadMismatchError
+from honker.job.headers import ENCODED, ENVELOPE, headers_of
 from honker.task.parents import FromParents
-
-#: The only key in the payload of a task's call.
-ENVELOPE: Final = "__honker_task__"
-#: The only key in the payload of a call that a codec wrote. A worker that knows no codecs must not run it without its
-#: arguments, so the key is another.
-ENCODED: Final = "__honker_encoded_task__"
 
 
 def envelope(
@@ -21,11 +16,14 @@ def envelope(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     from_parents: FromParents | None = None,
+    headers: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The payload of a call. A call that takes nothing from parents has the form that the reference writes."""
+    """The payload of a call. One without headers, and without arguments from parents, is as the reference writes it."""
     call: dict[str, Any] = {"task": name, "args": list(args), "kwargs": kwargs or {}}
     if from_parents is not None:
         call["parents"] = from_parents.as_json()
+    if headers:
+        call["headers"] = headers
     return {ENVELOPE: call}
 
 
@@ -38,7 +36,8 @@ def sealed(codec: Codec | None, payload: dict[str, Any]) -> dict[str, Any]:
     if codec is None or sealing.is_plain(codec):
         return payload
     call: dict[str, Any] = payload[ENVELOPE]
-    return {ENCODED: {"task": call["task"], "codec": codec.name, "body": sealing.written(codec, call)}}
+    shown = {name: call[name] for name in ("task", "headers") if name in call}
+    return {ENCODED: shown | {"codec": codec.name, "body": sealing.written(codec, call)}}
 
 
 class Invocation(NamedTuple):
@@ -51,6 +50,7 @@ class Invocation(NamedTuple):
         from_parents: The arguments that come first and that the parents give; None if they give none.
         codec: The name of the codec that wrote it; None for plain JSON. Its arguments are those of `opened`.
         body: The text of the codec.
+        headers: The headers outside of that text.
     """
 
     task: str
@@ -59,6 +59,7 @@ class Invocation(NamedTuple):
     from_parents: FromParents | None = None
     codec: str | None = None
     body: str = ""
+    headers: Mapping[str, Any] | None = None
 
 
 def read_envelope(payload: Any) -> Invocation | None:
@@ -87,9 +88,12 @@ def opened(invocation: Invocation, codec: Codec | None, *, allows_plain: bool = 
         raise PayloadMismatchError(
             f"it is plain JSON, and the codec here is {name!r}; give producers and workers the same"
         )
-    found = _plain_call(sealing.read(codec, invocation.codec, invocation.body))
-    if found is None or found.task != invocation.task:
-        raise PayloadMismatchError(f"the codec {invocation.codec!r} wrote the call of another task")
+    call: Any = sealing.read(codec, invocation.codec, invocation.body)
+    found = _plain_call(call)
+    if found is None or found.task != invocation.task or headers_of({ENVELOPE: call}) != invocation.headers:
+        raise PayloadMismatchError(
+            f"the codec {invocation.codec!r} wrote the call of another task, or with other headers"
+        )
     return found
 
 
@@ -100,7 +104,7 @@ def _sealed_call(call: Any) -> Invocation | None:
     name, codec, body = fields.get("task"), fields.get("codec"), fields.get("body")
     if not (isinstance(name, str) and isinstance(codec, str) and isinstance(body, str)):
         return None
-    return Invocation(name, [], {}, codec=codec, body=body)
+    return Invocation(name, [], {}, codec=codec, body=body, headers=headers_of({ENCODED: call}))
 
 
 def _plain_call(call: Any) -> Invocation | None:

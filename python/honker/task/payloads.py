@@ -15,13 +15,16 @@ from honker.task.registry import TaskSpec, registry_of
 class TaskPayloads:
     """Writes the payloads of a task's calls, and reads its results.
 
+    Attributes:
+        task: The name of the task.
+
     Args:
         spec: The task.
         db: Its database, of whose registry the codec counts; a blueprint gets another when it is included.
     """
 
     def __init__(self, spec: TaskSpec, db: Handle) -> None:
-        self._name = spec.name
+        self.task = spec.name
         self._types = spec.types
         #: Types of positional arguments that need no look, see `TaskTypes.valid_calls`.
         self.valid_calls = spec.types.valid_calls
@@ -35,7 +38,7 @@ class TaskPayloads:
     def of_valid_call(self, args: tuple[Any, ...]) -> dict[str, Any]:
         """The payload of a call with positional arguments whose types are in `valid_calls`."""
         codec = registry_of(self._db).codec
-        payload: dict[str, Any] = {ENVELOPE: {"task": self._name, "args": args, "kwargs": {}}}
+        payload: dict[str, Any] = {ENVELOPE: {"task": self.task, "args": args, "kwargs": {}}}
         return payload if codec is None else sealed(codec, payload)
 
     def of_call(
@@ -45,6 +48,8 @@ class TaskPayloads:
         from_parents: FromParents | None = None,
         offset: int = 0,
         first: Sequence[Any] = (),
+        *,
+        headers: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The payload of a call.
 
@@ -54,13 +59,14 @@ class TaskPayloads:
             from_parents: The arguments that its parents give.
             offset: The number of arguments that precede its own.
             first: Those of them that are known already, as JSON values.
+            headers: Its headers.
 
         Raises:
             InvalidValueError: An argument is not of the type of its parameter.
             InvalidPayloadError: The codec cannot write it.
         """
         encoded, named = self._types.encode(args, kwargs, offset)
-        payload = envelope(self._name, [*first, *encoded] if first else encoded, named, from_parents)
+        payload = envelope(self.task, [*first, *encoded] if first else encoded, named, from_parents, headers)
         codec = registry_of(self._db).codec
         return payload if codec is None else sealed(codec, payload)
 

@@ -101,7 +101,10 @@ class Plan:
         first = () if parents else [filled(shape, iter(())) for shape in taken.shapes]
         is_told = bool(parents) and (bool(taken.shapes) or taken.only_if_failed)
         told = taken if is_told else None
-        text = serialization.encode(call.payloads.of_call(call.args, call.kwargs, told, len(taken.shapes), first))
+        headers = call.headers([*first, *call.args])
+        text = serialization.encode(
+            call.payloads.of_call(call.args, call.kwargs, told, len(taken.shapes), first, headers=headers)
+        )
         level = 1 + max((self.jobs[number].level for number in parents), default=-1)
         flow = call.flow_options(len(taken.shapes))
         self._names.add(name)

@@ -15,6 +15,7 @@ from honker.arguments import Instant, OnConflict, OnParentFailure, Seconds, Tran
 from honker.engine import Transaction
 from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
+from honker.middleware import headers_for
 from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
@@ -197,10 +198,13 @@ class _Enqueue(Generic[P, R]):
         return self._result(job.id, is_duplicate=job.is_duplicate)
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        if not kwargs and tuple(map(type, args)) in self._payloads.valid_calls:
+        # Read at each call: the tasks of a blueprint join an app later.
+        middleware = registry_of(self._queue.db).middleware
+        if not kwargs and not middleware and tuple(map(type, args)) in self._payloads.valid_calls:
             return self._payloads.of_valid_call(args)
         self._signature.check(args, kwargs)
-        return self._payloads.of_call(args, kwargs)
+        headers = headers_for(middleware, self._payloads.task, self._queue.name, args, kwargs) if middleware else None
+        return self._payloads.of_call(args, kwargs, headers=headers)
 
     def _result(self, job_id: int, *, is_duplicate: bool = False) -> TaskResult[R]:
         engine, tx = self._queue.db.engine, self._options.get("tx")
