@@ -101,7 +101,7 @@ class Plan:
         first = () if parents else [filled(shape, iter(())) for shape in taken.shapes]
         is_told = bool(parents) and (bool(taken.shapes) or taken.only_if_failed)
         told = taken if is_told else None
-        headers = call.headers([*first, *call.args])
+        headers = call.headers((*first, *call.args))
         text = serialization.encode(
             call.payloads.of_call(call.args, call.kwargs, told, len(taken.shapes), first, headers=headers)
         )
