@@ -7,7 +7,8 @@ from typing import Any
 
 from honker.codec import Codec, sealing
 from honker.engine import Handle
-from honker.task.message import ENVELOPE, envelope, sealed
+from honker.job.headers import ENVELOPE
+from honker.task.message import envelope, sealed
 from honker.task.parents import FromParents
 from honker.task.registry import TaskSpec, registry_of
 
@@ -15,16 +16,13 @@ from honker.task.registry import TaskSpec, registry_of
 class TaskPayloads:
     """Writes the payloads of a task's calls, and reads its results.
 
-    Attributes:
-        task: The name of the task.
-
     Args:
         spec: The task.
         db: Its database, of whose registry the codec counts; a blueprint gets another when it is included.
     """
 
     def __init__(self, spec: TaskSpec, db: Handle) -> None:
-        self.task = spec.name
+        self.name = spec.name
         self._types = spec.types
         #: Types of positional arguments that need no look, see `TaskTypes.valid_calls`.
         self.valid_calls = spec.types.valid_calls
@@ -35,10 +33,13 @@ class TaskPayloads:
         """The codec of the registry; None for plain JSON."""
         return registry_of(self._db).codec
 
-    def of_valid_call(self, args: tuple[Any, ...]) -> dict[str, Any]:
+    def of_valid_call(self, args: tuple[Any, ...], headers: dict[str, Any] | None = None) -> dict[str, Any]:
         """The payload of a call with positional arguments whose types are in `valid_calls`."""
         codec = registry_of(self._db).codec
-        payload: dict[str, Any] = {ENVELOPE: {"task": self.task, "args": args, "kwargs": {}}}
+        call: dict[str, Any] = {"task": self.name, "args": args, "kwargs": {}}
+        if headers:
+            call["headers"] = headers
+        payload: dict[str, Any] = {ENVELOPE: call}
         return payload if codec is None else sealed(codec, payload)
 
     def of_call(
@@ -59,14 +60,14 @@ class TaskPayloads:
             from_parents: The arguments that its parents give.
             offset: The number of arguments that precede its own.
             first: Those of them that are known already, as JSON values.
-            headers: Its headers.
+            headers: The headers that middleware has added; None for none.
 
         Raises:
             InvalidValueError: An argument is not of the type of its parameter.
             InvalidPayloadError: The codec cannot write it.
         """
         encoded, named = self._types.encode(args, kwargs, offset)
-        payload = envelope(self.task, [*first, *encoded] if first else encoded, named, from_parents, headers)
+        payload = envelope(self.name, [*first, *encoded] if first else encoded, named, from_parents, headers)
         codec = registry_of(self._db).codec
         return payload if codec is None else sealed(codec, payload)
 

@@ -102,9 +102,8 @@ class Plan:
         is_told = bool(parents) and (bool(taken.shapes) or taken.only_if_failed)
         told = taken if is_told else None
         headers = call.headers((*first, *call.args))
-        text = serialization.encode(
-            call.payloads.of_call(call.args, call.kwargs, told, len(taken.shapes), first, headers=headers)
-        )
+        payload = call.payloads.of_call(call.args, call.kwargs, told, len(taken.shapes), first, headers=headers)
+        text = serialization.encode(payload)
         level = 1 + max((self.jobs[number].level for number in parents), default=-1)
         flow = call.flow_options(len(taken.shapes))
         self._names.add(name)

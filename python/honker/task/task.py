@@ -198,13 +198,15 @@ class _Enqueue(Generic[P, R]):
         return self._result(job.id, is_duplicate=job.is_duplicate)
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        if not kwargs and tuple(map(type, args)) in self._payloads.valid_calls:
+            return self._payloads.of_valid_call(args, self._headers(args, kwargs))
+        self._signature.check(args, kwargs)
+        return self._payloads.of_call(args, kwargs, headers=self._headers(args, kwargs))
+
+    def _headers(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
         # Read at each call: the tasks of a blueprint join an app later.
         middleware = registry_of(self._queue.db).middleware
-        if not kwargs and not middleware and tuple(map(type, args)) in self._payloads.valid_calls:
-            return self._payloads.of_valid_call(args)
-        self._signature.check(args, kwargs)
-        headers = headers_for(middleware, self._payloads.task, self._queue.name, args, kwargs) if middleware else None
-        return self._payloads.of_call(args, kwargs, headers=headers)
+        return headers_for(middleware, self._payloads.name, self._queue.name, args, kwargs) if middleware else None
 
     def _result(self, job_id: int, *, is_duplicate: bool = False) -> TaskResult[R]:
         engine, tx = self._queue.db.engine, self._options.get("tx")

@@ -158,7 +158,7 @@ class Worker:
         plan = self._plans.get(name)
         codec = self._registry.codec
         if plan is None or plan.spec is not spec or plan.policy.codec is not codec:
-            plan = self._plans[name] = _Plan.of(spec, tuple(self._registry.middleware), codec)
+            plan = self._plans[name] = _Plan.of(spec, codec, tuple(self._registry.middleware))
         return plan
 
     def _put_back(self, job: Job, error: str) -> Fail | Release:
@@ -188,7 +188,7 @@ class _Plan(NamedTuple):
     middleware: tuple[Middleware, ...] = ()
 
     @classmethod
-    def of(cls, spec: TaskSpec, middleware: tuple[Middleware, ...], codec: Codec | None) -> _Plan:
+    def of(cls, spec: TaskSpec, codec: Codec | None = None, middleware: tuple[Middleware, ...] = ()) -> _Plan:
         policy = Policy(
             retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff, spec.max_retry_delay_s, spec.jitter),
             attempts=spec.retries,
