@@ -99,8 +99,14 @@ class EncodedResult(NamedTuple):
     refusal: str | None = None
 
 
-def encode_result(value: Any, max_chars: int = RESULT_MAX_CHARS) -> EncodedResult:
-    """The JSON of a value that a handler returned; never raises an `Exception`."""
+def encode_result(value: Any, max_chars: int | None = None) -> EncodedResult:
+    """The JSON of a value that a handler returned; never raises an `Exception`.
+
+    Args:
+        value: The value.
+        max_chars: The longest text; None means `RESULT_MAX_CHARS`.
+    """
+    max_chars = RESULT_MAX_CHARS if max_chars is None else max_chars
     try:
         text = serialization.encode(value)
     except InvalidPayloadError as error:
