@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, Row};
 use crate::clock::{Instant, Reading, Span};
 use crate::effects::Effects;
 use crate::statements::{Prepared, Sql, Statements};
-use crate::{Result, schema};
+use crate::{Result, schema, test_clock};
 
 /// One call of the engine.
 ///
@@ -31,6 +31,10 @@ impl<'c> Ctx<'c> {
     #[must_use]
     pub fn conn(&self) -> &'c Connection {
         self.statements.conn()
+    }
+
+    pub(crate) const fn statements(&self) -> &'c Statements {
+        self.statements
     }
 
     /// Begins the work of the call, or begins it again: forgets the time, the file's mark and the effects so far.
@@ -67,7 +71,7 @@ impl<'c> Ctx<'c> {
         if let Some(reading) = self.reading.get() {
             return reading;
         }
-        let reading = Reading::take();
+        let reading = test_clock::reading(self.statements);
         self.reading.set(Some(reading));
         reading
     }
