@@ -57,7 +57,8 @@ class Recording:
 
     def exception(self, text: str) -> BaseException:
         """The exception that the handler raised, with its traceback, or one with this text."""
-        if self.error is None:
+        # A time limit cancels a coroutine; the text tells that.
+        if self.error is None or isinstance(self.error, asyncio.CancelledError):
             return JobFailedError(self.job.id, text)
         # The worker drops the traceback of an exception that it has described.
         return self.error.with_traceback(self._traceback)

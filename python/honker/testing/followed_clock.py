@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from honker.arguments import Call, SQLValue, TransactionLike
-from honker.clock import monotonic, system_time
+from honker.clock import monotonic
 from honker.engine import Engine
 from honker.testing.interception import Interception
 from honker.testing.target import is_writing_here
@@ -28,11 +28,15 @@ class FollowedClock:
     Args:
         engine: The engine.
         read: Returns Unix seconds.
+        system_time: Returns the time of the system, whatever a library has put in the place of Python's functions.
         tx: A transaction to set the clock in, once.
     """
 
-    def __init__(self, engine: Engine, read: Callable[[], float], tx: TransactionLike) -> None:
+    def __init__(
+        self, engine: Engine, read: Callable[[], float], system_time: Callable[[], float], tx: TransactionLike
+    ) -> None:
         self._engine = engine
+        self._system_time = system_time
         self._read = read
         # The methods as they were.
         self._call, self._ask = engine.call, engine.ask
@@ -96,7 +100,7 @@ class FollowedClock:
         shown: dict[str, float | None] = {"offset_s": None, "stopped_at": None} if text is None else json.loads(text)
         wanted, runs = self._look()
         if runs:
-            offset_s = wanted - system_time()
+            offset_s = wanted - self._system_time()
             is_right = shown["offset_s"] is not None and abs(shown["offset_s"] - offset_s) < _TOLERANCE_S
             return None if is_right else (RUN, offset_s)
         at = round(wanted, 3)

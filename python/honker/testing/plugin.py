@@ -1,6 +1,7 @@
 """The pytest plugin: a database for each test, and its clock.
 
-pytest loads this module in every project that has honker installed, so it imports honker only when a fixture is used.
+pytest loads this module in every project that has honker installed, and with it the package honker. Everything else is
+imported when a fixture is used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from honker.database import Database
-    from honker.testing.clock import Clock
+    from honker.testing.file_clock import Clock
 
 _OPTION = "honker_app"
 
@@ -49,7 +50,7 @@ def honker_app(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Any]
 @pytest.fixture
 def honker_clock(request: pytest.FixtureRequest) -> Generator[Clock]:
     """The clock of ``honker_app``, if the test uses it or the setting names one; else of ``honker_db``."""
-    from honker.testing.clock import clock  # noqa: PLC0415 - see the module
+    from honker.testing.file_clock import clock  # noqa: PLC0415 - see the module
 
     is_of_app = _OPTION in request.fixturenames or bool(request.config.getini(_OPTION))
     with clock(request.getfixturevalue("honker_app" if is_of_app else "honker_db")) as controlled:

@@ -10,7 +10,7 @@ from honker.task.result import TaskResult
 from honker.task.task import Task
 from honker.testing.attempt import Recording
 from honker.testing.caller_thread import CallerThread
-from honker.testing.drain import Port, blocking, finish, on_loop, settle
+from honker.testing.draining import Port, blocking, finish, on_loop, settle
 from honker.testing.target import tasks_of
 from honker.worker.settlement import Ack, Committed, Release
 from honker.worker.worker import Worker

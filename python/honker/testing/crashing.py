@@ -11,8 +11,8 @@ from honker.errors import InvalidArgumentError, InvalidCallError
 from honker.job import Job
 from honker.sqlite.engine_clock import note_testing_file
 from honker.testing.caller_thread import CallerThread
-from honker.testing.clock import ADVANCE
-from honker.testing.drain import Port, blocking, finish, on_loop
+from honker.testing.draining import Port, blocking, finish, on_loop
+from honker.testing.file_clock import ADVANCE
 from honker.testing.target import Target, database_of, queues_of, tasks_of
 from honker.worker.worker import Worker
 

@@ -17,7 +17,7 @@ from honker.schedule.registration import aregister_schedules, register_schedules
 from honker.sqlite.engine_clock import note_testing_file
 from honker.testing.attempt import Recording, Wrap, attempt
 from honker.testing.caller_thread import CallerThread
-from honker.testing.clock import ADVANCE, CLOCK
+from honker.testing.file_clock import ADVANCE, CLOCK
 from honker.testing.target import Target, database_of, is_writing_here, queues_of, tasks_of
 from honker.worker.settlement import Ack, Cancel, Committed, Fail, FinishedJob, Outcome, Release, Retry, Snoozed, encode
 from honker.worker.worker import Worker
@@ -163,18 +163,21 @@ class Port(Protocol):
 
 
 class _Blocking:
+    """Blocks the thread. Its coroutines never wait, and no event loop runs them: see `finish`."""
+
     def __init__(self, db: Handle, caller: CallerThread, tx: TransactionLike) -> None:
         self._db = db
         self._caller = caller
         self._tx = tx
+        self._call, self._ask = db.engine.call, db.engine.ask
         if tx is None and is_writing_here(db.engine):
             raise NestedTransactionError("a transaction is open in this thread, and a drain writes; call it after that")
 
     async def call(self, sql: str, *params: Any) -> Any:
-        return self._db.engine.call(sql, *params, tx=self._tx)
+        return self._call(sql, *params, tx=self._tx)
 
     async def ask(self, sql: str, *params: Any) -> Any:
-        return self._db.engine.ask(sql, *params, tx=self._tx)
+        return self._ask(sql, *params, tx=self._tx)
 
     async def claim(self, worker: Worker) -> Job | None:
         return worker.queue.claim_one(worker.worker_id, tx=self._tx)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from honker.arguments import Instant, Seconds, SQLValue, TransactionLike, optional_instant, seconds
-from honker.clock import system_time
 from honker.engine import Engine
 from honker.errors import InvalidArgumentError
-from honker.sqlite.engine_clock import note_testing_file
+from honker.sqlite.connection import Connection
+from honker.sqlite.engine_clock import EngineClock, note_testing_file
 from honker.testing.followed_clock import GET, RUN, STOP, FollowedClock
 from honker.testing.target import Target, database_of
 
@@ -45,8 +46,9 @@ class Clock:
     of handlers and of waiting functions such as `TaskResult.get` stay those of real time.
     """
 
-    def __init__(self, engine: Engine, tx: TransactionLike = None) -> None:
+    def __init__(self, engine: Engine, system: EngineClock, tx: TransactionLike = None) -> None:
         self._engine = engine
+        self._system = system
         self._tx = tx
         self._followed: FollowedClock | None = None
 
@@ -98,7 +100,7 @@ class Clock:
 
         Source: SQL ``honker_test_clock_run``.
         """
-        return self._call(RUN, self._instant(at) - system_time())
+        return self._call(RUN, self._instant(at) - self._system.now())
 
     def follow(self, read: Callable[[], float] | None) -> None:
         """Show the time of another clock from now on, such as one that freezegun or time-machine moves.
@@ -112,7 +114,7 @@ class Clock:
         """
         if self._followed is not None:
             self._followed.end()
-        self._followed = None if read is None else FollowedClock(self._engine, read, self._tx)
+        self._followed = None if read is None else FollowedClock(self._engine, read, self._system.now, self._tx)
 
     def _instant(self, at: Instant | None) -> float:
         given = optional_instant(at, "at")
@@ -146,10 +148,17 @@ def clock(target: Target, *, tx: TransactionLike = None) -> Generator[Clock]:
     if text is None:
         engine.call(RUN, 0, tx=tx)
     note_testing_file(engine.identity)
-    controlled = Clock(engine, tx)
+    # Libraries replace the functions of Python that read the system's clock.
+    system = EngineClock(sqlite3, "", _no_file)
+    controlled = Clock(engine, system, tx)
     try:
         yield controlled
     finally:
         controlled.follow(None)
         call = (RUN, before["offset_s"]) if before["stopped_at"] is None else (STOP, before["stopped_at"])
         engine.call(*call, tx=tx)
+        system.close()
+
+
+def _no_file() -> Connection:
+    raise AssertionError("the clock of the system needs no file")

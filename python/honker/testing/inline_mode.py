@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from honker.arguments import Call, SQLValue, TransactionLike
 from honker.sqlite.transaction import SQLiteTransaction
-from honker.testing.drain import adrain, drain
+from honker.testing.draining import adrain, drain
 from honker.testing.interception import Interception
 from honker.testing.target import Target, database_of, is_writing_here
 
