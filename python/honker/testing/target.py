@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 from honker.database import Database
 from honker.engine import Engine, Handle
 from honker.errors import NoTasksError
-from honker.task.registry import TaskRegistry, registry
+from honker.task.registry import TaskRegistry, registry_of
 
 
 class HasDatabase(Protocol):
@@ -29,9 +29,10 @@ def database_of(target: Target) -> Database:
 
 
 def tasks_of(db: Handle) -> TaskRegistry:
-    """The tasks of a database: those of its app, or those of this process."""
-    own = getattr(db, "registry", None)
-    return own if isinstance(own, TaskRegistry) else registry()
+    """The tasks of a database: those of its app, whose modules are imported, or those of this process."""
+    tasks = registry_of(db)
+    tasks.load()
+    return tasks
 
 
 def is_writing_here(engine: Engine) -> bool:
