@@ -5,7 +5,7 @@
 //! may ask for its statement in each round.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -63,6 +63,8 @@ pub struct Statements {
     /// See `Ctx::waiting_cursor`.
     waiting_cursors: RefCell<BTreeMap<String, (i64, i64)>>,
     test_clock: Cell<Known>,
+    /// See `Ctx::is_known_as_tied`.
+    tied: RefCell<BTreeSet<i64>>,
     conn: Box<Connection>,
 }
 
@@ -75,6 +77,7 @@ impl Statements {
             cursors: RefCell::default(),
             waiting_cursors: RefCell::default(),
             test_clock: Cell::default(),
+            tied: RefCell::default(),
             conn: Box::new(conn),
         }
     }
@@ -95,6 +98,10 @@ impl Statements {
 
     pub(crate) const fn test_clock(&self) -> &Cell<Known> {
         &self.test_clock
+    }
+
+    pub(crate) const fn tied(&self) -> &RefCell<BTreeSet<i64>> {
+        &self.tied
     }
 
     /// Finalises every statement that is not in use.

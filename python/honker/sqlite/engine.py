@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
+from honker.engine import Element
 from honker.engine.limits import Limits
 from honker.errors import (
     ArgumentOverflowError,
@@ -260,7 +261,7 @@ class SQLiteEngine:
         finally:
             self._write_lock.release()
 
-    def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    def add(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction, alone or together with those that follow it."""
         if isinstance(tx, SQLiteTransaction):
             self._file.check()

@@ -132,12 +132,12 @@ def task(
         give_up_on: Exceptions after which a job is dead-lettered at once; it precedes ``retry_on``.
         retry: A function ``(exception, job) -> seconds | None`` that replaces ``retry_delay_s``, ``backoff`` and
             ``jitter``. None dead-letters the job. It is called where the handler was, and must not block. If it fails,
-            ``retry_delay_s`` is used, and the error says so. Attempts stay limited.
+            these three are used, and the error says so. Attempts stay limited.
         timeout_s: Seconds that an attempt may take, more than 0; None for no limit.
         priority: Larger values run sooner, within ±(2**53 - 1).
         expires_s: Seconds after which a job is dead-lettered instead of run, more than 0.
         store_result: True to keep the return value for `honker.TaskResult`.
-        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever.
+        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever. It needs ``store_result``.
         executor: ``"thread"``, or ``"process"`` to call a plain function in a separate process. The function then
             has a processor to itself, a timeout or a lost lease ends it, and a crash is one failed attempt. The
             process imports the function by module and name, so it must be a module-level function, and it receives
@@ -152,7 +152,7 @@ def task(
         debounce_max_s: Seconds for which it is put off at most.
 
     Raises:
-        InvalidArgumentError: An option is outside its range.
+        InvalidArgumentError: An option is outside its range, lacks its partner, or contradicts another one.
         InvalidTaskError: The function cannot be a task, or cannot be called in another process.
         TaskConflictError: Another function is registered under the name.
     """
@@ -232,11 +232,11 @@ def periodic_task(
         expires_s: Whole seconds after its boundary from which a job is no longer claimed, 1 or more.
         priority: Larger values run sooner, within ±(2**53 - 1).
         store_result: True to keep the return value.
-        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever.
+        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever. It needs ``store_result``.
         executor: As for `task`.
 
     Raises:
-        InvalidArgumentError: An option is outside its range.
+        InvalidArgumentError: An option is outside its range, lacks its partner, or contradicts another one.
         InvalidTaskError: The function cannot be a task or has required parameters, or cannot be called in another
             process.
         TaskConflictError: Another function is registered under the name.

@@ -18,7 +18,14 @@ from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
 from honker.task.message import envelope
-from honker.task.options import KeyOption, check_handler, check_options, check_process_handler, check_unique_options
+from honker.task.options import (
+    KeyOption,
+    check_handler,
+    check_options,
+    check_process_handler,
+    check_result_options,
+    check_unique_options,
+)
 from honker.task.registry import TaskSpec, registry_of
 from honker.task.result import TaskResult
 from honker.task.signature import CallSignature, check_function, check_periodic
@@ -367,6 +374,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
     """
     check_options(queue.name, {"name": name, **options})
     check_unique_options(options)
+    check_result_options(options)
 
     def decorate(fn: Callable[..., Any], /) -> Any:
         inner: Any = fn

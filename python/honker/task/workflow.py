@@ -13,7 +13,8 @@ from honker.task.call import TaskCall
 from honker.task.parents import FromParents, Given, Shape
 from honker.task.plan import Plan, Value
 from honker.task.step import Step, check_step, waited_for
-from honker.task.workflow_result import WorkflowResult, enqueued, enqueued_async
+from honker.task.workflow_record import Record, asave, save
+from honker.task.workflow_result import WorkflowResult
 
 _SHOWN_NAMES: Final = 20
 
@@ -40,7 +41,7 @@ class Workflow:
     ```
 
     Attributes:
-        name: Its name, for people.
+        name: Its name, for people and lists of workflows.
     """
 
     def __init__(self, db: Handle, name: str) -> None:
@@ -130,16 +131,42 @@ class Workflow:
             InvalidPayloadError: An argument has no JSON form.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
-        Cost: one SQL call for the jobs of one queue that have as many generations before them, up to 10,000 jobs.
-        Source: SQL ``honker_enqueue_many``.
+        Cost: one SQL call for the jobs of one queue that have as many generations before them, up to 10,000 jobs; and
+            one event, the record of the workflow, which `Database.workflow_result` reads.
+        Source: SQL ``honker_enqueue_many``, ``honker_stream_publish``.
         """
         plan, value = self._plan()
-        return enqueued(plan, value, tx)
+        engine = plan.engine
+        if tx is not None:
+            return self._result(plan, value, tx, *self._write(plan, value, engine, tx))
+        with engine.transaction() as own:
+            written = self._write(plan, value, engine, own)
+        return self._result(plan, value, None, *written)
 
     async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
         """Like `enqueue`, without blocking the event loop."""
         plan, value = self._plan()
-        return await enqueued_async(plan, value, tx)
+        engine = plan.engine
+        if tx is not None:
+            return self._result(plan, value, tx, *await self._awrite(plan, value, engine, tx))
+        async with engine.transaction() as own:
+            written = await self._awrite(plan, value, engine, own)
+        return self._result(plan, value, None, *written)
+
+    def _write(self, plan: Plan, value: Value, engine: Engine, tx: TransactionLike) -> tuple[list[int], int]:
+        """Add the jobs and the record of the workflow, and return their ids."""
+        ids = plan.write(engine, tx)
+        return ids, save(engine, Record(self.name, _by_name(plan, ids), value), tx)
+
+    async def _awrite(self, plan: Plan, value: Value, engine: Engine, tx: TransactionLike) -> tuple[list[int], int]:
+        ids = await plan.awrite(engine, tx)
+        return ids, await asave(engine, Record(self.name, _by_name(plan, ids), value), tx)
+
+    def _result(
+        self, plan: Plan, value: Value, tx: TransactionLike, ids: list[int], workflow_id: int
+    ) -> WorkflowResult:
+        names = [job.name for job in plan.jobs]
+        return WorkflowResult(plan.engine, names, ids, value, tx, workflow_id=workflow_id, name=self.name)
 
     def _call_back(self, event: str, call: Any) -> Self:
         if not isinstance(call, TaskCall):
@@ -188,6 +215,10 @@ class Workflow:
     def _shown(self) -> str:
         shown = ", ".join(map(repr, list(self._nodes)[:_SHOWN_NAMES]))
         return f"{shown}, ..." if len(self._nodes) > _SHOWN_NAMES else shown
+
+
+def _by_name(plan: Plan, ids: list[int]) -> dict[str, int]:
+    return {job.name: job_id for job, job_id in zip(plan.jobs, ids, strict=True)}
 
 
 def _named(values: Mapping[str, Value]) -> Value:

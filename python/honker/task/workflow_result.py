@@ -31,10 +31,25 @@ class WorkflowResult:
     on; without a name they are ``0``, ``1`` and so on. ``result["load"]`` is the `TaskResult` of a job.
 
     Attributes:
+        id: The id by which `Database.workflow_result` finds the workflow in any process; None for a chain, group or
+            chord, which is not recorded.
+        name: The name of the workflow; empty without one.
         ids: The ids of the jobs by name, each after its parents.
     """
 
-    def __init__(self, engine: Engine, names: list[str], ids: list[int], value: Value, tx: TransactionLike) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        names: list[str],
+        ids: list[int],
+        value: Value,
+        tx: TransactionLike,
+        *,
+        workflow_id: int | None = None,
+        name: str = "",
+    ) -> None:
+        self.id = workflow_id
+        self.name = name
         self.ids: Mapping[str, int] = MappingProxyType(dict(zip(names, ids, strict=True)))
         self._engine = engine
         self._value = value
@@ -42,7 +57,8 @@ class WorkflowResult:
         self._numbers = {name: number for number, name in enumerate(names)}
 
     def __repr__(self) -> str:
-        return f"<honker.WorkflowResult of {len(self.ids)} jobs>"
+        named = f" {self.name!r}" if self.name else ""
+        return f"<honker.WorkflowResult{named} of {len(self.ids)} jobs>"
 
     def __getitem__(self, name: str) -> TaskResult:
         """The future result of one job."""

@@ -40,6 +40,9 @@ from honker.worker.settlement import (
 
 #: Characters of a result: all results of a round are one SQL argument, which has an upper bound.
 RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
+#: Characters of a result that a process sends to its worker though the task does not store it: a job may have begun to
+#: wait for it.
+SPARE_RESULT_MAX_CHARS: Final = 64 * 1024
 #: Characters of an error that are kept.
 _ERROR_MAX_CHARS: Final = 20_000
 
@@ -96,7 +99,7 @@ class EncodedResult(NamedTuple):
     refusal: str | None = None
 
 
-def encode_result(value: Any) -> EncodedResult:
+def encode_result(value: Any, max_chars: int = RESULT_MAX_CHARS) -> EncodedResult:
     """The JSON of a value that a handler returned; never raises an `Exception`."""
     try:
         text = serialization.encode(value)
@@ -104,14 +107,25 @@ def encode_result(value: Any) -> EncodedResult:
         return EncodedResult(None, message_of(error.__cause__ or error))
     except Exception as error:  # The value's own methods may raise anything.
         return EncodedResult(None, message_of(error))
-    if len(text) > RESULT_MAX_CHARS:
-        return EncodedResult(None, f"it has {len(text)} characters; at most {RESULT_MAX_CHARS} are stored")
+    if len(text) > max_chars:
+        unless = "" if max_chars == RESULT_MAX_CHARS else " by a task in a process without store_result=True"
+        return EncodedResult(None, f"it has {len(text)} characters; at most {max_chars} are stored{unless}")
     return EncodedResult(text)
 
 
 def success(job: Job, policy: Policy, value: Any) -> Ack:
     """The settlement of a job whose handler returned."""
-    return acknowledged(job, policy, encode_result(value)) if policy.sends_result(job) else _ACK
+    if policy.sends_result(job):
+        return acknowledged(job, policy, encode_result(value))
+    # A job without a result gives its children None.
+    return _ACK if value is None else Ack(withheld=lambda: acknowledged(job, policy, encode_result(value)))
+
+
+def success_in_process(job: Job, policy: Policy, result: EncodedResult) -> Ack:
+    """The settlement of a job whose handler returned in another process, which has encoded the value."""
+    if policy.sends_result(job):
+        return acknowledged(job, policy, result)
+    return _ACK if result.text == "null" else Ack(withheld=lambda: acknowledged(job, policy, result))
 
 
 def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:

@@ -194,7 +194,7 @@ def _end_of(link: _Link, call: Message) -> Message:
         if inspect.isawaitable(value):
             raise InvalidTaskError("a handler in another process must not return an awaitable; use executor='thread'")
         refuse_lazy(value)
-        return {"result": encode_result(value) if call["keeps_result"] else None}
+        return {"result": encode_result(value, call["result_max_chars"])}
     except BaseException as error:
         kinds = kinds_of(error) if is_judged(error) else ()
         return describe(error)._replace(kinds=kinds)._asdict()

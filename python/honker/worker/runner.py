@@ -39,6 +39,7 @@ from honker.worker.settlement import (
     FinishedJob,
     Outcome,
     Release,
+    awaited,
     encode,
 )
 
@@ -54,6 +55,11 @@ _BLIND_POLL_S: Final = 1.0
 _BACK_OFF_S: Final = (0.05, 5.0)
 #: Seconds that cancelled handlers have to clean up, and that the last settling may take.
 _CLEAN_UP_S: Final = 1.0
+
+#: Seconds for which a runner with free slots does not look again once all slots of the queue are taken. A process that
+#: settles a job fills the slot in the same commit. So a look at each commit of others is nearly always in vain, and costs
+#: processor time. It bounds the delay of a slot that is left free.
+_FULL_PAUSE_S: Final = 0.005
 
 _WORK: Final = "SELECT honker_work(?, ?, ?, ?, ?)"
 
@@ -100,6 +106,7 @@ class Runner:
         )
         self._stopping = asyncio.Event()
         self._failures = 0
+        self._is_full = False
         self._claiming: asyncio.Task[str] | None = None
         self._signalled: asyncio.Future[None] | None = None
         self._updates: Updates | None = None
@@ -175,9 +182,12 @@ class Runner:
             self._take_answer(answer, finished)
 
     def _take_answer(self, answer: dict[str, Any], finished: list[FinishedJob]) -> None:
-        for is_held, one in zip(answer["settled"], finished, strict=True):
-            if not is_held:
+        for settled, one in zip(answer["settled"], finished, strict=True):
+            if (told := awaited(one.settlement, settled)) is not None:
+                self._backlog.add(one.job, told)
+            elif not settled:
                 logger.info("lease of job %d was lost; its outcome is dropped", one.job.id)
+        self._is_full = answer.get("is_full", False)
         now_s = self._loop.time()
         for row in answer["jobs"]:
             job = Job(self._queue, row)
@@ -263,6 +273,10 @@ class Runner:
             await self._wait_for_signal(None)
             return
         try:
+            if self._is_full:
+                await self._wait_for_signal(_FULL_PAUSE_S)
+                if self._backlog or self._stopping.is_set():
+                    return
             await self._wait_for_signal(await self._patience_s(), listens=True)
         except HANDLE_ENDED:
             raise
