@@ -36,6 +36,7 @@ from honker.errors import (
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
     ForkError as ForkError,
+    HandlerProcessError as HandlerProcessError,
     HonkerError,
     InternalError as InternalError,
     InterruptedStatementError as InterruptedStatementError,
@@ -63,6 +64,7 @@ from honker.errors import (
     Snooze,
     SQLiteTooOldError as SQLiteTooOldError,
     StaleSnapshotError as StaleSnapshotError,
+    StartHookError as StartHookError,
     TaskConflictError as TaskConflictError,
     TransactionNotStartedError as TransactionNotStartedError,
     TwoSQLitesError as TwoSQLitesError,
@@ -76,6 +78,7 @@ from honker.errors import (
 )
 from honker.job import Job, JobInfo
 from honker.lock import Lock
+from honker.middleware import EnqueuedCall, Middleware
 from honker.queue.claims import Claims
 from honker.queue.queue import Queue
 from honker.queue.stats import QueueStats
@@ -118,6 +121,7 @@ __all__ = [
     "DatabaseBusyError",
     "DatabaseError",
     "Discard",
+    "EnqueuedCall",
     "Event",
     "HonkerError",
     "InvalidArgumentError",
@@ -128,6 +132,7 @@ __all__ = [
     "Listener",
     "Lock",
     "LockHeld",
+    "Middleware",
     "Notification",
     "Outbox",
     "Queue",

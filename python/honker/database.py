@@ -307,10 +307,19 @@ class Database:
         *,
         grace_s: float = GRACE_S,
         unknown_task_s: float = UNKNOWN_TASK_S,
+        burst: bool = False,
+        max_jobs: int | None = None,
     ) -> None:
         """Run the tasks of one queue, or of every queue with tasks; see `honker.run_workers`."""
         await run_workers(
-            self, queue, concurrency, stop_event=stop_event, grace_s=grace_s, unknown_task_s=unknown_task_s
+            self,
+            queue,
+            concurrency,
+            stop_event=stop_event,
+            grace_s=grace_s,
+            unknown_task_s=unknown_task_s,
+            burst=burst,
+            max_jobs=max_jobs,
         )
 
     # Notifications

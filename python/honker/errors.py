@@ -81,6 +81,14 @@ class UnknownTaskError(HonkerError, LookupError):
     """No task of that name is registered in this process; import the module that defines it."""
 
 
+class StartHookError(HonkerError, RuntimeError):
+    """A start hook of a worker raised an error, so the worker has not claimed a job. The error is chained."""
+
+
+class HandlerProcessError(HonkerError, RuntimeError):
+    """A handler in another process has failed, as the middleware around it sees that; the message holds the error."""
+
+
 class InvalidDeliveryError(InvalidArgumentError, TypeError):
     """The delivery of an outbox is not callable."""
 

@@ -49,6 +49,7 @@ NEVER_WAITS = {
     "Task.si": "runs no SQL",
     "TaskCall.check": "runs no SQL",
     "TaskCall.flow_options": "runs no SQL",
+    "TaskCall.headers": "runs no SQL",
     "TaskCall.options": "runs no SQL",
     "TaskCall.plan_into": "runs no SQL",
     "Workflow.add": "runs no SQL",

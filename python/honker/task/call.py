@@ -22,10 +22,11 @@ from honker.arguments import (
 from honker.engine import Engine
 from honker.errors import InvalidArgumentError
 from honker.job import JobQueue
+from honker.middleware import headers_for
 from honker.task.keys import FLOW_OPTIONS, flow_options, resolve_keys
 from honker.task.options import KeyOption, check_options
 from honker.task.plan import Plan, Value
-from honker.task.registry import TaskSpec
+from honker.task.registry import TaskSpec, registry_of
 from honker.task.result import TaskResult
 from honker.task.step import Step
 
@@ -243,6 +244,11 @@ class TaskCall(Step):
                 )
         resolved = resolve_keys(options, self.args, self.kwargs)
         return {name: seconds(value, name) if name.endswith("_s") else value for name, value in resolved.items()}
+
+    def headers(self, args: Sequence[Any]) -> dict[str, Any] | None:
+        """The headers that middleware adds to the call with these arguments; None without any."""
+        middleware = registry_of(self._callee.queue.db).middleware
+        return headers_for(middleware, self.name, self.queue_name, args, self.kwargs)
 
     def check(self, count: int) -> None:
         """Refuse the call if its arguments, after ``count`` from its parents, do not fit the function.

@@ -16,7 +16,9 @@ from honker.task.options import (
     Executor,
     KeyOption,
     Misfire,
+    Overlap,
     RetryRule,
+    WhenPaused,
     attempts_of,
     check_schedule,
     exceptions_of,
@@ -202,6 +204,8 @@ def periodic_task(
     retry: RetryRule | None = None,
     timeout_s: float | None = None,
     misfire: Misfire | None = None,
+    overlap: Overlap | None = None,
+    when_paused: WhenPaused | None = None,
     expires_s: int | None = None,
     priority: int = 0,
     store_result: bool = False,
@@ -229,6 +233,8 @@ def periodic_task(
         retry: As for `task`.
         timeout_s: As for `task`.
         misfire: How to treat boundaries that passed without a leader, see `Scheduler.add`; None means ``catch_up``.
+        overlap: How to treat a boundary that comes while the last job has not ended; None means ``queue``.
+        when_paused: How to treat a boundary that comes while the queue is paused; None means ``enqueue``.
         expires_s: Whole seconds after its boundary from which a job is no longer claimed, 1 or more.
         priority: Larger values run sooner, within ±(2**53 - 1).
         store_result: True to keep the return value.
@@ -257,6 +263,8 @@ def periodic_task(
         retry=retry,
         timeout_s=timeout_s,
         misfire=misfire,
+        overlap=overlap,
+        when_paused=when_paused,
         expires_s=expires_s,
         priority=priority,
         store_result=store_result,

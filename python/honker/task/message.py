@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+from honker.job.headers import ENVELOPE
 from honker.task.parents import FromParents
-
-#: The only key in the payload of a task's call.
-ENVELOPE: Final = "__honker_task__"
 
 
 def envelope(
@@ -15,11 +13,14 @@ def envelope(
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
     from_parents: FromParents | None = None,
+    headers: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The payload of a call. A call that takes nothing from parents has the form that the reference writes."""
+    """The payload of a call. One without headers, and without arguments from parents, is as the reference writes it."""
     call: dict[str, Any] = {"task": name, "args": list(args), "kwargs": kwargs or {}}
     if from_parents is not None:
         call["parents"] = from_parents.as_json()
+    if headers:
+        call["headers"] = headers
     return {ENVELOPE: call}
 
 

@@ -34,6 +34,10 @@ RESULT_TTL_S: Final = 3600.0
 
 #: How a schedule treats boundaries that passed without a leader.
 Misfire: TypeAlias = Literal["catch_up", "once", "skip"]
+#: How a schedule treats a boundary that comes before the job of the last firing has ended.
+Overlap: TypeAlias = Literal["queue", "skip"]
+#: How a schedule treats a boundary that comes while the queue is paused.
+WhenPaused: TypeAlias = Literal["enqueue", "skip"]
 
 #: Classes of exceptions, as ``except`` takes them.
 ExceptionTypes: TypeAlias = tuple[type[BaseException], ...]
@@ -89,10 +93,6 @@ def _is_share(value: Any) -> bool:
     return _is_number(value) and 0 <= value <= 1
 
 
-def _is_misfire(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value in get_args(Misfire))
-
-
 def _is_exceptions(value: Any) -> bool:
     return isinstance(value, tuple) and all(
         isinstance(each, type) and issubclass(each, BaseException) for each in cast("tuple[Any, ...]", value)
@@ -142,7 +142,13 @@ _RULES: Final = {
     "backoff": _Rule(_is_factor, "a finite number above 0", "1 keeps the delay as it is"),
     "max_retry_delay_s": _Rule(_or_none(_is_span), f"None, or {_SPAN_RANGE}", "leave it out for no limit"),
     "jitter": _Rule(_is_share, "0 to 1", "0 keeps delays exact"),
-    "misfire": _Rule(_is_misfire, "None, 'catch_up', 'once' or 'skip'", "leave it out for 'catch_up'"),
+    "misfire": _Rule(
+        _or_none(_one_of(*get_args(Misfire))), "None, 'catch_up', 'once' or 'skip'", "leave it out for 'catch_up'"
+    ),
+    "overlap": _Rule(_or_none(_one_of(*get_args(Overlap))), "None, 'queue' or 'skip'", "leave it out for 'queue'"),
+    "when_paused": _Rule(
+        _or_none(_one_of(*get_args(WhenPaused))), "None, 'enqueue' or 'skip'", "leave it out for 'enqueue'"
+    ),
     "timeout_s": _Rule(_or_none(_is_timeout), _LIMIT_RANGE, "leave it out for no limit"),
     "priority": _Rule(_whole(-PRIORITY_MAX, PRIORITY_MAX), _PRIORITY_RANGE, "larger runs sooner"),
     "expires_s": _Rule(_or_none(_is_expiry), _LIMIT_RANGE, "leave it out for jobs that stay"),

@@ -101,7 +101,8 @@ class Plan:
         if not parents:
             args = (*(filled(shape, iter(())) for shape in taken.shapes), *args)
         is_told = bool(parents) and (bool(taken.shapes) or taken.only_if_failed)
-        text = serialization.encode(envelope(call.name, args, call.kwargs, taken if is_told else None))
+        told = taken if is_told else None
+        text = serialization.encode(envelope(call.name, args, call.kwargs, told, call.headers(args)))
         level = 1 + max((self.jobs[number].level for number in parents), default=-1)
         flow = call.flow_options(len(taken.shapes))
         self._names.add(name)

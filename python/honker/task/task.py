@@ -14,6 +14,7 @@ from honker.arguments import Instant, OnConflict, OnParentFailure, Seconds, Tran
 from honker.engine import Transaction
 from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
+from honker.middleware import headers_for
 from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
@@ -184,7 +185,12 @@ class _Enqueue(Generic[P]):
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         self._signature.check(args, kwargs)
-        return envelope(self._name, args, kwargs)
+        # Read at each call: the tasks of a blueprint join an app later.
+        middleware = registry_of(self._queue.db).middleware
+        if not middleware:
+            return envelope(self._name, args, kwargs)
+        headers = headers_for(middleware, self._name, self._queue.name, args, kwargs)
+        return envelope(self._name, args, kwargs, headers=headers)
 
     def _result(self, job_id: int, *, is_duplicate: bool = False) -> TaskResult:
         engine, tx = self._queue.db.engine, self._options.get("tx")

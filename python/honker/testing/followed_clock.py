@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from honker.arguments import Call, SQLValue, TransactionLike
 from honker.clock import monotonic
-from honker.engine import Engine
+from honker.engine import Element, Engine
 from honker.testing.interception import Interception
 from honker.testing.target import is_writing_here
 
@@ -81,7 +81,7 @@ class FollowedClock:
         return wrapped
 
     def _before_add(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(one: Call, many: Call, element: str, tx: TransactionLike) -> Any:
+        def wrapped(one: Call, many: Call, element: Element, tx: TransactionLike) -> Any:
             self._set(tx)
             return method(one, many, element, tx)
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from honker.arguments import Call, SQLValue, TransactionLike
+from honker.engine import Element
 from honker.sqlite.transaction import SQLiteTransaction
 from honker.testing.draining import adrain, drain
 from honker.testing.interception import Interception
@@ -100,7 +101,7 @@ class _Inline:
         return wrapped
 
     def _after_add(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(one: Call, many: Call, element: str, tx: TransactionLike) -> Any:
+        def wrapped(one: Call, many: Call, element: Element, tx: TransactionLike) -> Any:
             answer = method(one, many, element, tx)
             self._has_jobs = self._has_jobs or one[0].startswith(_ENQUEUES)
             return answer

@@ -17,8 +17,10 @@ from honker import serialization
 from honker.engine import HandlerScope
 from honker.errors import JobCancelledError
 from honker.job import Job
+from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.task.running import RunningHandler, running_handler
+from honker.worker.around import around_process
 from honker.worker.leases import STUBBORN_S, Fate, Run
 from honker.worker.outcome import (
     RESULT_MAX_CHARS,
@@ -66,6 +68,7 @@ class Call:
         target: The place where another process finds the function, if it is to be called there.
         tx: The transaction among its arguments, if any.
         name: The name of the task, for the log.
+        middleware: Code around the call, which is part of ``fn`` unless the call has a ``target``.
     """
 
     fn: Callable[..., Any]
@@ -76,6 +79,7 @@ class Call:
     target: Target | None = None
     tx: HandlerScope | None = None
     name: str = ""
+    middleware: Sequence[Middleware] = ()
 
 
 #: Finds the call for a job, or the settlement of a job that has none.
@@ -187,7 +191,9 @@ class Execution:
         """Call a handler in another process, or for a limited time."""
         job = run.job
         if call.target is not None:
-            return await self._in_process(run, call, call.target)
+            return await around_process(
+                call.middleware, job, functools.partial(self._in_process, run, call, call.target)
+            )
         timeout_s = call.policy.timeout_s
         if timeout_s is None:
             return await self._attempt(run, call)

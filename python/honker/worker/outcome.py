@@ -334,20 +334,18 @@ def refuse_lazy(value: Any) -> None:
     raise InvalidTaskError(f"the handler returned a {kind}, which has not run; do the work before returning")
 
 
+def word_of(outcome: Outcome) -> str:
+    """The end of an attempt in one word, for logs and counts."""
+    return "lost" if isinstance(outcome, Committed) and not outcome.is_held else _WORDS[type(outcome)]
+
+
 def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
-    """Log the end of an attempt: failures always, and one line for each attempt at the level debug."""
-    if isinstance(outcome, Retry):
-        logger.warning("%r failed; again in %.3g s: %s", job, outcome.delay_s, outcome.error)
-    elif isinstance(outcome, Fail) and outcome.is_discarded:
-        logger.warning("%r is discarded by its handler: %s", job, outcome.error)
-    elif isinstance(outcome, Snoozed) and outcome.hold is not None:
-        held = f"key {job.key!r}" if outcome.hold == "key" else "queue"
-        logger.warning("%r is rate limited; its %s is held for %.3g s: %s", job, held, outcome.delay_s, outcome.error)
-    elif isinstance(outcome, Fail):
-        logger.error("%r failed for good: %s", job, outcome.error)
-    if not logger.isEnabledFor(logging.DEBUG):
-        return
-    word = _WORDS[type(outcome)]
+    """Log the end of an attempt: failures always, and one line for each attempt at the level debug.
+
+    Each record has the fields ``task``, ``queue``, ``job_id``, ``attempt``, ``seconds`` and ``outcome``; one of a
+    failure also ``error`` and, if there is one, ``traceback``.
+    """
+    word = word_of(outcome)
     facts = {
         "task": name,
         "queue": job.queue_name,
@@ -356,6 +354,9 @@ def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
         "seconds": seconds,
         "outcome": word,
     }
+    _report_failure(job, outcome, facts)
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
     logger.debug(
         "task %r, job %d of queue %r, attempt %d: %s in %.3f s",
         name,
@@ -366,3 +367,24 @@ def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
         seconds,
         extra=facts,
     )
+
+
+def _report_failure(job: Job, outcome: Outcome, facts: dict[str, Any]) -> None:
+    if isinstance(outcome, Retry):
+        extra = facts | _error_facts(outcome.error)
+        logger.warning("%r failed; again in %.3g s: %s", job, outcome.delay_s, outcome.error, extra=extra)
+    elif isinstance(outcome, Fail) and outcome.is_discarded:
+        extra = facts | _error_facts(outcome.error)
+        logger.warning("%r is discarded by its handler: %s", job, outcome.error, extra=extra)
+    elif isinstance(outcome, Snoozed) and outcome.hold is not None:
+        held = f"key {job.key!r}" if outcome.hold == "key" else "queue"
+        text = "%r is rate limited; its %s is held for %.3g s: %s"
+        logger.warning(text, job, held, outcome.delay_s, outcome.error, extra=facts)
+    elif isinstance(outcome, Fail):
+        logger.error("%r failed for good: %s", job, outcome.error, extra=facts | _error_facts(outcome.error))
+
+
+def _error_facts(error: str) -> dict[str, str]:
+    """The message of an error and its traceback, which `described` has put together."""
+    message, begin, rest = error.partition("\nTraceback (")
+    return {"error": message, "traceback": f"{begin[1:]}{rest}"} if begin else {"error": error}

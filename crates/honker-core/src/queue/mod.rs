@@ -52,6 +52,7 @@ pub use history::{Attempt, attempts};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub(crate) use keys::promote;
 pub use parents::{Parent, parents};
+pub(crate) use pause::is_paused;
 pub use pause::{Hold, Terms, pause, pause_key, resume, resume_key};
 pub use progress::{Progress, progress, report};
 pub use rate::Rate;

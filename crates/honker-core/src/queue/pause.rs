@@ -45,11 +45,16 @@ impl Terms<'_> {
 /// [`Error::InvalidArgument`] for an end that has passed, or whatever SQLite reports.
 pub fn pause(ctx: &Ctx<'_>, queue: &str, terms: &Terms<'_>) -> Result<bool> {
     let until = terms.stored_until(ctx)?;
-    let was_paused = ctx.row(sql!("paused_at.sql"), params![queue, ctx.now()], |_row| Ok(()))?.is_some();
+    let was_paused = is_paused(ctx, queue)?;
     let paused_at = (!was_paused).then(|| ctx.second());
     ctx.forget_settings();
     ctx.change_one(sql!("pause.sql"), params![queue, paused_at, until, terms.reason])?;
     Ok(!was_paused)
+}
+
+/// True if the queue is paused now.
+pub(crate) fn is_paused(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
+    Ok(ctx.row(sql!("paused_at.sql"), params![queue, ctx.now()], |_row| Ok(()))?.is_some())
 }
 
 /// The jobs that are held back because another system refuses requests.
