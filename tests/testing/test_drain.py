@@ -1,6 +1,7 @@
 """Draining: due jobs run in the test, with the rules of a worker."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -284,3 +285,30 @@ def test_a_real_worker_beside_a_drain_shares_the_jobs(db):
     asyncio.run(main())
     assert sorted(ran) == list(range(50))
     assert sqlite3.connect(db.path).execute("SELECT count(*) FROM _honker_live").fetchone() == (0,)
+
+
+def test_the_tasks_of_an_app_run_with_its_middleware_on_the_file_of_the_test(tmp_path):
+    app = honker.App(tmp_path / "app.db")
+    seen = []
+
+    @app.task(queue="q")
+    def work(n):
+        seen.append(n)
+        return n
+
+    class Noting(honker.Middleware):
+        @contextlib.contextmanager
+        def run(self, job):
+            seen.append("before")
+            yield
+            seen.append("after")
+
+    app.middleware(Noting())
+    with kit.temporary_app(app), kit.clock(app) as clock:
+        result = work.enqueue_with(delay=60)(1)
+        assert kit.drain(app).ran == 0
+        clock.advance(60)
+        assert kit.drain(app).done == 1
+        assert result.get(0) == 1
+    assert seen == ["before", 1, "after"]
+    assert not (tmp_path / "app.db").exists()
