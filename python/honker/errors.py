@@ -41,6 +41,17 @@ class UnreadablePayloadError(HonkerError, JSONDecodeError):
     """A stored payload or result is not JSON, or JSON that Python does not read."""
 
 
+class PayloadMismatchError(UnreadablePayloadError):
+    """A stored payload or result is not of the declared type, or not written by the same codec and keys."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "", 0)
+        self.args = (message,)  # without the position of a text
+
+    def __reduce__(self) -> tuple[type[PayloadMismatchError], tuple[str]]:
+        return type(self), (self.msg,)
+
+
 class UnsupportedParameterError(HonkerError, TypeError):
     """SQL parameters are not a positional sequence of None, bool, int, float, str and bytes."""
 
@@ -67,6 +78,10 @@ class InvalidTaskError(InvalidArgumentError, TypeError):
 
 class InvalidCallError(InvalidArgumentError, TypeError):
     """The arguments of a call do not fit the signature of the task. Nothing was enqueued."""
+
+
+class InvalidValueError(InvalidCallError, InvalidPayloadError):
+    """An argument of a call is not of the type that the task declares for it. Nothing was enqueued."""
 
 
 class InvalidScheduleError(InvalidArgumentError, AttributeError):

@@ -130,6 +130,17 @@ async def register_in_a_worker(db):
         await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize(
+    "spelling", ["file:{path}", "file:{path}?mode=rw", "{folder}/link.db", "file:{folder}/link.db"]
+)
+def test_a_periodic_task_belongs_to_its_file_under_every_spelling(db, path, tmp_path, spelling):
+    (tmp_path / "link.db").symlink_to(path)
+    with honker.open(spelling.format(path=path, folder=tmp_path)) as declaring:
+        declaring.periodic_task(honker.every_s(60), queue="q", name="beat")(lambda: None)
+        assert honker.register_schedules(db) == ["beat"]
+        assert honker.register_schedules(declaring) == ["beat"]
+
+
 def test_a_changed_declaration_replaces_the_schedule_and_keeps_it_paused(db, queue):
     declare(queue)
     honker.register_schedules(db)

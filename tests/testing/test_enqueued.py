@@ -1,5 +1,7 @@
 """Finding and asserting the jobs that wait."""
 
+import datetime
+
 import honker.testing as kit
 import pytest
 
@@ -72,3 +74,14 @@ def test_jobs_of_a_transaction_are_found_in_it(db, send):
         send.enqueue_with(tx=tx)("ann")
         kit.assert_enqueued(db, send, tx=tx)
         kit.refute_enqueued(db, send)
+
+
+def test_arguments_are_compared_by_their_types(db):
+    @db.task(queue="q")
+    def remind(on: datetime.date, note: str = ""):
+        return None
+
+    remind(datetime.date(2030, 1, 2), note="dentist")
+    kit.assert_enqueued(db, remind, args=[datetime.date(2030, 1, 2)])
+    kit.assert_enqueued(db, remind, kwargs={"note": "dentist"})
+    kit.refute_enqueued(db, remind, args=[datetime.date(2030, 1, 3)])

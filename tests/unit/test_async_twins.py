@@ -43,7 +43,6 @@ NEVER_WAITS = {
     "Queue.periodic_task": "runs no SQL",
     "Queue.claim": "opens a descriptor; `async for` works on what it returns",
     "Queue.claim_now": "fails instead of waiting",
-    "Task.call_local": "runs the function, which may be a coroutine function",
     "Task.enqueue_with": "runs no SQL",
     "Task.s": "runs no SQL",
     "Task.si": "runs no SQL",

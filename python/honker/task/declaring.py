@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
@@ -13,7 +13,7 @@ from honker.engine import Transaction
 from honker.job import Job
 from honker.task.options import Executor, KeyOption, Misfire, RetryRule
 from honker.task.registry import HasExpression
-from honker.task.task import Task, TaskDecorator
+from honker.task.task import Task, TaskDecorator, Unannotated
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,19 +82,61 @@ class Declaring(Protocol):
 
 
 @overload
-def task(self: Declaring, queue: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: Declaring, queue: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Unannotated, P], R], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], R]]: ...
 
 
 @overload
-def task(self: Declaring, queue: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: Declaring, queue: Callable[P, R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, P], R]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[P, Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[P, Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(self: Declaring, queue: Callable[P, R], /) -> Task[P, R, Callable[P, R]]: ...
 
 
 @overload

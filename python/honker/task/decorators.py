@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
@@ -24,7 +24,7 @@ from honker.task.options import (
     exceptions_of,
 )
 from honker.task.registry import HasExpression
-from honker.task.task import Task, TaskDecorator, TaskQueue, task_decorator
+from honker.task.task import Task, TaskDecorator, TaskQueue, Unannotated, task_decorator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,19 +40,61 @@ class DecoratingQueue(TaskQueue, Protocol):
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Unannotated, P], R], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], R]]: ...
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[P, R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, P], R]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[P, Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[P, Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(self: DecoratingQueue, name: Callable[P, R], /) -> Task[P, R, Callable[P, R]]: ...
 
 
 @overload

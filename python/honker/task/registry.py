@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
+from honker.codec import Codec
+from honker.codec.task_types import TaskTypes
 from honker.engine import Handle
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.middleware import Hook, Middleware
@@ -103,6 +105,11 @@ class TaskSpec:
         """Parameters that the worker fills, by name."""
         return injections_of(self.fn)
 
+    @functools.cached_property
+    def types(self) -> TaskTypes:
+        """The conversion of arguments and results by the annotations of the function."""
+        return TaskTypes(self.name, self.fn, self.injections)
+
 
 #: All registries of this process: a process of its own for a handler finds the handler's function there.
 _registries: weakref.WeakSet[TaskRegistry] = weakref.WeakSet()
@@ -131,7 +138,7 @@ class TaskRegistry:
     def __init__(self, imports: Iterable[str] = (), *, is_shared: bool = False) -> None:
         self.imports = list(imports)
         self.is_shared = is_shared
-        self.codec: Any = None
+        self.codec: Codec | None = None
         self.middleware: list[Middleware] = []
         self.on_start: list[Hook] = []
         self.on_stop: list[Hook] = []

@@ -20,7 +20,7 @@ _SHOWN_NAMES: Final = 20
 
 
 class _Node(NamedTuple):
-    step: Step
+    step: Step[Any]
     after: tuple[str, ...]
     on_parent_failure: str | None
 
@@ -48,7 +48,7 @@ class Workflow:
         self.name = name
         self._engine = db.engine
         self._nodes: dict[str, _Node] = {}
-        self._callbacks: dict[str, TaskCall] = {}
+        self._callbacks: dict[str, TaskCall[Any]] = {}
 
     def __repr__(self) -> str:
         return f"<honker.Workflow {self.name!r} of {len(self._nodes)} steps>"
@@ -56,7 +56,7 @@ class Workflow:
     def add(
         self,
         name: str,
-        step: Step,
+        step: Step[Any],
         *,
         after: str | Iterable[str] = (),
         on_parent_failure: OnParentFailure | None = None,
@@ -88,7 +88,7 @@ class Workflow:
         self._nodes[name] = _Node(step, parents, on_parent_failure)
         return self
 
-    def on_success(self, call: TaskCall) -> Self:
+    def on_success(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has succeeded. It takes the values of all steps, as a dict by name.
 
         Raises:
@@ -96,7 +96,7 @@ class Workflow:
         """
         return self._call_back("on_success", call)
 
-    def on_failure(self, call: TaskCall) -> Self:
+    def on_failure(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has ended, if one is dead.
 
         It takes a dict with ``name``, ``job_id`` and ``error`` of the first dead job, where parents come before their
@@ -107,7 +107,7 @@ class Workflow:
         """
         return self._call_back("on_failure", call)
 
-    def on_finish(self, call: TaskCall) -> Self:
+    def on_finish(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has ended, well or not.
 
         It takes a dict of the outcomes of all jobs by name: dicts of ``job_id``, ``state``, ``result`` and ``error``.
@@ -117,7 +117,7 @@ class Workflow:
         """
         return self._call_back("on_finish", call)
 
-    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[dict[str, Any]]:
         """Enqueue all jobs, or none. The graph is checked before anything is written.
 
         Args:
@@ -143,7 +143,7 @@ class Workflow:
             written = self._write(plan, value, engine, own)
         return self._result(plan, value, None, *written)
 
-    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[dict[str, Any]]:
         """Like `enqueue`, without blocking the event loop."""
         plan, value = self._plan()
         engine = plan.engine
@@ -164,9 +164,11 @@ class Workflow:
 
     def _result(
         self, plan: Plan, value: Value, tx: TransactionLike, ids: list[int], workflow_id: int
-    ) -> WorkflowResult:
+    ) -> WorkflowResult[dict[str, Any]]:
         names = [job.name for job in plan.jobs]
-        return WorkflowResult(plan.engine, names, ids, value, tx, workflow_id=workflow_id, name=self.name)
+        return WorkflowResult(
+            plan.engine, names, ids, value, tx, workflow_id=workflow_id, name=self.name, readers=plan.readers
+        )
 
     def _call_back(self, event: str, call: Any) -> Self:
         if not isinstance(call, TaskCall):
@@ -228,7 +230,7 @@ def _named(values: Mapping[str, Value]) -> Value:
     return Value(shape, jobs, tuple(w for value in values.values() for w in value.waits))
 
 
-def _add_callback(plan: Plan, event: str, call: TaskCall, values: Mapping[str, Value], names: list[str]) -> None:
+def _add_callback(plan: Plan, event: str, call: TaskCall[Any], values: Mapping[str, Value], names: list[str]) -> None:
     """Add the job of a callback: it waits for all jobs, and takes the arguments of its event."""
     numbers = tuple(range(len(names)))
     if event == "on_success":

@@ -66,7 +66,7 @@ async def asave(engine: Engine, record: Record, tx: TransactionLike) -> int:
     return record_id
 
 
-def workflow_result(self: Handle, workflow_id: int) -> WorkflowResult | None:
+def workflow_result(self: Handle, workflow_id: int) -> WorkflowResult[Any] | None:
     """Find an enqueued workflow by its id, in any process.
 
     Workflows are recorded as events of the topic ``_workflows``, for 30 days and the last 100,000 of them.
@@ -89,7 +89,7 @@ def workflow_result(self: Handle, workflow_id: int) -> WorkflowResult | None:
     return _result(self.engine, self.engine.ask(_READ, TOPIC, number - 1), number)
 
 
-async def aworkflow_result(self: Handle, workflow_id: int) -> WorkflowResult | None:
+async def aworkflow_result(self: Handle, workflow_id: int) -> WorkflowResult[Any] | None:
     """Like `workflow_result`, without blocking the event loop."""
     number = whole(workflow_id, "workflow_id")
     return _result(self.engine, await self.engine.aask(_READ, TOPIC, number - 1), number)
@@ -99,7 +99,7 @@ def _lacks_policy(policies: str) -> bool:
     return not any(row["kind"] == "stream" and row["name"] == TOPIC for row in serialization.read(policies))
 
 
-def _result(engine: Engine, events: str, workflow_id: int) -> WorkflowResult | None:
+def _result(engine: Engine, events: str, workflow_id: int) -> WorkflowResult[Any] | None:
     for event in serialization.read(events):
         fields = serialization.read(event["payload"])
         if event["offset"] == workflow_id and (record := _read(fields)) is not None:

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from honker import serialization
 from honker.arguments import TransactionLike
-from honker.engine import Engine
-from honker.task.message import read_envelope
+from honker.codec import Codec
+from honker.database import Database
+from honker.task.message import opened, read_envelope
+from honker.task.registry import registry_of
 from honker.task.task import Task
 from honker.testing.target import Target, database_of
 
@@ -82,7 +84,7 @@ def enqueued(
     Source: SQL ``honker_get_job``.
     """
     wanted = _Wanted(task, queue, args, kwargs)
-    return [job for job in _waiting(database_of(target).engine, tx) if not wanted.differences(job)]
+    return [job for job in _waiting(database_of(target), tx) if not wanted.differences(job)]
 
 
 def assert_enqueued(
@@ -111,7 +113,7 @@ def assert_enqueued(
     """
     __tracebackhide__ = True
     wanted = _Wanted(task, queue, args, kwargs)
-    waiting = _waiting(database_of(target).engine, tx)
+    waiting = _waiting(database_of(target), tx)
     found = [job for job in waiting if not wanted.differences(job)]
     if found and count in {None, len(found)}:
         return found[0]
@@ -144,14 +146,15 @@ def refute_enqueued(
     """
     __tracebackhide__ = True
     wanted = _Wanted(task, queue, args, kwargs)
-    waiting = _waiting(database_of(target).engine, tx)
+    waiting = _waiting(database_of(target), tx)
     found = [job for job in waiting if not wanted.differences(job)]
     if found:
         raise AssertionError(f"{len(found)} jobs wait that are {wanted}; {_listed(waiting, wanted)}")
 
 
-def _waiting(engine: Engine, tx: TransactionLike) -> list[EnqueuedJob]:
+def _waiting(db: Database, tx: TransactionLike) -> list[EnqueuedJob]:
     """All jobs that wait. Ids have no gaps, so the first id that is unknown ends the search."""
+    engine, codec = db.engine, registry_of(db).codec
     found: list[EnqueuedJob] = []
     job_id = 1
     while True:
@@ -159,15 +162,17 @@ def _waiting(engine: Engine, tx: TransactionLike) -> list[EnqueuedJob]:
         if text:
             row = serialization.read(text)
             if row["state"] != "processing":
-                found.append(_job(row))
+                found.append(_job(row, codec))
         elif json.loads(engine.ask(_OUTCOME, job_id, tx=tx))["state"] == "unknown":
             return found
         job_id += 1
 
 
-def _job(row: dict[str, Any]) -> EnqueuedJob:
+def _job(row: dict[str, Any], codec: Codec | None) -> EnqueuedJob:
     payload = serialization.decode(row["payload"])
     call = read_envelope(payload)
+    if call is not None and call.codec is not None:
+        call = opened(call, codec)
     return EnqueuedJob(
         id=row["id"],
         queue=row["queue"],
@@ -222,7 +227,7 @@ class _Wanted:
         if job.task is None:
             return ["no call of a task"]
         given = _by_name(self._task, job.args, job.kwargs)
-        wanted = _by_name(self._task, *_as_json(self._args or (), self._kwargs or {}))
+        wanted = _by_name(self._task, *_as_json(self._task, self._args or (), self._kwargs or {}))
         found = [
             f"{name} is {given[name]!r}" if name in given else f"no {name}"
             for name, value in wanted.items()
@@ -253,9 +258,12 @@ def _parameter_names(task: Task[..., Any]) -> list[str]:
     return [each.name for each in parameters if each.kind in kinds and each.name not in task.spec.injections]
 
 
-def _as_json(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def _as_json(
+    task: Task[..., Any] | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
     """Expected arguments in the form that they have in the file."""
-    return serialization.decode(serialization.encode([list(args), dict(kwargs)]))
+    positional, named = (args, kwargs) if task is None else task.spec.types.encode(args, kwargs)
+    return serialization.decode(serialization.encode([list(positional), dict(named)]))
 
 
 def _listed(waiting: list[EnqueuedJob], wanted: _Wanted) -> str:

@@ -71,7 +71,7 @@ def _worker(task: Task[P, R]) -> Worker:
     return Worker(queue, concurrency=1, registry_=tasks_of(queue.db), unknown_task_s=0)
 
 
-async def _perform(port: Port, worker: Worker, task: Task[P, R], result: TaskResult) -> Recording:
+async def _perform(port: Port, worker: Worker, task: Task[P, R], result: TaskResult[Any]) -> Recording:
     job = await port.claim(worker)
     if job is None or job.id != result.id:
         await _refuse(port, worker, result, job)
@@ -84,7 +84,7 @@ async def _perform(port: Port, worker: Worker, task: Task[P, R], result: TaskRes
     return recording
 
 
-async def _refuse(port: Port, worker: Worker, result: TaskResult, other: Job | None) -> None:
+async def _refuse(port: Port, worker: Worker, result: TaskResult[Any], other: Job | None) -> None:
     if other is not None:
         released = Recording(other)
         released.outcome = Release()

@@ -23,7 +23,7 @@ _ENDS: Final = frozenset({"done", "dead", "cancelled"})
 
 
 def wait_for_sync(
-    job: Job | TaskResult | int, state: State, *, target: Target | None = None, timeout_s: float = _TIMEOUT_S
+    job: Job | TaskResult[Any] | int, state: State, *, target: Target | None = None, timeout_s: float = _TIMEOUT_S
 ) -> str:
     """Like `wait_for`; blocks the thread."""
     wait = _Wait(job, state, target, timeout_s)
@@ -41,7 +41,7 @@ def wait_for_sync(
 
 
 async def wait_for(
-    job: Job | TaskResult | int, state: State, *, target: Target | None = None, timeout_s: float = _TIMEOUT_S
+    job: Job | TaskResult[Any] | int, state: State, *, target: Target | None = None, timeout_s: float = _TIMEOUT_S
 ) -> str:
     """Wait until a job has reached a state, or has passed it.
 
@@ -78,7 +78,7 @@ async def wait_for(
 
 
 class _Wait:
-    def __init__(self, job: Job | TaskResult | int, state: State, target: Target | None, timeout_s: float) -> None:
+    def __init__(self, job: Job | TaskResult[Any] | int, state: State, target: Target | None, timeout_s: float) -> None:
         if state not in get_args(State):
             raise InvalidArgumentError(f"state is {state!r}; choose one of {', '.join(get_args(State))}")
         self.job_id = job if isinstance(job, int) else job.id
@@ -118,7 +118,7 @@ class _Wait:
         raise TimeoutError(f"job {self.job_id} is {state!r} after {self._timeout_s} s, not {self._state!r}")
 
 
-def _engine_of(job: Job | TaskResult | int, target: Target | None) -> Engine:
+def _engine_of(job: Job | TaskResult[Any] | int, target: Target | None) -> Engine:
     if target is not None:
         return database_of(target).engine
     if isinstance(job, Job):

@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from honker import serialization
+from honker.codec import Codec, sealing
+from honker.codec.task_types import TaskTypes
 from honker.engine.limits import LIMITS
 from honker.errors import (
     Discard,
@@ -73,6 +75,8 @@ class Policy:
         keeps_result: True to store the value that the handler returns.
         result_ttl_s: Seconds for which it is stored; None or 0 for good.
         rules: The rules that look at the exception of a failed attempt; None without any.
+        types: The conversion of the value that the handler returns; None leaves it to JSON.
+        codec: The codec that writes it; None for plain JSON.
     """
 
     retry_delay_s: Callable[[int], float]
@@ -81,6 +85,8 @@ class Policy:
     keeps_result: bool = False
     result_ttl_s: float | None = None
     rules: RetryRules | None = None
+    types: TaskTypes | None = None
+    codec: Codec | None = None
 
     def sends_result(self, job: Job) -> bool:
         """True if the value that a handler returns is stored: for callers, or for the jobs that wait for this one."""
@@ -99,10 +105,10 @@ class EncodedResult(NamedTuple):
     refusal: str | None = None
 
 
-def encode_result(value: Any, max_chars: int = RESULT_MAX_CHARS) -> EncodedResult:
-    """The JSON of a value that a handler returned; never raises an `Exception`."""
+def encode_result(value: Any, types: TaskTypes | None = None, max_chars: int = RESULT_MAX_CHARS) -> EncodedResult:
+    """The JSON of a value that a handler returned, converted by its types; never raises an `Exception`."""
     try:
-        text = serialization.encode(value)
+        text = serialization.encode(value if types is None else types.encode_result(value))
     except InvalidPayloadError as error:
         return EncodedResult(None, message_of(error.__cause__ or error))
     except Exception as error:  # The value's own methods may raise anything.
@@ -116,9 +122,11 @@ def encode_result(value: Any, max_chars: int = RESULT_MAX_CHARS) -> EncodedResul
 def success(job: Job, policy: Policy, value: Any) -> Ack:
     """The settlement of a job whose handler returned."""
     if policy.sends_result(job):
-        return acknowledged(job, policy, encode_result(value))
+        return acknowledged(job, policy, encode_result(value, policy.types))
     # A job without a result gives its children None.
-    return _ACK if value is None else Ack(withheld=lambda: acknowledged(job, policy, encode_result(value)))
+    return (
+        _ACK if value is None else Ack(withheld=lambda: acknowledged(job, policy, encode_result(value, policy.types)))
+    )
 
 
 def success_in_process(job: Job, policy: Policy, result: EncodedResult) -> Ack:
@@ -130,10 +138,22 @@ def success_in_process(job: Job, policy: Policy, result: EncodedResult) -> Ack:
 
 def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:
     """The settlement of a job with a result. A result without JSON is only logged: the work is done."""
+    result = _sealed(job, policy.codec, result)
     if result.text is None:
         logger.warning("%r is done, but its result is not stored: %s", job, result.refusal)
         return _ACK
     return Ack(result.text, policy.result_ttl_s or 0)
+
+
+def _sealed(job: Job, codec: Codec | None, result: EncodedResult) -> EncodedResult:
+    """A result as the codec writes it."""
+    if result.text is None or sealing.is_plain(codec):
+        return result
+    try:
+        value = sealing.seal_result(codec, job.id, serialization.decode(result.text))
+    except Exception as error:  # The codec may be the application's.
+        return EncodedResult(None, message_of(error))
+    return encode_result(value)
 
 
 def failure_of(job: Job, policy: Policy, error: BaseException) -> Settlement:
@@ -157,6 +177,8 @@ def settlement_of(job: Job, policy: Policy, report: ErrorReport, ruling: Ruling 
         return Snoozed(report.delay_s, report.text or None, hold)
     if report.wish == "discard":
         return Fail(report.text, is_discarded=True)
+    if report.wish == "refuse":
+        return Fail(report.text)
     if report.cancelled_id == job.id:
         return Cancel()
     return failure(job, policy, report.text + ruling.note, report.delay_s, ruling)
@@ -164,7 +186,7 @@ def settlement_of(job: Job, policy: Policy, report: ErrorReport, ruling: Ruling 
 
 #: The exceptions that ask for something else than the policy of the task, and their wishes.
 _CHOOSING: Final = (Retryable, Snooze, RateLimited, Discard)
-Wish: TypeAlias = Literal["", "retry", "snooze", "discard", "hold the key", "hold the queue"]
+Wish: TypeAlias = Literal["", "retry", "snooze", "discard", "refuse", "hold the key", "hold the queue"]
 
 
 class ErrorReport(NamedTuple):

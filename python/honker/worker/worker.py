@@ -12,13 +12,14 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
+from honker.codec import Codec, sealing
 from honker.engine import Handle, HandlerScope, Transaction
-from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
+from honker.errors import DatabaseBusyError, NoTasksError, PayloadMismatchError, UnknownTaskError
 from honker.job import Job
 from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
-from honker.task.message import read_envelope
+from honker.task.message import opened, read_envelope
 from honker.task.registry import TaskRegistry, TaskSpec, registry_of
 from honker.worker.around import around
 from honker.worker.ending import Ending
@@ -140,16 +141,24 @@ class Worker:
             plan = self._plan(invocation.task)
         except UnknownTaskError as error:
             return self._put_back(job, str(error))
+        codec = plan.policy.codec
+        try:
+            # A schedule enqueues calls without arguments, and has no codec.
+            is_scheduled = plan.spec.schedule is not None and not invocation.args and not invocation.kwargs
+            invocation = opened(invocation, codec, allows_plain=is_scheduled)
+        except PayloadMismatchError as error:
+            return Fail(f"the call cannot be read: {error}")
         if invocation.from_parents is None:
             return _call(job, plan, invocation.kwargs, invocation.args)
         call = functools.partial(_call, job, plan, invocation.kwargs)
-        return with_parents(job, invocation.from_parents, invocation.args, call)
+        return with_parents(job, invocation.from_parents, invocation.args, call, codec)
 
     def _plan(self, name: str) -> _Plan:
         spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
         plan = self._plans.get(name)
-        if plan is None or plan.spec is not spec:
-            plan = self._plans[name] = _Plan.of(spec, tuple(self._registry.middleware))
+        codec = self._registry.codec
+        if plan is None or plan.spec is not spec or plan.policy.codec is not codec:
+            plan = self._plans[name] = _Plan.of(spec, codec, tuple(self._registry.middleware))
         return plan
 
     def _put_back(self, job: Job, error: str) -> Fail | Release:
@@ -179,7 +188,7 @@ class _Plan(NamedTuple):
     middleware: tuple[Middleware, ...] = ()
 
     @classmethod
-    def of(cls, spec: TaskSpec, middleware: tuple[Middleware, ...]) -> _Plan:
+    def of(cls, spec: TaskSpec, codec: Codec | None = None, middleware: tuple[Middleware, ...] = ()) -> _Plan:
         policy = Policy(
             retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff, spec.max_retry_delay_s, spec.jitter),
             attempts=spec.retries,
@@ -187,6 +196,8 @@ class _Plan(NamedTuple):
             keeps_result=spec.store_result,
             result_ttl_s=spec.result_ttl_s,
             rules=_rules(spec),
+            types=spec.types,
+            codec=codec,
         )
         is_elsewhere = spec.executor == "process"
         target = Target(spec.fn.__module__, spec.fn.__qualname__, spec.name) if is_elsewhere else None
@@ -229,7 +240,13 @@ def retry_delays(
     return delay_s
 
 
-def _call(job: Job, plan: _Plan, kwargs: dict[str, Any], args: list[Any]) -> Call:
+def _call(job: Job, plan: _Plan, kwargs: dict[str, Any], args: list[Any]) -> Call | Fail:
+    # Another process takes JSON, and converts it there.
+    if plan.spec.types.is_typed and plan.target is None:
+        try:
+            args, kwargs = plan.spec.types.decode(args, kwargs, shows_values=sealing.is_plain(plan.policy.codec))
+        except PayloadMismatchError as error:
+            return Fail(str(error))
     if plan.spec.injections:
         return _injected(job, plan, args, kwargs)
     fn, middleware = plan.handler(job), plan.middleware
