@@ -29,6 +29,7 @@ PROGRAMS = (
     "wake",
     "growth",
     "memory",
+    "import_time",
 )
 
 

@@ -26,6 +26,7 @@ MEASURES = {
     "idle": set(),
     "growth": set(),
     "memory": {"memory"},
+    "import_time": {"import"},
 }
 
 

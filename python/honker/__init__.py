@@ -11,12 +11,14 @@ with honker.open("app.db") as db:
     for job in emails.claim("worker-1"):
         send(job.payload)
         job.ack()
+
+`import honker` imports the errors. Each other name imports its module when it is first used.
 """
 
-from honker.app.application import App
-from honker.app.blueprint import Blueprint
-from honker.database import Database, open
-from honker.engine import Transaction
+import importlib
+import sys
+from typing import TYPE_CHECKING, Final
+
 from honker.errors import (
     ArgumentOverflowError as ArgumentOverflowError,
     BlockingCallError as BlockingCallError,
@@ -78,39 +80,45 @@ from honker.errors import (
     UnsupportedParameterError as UnsupportedParameterError,
     WatcherError as WatcherError,
 )
-from honker.job import Job, JobInfo
-from honker.lock import Lock
-from honker.middleware import EnqueuedCall, Middleware
-from honker.queue.claims import Claims
-from honker.queue.queue import Queue
-from honker.queue.stats import QueueStats
-from honker.rate_limit import TokenBucket
-from honker.schedule.cron import CronSchedule, crontab, every_s
-from honker.schedule.registration import register_schedules
-from honker.schedule.scheduler import ScheduleInfo, Scheduler
-from honker.sqlite.connection import BUSY_TIMEOUT_S as BUSY_TIMEOUT_S
-from honker.sqlite.extension import (
-    EXTENSION_ENTRYPOINT,
-    connect,
-    extension_info,
-    load_extension,
-)
-from honker.sqlite.watcher import UpdateEvents
-from honker.stream.event import Event
-from honker.stream.notifications import Listener, Notification
-from honker.stream.retention import Retention
-from honker.stream.stream import Stream
-from honker.stream.subscription import StreamSubscription
-from honker.task.call import TaskCall
-from honker.task.registry import TaskRegistry, TaskSpec, registry
-from honker.task.result import TaskResult
-from honker.task.running import current_job
-from honker.task.step import chain, chord, group
-from honker.task.task import Task
-from honker.task.workflow import Workflow
-from honker.task.workflow_result import WorkflowResult
-from honker.worker.outbox import Outbox
-from honker.worker.worker import Worker, run_workers
+
+if TYPE_CHECKING:
+    from honker.app.application import App
+    from honker.app.blueprint import Blueprint
+    from honker.database import Database, open
+    from honker.engine import Transaction
+    from honker.job import Job, JobInfo
+    from honker.lock import Lock
+    from honker.middleware import EnqueuedCall, Middleware
+    from honker.queue.claims import Claims
+    from honker.queue.queue import Queue
+    from honker.queue.stats import QueueStats
+    from honker.rate_limit import TokenBucket
+    from honker.schedule.cron import CronSchedule, crontab, every_s
+    from honker.schedule.registration import register_schedules
+    from honker.schedule.scheduler import ScheduleInfo, Scheduler
+    from honker.sqlite.connection import BUSY_TIMEOUT_S as BUSY_TIMEOUT_S
+    from honker.sqlite.extension import (
+        EXTENSION_ENTRYPOINT,
+        connect,
+        extension_info,
+        load_extension,
+    )
+    from honker.sqlite.watcher import UpdateEvents
+    from honker.stream.event import Event
+    from honker.stream.notifications import Listener, Notification
+    from honker.stream.retention import Retention
+    from honker.stream.stream import Stream
+    from honker.stream.subscription import StreamSubscription
+    from honker.task.call import TaskCall
+    from honker.task.registry import TaskRegistry, TaskSpec, registry
+    from honker.task.result import TaskResult
+    from honker.task.running import current_job
+    from honker.task.step import chain, chord, group
+    from honker.task.task import Task
+    from honker.task.workflow import Workflow
+    from honker.task.workflow_result import WorkflowResult
+    from honker.worker.outbox import Outbox
+    from honker.worker.worker import Worker, run_workers
 
 # The names to use. The other errors are importable from here as before, and documented in `honker.errors`.
 __all__ = [
@@ -173,3 +181,82 @@ __all__ = [
     "registry",
     "run_workers",
 ]
+
+#: The modules of the names above that are imported at first use, as in the imports for type checkers.
+_MODULES: Final = {
+    name: module
+    for module, names in {
+        "app.application": ("App",),
+        "app.blueprint": ("Blueprint",),
+        "database": ("Database", "open"),
+        "engine": ("Transaction",),
+        "job": ("Job", "JobInfo"),
+        "lock": ("Lock",),
+        "middleware": ("EnqueuedCall", "Middleware"),
+        "queue.claims": ("Claims",),
+        "queue.queue": ("Queue",),
+        "queue.stats": ("QueueStats",),
+        "rate_limit": ("TokenBucket",),
+        "schedule.cron": ("CronSchedule", "crontab", "every_s"),
+        "schedule.registration": ("register_schedules",),
+        "schedule.scheduler": ("ScheduleInfo", "Scheduler"),
+        "sqlite.connection": ("BUSY_TIMEOUT_S",),
+        "sqlite.extension": ("EXTENSION_ENTRYPOINT", "connect", "extension_info", "load_extension"),
+        "sqlite.watcher": ("UpdateEvents",),
+        "stream.event": ("Event",),
+        "stream.notifications": ("Listener", "Notification"),
+        "stream.retention": ("Retention",),
+        "stream.stream": ("Stream",),
+        "stream.subscription": ("StreamSubscription",),
+        "task.call": ("TaskCall",),
+        "task.registry": ("TaskRegistry", "TaskSpec", "registry"),
+        "task.result": ("TaskResult",),
+        "task.running": ("current_job",),
+        "task.step": ("chain", "chord", "group"),
+        "task.task": ("Task",),
+        "task.workflow": ("Workflow",),
+        "task.workflow_result": ("WorkflowResult",),
+        "worker.outbox": ("Outbox",),
+        "worker.worker": ("Worker", "run_workers"),
+    }.items()
+    for name in names
+}
+
+#: The modules that are attributes of this one without an import of their own, as in `honker.codec`.
+_SUBMODULES: Final = frozenset(
+    {
+        "app",
+        "arguments",
+        "clock",
+        "codec",
+        "database",
+        "engine",
+        "job",
+        "lock",
+        "malformed",
+        "middleware",
+        "queue",
+        "rate_limit",
+        "records",
+        "schedule",
+        "serialization",
+        "sqlite",
+        "stream",
+        "task",
+        "worker",
+    }
+)
+
+if not TYPE_CHECKING:  # For a type checker, this function would make every misspelled name an attribute.
+
+    def __getattr__(name: str) -> object:
+        if name in _SUBMODULES:
+            return importlib.import_module(f"{__name__}.{name}")
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        return value
+
+
+def __dir__() -> set[str]:
+    return {*globals(), *_MODULES, *_SUBMODULES}

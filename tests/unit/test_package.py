@@ -14,7 +14,7 @@ def test_exported_names_are_unique():
 def test_every_public_class_and_function_of_the_package_is_exported():
     public = {
         name
-        for name, member in vars(honker).items()
+        for name, member in inspect.getmembers(honker)
         if not name.startswith("_") and (inspect.isclass(member) or inspect.isfunction(member))
     }
     documented_in_errors = {name for name in public if hasattr(errors, name)}
