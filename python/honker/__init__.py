@@ -13,6 +13,8 @@ with honker.open("app.db") as db:
         job.ack()
 """
 
+from honker.app.application import App
+from honker.app.blueprint import Blueprint
 from honker.database import Database, open
 from honker.engine import Transaction
 from honker.errors import (
@@ -108,6 +110,8 @@ from honker.worker.worker import Worker, run_workers
 # The names to use. The other errors are importable from here as before, and documented in `honker.errors`.
 __all__ = [
     "EXTENSION_ENTRYPOINT",
+    "App",
+    "Blueprint",
     "Claims",
     "CronSchedule",
     "Database",

@@ -6,37 +6,35 @@ import asyncio
 import json
 import os
 import sqlite3
-import threading
 from collections.abc import Callable
 from types import ModuleType, TracebackType
-from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, overload
+from typing import Any, Final, Self, TypedDict, cast
 
 from honker import malformed, rate_limit, serialization
 from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLike, optional_seconds
 from honker.engine import FALLBACK_POLL_S, Engine, Transaction
+from honker.engine.forwarding import ForwardingEngine
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
-from honker.job import Job
 from honker.lock import Lock
 from honker.queue import every_queue
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.rate_limit import TokenBucket
 from honker.sqlite.connection import SYNCHRONOUS
 from honker.sqlite.engine import SQLiteEngine
+from honker.sqlite.path import database_path
+from honker.sqlite.process_engine import HandleEngine, Open
 from honker.sqlite.watcher import UpdateEvents
 from honker.stream.notifications import Listener
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
-from honker.task.registry import HasExpression
-from honker.task.task import Task, TaskDecorator
+from honker.task import declaring
+from honker.task.registry import TaskRegistry, registry
 from honker.task.workflow import Workflow
 from honker.worker import outbox
 from honker.worker.outbox import Outbox
 from honker.worker.runner import GRACE_S
 from honker.worker.unknown_task import UNKNOWN_TASK_S
 from honker.worker.worker import run_workers
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 MAX_READERS: Final = 8
 
@@ -45,16 +43,33 @@ _PRUNE_NOTIFICATIONS: Final = "SELECT honker_notification_prune(?, ?)"
 _RETENTION: Final = "SELECT honker_retention_list()"
 
 
-class Database:
-    """A handle to a database file with honker's tables, from `honker.open`. Open one per process and file.
+class OpenOptions(TypedDict, total=False):
+    """The options of `open`, see there."""
 
-    Several threads and event loops may share a handle. After a fork, open the database again in the child. The
-    asynchronous methods (``aquery`` for ``query``) do the same without blocking the event loop.
+    max_readers: int
+    watcher_backend: str | None
+    watcher_poll_interval_ms: int | None
+    synchronous: str
+    foreign_keys: bool | None
+    sqlite3: ModuleType
+
+
+class Database:
+    """A handle to a database file with honker's tables, from `honker.open` or `honker.App`. One per file is enough.
+
+    Several threads and event loops may share a handle. In a forked child it opens the file again by itself, except if
+    the parent was using the file at the fork: then each use raises `ForkError`. Transactions, iterators and
+    subscriptions are not inherited. The asynchronous methods (``aquery`` for ``query``) do the same without blocking
+    the event loop.
 
     Attributes:
         path: The database file: an absolute path, or a ``file:`` URI with one.
         engine: The underlying storage engine; applications do not need it.
+        registry: The tasks that workers of this handle run: those of its `honker.App`, or those of this process.
     """
+
+    _engine: ForwardingEngine[Any]
+    registry: TaskRegistry
 
     def __init__(
         self,
@@ -67,20 +82,37 @@ class Database:
         foreign_keys: bool | None = None,
         sqlite3: ModuleType = sqlite3,
     ) -> None:
-        self._engine = SQLiteEngine(
-            path,
-            max_readers,
-            watcher_backend,
-            watcher_poll_interval_ms,
-            sqlite3,
-            synchronous=synchronous,
-            foreign_keys=foreign_keys,
+        make = opener(
+            {
+                "max_readers": max_readers,
+                "watcher_backend": watcher_backend,
+                "watcher_poll_interval_ms": watcher_poll_interval_ms,
+                "synchronous": synchronous,
+                "foreign_keys": foreign_keys,
+                "sqlite3": sqlite3,
+            }
         )
+        self._bind(HandleEngine(database_path(path), make), registry())
+
+    def _bind(self, engine: ForwardingEngine[Any], tasks: TaskRegistry) -> None:
+        self._engine = engine
+        self.registry = tasks
+        # Without a lock, which a forked child might inherit locked: each is changed by one `setdefault` only.
         self._queues: dict[str, Queue] = {}
         self._streams: dict[str, Stream] = {}
         self._outboxes: dict[str, Outbox] = {}
-        # Guards the three fields above.
-        self._handles_lock = threading.Lock()
+
+    def _join(self, host: Database) -> None:
+        for name, queue in self._queues.items():
+            known = host._queues.setdefault(name, queue)
+            if _queue_options(queue) == (VISIBILITY_TIMEOUT_S, MAX_ATTEMPTS):
+                queue.visibility_timeout_s, queue.max_attempts = _queue_options(known)
+            _check_options(known, queue)
+        host._streams.update(self._streams)
+        host._outboxes.update(self._outboxes)
+        host.registry.include(self.registry)
+        self._queues, self._streams, self._outboxes = host._queues, host._streams, host._outboxes
+        self.registry = host.registry
 
     def __repr__(self) -> str:
         return f"<honker.Database {self.path!r}>"
@@ -167,7 +199,7 @@ class Database:
         Cost: the first subscription starts a native thread for the file, which all others share.
         Source: ``honker_watcher_open`` of ``include/honker.h``; SQL ``honker_update_watcher_open`` is the same.
         """
-        return self._engine.updates()
+        return cast("UpdateEvents", self._engine.updates())
 
     # Queues, streams, outboxes
 
@@ -185,45 +217,23 @@ class Database:
         Raises:
             QueueConflictError: The queue was already opened with other options. A missing option counts as its default.
         """
-        with self._handles_lock:
-            known = self._queues.get(name)
-            if known is not None and visibility_timeout_s is None and max_attempts is None:
-                return known
-            wanted = Queue(
-                self,
-                name,
-                VISIBILITY_TIMEOUT_S if visibility_timeout_s is None else visibility_timeout_s,
-                MAX_ATTEMPTS if max_attempts is None else max_attempts,
-            )
-            if known is None:
-                self._queues[name] = wanted
-                return wanted
-        if _queue_options(known) != _queue_options(wanted):
-            raise QueueConflictError(
-                f"queue {name!r} was already opened with (visibility_timeout_s, max_attempts) = "
-                f"{_queue_options(known)}, not {_queue_options(wanted)}; open it with the same options, or with none"
-            )
+        known = self._queues.get(name)
+        is_any = visibility_timeout_s is None and max_attempts is None
+        if known is not None and is_any:
+            return known
+        wanted = Queue(
+            self,
+            name,
+            VISIBILITY_TIMEOUT_S if visibility_timeout_s is None else visibility_timeout_s,
+            MAX_ATTEMPTS if max_attempts is None else max_attempts,
+        )
+        known = self._queues.setdefault(name, wanted)
+        if not is_any:
+            _check_options(known, wanted)
         return known
 
-    @overload
-    def task(self, queue: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
-    @overload
-    def task(self, queue: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
-    @overload
-    def task(self, queue: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
-    @overload
-    def task(self, queue: Callable[P, R], /) -> Task[P, R]: ...
-    @overload
-    def task(self, queue: str = "default", **options: Any) -> TaskDecorator: ...
-    def task(self, queue: Callable[..., Any] | str = "default", **options: Any) -> Any:
-        """Make a function a task of the queue of that name; see `Queue.task`. Works without parentheses too."""
-        if callable(queue):
-            return self.task()(queue)
-        return self.queue(queue).task(**options)
-
-    def periodic_task(self, schedule: HasExpression, queue: str = "default", **options: Any) -> TaskDecorator:
-        """Make a function a task that a schedule enqueues into the queue of that name; see `Queue.periodic_task`."""
-        return self.queue(queue).periodic_task(schedule, **options)
+    task = declaring.task
+    periodic_task = declaring.periodic_task
 
     def workflow(self, name: str = "") -> Workflow:
         """Begin a workflow: steps that wait for each other; see `honker.Workflow`. Runs no SQL.
@@ -242,8 +252,7 @@ class Database:
         Returns:
             The same object for the same name.
         """
-        with self._handles_lock:
-            return self._streams.setdefault(name, Stream(self, name))
+        return self._streams.setdefault(name, Stream(self, name))
 
     def outbox(
         self,
@@ -277,8 +286,7 @@ class Database:
             base_backoff_s=base_backoff_s,
             visibility_timeout_s=visibility_timeout_s,
         )
-        with self._handles_lock:
-            known = self._outboxes.setdefault(name, wanted)
+        known = self._outboxes.setdefault(name, wanted)
         # Bound methods of one object are equal but not identical.
         if known.delivery != wanted.delivery or _outbox_options(known) != _outbox_options(wanted):
             raise OutboxConflictError(
@@ -429,6 +437,31 @@ class Database:
     amalformed_rows = malformed.amalformed_rows
 
 
+def database_on(engine: ForwardingEngine[Any], tasks: TaskRegistry) -> Database:
+    """A database on an engine that may not be open yet, with tasks of its own. Opens nothing."""
+    db = Database.__new__(Database)
+    db._bind(engine, tasks)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+    return db
+
+
+def opener(options: OpenOptions) -> Open:
+    """Make the function that opens a path with the options of `open`."""
+
+    def open_engine(path: str, creates: bool) -> SQLiteEngine:
+        return SQLiteEngine(
+            path,
+            options.get("max_readers", MAX_READERS),
+            options.get("watcher_backend"),
+            options.get("watcher_poll_interval_ms"),
+            options.get("sqlite3", sqlite3),
+            synchronous=options.get("synchronous", SYNCHRONOUS[0]),
+            foreign_keys=options.get("foreign_keys"),
+            creates=creates,
+        )
+
+    return open_engine
+
+
 def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[float | None, int | None] | None:
     """Convert the two limits for the engine; None without limits."""
     if max_keep is not None and max_keep < 0:
@@ -438,6 +471,24 @@ def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[f
     if older_than_s is None and max_keep is None:
         return None
     return optional_seconds(older_than_s, "older_than_s"), max_keep
+
+
+def join(db: Database, host: Database) -> None:
+    """Make the queues, streams, outboxes and tasks of a database those of another one too, now and later.
+
+    Raises:
+        QueueConflictError: A queue has other options there. The default options give way.
+        TaskConflictError: A task there has the same name.
+    """
+    db._join(host)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
+
+
+def _check_options(known: Queue, wanted: Queue) -> None:
+    if _queue_options(known) != _queue_options(wanted):
+        raise QueueConflictError(
+            f"queue {known.name!r} was already opened with (visibility_timeout_s, max_attempts) = "
+            f"{_queue_options(known)}, not {_queue_options(wanted)}; open it with the same options, or with none"
+        )
 
 
 def _queue_options(queue: Queue) -> tuple[float, int]:

@@ -6,6 +6,7 @@ message to its class, with the SQLite error chained as the cause.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -193,7 +194,7 @@ class RateLimited(HonkerError):
 
 
 class ForkError(HonkerError, RuntimeError):
-    """A handle was opened before a fork and used in the child; open the database again in the child."""
+    """An object of the parent was used in a forked child, or a file that the parent was using at the fork."""
 
 
 class ExtensionNotFoundError(HonkerError, FileNotFoundError):
@@ -446,6 +447,14 @@ _SQLITE_ERRORS: Final[Mapping[int, type[DatabaseError]]] = MappingProxyType(
 
 _CODED = re.compile(r"(HONKER_[A-Z_]+): (.*)", re.DOTALL)
 _BINDINGS = re.compile(r"Incorrect number of bindings supplied\..* uses (\d+), and there (?:is|are) (\d+) supplied")
+
+
+def forked(parent_pid: int) -> ForkError:
+    """The error for a use of an inherited transaction, iterator, subscription or connection in a forked child."""
+    return ForkError(
+        f"this object was made in process {parent_pid}, and cannot be used in its child {os.getpid()} that was forked "
+        "later; make it again in the child. Databases, queues, streams and tasks reopen by themselves"
+    )
 
 
 def from_sqlite(error: Exception) -> HonkerError:

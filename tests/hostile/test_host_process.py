@@ -149,7 +149,7 @@ def test_a_listener_can_be_made_while_a_thread_waits_for_the_write_lock(path):
     """
     with honker.open(path) as db, ThreadPoolExecutor(1) as threads, write_lock_elsewhere(path) as release:
         waiting = threads.submit(db.queue("q").enqueue, 1)
-        wait_until(lambda: db.engine._writer._is_running)
+        wait_until(lambda: db.engine.current._writer._is_running)
         with db.listen("c"):
             assert not waiting.done()
         release()

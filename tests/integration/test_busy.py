@@ -217,7 +217,7 @@ def test_what_an_asynchronous_transaction_does_waits_for_locks_as_ever(db):
 
     async def timeout_inside():
         async with db.transaction():
-            return db.engine._writer._busy_timeout_s
+            return db.engine.current._writer._busy_timeout_s
 
     assert asyncio.run(timeout_inside()) == honker.sqlite.connection.BUSY_TIMEOUT_S
 

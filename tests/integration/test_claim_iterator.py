@@ -209,10 +209,10 @@ def test_a_job_that_was_rolled_back_is_not_handed_out(db, queue):
 def test_an_iterator_that_waits_writes_nothing_and_holds_nothing(db, queue, path):
     claims = queue.claim("w", idle_poll_s=0.01)
     with honker.open(path) as other:
-        version = other.engine._writer.scalar("PRAGMA data_version")
+        version = other.engine.current._writer.scalar("PRAGMA data_version")
         with pytest.raises(asyncio.TimeoutError):
             asyncio.run(asyncio.wait_for(anext(claims), 0.2))
-        assert other.engine._writer.scalar("PRAGMA data_version") == version
+        assert other.engine.current._writer.scalar("PRAGMA data_version") == version
     assert not is_locked(path)
     assert ask(path, "PRAGMA wal_checkpoint(TRUNCATE)") == [(0, 0, 0)]
 

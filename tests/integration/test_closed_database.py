@@ -251,7 +251,7 @@ def test_a_thread_that_waits_for_its_turn_when_the_database_is_closed_is_told(pa
     thread = threading.Thread(target=enter)
     with db.transaction():
         thread.start()
-        wait_until(lambda: len(db.engine._write_lock._waiters) == 1)
+        wait_until(lambda: len(db.engine.current._write_lock._waiters) == 1)
         db.close()
     thread.join(timeout=10)
     assert len(errors) == 1

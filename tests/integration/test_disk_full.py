@@ -16,12 +16,12 @@ def full(db):
     db.queue("q").enqueue({"n": 0})
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, text TEXT)")
-    limit(db, db.engine._writer.scalar("PRAGMA page_count") + 40)
+    limit(db, db.engine.current._writer.scalar("PRAGMA page_count") + 40)
     return db
 
 
 def limit(db, pages):
-    db.engine._writer.scalar(f"PRAGMA max_page_count = {pages}")
+    db.engine.current._writer.scalar(f"PRAGMA max_page_count = {pages}")
 
 
 def contents(path):

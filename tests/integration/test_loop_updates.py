@@ -80,4 +80,4 @@ def test_an_iterator_that_outlives_its_loop_ends_without_a_warning(db):
     listener.close()
     del listener
     gc.collect()
-    wait_until(lambda: not [each for each in db.engine._updates if each._handle is not None])
+    wait_until(lambda: not [each for each in db.engine.current._updates if each._handle is not None])

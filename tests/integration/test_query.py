@@ -134,14 +134,14 @@ def test_readers_are_shared_and_waited_for(path):
         for thread in threads:
             thread.join()
         assert results == [[{"a": 1}]] * 160
-        assert len(db.engine._readers._idle) == 1
+        assert len(db.engine.current._readers._idle) == 1
 
 
 def test_a_reader_that_is_busy_is_waited_for(path):
     with honker.open(path, max_readers=1) as db:
         rows = []
         thread = threading.Thread(target=lambda: rows.extend(db.query("SELECT 1 AS a")))
-        with db.engine._readers.lend():
+        with db.engine.current._readers.lend():
             thread.start()
             thread.join(timeout=0.05)
             assert rows == []
@@ -154,7 +154,7 @@ def test_no_more_readers_are_opened_than_allowed(path):
         barrier = threading.Barrier(2)
 
         def read():
-            with db.engine._readers.lend():
+            with db.engine.current._readers.lend():
                 barrier.wait(timeout=10)
 
         threads = [threading.Thread(target=read) for _ in range(2)]
@@ -164,14 +164,14 @@ def test_no_more_readers_are_opened_than_allowed(path):
             thread.join()
         for _ in range(10):
             db.query("SELECT 1")
-        wait_until(lambda: len(db.engine._readers._idle) == 2)
+        wait_until(lambda: len(db.engine.current._readers._idle) == 2)
 
 
 def test_who_waits_for_a_reader_is_told_that_the_database_is_closed(path):
     db = honker.open(path, max_readers=1)
-    with db.engine._readers.lend() as reader, ThreadPoolExecutor(2) as threads:
+    with db.engine.current._readers.lend() as reader, ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(db.query, "SELECT 1") for _ in range(2)]
-        wait_until(lambda: len(db.engine._readers._returned._waiters) == 2)
+        wait_until(lambda: len(db.engine.current._readers._returned._waiters) == 2)
         db.close()
         for each in waiting:
             with pytest.raises(DatabaseClosedError):

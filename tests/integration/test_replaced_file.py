@@ -156,7 +156,7 @@ def test_ordinary_maintenance_is_not_a_replacement(db, path):
     for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_size_limit = 0"):
         plain.execute(statement)
     plain.close()
-    db._engine._file.check_now()
+    db.engine.current._file.check_now()
     db.queue("q").enqueue(1)
 
 
@@ -165,7 +165,7 @@ def test_a_folder_that_may_not_be_searched_is_not_a_replacement(db, path, monkey
         raise PermissionError
 
     monkeypatch.setattr(os, "stat", deny)
-    db._engine._file.check_now()
+    db.engine.current._file.check_now()
 
 
 def test_the_files_are_looked_at_now_and_then_and_not_at_every_call(db, monkeypatch):

@@ -145,12 +145,12 @@ def test_a_subscription_that_waits_writes_nothing(db, stream):
         looks = empty_looks(events)
         waiting = executor.submit(next, events)
         wait_until(lambda: stream.get_offset("c") == 1)
-        version = other.engine._writer.scalar("PRAGMA data_version")
+        version = other.engine.current._writer.scalar("PRAGMA data_version")
         for number in range(10):
             count = len(looks)
             other.stream("u").publish(number)
             wait_until(lambda count=count: len(looks) > count)
-        assert other.engine._writer.scalar("PRAGMA data_version") == version
+        assert other.engine.current._writer.scalar("PRAGMA data_version") == version
         stream.publish(2)
         assert waiting.result(timeout=10).payload == 2
 

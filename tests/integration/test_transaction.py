@@ -310,7 +310,7 @@ def test_blocking_calls_of_other_tasks_are_refused_while_a_task_holds_a_transact
     async def main():
         async with orders.transaction():
             task = asyncio.create_task(other())
-            await until(lambda: len(orders.engine._write_lock._waiters) == 1)
+            await until(lambda: len(orders.engine.current._write_lock._waiters) == 1)
         await task
 
     asyncio.run(main())
@@ -355,7 +355,7 @@ def test_another_thread_waits_for_a_transaction_and_does_not_fail(orders):
     thread = threading.Thread(target=orders.queue("q").enqueue, args=[1])
     with orders.transaction() as tx:
         thread.start()
-        wait_until(lambda: len(orders.engine._write_lock._waiters) == 1)
+        wait_until(lambda: len(orders.engine.current._write_lock._waiters) == 1)
         place(tx, "alice")
         assert orders.query("SELECT * FROM _honker_live") == []
     thread.join()
@@ -419,7 +419,7 @@ def test_a_task_cancelled_while_it_waits_for_another_task_leaves_the_turn(db, pa
     async def main():
         async with db.transaction():
             task = asyncio.create_task(enter())
-            await until(lambda: len(db.engine._write_lock._waiters) == 1)
+            await until(lambda: len(db.engine.current._write_lock._waiters) == 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

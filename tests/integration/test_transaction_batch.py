@@ -36,7 +36,7 @@ def statements(db):
         if sql.startswith(("BEGIN", "COMMIT", "SELECT honker_")):
             seen.append(sql.split("(")[0])
 
-    db.engine._writer.raw.set_trace_callback(note)
+    db.engine.current._writer.raw.set_trace_callback(note)
     return seen
 
 
@@ -276,7 +276,7 @@ def test_a_transaction_entered_again_knows_nothing_of_the_last_one(db, queue, pa
 
 
 def limit(db, pages):
-    db.engine._writer.scalar(f"PRAGMA max_page_count = {pages}")
+    db.engine.current._writer.scalar(f"PRAGMA max_page_count = {pages}")
 
 
 @pytest.fixture
@@ -284,16 +284,16 @@ def full(db):
     """A database with room for few jobs of the size of `fill`."""
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (n)")
-    limit(db, db.engine._writer.scalar("PRAGMA page_count") + 4)
+    limit(db, db.engine.current._writer.scalar("PRAGMA page_count") + 4)
     return db
 
 
 @contextlib.contextmanager
 def too_long(db):
     """A while in which SQLite refuses the texts of many jobs, without ending the transaction."""
-    longest = db.engine._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
+    longest = db.engine.current._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000)
     yield
-    db.engine._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+    db.engine.current._writer.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
 
 
 def fill(db, tx):
@@ -377,7 +377,7 @@ def test_a_transaction_that_lost_jobs_cannot_be_committed(db, path, then):
             fill(db, tx)
             with pytest.raises(DatabaseError, match="too big"):
                 tx.query("SELECT 1")
-        assert db.engine._writer.raw.in_transaction
+        assert db.engine.current._writer.raw.in_transaction
         if then != "commit":
             with pytest.raises(DatabaseError, match="too big"):
                 after[then](tx)

@@ -126,9 +126,9 @@ def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody
     async def main():
         async with db.transaction() as other:
             task = asyncio.create_task(use_and_finish())
-            await until(lambda: len(db.engine._write_lock._waiters) == 1)
+            await until(lambda: len(db.engine.current._write_lock._waiters) == 1)
             thread = asyncio.ensure_future(asyncio.to_thread(queue.enqueue, "thread", tx=tx))
-            await until(lambda: len(db.engine._write_lock._waiters) == 2)
+            await until(lambda: len(db.engine.current._write_lock._waiters) == 2)
             queue.enqueue("other", tx=other)
         await task
         with pytest.raises(TransactionNotStartedError, match="handler has ended"):
@@ -181,7 +181,7 @@ def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends
     async def main():
         async with db.transaction():
             beginning = asyncio.create_task(begin())
-            await until(lambda: db.engine._write_lock._waiters)
+            await until(lambda: db.engine.current._write_lock._waiters)
             scope.revoke()
         with pytest.raises(TransactionNotStartedError, match="lease"):
             await beginning
@@ -249,8 +249,8 @@ NEXT = {
 @pytest.mark.parametrize("name", NEXT)
 def test_what_an_interrupt_left_open_is_rolled_back_by_whoever_comes_next(db, path, name):
     """He would otherwise write into a transaction that nobody commits."""
-    db.engine._writer.run("BEGIN IMMEDIATE")
-    db.engine._writer.scalar("SELECT honker_enqueue('q', '\"left\"', NULL, NULL, 0, 3, NULL)")
+    db.engine.current._writer.run("BEGIN IMMEDIATE")
+    db.engine.current._writer.scalar("SELECT honker_enqueue('q', '\"left\"', NULL, NULL, 0, 3, NULL)")
     NEXT[name](db)
     assert jobs(path) == [(1, "next")]
 

@@ -278,8 +278,9 @@ def largest_wal(path, commits, checkpoint_at=None):
     largest = 0
     with honker.open(path) as db:
         if checkpoint_at is not None:
-            db.engine._writer.scalar(f"PRAGMA wal_autocheckpoint = {checkpoint_at}")
-        unit = db.engine._writer.scalar("PRAGMA wal_autocheckpoint") * db.engine._writer.scalar("PRAGMA page_size")
+            db.engine.current._writer.scalar(f"PRAGMA wal_autocheckpoint = {checkpoint_at}")
+        writer = db.engine.current._writer
+        unit = writer.scalar("PRAGMA wal_autocheckpoint") * writer.scalar("PRAGMA page_size")
         for number in range(commits):
             with db.transaction() as tx:
                 for _ in range(ROWS_A_COMMIT - 2):

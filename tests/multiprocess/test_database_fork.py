@@ -2,8 +2,9 @@
 
 SQLite keeps locks and shared memory per process and does not notice the fork. A child that uses or even closes an
 inherited connection acts on the parent's files (https://sqlite.org/howtocorrupt.html, "Carrying an open database
-connection across a fork()"). So every inherited object must raise in the child. It must not be closed there either,
-neither by the garbage collector nor at the end of the interpreter.
+connection across a fork()"). So a handle opens the file again in the child, by itself. It must not close there what it
+inherited, neither by the garbage collector nor at the end of the interpreter. Inherited transactions, iterators and
+subscriptions raise, and so does everything if the parent was using the file at the fork.
 """
 
 import fcntl
@@ -36,8 +37,15 @@ job = queue.claim_one("w")
 claims = queue.claim("w")
 next(claims)                      # it listens
 updates = db.update_events()
+listener = db.listen("c")
+db.stream("s").publish_many([1, 2])
+subscription = db.stream("s").subscribe("consumer")
+next(subscription)                # it has read ahead
 db.query("SELECT 1")              # a reader is open
 entered = db.transaction()
+
+@db.task("tasks")
+def task(number): ...
 
 def files():
     names = []
@@ -69,10 +77,18 @@ def in_child(work):
 """
 
 USES = """
+async def write():
+    async with db.transaction():
+        pass
+
+def write_now():
+    with db.transaction():
+        pass
+
 uses = {
     "db.query": lambda: db.query("SELECT 1"),
-    "db.transaction": lambda: db.transaction().__enter__(),
-    "db.transaction, asynchronous": lambda: asyncio.run(db.transaction().__aenter__()),
+    "db.transaction": write_now,
+    "db.transaction, asynchronous": lambda: asyncio.run(write()),
     "db.cancel": lambda: db.cancel(1),
     "db.get_job": lambda: db.get_job(1),
     "db.update_events": lambda: db.update_events(),
@@ -94,15 +110,21 @@ uses = {
     "queue.get_result": lambda: queue.get_result(1),
     "queue.wait_result": lambda: asyncio.run(queue.wait_result(1, 1)),
     "a new queue": lambda: db.queue("new").enqueue(1),
-    "updates.wait": lambda: updates.wait(0),
-    "updates.fileno": lambda: updates.fileno(),
-    "next(claims)": lambda: next(claims),
-    "anext(claims)": lambda: asyncio.run(anext(claims)),
     "job.ack": lambda: job.ack(),
     "job.aack": lambda: asyncio.run(job.aack()),
     "job.retry": lambda: job.retry(),
     "job.fail": lambda: job.fail(),
     "job.heartbeat": lambda: job.heartbeat(),
+    "task": lambda: task(1),
+}
+inherited = {
+    "updates.wait": lambda: updates.wait(0),
+    "updates.fileno": lambda: updates.fileno(),
+    "next(claims)": lambda: next(claims),
+    "next(listener)": lambda: next(listener),
+    "next(subscription)": lambda: next(subscription),
+    "anext(subscription)": lambda: asyncio.run(anext(subscription)),
+    "anext(claims)": lambda: asyncio.run(anext(claims)),
     "a transaction that was made before": lambda: entered.__enter__(),
 }
 """
@@ -130,9 +152,117 @@ def lock_holder(file, lock):
 # --------------------------------------------------------------------------------------------- use of inherited objects
 
 
-def test_every_use_of_an_inherited_handle_is_a_fork_error(path):
+def test_an_inherited_handle_and_everything_made_of_it_opens_the_file_again_by_itself(path):
     outcomes = child_uses(path)
+    assert outcomes == dict.fromkeys(outcomes, "no error")
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_each_use_alone_opens_the_file_again(path):
+    """The first use finds the file, whichever it is."""
+    script = (
+        FORKING
+        + USES
+        + """
+print(json.dumps({name: in_child(lambda: print(outcome(use))).strip() for name, use in uses.items()}))
+"""
+    )
+    outcomes = json.loads(run(script, path)[0])
+    assert outcomes == dict.fromkeys(outcomes, "no error")
+
+
+def test_inherited_iterators_subscriptions_and_transactions_refuse(path):
+    outcomes = child_uses(path, prelude="uses = inherited\n")
     assert outcomes == dict.fromkeys(outcomes, "ForkError")
+
+
+def test_children_of_children_open_the_file_again(path):
+    script = (
+        FORKING
+        + """
+def work(generations):
+    queue.enqueue(["generation", generations])
+    if generations > 1:
+        print(in_child(lambda: work(generations - 1)).strip())
+    print(queue.enqueue(["once more", generations]) > 0)
+print(in_child(lambda: work(3)).split())
+"""
+    )
+    assert run(script, path) == ["['True', 'True', 'True']"]
+    assert ask(path, "SELECT count(*) FROM _honker_live WHERE payload LIKE '%generation%'") == [(3,)]
+    assert ask(path, "SELECT count(*) FROM _honker_live WHERE payload LIKE '%once more%'") == [(3,)]
+
+
+def test_threads_of_a_child_open_the_file_once(path):
+    script = (
+        FORKING
+        + """
+def work():
+    barrier = threading.Barrier(8)
+    def use():
+        barrier.wait()
+        queue.enqueue("from a thread")
+        engines.add(id(db.engine.current))
+    engines = set()
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for each in threads: each.start()
+    for each in threads: each.join()
+    print(len(engines))
+print(in_child(work).strip())
+"""
+    )
+    assert run(script, path) == ["1"]
+    assert ask(path, "SELECT count(*) FROM _honker_live WHERE payload LIKE '%thread%'") == [(8,)]
+
+
+def test_a_child_does_not_open_another_file_that_came_to_the_path(path):
+    script = (
+        FORKING
+        + """
+def work():
+    for end in ("", "-wal", "-shm"):
+        os.rename(path + end, path + ".old" + end)
+    honker.connect(path).close()
+    print(outcome(lambda: queue.enqueue(1)))
+    honker.open(path).close()
+print(in_child(work).strip())
+"""
+    )
+    assert run(script, path) == ["DatabaseReplacedError"]
+
+
+def test_a_handle_that_was_closed_stays_closed_in_a_child(path):
+    script = FORKING + "db.close()\nprint(in_child(lambda: print(outcome(lambda: queue.enqueue(1)))).strip())"
+    assert run(script, path) == ["DatabaseClosedError"]
+
+
+def test_a_child_refuses_while_another_thread_of_the_parent_was_opening_the_file(path, tmp_path):
+    """The thread does not exist in the child, and nothing records the locks that it was taking."""
+    script = (
+        FORKING
+        + """
+import honker.sqlite.connection as module
+other = sys.argv[2]
+opened, may_go_on = threading.Event(), threading.Event()
+configure = module.Connection._configure
+def halted(self, *args, **options):
+    opened.set()
+    assert may_go_on.wait(30)
+    configure(self, *args, **options)
+module.Connection._configure = halted
+thread = threading.Thread(target=lambda: honker.open(other).close())
+thread.start()
+assert opened.wait(30)
+def work():
+    module.Connection._configure = configure
+    print(outcome(lambda: honker.open(other)), outcome(lambda: queue.enqueue(1)))
+print(in_child(work).strip())
+may_go_on.set()
+thread.join()
+print(outcome(lambda: honker.open(other).close()))
+"""
+    )
+    assert run(script, path, tmp_path / "other.db") == ["ForkError no error", "no error"]
 
 
 def test_an_inherited_transaction_that_is_open_refuses_too(path):
@@ -159,16 +289,16 @@ def test_the_error_says_what_to_do(path):
         + """
 def use():
     try:
-        queue.enqueue(1)
+        next(claims)
     except honker.ForkError as error:
         print(error)
 print(in_child(use))
 """
     )
-    assert "call honker.open() again after the fork" in run(script, path)[0]
+    assert "make it again in the child" in run(script, path)[0]
 
 
-def test_a_child_of_multiprocessing_refuses_too(path):
+def test_a_child_of_multiprocessing_opens_the_file_again(path):
     script = (
         FORKING
         + """
@@ -181,7 +311,7 @@ child.join()
 print(*answers.get(), child.exitcode)
 """
     )
-    assert run(script, path) == ["ForkError ForkError 0"]
+    assert run(script, path) == ["no error ForkError 0"]
 
 
 # --------------------------------------------------------------------------------------------------- the parent's files
@@ -193,8 +323,6 @@ AFTER_A_CHILD = (
 def live():
     global db, queue, job, claims, updates, entered
     before = files()
-    with contextlib.suppress(honker.ForkError):
-        queue.enqueue(1)
     claims.close()
     db.close()
     del db, queue, job, claims, updates, entered
@@ -240,8 +368,8 @@ def test_many_children_lose_nothing_of_the_parent(path):
         FORKING
         + """
 def use():
-    outcome(lambda: queue.enqueue(1))
-    outcome(lambda: db.close())
+    queue.enqueue("from a child")
+    db.close()
 for number in range(30):
     in_child(use)
     queue.enqueue(["after", number])
@@ -249,6 +377,7 @@ print("done")
 """
     )
     assert run(script, path) == ["done"]
+    assert ask(path, "SELECT count(*) FROM _honker_live WHERE payload LIKE '%child%'") == [(30,)]
     assert ask(path, "SELECT count(*) FROM _honker_live WHERE payload LIKE '%after%'") == [(30,)]
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
@@ -400,6 +529,6 @@ os.wait()
 """
     )
     (message,) = run(script, path)
-    assert message.startswith(f"{str(path)!r} was open in process")
-    assert message.endswith("close it before the fork, or start the child with 'spawn'")
+    assert message.startswith(f"{str(path)!r} was in use by process")
+    assert message.endswith("or close it; or start the child with 'spawn'")
     assert ask(path, "SELECT payload FROM _honker_live WHERE id > 4") == [('"from the parent"',)]

@@ -30,15 +30,16 @@ if child == 0:
         lambda: updates.fileno(),
         lambda: updates.stats(),
         lambda: asyncio.run(updates.wait_async(0)),
-        lambda: db.update_events(),
         lambda: next(claims),
-        lambda: db.queue("q").enqueue(1),
     ]
     code = sum(1 for use in uses if not refused(use))
+    again = db.update_events()  # the inherited handle opens the file again, and watches it
+    db.notify("channel", 1)
+    code += 0 if again.wait(10) else 50
     updates.close()
     claims.close()
     db.close()
-    del updates, claims, claims_updates
+    del updates, again, claims, claims_updates
     gc.collect()
     # A database of its own, with a watcher of its own.
     with honker.open(path) as own:
@@ -72,7 +73,7 @@ print("unharmed")
 
 
 @pytest.mark.parametrize("end", ["exit", "_exit"])
-def test_a_child_is_refused_and_the_parent_unharmed(path, end):
+def test_what_a_child_inherited_is_refused_and_the_parent_unharmed(path, end):
     assert run(PYTHON, path, end) == ["unharmed"]
 
 

@@ -16,7 +16,7 @@ from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
 from honker.database import Database
 from honker.errors import NoTasksError
-from honker.task.registry import TaskSpec, registry
+from honker.task.registry import TaskSpec
 from honker.worker.runner import GRACE_S, MAX_CONCURRENCY
 from honker.worker.worker import run_workers
 
@@ -72,7 +72,7 @@ def worker(  # noqa: PLR0917 - click passes them by name
     """
     db = open_target(target)
     output = Output(is_json=is_json)
-    specs = [spec for spec in registry().specs(db.engine.identity) if not queues or spec.queue_name in queues]
+    specs = [spec for spec in db.registry.specs(db.engine.identity) if not queues or spec.queue_name in queues]
     if is_list:
         _list(specs, output)
         return 0
@@ -110,7 +110,7 @@ def _check_queues(db: Database, target: str, queues: tuple[str, ...]) -> None:
     Raises:
         NoTasksError: There are no tasks, or none for one of the queues.
     """
-    known = registry().queues(db.engine.identity)
+    known = db.registry.queues(db.engine.identity)
     if not known:
         module, _, variable = target.partition(":")
         raise NoTasksError(

@@ -209,6 +209,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def is_writing_here(self) -> bool:
+        """True while this thread, or a task suspended on it, is in a transaction."""
+        ...
+
+    @property
     def is_commit_slow(self) -> bool:
         """True if the next commit may wait for the disk; `call_now` then blocks an event loop, and `acall` does not."""
         ...

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
-from honker.errors import DatabaseClosedError
+from honker.errors import DatabaseClosedError, forked
 
 if TYPE_CHECKING:
     from honker.engine import Engine, LoopUpdates, Updates
@@ -24,6 +25,7 @@ class Wakes:
         self._shared: LoopUpdates | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
+        self._pid = os.getpid()
         loop = asyncio._get_running_loop()
         if loop is None:
             self._own = engine.updates()
@@ -34,6 +36,15 @@ class Wakes:
     def path(self) -> str:
         """The database file."""
         return self._engine.path
+
+    def check_process(self) -> None:
+        """Refuse an iterator that was inherited: the parent and the child would both return what it has read ahead.
+
+        Raises:
+            ForkError: It was made before this process was forked.
+        """
+        if self._pid != os.getpid():
+            raise forked(self._pid)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Block until a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit.
@@ -62,7 +73,9 @@ class Wakes:
         return await self._shared.wait_async(timeout_s)
 
     def close(self) -> None:
-        """End the subscription; a waiter gets a `DatabaseClosedError`. Idempotent."""
+        """End the subscription; a waiter gets a `DatabaseClosedError`. Idempotent; nothing in a forked child."""
+        if self._pid != os.getpid():
+            return
         self._is_closed = True
         if self._own is not None:
             self._own.close()

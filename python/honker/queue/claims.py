@@ -78,6 +78,7 @@ class Claims:
         return self
 
     def __next__(self) -> Job:
+        self._updates.check_process()
         while True:
             job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
             if job is not None:
@@ -92,6 +93,7 @@ class Claims:
         return self
 
     async def __anext__(self) -> Job:
+        self._updates.check_process()
         while True:
             job = await self._claim()
             if job is not None:

@@ -17,7 +17,7 @@ from honker.arguments import Call, TransactionLike, optional_whole, whole
 from honker.engine import Handle
 from honker.stream.stream import Stream
 from honker.task.message import envelope, read_envelope
-from honker.task.registry import TaskSpec, registry
+from honker.task.registry import TaskSpec, registry_of
 
 #: The stream of declarations.
 DECLARATIONS: Final = "_honker:schedules"
@@ -82,6 +82,7 @@ def register_schedules(db: Handle, queues: set[str] | None = None, *, prune: boo
 
     Source: SQL ``honker_scheduler_register``.
     """
+    registry_of(db).load()
     declared = _declared(db, queues)
     if _changed(db, declared):
         with db.engine.transaction() as tx:
@@ -98,11 +99,13 @@ async def aregister_schedules(db: Handle, queues: set[str] | None = None, *, pru
 
 
 def _declared(db: Handle, queues: set[str] | None) -> dict[str, _Declaration]:
-    database = db.engine.identity
+    database, tasks = db.engine.identity, registry_of(db)
     declarations = [
         _Declaration.of(spec)
-        for spec in registry().specs(database)
-        if spec.schedule is not None and spec.path == database and (queues is None or spec.queue_name in queues)
+        for spec in tasks.specs(database)
+        if spec.schedule is not None
+        and (spec.path == database or not tasks.is_shared)
+        and (queues is None or spec.queue_name in queues)
     ]
     return {each.name: each for each in declarations}
 
@@ -130,7 +133,7 @@ def _rows(db: Handle, tx: TransactionLike = None) -> list[dict[str, Any]]:
 
 def _report_orphans(db: Handle, queues: set[str] | None, *, prune: bool) -> None:
     """Log schedules whose task this process should know and does not, and remove those that were declared by code."""
-    tasks, database = registry(), db.engine.identity
+    tasks, database = registry_of(db), db.engine.identity
     names = set(tasks.names(database))
     served = tasks.queues(database) if queues is None else tasks.queues(database) & queues
     for row in _rows(db) if served else ():

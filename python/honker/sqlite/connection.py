@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
 import time
@@ -18,11 +17,19 @@ from honker.errors import (
     DatabaseOpenError,
     InvalidArgumentError,
     UnexpectedRowsError,
+    forked,
     from_sqlite,
 )
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
-from honker.sqlite.fork import Held, check_inherited, forked, identity_of, inherit
+from honker.sqlite.fork import (
+    Held,
+    check_inherited,
+    identity_of,
+    inherit,
+    inherit_half_open,
+    make_immortal,
+)
 from honker.sqlite.open_failure import explain
 from honker.sqlite.path import existing_only, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
@@ -89,17 +96,23 @@ class Connection:
         self._deferred_since: float | None = None
         self._slow_commits = 0
         self._changes_at_begin = 0
-        self._raw: sqlite3.Connection | None = _open(path, module, creates=creates)
+        self._raw: sqlite3.Connection | None = None
+        #: None while the connection is opened, and after that failed.
+        self._held: Held | None = None
+        self._is_opening = True
+        _open_connections.add(self)  # before SQLite opens the file: another thread may fork meanwhile
         try:
+            self._raw = _open(path, module, creates=creates)
             self._configure(synchronous, is_query_only=is_query_only)
             file = self._file()
-            self._held = Held(file, identity_of(file) or (0, 0), identity_of(file + "-shm"))
+            self._held = Held(file, identity_of(file) or (0, 0))
         except BaseException:
             self.close()
             raise
+        finally:
+            self._is_opening = False
         # The first commit may create the -wal, and sync its header.
         self._slow_commits = _SLOW_COMMITS
-        _open_connections.add(self)
 
     def _configure(self, synchronous: str, *, is_query_only: bool) -> None:
         self._enter_wal(is_read_only=is_query_only or not is_writable(self._path))
@@ -157,6 +170,7 @@ class Connection:
     @property
     def real_path(self) -> str:
         """The path of the file as SQLite knows it: absolute, without links and without the syntax of a URI."""
+        assert self._held is not None
         return self._held.path
 
     def _file(self) -> str:
@@ -328,15 +342,27 @@ class Connection:
         if self._pid == os.getpid():
             raw.close()
         else:
-            _make_immortal(raw)
+            make_immortal(raw)
+
+    def prepare_fork(self) -> None:
+        """Note the WAL index of the file, before a fork: after it, the parent may close and delete it at any moment.
+
+        Not when the connection is opened, because SQLite makes the index of a new file later.
+        """
+        if self._held is not None:
+            self._held = self._held._replace(index_identity=identity_of(self._held.path + "-shm"))
 
     def inherit(self, *, watchers_were_idle: bool) -> None:
         """Abandon the connection in a forked child, and record if its file is unsafe to open there."""
-        raw = self._raw
-        if raw is not None:
+        if self._is_opening:
+            self.close()
+            inherit_half_open(str(file_of(self._path)), parent_pid=self._pid)
+            return
+        raw, held = self._raw, self._held
+        if raw is not None and held is not None:
             was_idle = watchers_were_idle and not self._is_running and not raw.in_transaction
             self.close()
-            inherit(self._held, parent_pid=self._pid, was_idle=was_idle)
+            inherit(held, parent_pid=self._pid, was_idle=was_idle)
 
 
 def _open(path: str, module: ModuleType, *, creates: bool) -> sqlite3.Connection:
@@ -364,11 +390,6 @@ def _culprit(params: tuple[SQLValue, ...]) -> str:
     return "an argument"
 
 
-def _make_immortal(raw: sqlite3.Connection) -> None:
-    """Prevent an inherited connection from ever being closed, even at the end of the interpreter."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(raw))
-
-
 class _Fork:
     """Hooks around a fork, so that a child that opens the database again loses no commits."""
 
@@ -376,6 +397,8 @@ class _Fork:
         self._watchers_are_idle = True
 
     def before(self) -> None:
+        for connection in list(_open_connections):
+            connection.prepare_fork()
         self._watchers_are_idle = pause_watchers()
 
     def in_parent(self) -> None:

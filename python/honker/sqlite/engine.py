@@ -54,6 +54,7 @@ class SQLiteEngine:
         *,
         synchronous: str,
         foreign_keys: bool | None = None,
+        creates: bool = True,
     ) -> None:
         check_watcher_options(watcher_backend, watcher_poll_interval_ms)
         if synchronous not in SYNCHRONOUS:
@@ -65,7 +66,9 @@ class SQLiteEngine:
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
         self._clock = EngineClock(module)
         self._write_lock = WriteLock()
-        self._writer = Connection(self._path, module, synchronous=synchronous, creates=True, foreign_keys=foreign_keys)
+        self._writer = Connection(
+            self._path, module, synchronous=synchronous, creates=creates, foreign_keys=foreign_keys
+        )
         self._file = self._writer.file = DatabaseFile(self._path, self._writer.real_path)
         self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
         self._loop_reader = LoopReader(self._open_reader)
@@ -118,6 +121,11 @@ class SQLiteEngine:
     def identity(self) -> str:
         """The file's path with links resolved, which is the same for every spelling of it."""
         return self._writer.real_path
+
+    @property
+    def file_identity(self) -> tuple[int, int] | None:
+        """Device and inode of the file."""
+        return self._file.identity
 
     @property
     def is_writing_here(self) -> bool:

@@ -10,8 +10,9 @@ that is impossible, because the parent was running a statement or has closed the
 
 from __future__ import annotations
 
+import ctypes
 import os
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from honker.errors import ForkError
 
@@ -38,17 +39,8 @@ class Held(NamedTuple):
 
     path: str
     identity: tuple[int, int]
-    #: None outside WAL mode, where an idle connection holds no lock.
-    index_identity: tuple[int, int] | None
-
-
-def forked(parent_pid: int, database: str = "this database") -> ForkError:
-    """The error for a use of an inherited object in a forked child, and for a file that the child cannot open."""
-    return ForkError(
-        f"{database} was open in process {parent_pid} when its child {os.getpid()} was forked; call honker.open() "
-        "again after the fork. If the parent was using it at the fork, that fails too, because commits could be lost: "
-        "close it before the fork, or start the child with 'spawn'"
-    )
+    #: As it was right before the fork. None without an index, when an idle connection holds no lock.
+    index_identity: tuple[int, int] | None = None
 
 
 def identity_of(path: str) -> tuple[int, int] | None:
@@ -68,7 +60,11 @@ def check_inherited(path: str) -> None:
     """
     identity = identity_of(path) if _unsafe else None
     if identity in _unsafe:
-        raise forked(_unsafe[identity], repr(path))
+        raise ForkError(
+            f"{path!r} was in use by process {_unsafe[identity]} when its child {os.getpid()} was forked, and opening "
+            "it here could lose commits; before the fork, end its transactions and statements, or close it; or start "
+            "the child with 'spawn'"
+        )
 
 
 def inherit(held: Held, *, parent_pid: int, was_idle: bool) -> None:
@@ -77,6 +73,18 @@ def inherit(held: Held, *, parent_pid: int, was_idle: bool) -> None:
         return
     if not was_idle or not (held.index_identity is None or _take_locks(held)):
         _unsafe[held.identity] = parent_pid
+
+
+def inherit_half_open(path: str, *, parent_pid: int) -> None:
+    """Record that a file is unsafe: another thread of the parent was opening it, and its locks are not known."""
+    identity = identity_of(path)
+    if identity is not None:  # A file that is not there was not open either.
+        _unsafe[identity] = parent_pid
+
+
+def make_immortal(inherited: Any) -> None:
+    """Prevent an inherited object from ever being finalised, even at the end of the interpreter."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
 def _take_locks(held: Held) -> bool:

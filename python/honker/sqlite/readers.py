@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from honker.clock import monotonic
-from honker.errors import DatabaseBusyError, DatabaseClosedError
+from honker.errors import DatabaseBusyError, DatabaseClosedError, forked
 from honker.sqlite.connection import Connection
-from honker.sqlite.fork import forked
 
 #: Seconds for which a thread waits for a reading connection before it gets a `DatabaseBusyError`.
 READER_TIMEOUT_S: Final = 60.0

@@ -23,8 +23,8 @@ from honker.errors import (
     DatabaseReplacedError,
     InvalidArgumentError,
     WatcherError,
+    forked,
 )
-from honker.sqlite.fork import forked
 from honker.sqlite.open_failure import out_of_descriptors
 
 #: The names of all backends of the engine; None lets the engine choose.

@@ -149,6 +149,7 @@ class LogReader(Generic[Item]):
         return self
 
     def __next__(self) -> Item:
+        self._updates.check_process()
         while True:
             self._before_next()
             while not self._ahead and (rows := serialization.read(self._engine.ask(*self._next_page()))):
@@ -165,6 +166,7 @@ class LogReader(Generic[Item]):
         return self
 
     async def __anext__(self) -> Item:
+        self._updates.check_process()
         while True:
             await self._abefore_next()
             while not self._ahead and (rows := serialization.read(await self._engine.aask(*self._next_page()))):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
+from honker.engine import Handle
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.task.injection import Injection, injections_of
 from honker.task.options import JITTER, ExceptionTypes, Executor, KeyOption, RetryRule
@@ -97,14 +99,38 @@ class TaskSpec:
         return injections_of(self.fn)
 
 
+#: All registries of this process: a process of its own for a handler finds the handler's function there.
+_registries: weakref.WeakSet[TaskRegistry] = weakref.WeakSet()
+
+
 class TaskRegistry:
-    """The tasks registered in this process, by name, database and queue.
+    """Tasks by name, database and queue: those of a `honker.App`, or those of all `honker.open` handles.
 
     A task belongs to the database that decorated it. Different functions may have one name in different databases, and
-    one function may be a task of several queues. A `TaskSpec` without a ``path`` belongs to every database.
+    one function may be a task of several queues. A `TaskSpec` without a ``path`` belongs to every database; the tasks
+    of an app have none.
+
+    Args:
+        imports: Names of the modules that define tasks, see `load`.
+        is_shared: True if it holds tasks of several databases, and so each task needs a ``path``.
+
+    Attributes:
+        imports: As above.
+        is_shared: As above.
+        codec: The codec of payloads and results; None is the default.
+        middleware: The middleware around its tasks, the outermost first.
+        on_start: Functions that a worker calls when it starts.
+        on_stop: Functions that a worker calls when it has stopped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Iterable[str] = (), *, is_shared: bool = False) -> None:
+        self.imports = list(imports)
+        self.is_shared = is_shared
+        self.codec: Any = None
+        self.middleware: list[Any] = []
+        self.on_start: list[Callable[..., Any]] = []
+        self.on_stop: list[Callable[..., Any]] = []
+        _registries.add(self)
         # The tasks of each name, the newest last. Existing callers clear this dict.
         self._by_name: dict[str, list[_Entry]] = {}
         self._mutex = threading.Lock()
@@ -166,6 +192,25 @@ class TaskRegistry:
         entries = [entry for entries in list(self._by_name.values()) for entry in entries]
         return [entry.spec for entry in entries if _is_of(entry.spec, path)]
 
+    def load(self) -> None:
+        """Import the modules that define tasks, as workers and schedulers do before they start.
+
+        Raises:
+            ImportError: A module is missing, or its import failed.
+        """
+        for name in self.imports:
+            importlib.import_module(name)
+
+    def include(self, other: TaskRegistry) -> None:
+        """Register the tasks of another registry here too.
+
+        Raises:
+            TaskConflictError: A task has the name of another one here.
+        """
+        self.imports.extend(name for name in other.imports if name not in self.imports)
+        for spec in other.specs():
+            self.register(spec)
+
     def clear(self) -> None:
         """Forget all tasks, for tests that decorate functions."""
         with self._mutex:
@@ -215,9 +260,21 @@ def _is_same(known: Callable[..., Any], fn: Callable[..., Any]) -> bool:
     return is_of_module and known.__globals__ is fn.__globals__ and names[0] == names[1]
 
 
-_registry: Final = TaskRegistry()
+_registry: Final = TaskRegistry(is_shared=True)
 
 
 def registry() -> TaskRegistry:
-    """The tasks of this process."""
+    """The tasks of all `honker.open` handles of this process."""
     return _registry
+
+
+def registry_of(db: Handle) -> TaskRegistry:
+    """The tasks of a database: those of its app, or else those of this process."""
+    own: Any = getattr(db, "registry", None)
+    return own if isinstance(own, TaskRegistry) else _registry
+
+
+def all_specs() -> Iterator[TaskSpec]:
+    """The tasks of every registry of this process, the newest of each first."""
+    for each in list(_registries):
+        yield from reversed(each.specs())

@@ -19,7 +19,7 @@ from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
 from honker.task.message import envelope
 from honker.task.options import KeyOption, check_handler, check_options, check_process_handler, check_unique_options
-from honker.task.registry import TaskSpec, registry
+from honker.task.registry import TaskSpec, registry_of
 from honker.task.result import TaskResult
 from honker.task.signature import CallSignature, check_function, check_periodic
 
@@ -376,11 +376,12 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
             raise InvalidTaskError(f"{inner!r} is a task already; decorate its function: queue.task(...)(task.fn)")
         check_function(fn)
         check_handler(fn)
+        tasks = registry_of(queue.db)
         spec = TaskSpec(
             name=name or _default_name(fn),
             fn=fn,
             queue_name=queue.name,
-            path=queue.db.engine.identity,
+            path=queue.db.engine.identity if tasks.is_shared else None,
             **options,
         )
         if spec.executor == "process":
@@ -388,7 +389,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
         if spec.schedule is not None:
             check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
             check_periodic(CallSignature(spec.name, fn, spec.injections), spec.name)
-        registry().register(spec, queue.db.engine)
+        tasks.register(spec, queue.db.engine)
         return Task[..., Any](queue, spec, fn)
 
     return decorate

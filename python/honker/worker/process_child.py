@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, cast
 
 from honker.errors import InvalidTaskError, JobCancelledError
-from honker.task.registry import registry
+from honker.task.registry import all_specs
 from honker.task.task import Task
 from honker.worker.forked_signals import replace_after_fork
 from honker.worker.outcome import describe, encode_result, is_judged, refuse_lazy
@@ -204,7 +204,7 @@ def _found(target: Target) -> Callable[..., Any]:
     """The function of a task: the one that its module registers, or else the one of that name."""
     module = importlib.import_module(target.module)
     # Of several databases each may have a task of this name.
-    for spec in reversed(registry().specs()):
+    for spec in all_specs():
         named = getattr(spec.fn, "__module__", None), getattr(spec.fn, "__qualname__", None), spec.name
         if named == tuple(target):
             return spec.fn

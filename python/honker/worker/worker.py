@@ -18,7 +18,7 @@ from honker.job import Job
 from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
 from honker.task.message import read_envelope
-from honker.task.registry import TaskRegistry, TaskSpec, registry
+from honker.task.registry import TaskRegistry, TaskSpec, registry_of
 from honker.worker.execution import Call, is_async_callable
 from honker.worker.outcome import Policy
 from honker.worker.parents import with_parents
@@ -55,7 +55,7 @@ class Worker:
     Args:
         queue: The queue.
         concurrency: Handlers at once; None means the number of processors.
-        registry_: The tasks, of which those of the queue's database are run; None means those of this process.
+        registry_: The tasks, of which those of the queue's database are run; None means those of its app or process.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
         unknown_task_s: Seconds for which calls of a task that this process does not know are put back for other
             workers, uncharged, at growing intervals of up to a minute. They count from the first time that
@@ -77,7 +77,7 @@ class Worker:
     ) -> None:
         self.queue = queue
         self.worker_id = _worker_id(queue.name, queue.db.engine.limits.name_max_bytes)
-        self._registry = registry() if registry_ is None else registry_
+        self._registry = registry_of(queue.db) if registry_ is None else registry_
         self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
         self._grace_s = grace_s
         self._unknown_task_s = check_limit(unknown_task_s, queue.db.engine.limits.span_max_s)
@@ -250,7 +250,7 @@ async def run_workers(
         db: The database.
         queue: The queue's name; None means all queues that this process has tasks of the database for.
         concurrency: Handlers at once, for each queue; None means the number of processors.
-        registry_: The tasks; None means those of this process.
+        registry_: The tasks; None means those of the database.
         stop_event: Ends it; it is only read, never set.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
         unknown_task_s: Seconds for which calls of unknown tasks are put back, see `honker.Worker`.
@@ -262,7 +262,8 @@ async def run_workers(
 
     Source: SQL ``honker_work``, ``honker_heartbeat_batch``.
     """
-    tasks = registry() if registry_ is None else registry_
+    tasks = registry_of(db) if registry_ is None else registry_
+    tasks.load()
     database = db.engine.identity
     queues = sorted(tasks.queues(database)) if queue is None else [queue]
     if not queues or not tasks.names(database):
