@@ -38,7 +38,8 @@ Seconds: TypeAlias = "int | float | Decimal | timedelta"
 Instant: TypeAlias = "int | float | Decimal | datetime"
 
 #: The transaction of an operation: a `honker.Transaction`, a ``sqlite3.Connection``, a SQLAlchemy ``Connection`` or
-#: ``Session``, or a Django connection.
+#: ``Session``, or a Django connection. Awaited methods also take an ``aiosqlite.Connection``, an ``AsyncConnection`` or
+#: an ``AsyncSession``.
 TransactionLike: TypeAlias = Any
 
 _SQL_TYPES: Final = frozenset({type(None), int, float, str, bytes, bool})

@@ -160,7 +160,7 @@ async def aenqueue(  # noqa: PLR0917 - the order that existing callers rely on
     if flow is not None:
         call = related_call(call, flow)
     elif tx is not None and delay is expires is None:
-        return self.db.engine.add(call, series_call(call), text, tx)
+        return await self.db.engine.aadd(call, series_call(call), text, tx)
     job_id: int = await self.db.engine.acall(*call, tx=tx)
     return job_id
 
