@@ -67,8 +67,8 @@ def worker(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Run the enqueued tasks of a database.
 
-    MODULE:DB names a variable that holds a honker.Database. The module is imported, which registers its tasks; the
-    current directory is searched too.
+    MODULE:APP names a variable that holds a honker.App or a honker.Database. Importing the module registers its tasks;
+    the current directory is searched too.
     """
     db = open_target(target)
     output = Output(is_json=is_json)
