@@ -108,13 +108,23 @@ def declare(db):
 def keys(run):
     count = run.size(2_000, 100_000)
     keyed = f"{KEYS:,} keys of one slot, one of them with {HOT_SHARE:.0%}"
+    claims = {"without keys": [], keyed: []}
+
+    def way(name, *, is_keyed):
+        rate, claims_per_s = one_by_one(run, count, is_keyed=is_keyed)
+        claims[name].append(claims_per_s)
+        return rate
+
     ways = {
-        "without keys": lambda: one_by_one(run, count, is_keyed=False),
-        keyed: lambda: one_by_one(run, count, is_keyed=True),
+        "without keys": lambda: way("without keys", is_keyed=False),
+        keyed: lambda: way(keyed, is_keyed=True),
     }
     figures = rounds.interleave(run, ways)
+    claims = {name: seen[-len(figures[name]) :] for name, seen in claims.items()}  # without the round that warms
     run.measure("limits_keys", f"claim and ack one at a time, {count:,} waiting: jobs/s", figures, ours=keyed)
+    run.measure("limits_key_claims", f"the claims alone, {count:,} waiting: claims/s", claims, ours=keyed)
     run.extra["keyed_to_plain"] = numbers.ratio(figures[keyed], figures["without keys"])["median"]
+    run.extra["keyed_claims_to_plain"] = numbers.ratio(claims[keyed], claims["without keys"])["median"]
 
 
 def one_by_one(run, count, *, is_keyed):
@@ -130,14 +140,17 @@ def one_by_one(run, count, *, is_keyed):
             tx.query(
                 "SELECT honker_enqueue_many('q', ?, NULL, NULL, 0, 3, NULL, ?)", [json.dumps([None] * count), flow]
             )
+        claiming = 0.0
         began = time.perf_counter()
         for _ in range(claims):
+            claim_began = time.perf_counter()
             [job] = queue.claim_batch("w", 1)
+            claiming += time.perf_counter() - claim_began
             job.ack()
         seconds = time.perf_counter() - began
         if is_keyed:
             check_empty_claims(queue)
-        return claims / seconds
+        return claims / seconds, claims / claiming
 
 
 def check_empty_claims(queue):

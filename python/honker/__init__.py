@@ -36,6 +36,7 @@ from honker.errors import (
     ExtensionNotFoundError as ExtensionNotFoundError,
     ExtensionUnsupportedError as ExtensionUnsupportedError,
     ForkError as ForkError,
+    HandlerProcessError as HandlerProcessError,
     HonkerError,
     InternalError as InternalError,
     InterruptedStatementError as InterruptedStatementError,
@@ -45,6 +46,7 @@ from honker.errors import (
     InvalidPayloadError as InvalidPayloadError,
     InvalidScheduleError as InvalidScheduleError,
     InvalidTaskError as InvalidTaskError,
+    InvalidValueError as InvalidValueError,
     JobCancelledError as JobCancelledError,
     JobFailedError,
     LeadershipLost,
@@ -55,6 +57,7 @@ from honker.errors import (
     NoTasksError as NoTasksError,
     NotBootstrappedError as NotBootstrappedError,
     OutboxConflictError as OutboxConflictError,
+    PayloadMismatchError as PayloadMismatchError,
     QueueConflictError as QueueConflictError,
     RateLimited,
     ResultGoneError as ResultGoneError,
@@ -63,6 +66,7 @@ from honker.errors import (
     Snooze,
     SQLiteTooOldError as SQLiteTooOldError,
     StaleSnapshotError as StaleSnapshotError,
+    StartHookError as StartHookError,
     TaskConflictError as TaskConflictError,
     TransactionNotStartedError as TransactionNotStartedError,
     TwoSQLitesError as TwoSQLitesError,
@@ -76,6 +80,7 @@ from honker.errors import (
 )
 from honker.job import Job, JobInfo
 from honker.lock import Lock
+from honker.middleware import EnqueuedCall, Middleware
 from honker.queue.claims import Claims
 from honker.queue.queue import Queue
 from honker.queue.stats import QueueStats
@@ -115,6 +120,7 @@ __all__ = [
     "DatabaseBusyError",
     "DatabaseError",
     "Discard",
+    "EnqueuedCall",
     "Event",
     "HonkerError",
     "InvalidArgumentError",
@@ -125,6 +131,7 @@ __all__ = [
     "Listener",
     "Lock",
     "LockHeld",
+    "Middleware",
     "Notification",
     "Outbox",
     "Queue",

@@ -9,14 +9,19 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from honker.job import Job
 from honker.worker.execution import is_cancellation
-from honker.worker.outcome import bounded, describe, refuse_lazy
+from honker.worker.outcome import ErrorReport, Policy, bounded, describe, refuse_lazy, settlement_of
+from honker.worker.settlement import Cancel, FinishedJob, Snoozed, encode
 from honker.worker.worker import retry_delays
 
 __all__ = ["run_task"]
+
+_WORK: Final = "SELECT honker_work(?, ?, 0, 1, ?)"
+#: For exceptions that ask for an end, which no policy decides.
+_NO_POLICY: Final = Policy(retry_delays(0, 1))
 
 logger = logging.getLogger("honker")
 
@@ -53,6 +58,9 @@ async def run_task(
 ) -> None:
     """Run a claimed job and settle it by an ack, a retry after a delay, or a dead letter.
 
+    `honker.Snooze`, `honker.RateLimited`, `honker.Discard` and `honker.JobCancelledError` have the same effect as in a
+    worker.
+
     The handler is called on the event loop. Its argument is the payload, or the job if its first parameter is named
     ``job`` or annotated `honker.Job`. An awaitable return value is awaited.
 
@@ -83,8 +91,7 @@ async def run_task(
         if report.wish == "discard":
             await _settle(job, "fail", text)
             return
-        if report.wish in {"snooze", "hold the queue", "hold the key"} and delay_s is not None and isinstance(job, Job):
-            await job.asnooze(delay_s, text or None)
+        if isinstance(job, Job) and await _settle_wish(job, report):
             return
         if has_timed_out:
             text = f"handler timeout\n{text.partition(chr(10))[2]}"
@@ -93,9 +100,19 @@ async def run_task(
         await _settle_failure(job, retries, text, delay_s)
     else:
         # Outside the try: the handler has succeeded, and a later failure is no reason to run it again.
-        if save_result:
+        if save_result or (isinstance(job, Job) and job.has_dependents):
             await _keep(job, value, result_ttl)
         await _settle(job, "ack")
+
+
+async def _settle_wish(job: Job, report: ErrorReport) -> bool:
+    """Put a job off or cancel it as its exception asks, as a worker does. Returns true if it asked for either."""
+    settlement = settlement_of(job, _NO_POLICY, report)
+    if not isinstance(settlement, (Snoozed, Cancel)):
+        return False
+    text = encode([FinishedJob(job, settlement)])
+    await job.queue.db.engine.acall(_WORK, job.queue_name, job.worker_id, text)
+    return True
 
 
 class _TimedOut(Exception):

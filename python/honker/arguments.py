@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from honker.errors import InvalidArgumentError, UnsupportedParameterError
 
@@ -37,10 +37,64 @@ Seconds: TypeAlias = "int | float | Decimal | timedelta"
 #: A point in time: Unix seconds, whole or not, or a `datetime`; a datetime without a zone is local time.
 Instant: TypeAlias = "int | float | Decimal | datetime"
 
-#: The transaction of an operation: a `honker.Transaction`, a ``sqlite3.Connection``, a SQLAlchemy ``Connection`` or
-#: ``Session``, or a Django connection. Awaited methods also take an ``aiosqlite.Connection``, an ``AsyncConnection`` or
-#: an ``AsyncSession``.
-TransactionLike: TypeAlias = Any
+
+class _OwnTransaction(Protocol):
+    """A `honker.Transaction`."""
+
+    def execute(self, sql: str, params: Parameters = None) -> None: ...
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]: ...
+
+
+class _DriverConnection(Protocol):
+    """A connection of ``sqlite3``, of a module like it, or of ``aiosqlite``."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    @property
+    def isolation_level(self) -> str | None: ...
+
+    def commit(self) -> Any: ...
+
+
+class _SQLAlchemySession(Protocol):
+    """A ``Session`` or ``AsyncSession``."""
+
+    def get_bind(self) -> Any: ...
+
+    def connection(self) -> Any: ...
+
+
+class _SQLAlchemyConnection(Protocol):
+    """A ``Connection`` or ``AsyncConnection``."""
+
+    def exec_driver_sql(self, statement: str) -> Any: ...
+
+    def get_transaction(self) -> Any: ...
+
+
+class _DjangoConnection(Protocol):
+    """A connection of Django."""
+
+    def ensure_connection(self) -> None: ...
+
+
+class _PeeweeDatabase(Protocol):
+    """A ``SqliteDatabase`` of peewee."""
+
+    def is_closed(self) -> Any: ...
+
+    def connection(self) -> Any: ...
+
+    def atomic(self) -> Any: ...
+
+
+_OfLibrary: TypeAlias = "_SQLAlchemySession | _SQLAlchemyConnection | _DjangoConnection | _PeeweeDatabase"
+#: The transaction of an operation: a `honker.Transaction`, a connection of ``sqlite3``, a ``Session`` or ``Connection``
+#: of SQLAlchemy, a connection of Django, or a database of peewee. Awaited methods also take a connection of
+#: ``aiosqlite``, and an ``AsyncSession`` or ``AsyncConnection``.
+TransactionLike: TypeAlias = "_OwnTransaction | _DriverConnection | _OfLibrary | None"
 
 _SQL_TYPES: Final = frozenset({type(None), int, float, str, bytes, bool})
 #: The largest integer that SQL can hold.

@@ -27,7 +27,7 @@ from honker.sqlite.watcher import UpdateEvents
 from honker.stream.notifications import Listener
 from honker.stream.retention import Retention
 from honker.stream.stream import Stream
-from honker.task import declaring
+from honker.task import declaring, workflow_record
 from honker.task.registry import TaskRegistry, registry
 from honker.task.workflow import Workflow
 from honker.worker import outbox
@@ -239,9 +239,12 @@ class Database:
         """Begin a workflow: steps that wait for each other; see `honker.Workflow`. Runs no SQL.
 
         Args:
-            name: Its name, for people.
+            name: Its name, for people and lists of workflows.
         """
         return Workflow(self, name)
+
+    workflow_result = workflow_record.workflow_result
+    aworkflow_result = workflow_record.aworkflow_result
 
     def stream(self, name: str) -> Stream:
         """Get the stream of that topic. Runs no SQL, so it may be called anywhere, even in a transaction.
@@ -304,10 +307,19 @@ class Database:
         *,
         grace_s: float = GRACE_S,
         unknown_task_s: float = UNKNOWN_TASK_S,
+        burst: bool = False,
+        max_jobs: int | None = None,
     ) -> None:
         """Run the tasks of one queue, or of every queue with tasks; see `honker.run_workers`."""
         await run_workers(
-            self, queue, concurrency, stop_event=stop_event, grace_s=grace_s, unknown_task_s=unknown_task_s
+            self,
+            queue,
+            concurrency,
+            stop_event=stop_event,
+            grace_s=grace_s,
+            unknown_task_s=unknown_task_s,
+            burst=burst,
+            max_jobs=max_jobs,
         )
 
     # Notifications

@@ -41,6 +41,17 @@ class UnreadablePayloadError(HonkerError, JSONDecodeError):
     """A stored payload or result is not JSON, or JSON that Python does not read."""
 
 
+class PayloadMismatchError(UnreadablePayloadError):
+    """A stored payload or result is not of the declared type, or not written by the same codec and keys."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "", 0)
+        self.args = (message,)  # without the position of a text
+
+    def __reduce__(self) -> tuple[type[PayloadMismatchError], tuple[str]]:
+        return type(self), (self.msg,)
+
+
 class UnsupportedParameterError(HonkerError, TypeError):
     """SQL parameters are not a positional sequence of None, bool, int, float, str and bytes."""
 
@@ -69,6 +80,10 @@ class InvalidCallError(InvalidArgumentError, TypeError):
     """The arguments of a call do not fit the signature of the task. Nothing was enqueued."""
 
 
+class InvalidValueError(InvalidCallError, InvalidPayloadError):
+    """An argument of a call is not of the type that the task declares for it. Nothing was enqueued."""
+
+
 class InvalidScheduleError(InvalidArgumentError, AttributeError):
     """An object without an ``expr`` is no schedule; `honker.crontab` and `honker.every_s` make schedules."""
 
@@ -79,6 +94,14 @@ class NoTasksError(HonkerError, RuntimeError):
 
 class UnknownTaskError(HonkerError, LookupError):
     """No task of that name is registered in this process; import the module that defines it."""
+
+
+class StartHookError(HonkerError, RuntimeError):
+    """A start hook of a worker raised an error, so the worker has not claimed a job. The error is chained."""
+
+
+class HandlerProcessError(HonkerError, RuntimeError):
+    """A handler in another process has failed, as the middleware around it sees that; the message holds the error."""
 
 
 class InvalidDeliveryError(InvalidArgumentError, TypeError):

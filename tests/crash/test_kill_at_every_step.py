@@ -15,147 +15,30 @@ out BEGIN and COMMIT, when a tick, a claim or an upgrade had no bracket, and whe
 COMMIT.
 """
 
-import json
-from collections import Counter
-
 import pytest
 
-from ..sql import loading
 from . import workload
-from .zygote import acknowledged
+from .rehearsal import Rehearsal, die_at_instants, die_at_places
 
 LENGTH = 42
-
-
-class Rehearsal:
-    """A workload that ran once without a death: the file before each step, and its expected contents."""
-
-    def __init__(self, seed, path, *, starts_with_reference):
-        self.path = path
-        self.log = path.with_suffix(".log")
-        self.workload = workload.make(seed, LENGTH, starts_with_reference=starts_with_reference)
-        self.workload.lay(path)
-        conn = loading.connect(path)
-        conn.execute("PRAGMA journal_mode = WAL").fetchall()
-        conn.execute("PRAGMA synchronous = OFF")
-        self.states, self.files = [workload.contents(conn)], [conn.serialize()]
-        for step in self.workload.steps:
-            step.run(conn)
-            self.states.append(workload.contents(conn))
-            self.files.append(conn.serialize())
-        conn.close()
-
-    def lay(self, step=0):
-        """Make the file as it is before a step."""
-        self.workload.lay(self.path)
-        if step:
-            self.path.write_bytes(self.files[step])
-        self.log.unlink(missing_ok=True)
-
-    def flow(self, first=0, end=None):
-        """The arguments of a child that runs the steps from `first` up to, but without, `end`."""
-        return "steps", self.path, first, json.dumps([step.statements for step in self.workload.steps[first:end]])
-
-    def run(self, zygote, place, number, first, step):
-        """Run the steps from `first` up to `step` and die at the numbered place, unless it is 0. True if it died."""
-        self.lay(first)
-        flow = self.flow(first, step + 1)
-        if place == "statement boundary":
-            return zygote.run(self.log, *flow, failpoint=number)
-        return zygote.run(self.log, *flow, number)
-
-    def places(self, zygote, place, first, step):
-        """The numbers of the places of a step, for a child that begins with the step `first`."""
-        assert not self.run(zygote, place, 0, first, step)
-        *_, before, after = [int(number) for word, number in acknowledged(self.log) if word == "passed"]
-        return range(before + 1, after + 1)
-
-    def in_an_order(self, rng):
-        """The numbers of the steps in random order, with one of each kind first."""
-        numbers = list(range(len(self.workload.steps)))
-        rng.shuffle(numbers)
-        seen = Counter()
-        places = {}
-        for number in numbers:
-            name = self.workload.steps[number].name
-            places[number] = seen[name]
-            seen[name] += 1
-        return sorted(numbers, key=places.get)
-
-    def acknowledged(self, first):
-        """The last acknowledged step of a child that began with `first`."""
-        return max((int(number) for word, number in acknowledged(self.log) if word == "step"), default=first)
-
-    def check_survivor(self, first):
-        """Open the file after the death of a child that began with `first`. Returns a connection and its last step."""
-        done = max(first, self.acknowledged(first))
-        # The next process must not have to wait: no lock and no half transaction may remain.
-        conn = loading.connect(self.path, timeout=0)
-        conn.execute("PRAGMA synchronous = OFF")
-        workload.check_integrity(conn)
-        found = workload.contents(conn)
-        allowed = self.states[done : done + 2]
-        assert found in allowed, f"after step {done}:\n" + workload.difference(found, allowed[0])
-        conn.execute("BEGIN IMMEDIATE")
-        conn.execute("CREATE TABLE next_writer (x)")
-        conn.execute("ROLLBACK")
-        # A step without a compared change is repeated, which is harmless.
-        return conn, done + allowed.index(found)
-
-    def check_end(self, conn, reached):
-        """Continue the workload to its end."""
-        conn.execute("PRAGMA journal_mode = WAL").fetchall()
-        for step in self.workload.steps[reached:]:
-            step.run(conn)
-        found = workload.contents(conn)
-        assert found == self.states[-1], workload.difference(found, self.states[-1])
 
 
 def rehearsals(torture, path):
     """Workloads: the first begins without a file, the second with one of the reference, and so on."""
     for number in torture.rounds():
-        yield Rehearsal(torture.seed + number, path, starts_with_reference=number % 2 == 1)
-
-
-def some(places, rng):
-    """A selection that fits into the short form."""
-    return rng.sample(places, min(len(places), 6))
+        seed, of_reference = torture.seed + number, number % 2 == 1
+        yield Rehearsal(workload.make(seed, LENGTH, starts_with_reference=of_reference), path)
 
 
 @pytest.mark.parametrize("place", ["statement boundary", "operation of the disk"])
 @pytest.mark.torture(short_s=4, share=8)
 def test_a_process_killed_at_any_place_loses_nothing_it_acknowledged(torture, zygote, path, place):
-    """Begins up to three steps before the fatal one, so that recovery finds a filled log."""
     kinds = {step.name for step in workload.make(0, LENGTH).steps}
     for rehearsal in rehearsals(torture, path):
-        for step in rehearsal.in_an_order(torture.random):
-            first = max(step - torture.random.randrange(4), 0)
-            places = rehearsal.places(zygote, place, first, step)
-            for number in places if torture.is_long else some(places, torture.random):
-                assert rehearsal.run(zygote, place, number, first, step)
-                torture.count(f"deaths by {place}")
-                conn, reached = rehearsal.check_survivor(first)
-                if torture.random.random() < 0.1:
-                    rehearsal.check_end(conn, reached)
-                conn.close()
-            torture.count("steps died in")
-            kinds.discard(rehearsal.workload.steps[step].name)
-            if torture.left_s < 0 and not kinds:
-                return
+        die_at_places(rehearsal, zygote, torture, place, kinds)
 
 
 @pytest.mark.torture(short_s=2, share=4)
 def test_a_process_killed_at_any_instant_loses_nothing_it_acknowledged(torture, zygote, path):
-    """Four deaths in a row: each next process continues at the step where the last one died."""
     for rehearsal in rehearsals(torture, path):
-        reached = 0
-        rehearsal.lay()
-        for _ in range(4):
-            pid = zygote.start(rehearsal.log, *rehearsal.flow(reached))
-            was_killed = zygote.kill(pid, after_s=torture.random.uniform(0, 0.08))
-            torture.count("processes killed at an instant", was_killed)
-            conn, reached = rehearsal.check_survivor(reached)
-            conn.close()
-        conn, reached = rehearsal.check_survivor(reached)
-        rehearsal.check_end(conn, reached)
-        conn.close()
+        die_at_instants(rehearsal, zygote, torture)

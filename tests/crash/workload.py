@@ -204,11 +204,15 @@ def make(seed, length, *, starts_with_reference=False):
     return Workload(steps, starts_with_reference)
 
 
+# Columns whose values depend on the time, beside the instants.
+OF_THE_TIME = {"_honker_queues": ("next_start_ms",), "_honker_keys": ("next_start_ms",)}
+
+
 def contents(conn):
     """Everything in the database; for instants only if one is set."""
     found = {"sqlite_master": rows(conn, "SELECT type, name, sql FROM sqlite_master ORDER BY type, name")}
     for (table,) in rows(conn, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
-        instants = INSTANTS.get(table, ())
+        instants = (*INSTANTS.get(table, ()), *OF_THE_TIME.get(table, ()))
         columns = [name for (name,) in rows(conn, "SELECT name FROM pragma_table_info(?)", table)]
         shown = ", ".join(f'"{name}" IS NULL' if name in instants else f'"{name}"' for name in columns)
         found[table] = sorted(rows(conn, f'SELECT {shown} FROM "{table}"'), key=repr)

@@ -23,6 +23,14 @@ def process_id():
     return os.getpid()
 
 
+def return_when_told(marker, told, value):
+    """Return the value once the file ``told`` exists."""
+    tell(marker)
+    while not Path(told).exists():
+        time.sleep(0.01)
+    return value
+
+
 def start_and_wait(marker):
     """Start a program, write both process ids, and never end."""
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])

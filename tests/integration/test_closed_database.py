@@ -30,6 +30,7 @@ DATABASE = {
     "stats": lambda db: db.stats(),
     "sweep_rate_limits": lambda db: db.sweep_rate_limits(),
     "try_rate_limit": lambda db: db.try_rate_limit("r", 1, 60),
+    "workflow_result": lambda db: db.workflow_result(1),
 }
 DATABASE_WITHOUT_TWIN = {
     "lock": lambda db: db.lock("l").__enter__(),

@@ -45,6 +45,93 @@ def test_only_unset_does_not_undo_an_operator(queue):
     assert (made.concurrency, made.keep_finished_s) == (3, 60)
 
 
+SOME_SETTINGS = {
+    "concurrency": 3,
+    "concurrency_per_key": 2,
+    "on_dead": "continue",
+    "rate": (100, 60),
+    "rate_per_key": (5, 1),
+    "burst": 4,
+    "keep_finished_s": 60,
+}
+
+
+def test_only_unset_does_not_bring_back_settings_that_an_operator_removed(queue, path):
+    queue.configure(**SOME_SETTINGS, only_unset=True)
+    with honker.open(path) as operator:
+        operator.queue("q").configure(**dict.fromkeys(SOME_SETTINGS))
+    assert queue.configure(**SOME_SETTINGS, only_unset=True) == NOTHING
+    assert queue.configure(concurrency=5).concurrency == 5
+
+
+@pytest.mark.parametrize("setting", list(SOME_SETTINGS))
+def test_only_unset_does_not_bring_back_one_removed_setting(queue, setting):
+    removed = {"rate", "rate_per_key", "burst"} if setting == "burst" else {setting}
+    queue.configure(**SOME_SETTINGS)
+    left = queue.configure(**dict.fromkeys(removed))
+    assert queue.configure(**SOME_SETTINGS, only_unset=True) == left
+
+
+def test_only_unset_does_not_order_a_queue_that_an_operator_has_unordered(queue):
+    queue.configure(ordered=True, only_unset=True)
+    queue.configure(ordered=False)
+    assert queue.configure(ordered=True, only_unset=True) == NOTHING
+    assert queue.configure(ordered=True).ordered is True
+
+
+def test_only_unset_keeps_a_burst_of_one_that_an_operator_chose(queue):
+    queue.configure(rate=(10, 60), burst=1)
+    assert queue.configure(burst=5, only_unset=True).burst == 1
+    queue.configure(burst=5)
+    queue.configure(burst=None)
+    assert queue.configure(burst=5, only_unset=True).burst == 1
+
+
+def test_none_with_only_unset_removes_nothing_and_decides_nothing(queue):
+    queue.configure(concurrency=3)
+    queue.configure(concurrency=None, keep_finished_s=None, ordered=None, only_unset=True)
+    made = queue.configure(concurrency=9, keep_finished_s=60, ordered=True, only_unset=True)
+    assert (made.concurrency, made.keep_finished_s, made.ordered) == (3, 60, True)
+
+
+@pytest.mark.parametrize(
+    ("by_operator", "by_code"),
+    [({"ordered": True}, {"concurrency_per_key": 5}), ({"concurrency_per_key": 5}, {"ordered": True})],
+)
+def test_only_unset_leaves_out_what_the_choice_of_an_operator_excludes(queue, by_operator, by_code):
+    chosen = queue.configure(**by_operator)
+    assert queue.configure(**by_code, only_unset=True) == chosen
+
+
+def test_a_removed_limit_holds_no_job_back(queue):
+    queue.configure(concurrency=1, concurrency_per_key=1, rate=(1, 3600), rate_per_key=(1, 3600), keep_finished_s=60)
+    queue.configure(concurrency=None, concurrency_per_key=None, rate=None, rate_per_key=None, keep_finished_s=None)
+    queue.enqueue_many(range(5), key="a")
+    jobs = queue.claim_batch("w", 10)
+    assert len(jobs) == 5
+    assert all(job.ack() for job in jobs)
+    assert queue.finished() == []
+
+
+def test_a_burst_without_a_rate_is_refused_with_the_next_step(queue):
+    with pytest.raises(
+        honker.InvalidArgumentError, match=r"^burst is 5, .* no rate; give rate or rate_per_key as well"
+    ):
+        queue.configure(burst=5)
+    queue.configure(rate_per_key=(10, 60))
+    with pytest.raises(honker.InvalidArgumentError, match="burst is 5"):
+        queue.configure(burst=5, rate_per_key=None)
+    assert queue.configure(burst=5).burst == 5
+
+
+def test_the_effect_of_dead_letters_is_kept_for_an_order_that_comes_later(queue):
+    assert queue.configure(on_dead="continue").on_dead == "continue"
+    assert queue.configure(ordered=True).on_dead == "continue"
+    ids = queue.enqueue_many(["a", "b"], key="k")
+    queue.claim_one("w").fail("broken")
+    assert queue.claim_one("w").id == ids[1]
+
+
 @pytest.mark.parametrize(
     ("settings", "name"),
     [

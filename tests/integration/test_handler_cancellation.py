@@ -276,6 +276,50 @@ def test_a_request_for_one_job_leaves_its_peers(db, queue):
     assert asyncio.run(main()) == [0, 2]
 
 
+def test_a_job_whose_worker_is_lost_after_the_request_is_cancelled_and_not_tried_again(path):
+    with honker.open(path) as db:
+        queue = db.queue("q", visibility_timeout_s=0.3)
+        ran = []
+        result = queue.task(name="t")(lambda: ran.append(1))()
+        assert queue.claim_one("a worker that dies").id == result.id
+        assert result.cancel() == "requested"
+
+        async def main():
+            async with working(db):
+                with pytest.raises(honker.JobCancelledError):
+                    await result.aget(10)
+
+        asyncio.run(main())
+        assert ran == []
+
+
+def test_a_thread_whose_lease_is_lost_after_the_request_has_no_effect(db, queue, path):
+    """The handler does not look for requests, and its end comes too late to settle the job."""
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    @queue.task(name="deaf")
+    def deaf(job: honker.Job, tx: honker.Transaction):
+        begun.set()
+        assert go.wait(15)
+        tx.execute("CREATE TABLE effects (n)")
+        ended.set()
+        return "too late"
+
+    async def main():
+        async with working(db, concurrency=1):
+            result = deaf()
+            await until(begun.is_set)
+            assert await result.acancel() == "requested"
+            assert await db.acancel(result.id)  # takes the job away from its worker
+            go.set()
+            await until(ended.is_set)
+            with pytest.raises(honker.JobCancelledError):
+                await result.aget(10)
+
+    asyncio.run(main())
+    assert ask(path, "SELECT name FROM sqlite_master WHERE name = 'effects'") == []
+
+
 def test_a_process_gets_a_signal_and_its_handler_an_exception(db, queue, tmp_path):
     marker, end = tmp_path / "marker", tmp_path / "end"
     task = process_task(db, process_handlers.clean_up)

@@ -378,7 +378,7 @@ def test_a_worker_that_is_killed_while_it_sends_leaves_no_process_behind(sent):
         child = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
     try:
         with ours:
-            call = {"target": ["os", "getpid", ""], "args": ["x" * 10_000], "kwargs": {}, "keeps_result": True}
+            call = {"target": ["os", "getpid", ""], "args": ["x" * 10_000], "kwargs": {}, "result_max_chars": 1_000_000}
             ours.sendall(process_child.encode(call)[:sent])
         assert child.wait(10) == 0
     finally:

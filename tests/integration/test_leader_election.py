@@ -201,6 +201,47 @@ def test_a_standby_writes_nothing_while_it_waits(hourly, path, monkeypatch):
         asyncio.run(main(conn))
 
 
+def test_a_standby_takes_over_after_the_length_of_a_lock_that_a_clock_ahead_has_stored(hourly, path):
+    """The clock was set back by an hour, and the leader has ended."""
+    stored = "'honker-scheduler', 'a', unixepoch() + 3601, unixepoch() + 3600, 1"
+    ask(path, f"INSERT INTO _honker_locks (name, owner, expires_at, taken_at, token) VALUES ({stored})")
+
+    async def main():
+        stop = asyncio.Event()
+        running = asyncio.create_task(hourly.run(stop, standby=True))
+        await until(lambda: lock_row(path)[0] != "a")
+        stop.set()
+        await asyncio.wait_for(running, 10)
+
+    asyncio.run(main())
+
+
+def test_a_standby_seldom_asks_for_a_lock_that_is_longer_than_its_own(hourly, path):
+    """Each attempt takes the write lock, and each commit wakes the standby."""
+    ask(
+        path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'a', unixepoch() + 3600)"
+    )
+    attempts = []
+    call = hourly.db.engine.acall
+
+    async def counted(sql, *arguments, **options):
+        attempts.extend(["acquire"] if "lock_acquire" in sql else [])
+        return await call(sql, *arguments, **options)
+
+    async def main():
+        hourly.db.engine.acall = counted
+        stop = asyncio.Event()
+        running = asyncio.create_task(hourly.run(stop, standby=True))
+        await until(lambda: attempts)
+        for _ in range(20):
+            await hourly.db.anotify("c", 1)
+        stop.set()
+        await asyncio.wait_for(running, 10)
+
+    asyncio.run(main())
+    assert attempts == ["acquire"]
+
+
 def test_a_leader_that_cannot_notice_commits_gives_its_lock_back(hourly, path, monkeypatch):
     def fail():
         raise WatcherError("no watcher today")

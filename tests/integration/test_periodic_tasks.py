@@ -7,6 +7,7 @@ import honker
 import pytest
 from honker.task.message import envelope
 
+from ..support.schedules import tick
 from ..support.workers import working
 
 
@@ -52,8 +53,41 @@ def test_a_periodic_task_has_the_options_of_a_task_and_the_attempts_of_its_queue
     honker.register_schedules(db)
     rows = schedules(db)
     assert [(rows[n]["max_attempts"], rows[n]["misfire"]) for n in "ab"] == [(1, "catch_up"), (7, "skip")]
-    with pytest.raises(honker.InvalidArgumentError, match="misfire is 'never'"):
-        once.periodic_task(honker.every_s(60), misfire="never")
+    for policy in "misfire", "overlap", "when_paused":
+        with pytest.raises(honker.InvalidArgumentError, match=f"{policy} is 'never'"):
+            once.periodic_task(honker.every_s(60), **{policy: "never"})
+
+
+def test_a_periodic_task_that_skips_overlaps_has_one_job_at_a_time(db, queue):
+    queue.periodic_task(honker.every_s(60), name="a", overlap="skip", when_paused="skip")(lambda: None)
+    honker.register_schedules(db)
+    row = schedules(db)["a"]
+    assert (row.overlap, row.when_paused) == ("skip", "skip")
+    at = row.next_fire_at
+    assert len(tick(db, at)) == 1
+    assert tick(db, at + 60) == []
+    job = queue.claim_one("w")
+    assert schedules(db)["a"].last_job_id == job.id
+    assert tick(db, at + 120) == []
+    job.ack()
+    queue.pause()
+    assert tick(db, at + 180) == []
+    queue.resume()
+    assert len(tick(db, at + 240)) == 1
+
+
+def test_a_declaration_that_an_earlier_release_wrote_counts_as_the_same(db, queue):
+    """It has no policies for overlaps and pauses; one that gives none today has them neither."""
+    declare(queue)
+    honker.register_schedules(db)
+    (event,) = db.stream("_honker:schedules").read_since(0)
+    assert len(event.payload) == 9
+    honker.Scheduler(db).update("nightly", priority=7)
+    forget()
+    declare(queue, when_paused="enqueue")
+    honker.register_schedules(db)
+    assert schedules(db)["nightly"].priority == 0
+    assert db.stream("_honker:schedules").read_since(0)[-1].payload[9:] == [None, "enqueue"]
 
 
 def declare(queue, name="nightly", schedule="0 3 * * *", **options):
@@ -69,6 +103,8 @@ def forget():
     "change",
     [
         {"misfire": "once"},
+        {"overlap": "skip"},
+        {"when_paused": "skip"},
         {"priority": 7},
         {"expires": 60},
         {"max_attempts": 9},
@@ -92,6 +128,17 @@ def test_a_start_does_not_undo_the_changes_of_an_operator(db, queue, change):
 async def register_in_a_worker(db):
     async with working(db):
         await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["file:{path}", "file:{path}?mode=rw", "{folder}/link.db", "file:{folder}/link.db"]
+)
+def test_a_periodic_task_belongs_to_its_file_under_every_spelling(db, path, tmp_path, spelling):
+    (tmp_path / "link.db").symlink_to(path)
+    with honker.open(spelling.format(path=path, folder=tmp_path)) as declaring:
+        declaring.periodic_task(honker.every_s(60), queue="q", name="beat")(lambda: None)
+        assert honker.register_schedules(db) == ["beat"]
+        assert honker.register_schedules(declaring) == ["beat"]
 
 
 def test_a_changed_declaration_replaces_the_schedule_and_keeps_it_paused(db, queue):

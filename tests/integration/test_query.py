@@ -1,11 +1,18 @@
 """Reading: committed rows as dicts, on connections that cannot write."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import honker
 import pytest
-from honker import DatabaseClosedError, DatabaseError, DatabaseReadOnlyError, UnsupportedParameterError
+from honker import (
+    DatabaseBusyError,
+    DatabaseClosedError,
+    DatabaseError,
+    DatabaseReadOnlyError,
+    UnsupportedParameterError,
+)
 
 from ..support.locking import is_locked
 from ..support.waiting import wait_until
@@ -147,6 +154,20 @@ def test_a_reader_that_is_busy_is_waited_for(path):
             assert rows == []
         thread.join()
         assert rows == [{"a": 1}]
+
+
+def test_an_event_loop_waits_for_no_reader(path, monkeypatch):
+    """Handlers in threads may hold all of them, and only the event loop can end those handlers."""
+    monkeypatch.setattr("honker.sqlite.readers.READER_TIMEOUT_S", 0.2)
+    with honker.open(path, max_readers=1) as db, db.engine._readers.lend():
+        assert asyncio.run(db.lock("l").aheld_until()) is None
+
+
+def test_a_thread_waits_for_a_reader_only_so_long(path, monkeypatch):
+    monkeypatch.setattr("honker.sqlite.readers.READER_TIMEOUT_S", 0.05)
+    refused = pytest.raises(DatabaseBusyError, match=r"all 1 reading connections .* raise max_readers")
+    with honker.open(path, max_readers=1) as db, db.engine._readers.lend(), refused:
+        db.query("SELECT 1")
 
 
 def test_no_more_readers_are_opened_than_allowed(path):

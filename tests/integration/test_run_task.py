@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import time
 
 import honker
 import pytest
@@ -211,3 +212,54 @@ def test_a_generator_that_the_handler_returns_fails_the_attempt(job, path):
 
     run(job, generator, retries=1)
     assert "returned a generator" in dead(path)[0][1]
+
+
+def raising(error):
+    def handler(payload):
+        raise error
+
+    return handler
+
+
+def test_a_snooze_puts_the_job_off_uncharged(queue, job, path):
+    run(job, raising(honker.Snooze(60)))
+    assert live(path) == [("pending", 0, None)]
+    assert 58 <= wait_s(path) <= 61
+
+
+def test_a_rate_limit_holds_the_queue_of_the_job(queue, job, path):
+    queue.enqueue({"n": 21})
+    run(job, raising(honker.RateLimited(60)))
+    assert queue.claim_one("w") is None
+    assert queue.stats().paused_until == pytest.approx(time.time() + 60, abs=2)
+    assert [attempts for _, attempts, _ in live(path)] == [0, 0]
+
+
+def test_a_rate_limit_of_a_key_holds_that_key_alone(queue):
+    queue.enqueue_many([1, 2, 3], key=["a", "a", "b"])
+    run(queue.claim_one("w"), raising(honker.RateLimited(60, key=True)))
+    assert [job.payload for job in queue.claim_batch("w", 10)] == [3]
+
+
+def test_a_discarded_job_is_dead_at_once(job, path):
+    run(job, raising(honker.Discard("no such user")))
+    assert dead(path) == [(1, "no such user")]
+
+
+def test_a_handler_that_ends_its_own_cancelled_job_is_not_tried_again(queue, job, path):
+    run(job, raising(honker.JobCancelledError(job.id)))
+    assert live(path) == dead(path) == []
+    with pytest.raises(honker.JobCancelledError):
+        asyncio.run(queue.wait_result(job.id, timeout=5))
+
+
+def test_the_cancellation_of_another_job_is_a_failure(job, path):
+    run(job, raising(honker.JobCancelledError(job.id + 1)))
+    assert [(state, attempts) for state, attempts, _ in live(path)] == [("pending", 1)]
+
+
+def test_the_result_is_kept_for_jobs_that_wait_for_it(queue):
+    first = queue.enqueue({"n": 20})
+    queue.enqueue("child", after=[first])
+    run(queue.claim_one("w"), double)
+    assert queue.claim_one("w").parents()[0].result == 40

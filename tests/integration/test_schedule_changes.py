@@ -19,6 +19,8 @@ FULL = {
     "expires": 60,
     "max_attempts": 7,
     "misfire": "once",
+    "overlap": "skip",
+    "when_paused": "skip",
 }
 
 # ------------------------------------------------------------------------------------------------------------ schedules
@@ -41,6 +43,9 @@ def test_a_schedule_is_kept_with_what_it_was_added_with(scheduler):
         "time_zone": "Europe/Berlin",
         "misfire": "once",
         "last_error": None,
+        "overlap": "skip",
+        "when_paused": "skip",
+        "last_job_id": None,
     }
 
 
@@ -49,6 +54,7 @@ def test_what_is_not_given_has_its_default(scheduler):
     (kept,) = scheduler.list()
     assert (kept["payload"], kept["priority"], kept["expires_s"], kept["max_attempts"]) == ("null", 0, None, 3)
     assert (kept["time_zone"], kept["misfire"], kept["enabled"]) == (None, "catch_up", True)
+    assert (kept["overlap"], kept["when_paused"], kept["last_job_id"]) == ("queue", "enqueue", None)
     assert 0 < kept["next_fire_at"] - time.time() <= 60
 
 
@@ -77,6 +83,8 @@ class Bad:
         {"queue": ""},
         {"schedule": Bad()},
         {"misfire": "panic"},
+        {"overlap": "panic"},
+        {"when_paused": "panic"},
         {"expires": 1.5},
         {"priority": "high"},
         {"payload": object()},
@@ -162,6 +170,8 @@ UPDATES = [
     ({"max_attempts": None}, {"max_attempts": 3}),
     ({"max_attempts": 1}, {"max_attempts": 1}),
     ({"misfire": "skip"}, {"misfire": "skip"}),
+    ({"overlap": "queue"}, {"overlap": "queue"}),
+    ({"when_paused": "enqueue"}, {"when_paused": "enqueue"}),
     ({"payload": 2, "priority": 1, "expires": None}, {"payload": "2", "priority": 1, "expires_s": None}),
 ]
 
@@ -176,7 +186,7 @@ def test_update_changes_what_is_given_and_leaves_the_rest(full, given, changed):
 def test_update_without_anything_does_nothing(full):
     before = full.list()
     assert full.update("s") is False
-    assert full.update("s", schedule=None, priority=None, misfire=None) is False
+    assert full.update("s", schedule=None, priority=None, misfire=None, overlap=None, when_paused=None) is False
     assert full.list() == before
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import honker
 import pytest
-from honker.task.message import read_envelope
+from honker.task.message import Invocation, read_envelope
 
 from ..support.parameter_ids import stable
 from ..support.workers import run_for
@@ -190,7 +190,7 @@ def test_what_is_no_envelope_is_no_call(raw):
 
 
 def test_an_envelope_may_leave_arguments_out():
-    assert read_envelope({"__honker_task__": {"task": "t"}}) == ("t", [], {}, None)
+    assert read_envelope({"__honker_task__": {"task": "t"}}) == Invocation("t", [], {})
 
 
 def test_parameters_for_the_worker_are_found_by_their_annotation(queue):

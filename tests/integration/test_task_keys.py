@@ -174,6 +174,58 @@ def test_an_option_of_unique_keys_needs_one(queue, option):
         queue.task(name="t")(lambda: None).enqueue_with(**{option: value})
 
 
+PARTNERS = [
+    ({"debounce_max_s": 5}, "debounce_max_s is 5, .* pass debounce_s= as well"),
+    ({"debounce_s": 5, "on_conflict": "raise"}, "on_conflict is 'raise', .* leave on_conflict out"),
+    ({"debounce_s": 5, "unique_for_s": 9}, "unique_for_s is 9, and debounce_s is 5; pass one of them"),
+    ({"unique_until": "started", "unique_for_s": 9}, "unique_for_s is 9, and unique_until is 'started'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), PARTNERS)
+def test_options_that_lack_a_partner_or_contradict_each_other_are_refused_at_the_decorator(queue, options, message):
+    with pytest.raises(honker.InvalidArgumentError, match=f"^{message}"):
+        queue.task(unique_key="k", **options)
+    task = queue.task(name="t", unique_key="k")(lambda: None)
+    with pytest.raises(honker.InvalidArgumentError, match=f"^{message}"):
+        task.enqueue_with(**options)
+    with pytest.raises(honker.InvalidArgumentError, match=f"^{message}"):
+        honker.group(task.s().options(**options)).enqueue()
+
+
+@pytest.mark.parametrize("options", [options for options, _ in PARTNERS], ids=str)
+def test_the_engine_refuses_them_too(queue, options):
+    with pytest.raises(honker.InvalidArgumentError):
+        queue.enqueue("x", unique_key="k", **options)
+
+
+@pytest.mark.parametrize("options", [{"debounce_s": 5, "on_conflict": "replace"}, {"unique_until": "finished"}])
+def test_options_that_say_the_same_go_together(queue, options):
+    more = {} if "debounce_s" in options else {"unique_for_s": 9}
+    assert queue.task(name="t", unique_key="k", **options, **more)(lambda: None)().is_duplicate is False
+
+
+def test_the_treatment_of_a_failed_parent_needs_a_parent(queue):
+    for after in (None, []):
+        with pytest.raises(honker.InvalidArgumentError, match=r"^on_parent_failure is given without after"):
+            queue.enqueue("x", after=after, on_parent_failure="run")
+
+
+@pytest.mark.parametrize("decorate", ["task", "periodic_task"])
+def test_a_lifetime_of_results_needs_results(queue, decorate):
+    arguments = [honker.every_s(60)] if decorate == "periodic_task" else []
+    with pytest.raises(honker.InvalidArgumentError, match=r"^result_ttl_s is 60, .* pass store_result=True as well"):
+        getattr(queue, decorate)(*arguments, store_result=False, result_ttl_s=60)
+    made = getattr(queue, decorate)(*arguments, name="t", store_result=True, result_ttl_s=60)(lambda: None)
+    assert made.spec.result_ttl_s == 60
+
+
+def test_a_key_of_a_queue_without_limits_counts_from_the_first_limit_on(queue):
+    queue.enqueue_many([1, 2], key="a")
+    queue.configure(concurrency_per_key=1)
+    assert [job.payload for job in queue.claim_batch("w", 10)] == [1]
+
+
 @pytest.mark.parametrize("made", [5, "", "k" * 256, b"k"], ids=repr)
 def test_a_function_that_makes_no_key_is_refused_at_the_call(queue, path, made):
     task = queue.task(name="t", unique_key=lambda: made)(lambda: None)

@@ -72,15 +72,18 @@ def mix(db, tx, chance, expected):
     saved = None
     for number in range(chance.randrange(5, 120)):
         what = chance.choices(
-            ["repeat", "enqueue", "urgent", "later", "many", "publish", "count", "save", "undo"],
-            [30, 8, 1, 1, 1, 8, 1, 1, 1],
+            ["repeat", "enqueue", "keyed", "urgent", "later", "unique", "many", "publish", "count", "save", "undo"],
+            [30, 8, 8, 1, 1, 1, 1, 8, 1, 1, 1],
         )[0]
         if what != "repeat":
             last, name = what, chance.choice(["a", "b"])
-        elif number == 0 or last not in {"enqueue", "publish"}:
-            last, name = chance.choice(["enqueue", "publish"]), "a"
-        if last in {"enqueue", "urgent", "later"}:
-            options = {"urgent": {"priority": 5}, "later": {"delay": 5}}.get(last, {})
+        elif number == 0 or last not in {"enqueue", "keyed", "publish"}:
+            last, name = chance.choice(["enqueue", "keyed", "publish"]), "a"
+        if last in {"enqueue", "keyed", "urgent", "later", "unique"}:
+            key = {"key": chance.choice(["k", 'ü"\\'])}
+            unique = {"unique_key": f"u{number}"}
+            more = {"urgent": {"priority": 5}, "later": {"delay": 5}, "keyed": key, "unique": unique}
+            options = more.get(last, {})
             expected["jobs"][db.queue(name).enqueue({"n": number}, tx=tx, **options)] = name, {"n": number}
         elif last == "many":
             for job_id in db.queue(name).enqueue_many([number] * 3, tx=tx):
@@ -224,6 +227,49 @@ def test_a_row_of_jobs_takes_few_statements_and_one_alone_takes_one(db, queue, p
         for _ in range(5_000):
             queue.enqueue("x" * 1_000, tx=tx)
     assert len(statements) < 50
+
+
+def test_a_row_of_jobs_with_keys_takes_few_statements_and_each_has_its_key(db, queue, path, statements):
+    queue.configure(concurrency_per_key=2)
+    statements.clear()
+    keys = [f"k{n % 3}" for n in range(5_000)]
+    with db.transaction() as tx:
+        ids = [queue.enqueue(n, key=key, tx=tx) for n, key in enumerate(keys)]
+        urgent = [queue.enqueue(n, key=key, priority=5, tx=tx) for n, key in enumerate(keys[:100])]
+    assert len(statements) < 60
+    assert ids + urgent == list(range(1, 5_101))
+    rows = ask(path, "SELECT json_extract(payload, '$'), key, priority, state FROM _honker_live ORDER BY id")
+    assert [row[:2] for row in rows] == [*enumerate(keys), *enumerate(keys[:100])]
+    assert [row[2] for row in rows] == [0] * 5_000 + [5] * 100
+    # As one by one: the first two of a key are candidates, and so are those that overtake them.
+    assert [row[3] for row in rows].count("pending") == 12
+    assert db.queue("q").stats().blocked == 5_088
+
+
+def test_calls_of_a_keyed_task_and_coroutines_wait_too(db, queue, path, statements):
+    keyed = queue.task(name="keyed", key=lambda n: f"k{n}")(lambda n: n)
+
+    async def main():
+        async with db.transaction() as tx:
+            return [await queue.aenqueue(n, key=f"k{n}", tx=tx) for n in range(1_000)]
+
+    statements.clear()
+    with db.transaction() as tx:
+        results = [keyed.enqueue_with(tx=tx)(n) for n in range(1_000)]
+    ids = asyncio.run(main())
+    assert len(statements) < 60
+    assert [result.id for result in results] + ids == list(range(1, 2_001))
+    assert ask(path, "SELECT key FROM _honker_live ORDER BY id") == [(f"k{n % 1_000}",) for n in range(2_000)]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "a\0b", "\ud800", 5], ids=ascii)
+def test_a_key_that_is_refused_is_refused_at_once_and_the_rest_is_kept(db, queue, path, key):
+    with db.transaction() as tx:
+        ids = [queue.enqueue(n, key="k", tx=tx) for n in range(10)]
+        with pytest.raises(InvalidArgumentError):
+            queue.enqueue(10, key=key, tx=tx)
+        ids += [queue.enqueue(n, key="k", tx=tx) for n in range(10, 20)]
+    assert jobs(path) == [(job_id, n) for n, job_id in enumerate(ids)]
 
 
 def test_what_waits_is_bounded(db, queue, path, statements):

@@ -158,3 +158,27 @@ def test_a_map_of_a_unique_task_adds_no_duplicates(db, path, queue, tasks):
     first, second, again = once.map([1, 2, 1])
     assert again.id == first.id != second.id
     assert jobs(path) == 2
+
+
+def test_keys_made_from_arguments_hold_for_calls_of_every_kind(path, queue, tasks):
+    @queue.task(name="keyed", key=lambda n: f"k{n}", unique_key=lambda n: None if n == 0 else f"u{n}")
+    def keyed(n):
+        return n
+
+    def key_of(result):
+        return key_of_id(result.id)
+
+    def key_of_id(job_id):
+        return ask(path, f"SELECT key FROM _honker_live WHERE id = {job_id}")[0][0]
+
+    first = keyed.s(1).enqueue()
+    assert key_of(first) == "k1"
+    assert keyed.si(1).enqueue().is_duplicate
+    ids = chain(tasks.one.s(1), keyed.si(2)).enqueue().ids
+    assert key_of_id(ids["1"]) == "k2"
+    assert [key_of(result) for result in keyed.map([0, 0, 3])] == ["k0", "k0", "k3"]
+    other = keyed.s(4).options(key="other", unique_key=lambda n: f"v{n}").enqueue()
+    assert key_of(other) == "other"
+    assert not keyed.s(4).enqueue().is_duplicate
+    with pytest.raises(honker.InvalidArgumentError, match=r"^key of task 'keyed' is a function of its arguments"):
+        chain(tasks.one.s(1), keyed.s()).enqueue()

@@ -34,30 +34,38 @@ limits = st.sampled_from(sorted(LIMITS))
 
 @dataclass
 class Model:
-    """The holder and the end of each lock, and the uses of each window."""
+    """The holder, the end and the length of each lock, and the uses of each window."""
 
-    held: dict = field(default_factory=dict)  # by name: owner, end, token
+    held: dict = field(default_factory=dict)  # by name: owner, end, token, time from which the length counts
     last_token: int = 0
     used: dict = field(default_factory=dict)  # by name and start of the window
     latest_ms: int = 0
 
     def holder(self, now, name):
-        owner, end, _ = self.held.get(name, (None, now, None))
+        owner, end, *_ = self.held.get(name, (None, now))
         return owner if now < end else None
 
     def acquire(self, now, name, owner, ttl):
         holder = self.holder(now, name)
         if holder is None:
             self.last_token += 1
-            self.held[name] = owner, now + ttl, self.last_token
+            self.held[name] = owner, now + ttl, self.last_token, now
         elif holder == owner:
             self.renew(now, name, owner, ttl)
+        else:
+            self.measure_again(now, name)
         return self.holder(now, name) == owner
+
+    def measure_again(self, now, name):
+        """The clock was set back since the lock was taken: it is held for its length from now."""
+        owner, end, token, taken = self.held[name]
+        if now < taken:
+            self.held[name] = owner, now + end - taken, token, now
 
     def renew(self, now, name, owner, ttl):
         if self.holder(now, name) != owner:
             return False
-        self.held[name] = owner, now + ttl, self.held[name][2]
+        self.held[name] = owner, now + ttl, self.held[name][2], now
         return True
 
     def release(self, name, owner):

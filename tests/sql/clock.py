@@ -8,7 +8,7 @@ from ..support.waiting import wait_until
 INSTANTS = {
     "_honker_live": ("run_at", "claim_expires_at", "created_at", "expires_at", "unknown_since", "cancel_requested_at"),
     "_honker_dead": ("run_at", "created_at", "died_at", "expires_at"),
-    "_honker_locks": ("expires_at",),
+    "_honker_locks": ("expires_at", "taken_at"),
     "_honker_rate_limits": ("window_start", "expires_at"),
     "_honker_scheduler_tasks": ("next_fire_at",),
     "_honker_results": ("created_at", "expires_at"),

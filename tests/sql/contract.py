@@ -105,6 +105,8 @@ ORDINARY = {
     "time_zone": "UTC",
     "retention_kind": "stream",
     "misfire": "skip",
+    "overlap": "skip",
+    "when_paused": "skip",
     "path": "/nowhere/app.db",
     "watcher_backend": "polling",
     "descriptor_kind": "pipe",

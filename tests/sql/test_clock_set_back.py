@@ -2,6 +2,7 @@
 
 import pytest
 
+from .clock import advance
 from .database import call, call_json, claimed_ids, enqueue, value
 
 YEARS_AHEAD = 20 * 365 * 86_400
@@ -80,6 +81,55 @@ def test_the_longest_lock_is_held(conn, set_back):
     conn.execute("UPDATE _honker_locks SET expires_at = expires_at + ?", (set_back,))
     assert call(conn, "honker_lock_acquire", "l", "b", 60) == 0
     assert call(conn, "honker_lock_token", "l", "a") == 1
+
+
+def test_a_lock_is_held_for_its_length_after_the_clock_was_set_back_and_no_longer(conn, now):
+    assert call(conn, "honker_lock_acquire", "l", "a", 60) == 1
+    advance(conn, -3_600)
+    assert call(conn, "honker_lock_acquire", "l", "b", 10) == 0
+    assert now + 60 <= call(conn, "honker_lock_expires_at", "l") <= now + 65
+    assert call(conn, "honker_lock_token", "l", "a") == 1
+    advance(conn, 50)
+    assert call(conn, "honker_lock_acquire", "l", "b", 10) == 0
+    advance(conn, 15)
+    assert call(conn, "honker_lock_acquire", "l", "b", 10) == 1
+
+
+def test_a_small_correction_of_the_clock_ends_no_lock_early(conn, now):
+    """The holder still counts on its whole time."""
+    assert call(conn, "honker_lock_acquire", "l", "a", 60) == 1
+    advance(conn, -2)
+    assert call(conn, "honker_lock_acquire", "l", "b", 10) == 0
+    assert call(conn, "honker_lock_expires_at", "l") >= now + 60
+
+
+def test_a_lock_that_is_extended_after_the_clock_was_set_back_lasts_from_then(conn, now):
+    call(conn, "honker_lock_acquire", "l", "a", 60)
+    advance(conn, -3_600)
+    assert call(conn, "honker_lock_renew", "l", "a", 30) == 1
+    assert now + 30 <= call(conn, "honker_lock_expires_at", "l") <= now + 35
+    assert call(conn, "honker_lock_acquire", "l", "b", 10) == 0
+    assert now + 30 <= call(conn, "honker_lock_expires_at", "l") <= now + 35
+
+
+@pytest.mark.parametrize("taken_at", [None, "yesterday", 7_200, -10])
+def test_a_lock_whose_length_is_not_known_ends_when_its_row_says(conn, now, taken_at):
+    """The row of another writer; also one that has changed only the end, to before the time that is kept."""
+    call(conn, "honker_lock_acquire", "l", "a", 60)
+    stored = now + taken_at if isinstance(taken_at, int) else taken_at
+    conn.execute("UPDATE _honker_locks SET expires_at = ?, taken_at = ?", (now + 3_660, stored))
+    assert call(conn, "honker_lock_acquire", "l", "b", 10) == 0
+    assert call(conn, "honker_lock_expires_at", "l") == now + 3_660
+
+
+def test_a_lock_of_whole_seconds_is_measured_again_in_whole_seconds(conn, now):
+    call(conn, "honker_file_share", 1)
+    call(conn, "honker_lock_acquire", "l", "a", 1.5)
+    advance(conn, -3_600)
+    assert call(conn, "honker_lock_acquire", "l", "b", 10) == 0
+    end = call(conn, "honker_lock_expires_at", "l")
+    assert isinstance(end, int)
+    assert now + 2 <= end <= now + 8
 
 
 def test_the_next_claim_is_now_for_a_lease_beyond_the_longest(conn, now):

@@ -34,6 +34,8 @@ ANOTHER = {
     "touch_max_attempts": 1,
     "time_zone": "Asia/Tokyo",
     "misfire": "once",
+    "overlap": "skip",
+    "when_paused": "skip",
     "is_unknown": 1,
     "only_unset": 1,
     "flow_json": '{"key": "k"}',

@@ -344,6 +344,8 @@ def test_the_rate_of_a_key_gives_each_job_its_start_once(conn):
         ({"ordered": True, "concurrency_per_key": 2}, "concurrency_per_key"),
         ({"on_dead": "retry"}, "on_dead"),
         ({"burst": 0}, "burst"),
+        ({"burst": 5}, "burst"),
+        ({"burst": 5, "rate": None}, "burst"),
         ({"keep_finished_s": -1}, "keep_finished_s"),
         ({"colour": 1}, "settings_json"),
     ],

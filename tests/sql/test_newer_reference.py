@@ -50,7 +50,7 @@ def version_7(conn):
     for name in OLD_INDEXES:
         conn.execute(f"DROP INDEX {name.replace('_honker_', '_honker_index_')}")
     conn.execute("DROP INDEX _honker_index_live_other")
-    for name in ("live_key", "live_unique"):
+    for name in ("live_line", "live_unique"):
         conn.execute(f"DROP INDEX _honker_index_{name}")
     for name in ("keys", "unique", "dependencies", "outcomes", "attempts", "finished", "progress"):
         conn.execute(f"DROP TABLE _honker_{name}")

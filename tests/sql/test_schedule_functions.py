@@ -167,20 +167,23 @@ def test_no_time_zone_means_that_of_the_process(conn, zone):
 
 def test_a_schedule_is_kept_with_what_it_was_given(conn):
     before = int(time.time())
-    assert register(conn, "s", "jobs", "@every 60s", '{"ü":1}', 7, 90, 5, "Europe/Berlin", "once") == 1
+    options = (7, 90, 5, "Europe/Berlin", "once", "skip", "skip")
+    assert register(conn, "s", "jobs", "@every 60s", '{"ü":1}', *options) == 1
     kept = schedule(conn)
     assert before + 60 <= kept.pop("next_fire_at") <= time.time() + 60
     assert kept == {
         "name": "s", "queue": "jobs", "cron_expr": "@every 60s", "payload": '{"ü":1}', "priority": 7, "expires_s": 90,
         "enabled": True, "max_attempts": 5, "time_zone": "Europe/Berlin", "misfire": "once", "last_error": None,
+        "overlap": "skip", "when_paused": "skip", "last_job_id": None,
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("more", [(), (None,), (None, None, None), (3, "", "catch_up")])
+@pytest.mark.parametrize("more", [(), (None,), (None, None, None), (3, "", "catch_up"), (None,) * 5])
 def test_what_is_not_given_has_its_default(conn, more):
     register(conn, "s", "q", "@every 60s", "{}", 0, None, *more)
     kept = schedule(conn)
     assert (kept["max_attempts"], kept["time_zone"], kept["misfire"]) == (3, None, "catch_up")
+    assert (kept["overlap"], kept["when_paused"]) == ("queue", "enqueue")
 
 
 @pytest.mark.parametrize(
@@ -369,6 +372,9 @@ BROKEN = {
     "cron-expression": {"cron_expr": "61 * * * *"},
     "time-zone": {"time_zone": "Mars/Olympus"},
     "misfire": {"misfire": "sometimes"},
+    "overlap": {"overlap": "sometimes"},
+    "when-paused": {"when_paused": "sometimes"},
+    "last-job-text": {"last_job_id": "it"},
     "priority-text": {"priority": "high"},
     "payload-blob": {"payload": b"\xff"},
     "expires-text": {"expires_s": "soon"},
@@ -480,7 +486,7 @@ def update(conn, *arguments):
 @pytest.fixture
 def kept(conn):
     """A schedule with every property different from its default."""
-    register(conn, "s", "q", "@every 60s", "{}", 7, 90, 5, "UTC", "once")
+    register(conn, "s", "q", "@every 60s", "{}", 7, 90, 5, "UTC", "once", "skip", "skip")
     due_from(conn, FAR)
     return schedule(conn)
 
@@ -496,6 +502,8 @@ def kept(conn):
         ((None, None, None, None, 0, None, 1), {"max_attempts": 3}),
         ((None, None, None, None, 0, -9, 1), {"max_attempts": 1}),
         ((None, None, None, None, 0, None, 0, None, "skip"), {"misfire": "skip"}),
+        ((None, None, None, None, 0, None, 0, None, None, "queue", None), {"overlap": "queue"}),
+        ((None, None, None, None, 0, None, 0, None, None, None, "enqueue"), {"when_paused": "enqueue"}),
         ((None, "[]", 1, 10, 1, 9, 1), {"payload": "[]", "priority": 1, "expires_s": 10, "max_attempts": 9}),
     ],
 )
@@ -512,6 +520,7 @@ def test_an_update_changes_what_it_names_and_nothing_else(conn, kept, arguments,
         (None, None, None, 10, None),
         (None, None, None, None, 0, 9, 0),
         (None, None, None, None, 0, 9, 0, None, None),
+        (None, None, None, None, 0, 9, 0, None, None, None, None),
     ],
 )
 def test_an_update_of_nothing_changes_nothing(conn, kept, arguments):
@@ -560,7 +569,7 @@ def test_an_update_of_a_schedule_that_is_not_there_says_so(conn):
 
 def test_new_attempts_count_for_jobs_fired_later_only(conn, kept):
     tick(conn, FAR)
-    update(conn, None, None, None, None, 0, 9, 1)
+    update(conn, None, None, None, None, 0, 9, 1, None, None, "queue", None)
     due_from(conn, FAR)
     tick(conn, FAR)
     assert rows(conn, "SELECT max_attempts FROM _honker_live ORDER BY id") == [(5,), (9,)]

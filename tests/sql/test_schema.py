@@ -272,6 +272,23 @@ def test_a_file_of_an_earlier_version_gets_the_schema_of_a_fresh_one(conn, conne
     assert claimed_ids(older) == []
 
 
+def test_the_index_of_keys_gets_its_other_columns_and_its_rows(conn, connect, tmp_path):
+    fresh = connect(tmp_path / "fresh.db")
+    call(fresh, "honker_bootstrap")
+    call(conn, "honker_bootstrap")
+    call(conn, "honker_queue_configure", "q", '{"concurrency_per_key":1}')
+    ids = [call(conn, "honker_enqueue", "q", "null", '{"key":"k"}') for _ in range(2)]
+    conn.execute("DROP INDEX _honker_index_live_line")
+    conn.execute(
+        "CREATE INDEX _honker_index_live_key ON _honker_live (queue, state, key, priority DESC, run_at)"
+        " WHERE key IS NOT NULL"
+    )
+    conn.execute("UPDATE _honker_meta SET value = 10 WHERE key = 'schema_version'")
+    call(conn, "honker_bootstrap")
+    assert schema(conn) == schema(fresh)
+    assert claimed_ids(conn, "q") == ids[:1]
+
+
 def test_an_upgrade_keeps_every_row(reference_file, connect):
     tables = REFERENCE_COLUMNS | {"orders": "*", "sqlite_sequence": "*"}
     plain = sqlite3.connect(reference_file)

@@ -440,3 +440,28 @@ def test_the_reading_functions_work_on_a_connection_that_may_not_write(conn, con
     assert outcome(reader)["state"] == "pending"
     with pytest.raises(sqlite3.OperationalError):
         work(reader, 1)
+
+
+# --------------------------------------------------------------------------------------------------- withheld results
+
+
+def test_a_withheld_result_is_asked_for_if_a_job_has_begun_to_wait_since_the_claim(conn):
+    enqueue(conn)
+    claim(conn)
+    child = call(conn, "honker_enqueue", "children", '"c"', '{"after": [1]}')
+    before = dump(conn)
+    assert work(conn, 0, settlement(1, withholds_result=True))["settled"] == [2]
+    assert dump(conn) == before
+    told = settlement(1, result="41", result_ttl_s=60)
+    assert work(conn, 0, told, settlement(1, withholds_result=True))["settled"] == [1, 2]
+    assert call_json(conn, "honker_job_parents", child)[0]["result"] == "41"
+
+
+def test_a_withheld_result_of_a_job_without_children_is_not_asked_for(conn):
+    for _ in range(2):
+        enqueue(conn)
+    claim(conn, n=2)
+    call(conn, "honker_enqueue", "children", '"c"', '{"after": [1]}')
+    done = work(conn, 0, settlement(2, withholds_result=True), settlement(9, withholds_result=True))
+    assert done["settled"] == [1, 0]
+    assert [row[0] for row in live(conn)] == [1, 3]

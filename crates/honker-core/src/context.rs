@@ -6,6 +6,8 @@ use rusqlite::{Connection, Params, Row};
 
 use crate::clock::{Instant, Reading, Span};
 use crate::effects::Effects;
+use crate::limits::TIED_JOBS_KNOWN;
+use crate::queue::Settings;
 use crate::statements::{Prepared, Sql, Statements};
 use crate::{Result, schema};
 
@@ -17,6 +19,8 @@ pub struct Ctx<'c> {
     statements: &'c Statements,
     reading: Cell<Option<Reading>>,
     is_shared: Cell<Option<bool>>,
+    /// The settings of the queue that this call has asked for last.
+    settings: RefCell<Option<(String, Settings)>>,
     effects: RefCell<Effects>,
 }
 
@@ -24,7 +28,13 @@ impl<'c> Ctx<'c> {
     /// A call on this connection.
     #[must_use]
     pub fn new(statements: &'c Statements) -> Self {
-        Self { statements, reading: Cell::new(None), is_shared: Cell::new(None), effects: RefCell::default() }
+        Self {
+            statements,
+            reading: Cell::new(None),
+            is_shared: Cell::new(None),
+            settings: RefCell::default(),
+            effects: RefCell::default(),
+        }
     }
 
     /// The connection.
@@ -33,10 +43,11 @@ impl<'c> Ctx<'c> {
         self.statements.conn()
     }
 
-    /// Begins the work of the call, or begins it again: forgets the time, the file's mark and the effects so far.
+    /// Begins the work of the call, or begins it again: forgets the time, the facts about the file and the effects so far.
     pub fn begin(&self) {
         self.reading.set(None);
         self.is_shared.set(None);
+        self.forget_settings();
         self.effects.take();
     }
 
@@ -152,6 +163,27 @@ impl<'c> Ctx<'c> {
         Ok(is_shared)
     }
 
+    /// The settings of a queue, as this call has read them before or as `read` does now. A call that changes them says so by
+    /// [`Ctx::forget_settings`].
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub(crate) fn settings(&self, queue: &str, read: impl FnOnce() -> Result<Settings>) -> Result<Settings> {
+        if let Some((of, settings)) = self.settings.borrow().as_ref()
+            && of == queue
+        {
+            return Ok(settings.clone());
+        }
+        let settings = read()?;
+        self.settings.replace(Some((queue.to_owned(), settings.clone())));
+        Ok(settings)
+    }
+
+    /// Makes the next look at settings read them again.
+    pub(crate) fn forget_settings(&self) {
+        self.settings.take();
+    }
+
     /// The key after which the search for stranded keys goes on; '' for the first.
     pub(crate) fn rescue_cursor(&self, queue: &str) -> String {
         self.statements.cursors().borrow().get(queue).cloned().unwrap_or_default()
@@ -175,6 +207,23 @@ impl<'c> Ctx<'c> {
             None => drop(cursors.remove(queue)),
             Some(place) => drop(cursors.insert(queue.to_owned(), place)),
         }
+    }
+
+    /// Remembers that a job which this connection claims has ties.
+    pub(crate) fn remember_as_tied(&self, id: i64) {
+        let mut tied = self.statements.tied().borrow_mut();
+        // Those that others settle stay here, so the oldest are given up.
+        while tied.len() >= TIED_JOBS_KNOWN {
+            tied.pop_first();
+        }
+        tied.insert(id);
+    }
+
+    /// True if this connection has claimed the job and found ties; forgets it. A hint: it saves the statement that ends a plain
+    /// job and, outside of a transaction, taking the write lock twice.
+    pub(crate) fn is_known_as_tied(&self, id: i64) -> bool {
+        let tied = self.statements.tied();
+        !tied.borrow().is_empty() && tied.borrow_mut().remove(&id)
     }
 
     /// Fails if the host has interrupted the connection, which SQLite shows only to a statement that runs.

@@ -121,8 +121,11 @@ pub const RATE_LIMIT: RangeInclusive<i64> = 1..=1_000_000;
 /// Jobs that one claim parks because their key is full, or puts off to the start that their key's rate gives them.
 pub const PARKED_PER_CLAIM: usize = 64;
 
+/// Jobs with ties that a connection remembers from its claims: as many as one claim can hand out.
+pub const TIED_JOBS_KNOWN: usize = 10_000;
+
 /// Blocked jobs of one key that one call makes candidates: a limit that was dropped is digested in steps.
-pub const PROMOTED_PER_KEY: usize = 1_000;
+pub const PROMOTED_PER_KEY: i64 = 1_000;
 
 /// Keys that a claim which finds nothing looks at, for jobs that nothing promotes.
 pub const RESCUED_KEYS_PER_CLAIM: usize = 16;

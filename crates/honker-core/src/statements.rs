@@ -5,7 +5,7 @@
 //! may ask for its statement in each round.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -61,6 +61,8 @@ pub struct Statements {
     cursors: RefCell<BTreeMap<String, String>>,
     /// See `Ctx::waiting_cursor`.
     waiting_cursors: RefCell<BTreeMap<String, (i64, i64)>>,
+    /// See `Ctx::is_known_as_tied`.
+    tied: RefCell<BTreeSet<i64>>,
     conn: Box<Connection>,
 }
 
@@ -72,6 +74,7 @@ impl Statements {
             idle: RefCell::default(),
             cursors: RefCell::default(),
             waiting_cursors: RefCell::default(),
+            tied: RefCell::default(),
             conn: Box::new(conn),
         }
     }
@@ -88,6 +91,10 @@ impl Statements {
 
     pub(crate) const fn waiting_cursors(&self) -> &RefCell<BTreeMap<String, (i64, i64)>> {
         &self.waiting_cursors
+    }
+
+    pub(crate) const fn tied(&self) -> &RefCell<BTreeSet<i64>> {
+        &self.tied
     }
 
     /// Finalises every statement that is not in use.

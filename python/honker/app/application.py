@@ -14,6 +14,7 @@ from honker.app.declarations import Declarations
 from honker.app.lifespan import lifespan
 from honker.database import OpenOptions, database_on, opener
 from honker.errors import InvalidArgumentError
+from honker.middleware import Middleware
 from honker.sqlite.path import database_path
 from honker.sqlite.process_engine import ProcessEngine
 from honker.task.registry import TaskRegistry
@@ -53,7 +54,7 @@ class App(Declarations):
         *,
         imports: Iterable[str] = (),
         codec: Any = None,
-        middleware: Iterable[Any] = (),
+        middleware: Iterable[Middleware] = (),
         **open_options: Unpack[OpenOptions],
     ) -> None:
         unknown = open_options.keys() - OpenOptions.__annotations__.keys()

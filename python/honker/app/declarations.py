@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 from honker.arguments import Seconds
 from honker.database import Database
+from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.stream.stream import Stream
 from honker.task import declaring
 from honker.task.registry import TaskRegistry
 
-Hook = TypeVar("Hook", bound=Callable[..., Any])
+M = TypeVar("M", bound=Middleware)
+Hook = TypeVar("Hook", bound=Callable[[], Any])
 
 
 class Declarations:
@@ -47,8 +49,8 @@ class Declarations:
     task = declaring.task
     periodic_task = declaring.periodic_task
 
-    def middleware(self, middleware: Hook) -> Hook:
-        """Put a middleware around all tasks, inside those that were added before. Usable as a decorator."""
+    def middleware(self, middleware: M) -> M:
+        """Put a middleware around all tasks, inside those that were added before; see `honker.Middleware`."""
         self.registry.middleware.append(middleware)
         return middleware
 

@@ -21,8 +21,18 @@ log_option = click.option(
 _STANDARD: Final = frozenset([*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"])
 
 
+format_option = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="The form of the lines on standard error (default: json with --json, else text).",
+)
+
+
 class JSONFormatter(logging.Formatter):
-    """Formats a record as one JSON object: time, level, logger, message, and the fields passed as ``extra``."""
+    """Formats a record as one JSON object: time, level, logger, message, and the fields passed as ``extra``.
+
+    The traceback of an error is the field ``traceback``, and no part of the message.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
@@ -34,7 +44,9 @@ class JSONFormatter(logging.Formatter):
         }
         facts |= {name: value for name, value in vars(record).items() if name not in _STANDARD and name not in facts}
         if record.exc_info:
-            facts["exception"] = self.formatException(record.exc_info)
+            facts["traceback"] = self.formatException(record.exc_info)
+        if "traceback" in facts:
+            facts["message"] = facts["message"].removesuffix("\n" + facts["traceback"])
         return json.dumps(facts, default=str)
 
 

@@ -99,11 +99,13 @@ Examples:
 )
 @click.option("--rate", callback=_read_rate, metavar="N/SECONDS", help="Starts in a span, over all processes.")
 @click.option("--rate-per-key", callback=_read_rate, metavar="N/SECONDS", help="The same for the jobs of one key.")
-@click.option("--burst", callback=_read_number, metavar="N", help="Starts that may come at once (default: 1).")
+@click.option(
+    "--burst", callback=_read_number, metavar="N", help="Starts that may come at once, beside a rate (default: 1)."
+)
 @click.option(
     "--keep-finished", "keep_finished_s", callback=_read_number, metavar="SECONDS", help="Keep finished jobs so long."
 )
-@click.option("--only-unset", is_flag=True, help="Leave settings alone that have a value.")
+@click.option("--only-unset", is_flag=True, help="Leave settings alone that have a value or were removed.")
 @json_option
 def configure(path: str, name: str, only_unset: bool, is_json: bool, **given: Any) -> None:
     """Change settings of QUEUE of the database file DB and print all of them. The value "none" removes a setting."""

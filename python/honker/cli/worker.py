@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import click
 
-from honker.cli.log import configure_logging, log_option
+from honker.cli.log import configure_logging, format_option, log_option
+from honker.cli.memory import resident_bytes
 from honker.cli.output import Output, bright, json_option, visible
+from honker.cli.reload import run_reloading
 from honker.cli.scheduler import Say, schedule, speaker
 from honker.cli.signals import run_until_stopped
 from honker.cli.target import METAVAR, open_target
 from honker.database import Database
 from honker.errors import NoTasksError
 from honker.task.registry import TaskSpec
+from honker.worker.ending import Ending
+from honker.worker.hooks import hooks_around
 from honker.worker.runner import GRACE_S, MAX_CONCURRENCY
-from honker.worker.worker import run_workers
+from honker.worker.worker import Worker, run_together
 
 
 @click.command(
@@ -27,11 +32,14 @@ from honker.worker.worker import run_workers
 Examples:
   honker worker shop.tasks:db
   honker worker shop.tasks:db --queue emails --queue invoices --concurrency 8
+  honker worker shop.tasks:db --burst
+  honker worker shop.tasks:db --reload --log-level debug
   honker worker shop.tasks:db --list
 
 Ctrl-C or SIGTERM stops it: no more jobs are claimed, and running tasks have the grace period to end. A second signal
 returns their jobs to the queue at once, a third kills the process. Interrupted jobs run again elsewhere. Exit codes:
-0 stopped cleanly, 1 error or no tasks, 2 usage error, 130 or 143 stopped at once by a second SIGINT or SIGTERM.""",
+0 stopped cleanly, 1 error, no tasks or a failed start hook, 2 usage error, 130 or 143 stopped at once by a second
+SIGINT or SIGTERM.""",
 )
 @click.argument("target", metavar=METAVAR)
 @click.option(
@@ -52,8 +60,24 @@ returns their jobs to the queue at once, a third kills the process. Interrupted 
     help="Seconds that running tasks have to end after the first signal.",
 )
 @click.option("--with-scheduler", is_flag=True, help="Run the scheduler in the same process.")
+@click.option("--burst", is_flag=True, help="End once no task is due and none runs; tasks due later stay.")
+@click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="End after N attempts, of all queues together.")
+@click.option(
+    "--max-memory",
+    "max_memory_mib",
+    type=click.IntRange(1),
+    metavar="MIB",
+    help="End, after the running tasks, once the process uses more memory than this.",
+)
+@click.option(
+    "--reload",
+    "reloads",
+    is_flag=True,
+    help="For development: stop and start again when a Python file below the current directory changes.",
+)
 @click.option("--list", "is_list", is_flag=True, help="Print the tasks and their queues, and exit.")
 @log_option
+@format_option
 @json_option
 def worker(  # noqa: PLR0917 - click passes them by name
     target: str,
@@ -61,8 +85,13 @@ def worker(  # noqa: PLR0917 - click passes them by name
     concurrency: int | None,
     grace_s: float,
     with_scheduler: bool,
+    burst: bool,
+    max_jobs: int | None,
+    max_memory_mib: int | None,
+    reloads: bool,
     is_list: bool,
     log_level: str,
+    log_format: str | None,
     is_json: bool,
 ) -> int:
     """Run the enqueued tasks of a database.
@@ -70,30 +99,48 @@ def worker(  # noqa: PLR0917 - click passes them by name
     MODULE:APP names a variable that holds a honker.App or a honker.Database. Importing the module registers its tasks;
     the current directory is searched too.
     """
-    db = open_target(target)
     output = Output(is_json=is_json)
+    say = speaker("worker", output)
+    ends = burst or max_jobs is not None or max_memory_mib is not None
+    if burst and with_scheduler:
+        raise click.UsageError("--burst ends once nothing is due, and a scheduler never ends; leave one of them out")
+    if reloads:
+        if ends or is_list:
+            raise click.UsageError("--reload goes with no option that ends the worker; leave one of them out")
+        return run_reloading([each for each in sys.argv[1:] if each != "--reload"], say)
+    db = open_target(target)
+    db.registry.load()
     specs = [spec for spec in db.registry.specs(db.engine.identity) if not queues or spec.queue_name in queues]
     if is_list:
         _list(specs, output)
         return 0
     _check_queues(db, target, queues)
-    configure_logging(log_level, is_json=is_json)
-    say = speaker("worker", output)
+    configure_logging(log_level, is_json=is_json if log_format is None else log_format == "json")
     names = sorted({spec.queue_name for spec in specs})
     concurrency = concurrency or os.cpu_count() or 1
+    max_bytes = None if max_memory_mib is None else max_memory_mib * 2**20
+    ending = Ending(burst=burst, max_jobs=max_jobs, max_memory_bytes=max_bytes, used_bytes=resident_bytes)
 
     async def main(stop: asyncio.Event) -> None:
-        _say_started(say, names, concurrency, len(specs))
-        running = [run_workers(db, name, concurrency, stop_event=stop, grace_s=grace_s) for name in names]
-        if with_scheduler:
-            running.append(schedule(db, stop, speaker("scheduler", output)))
-        await _together(running)
+        async with hooks_around(db.registry):
+            if not stop.is_set():
+                _say_started(say, names, concurrency, len(specs))
+                workers = [Worker(db.queue(name), concurrency=concurrency, grace_s=grace_s) for name in names]
+                scheduling = schedule(db, stop, speaker("scheduler", output)) if with_scheduler else None
+                await _together(_work(db, workers, stop, ending if ends else None), scheduling)
+        if ends:
+            _say_done(say, ending)
         say("stopped", "stopped cleanly")
 
     return run_until_stopped(
         main,
         lambda name: say("stopping", f"stopping ({name}); tasks have {grace_s:g} s to end", signal=name, grace=grace_s),
     )
+
+
+async def _work(db: Database, workers: Sequence[Worker], stop: asyncio.Event, ending: Ending | None) -> None:
+    await run_together(db, workers, stop, ending)
+    stop.set()  # The end of all work is the end of a scheduler beside it.
 
 
 def _list(specs: list[TaskSpec], output: Output) -> None:
@@ -128,9 +175,16 @@ def _say_started(say: Say, queues: list[str], concurrency: int, task_count: int)
     say("started", f"pid={os.getpid()} queues={shown} concurrency={concurrency} tasks={task_count}", **facts)
 
 
-async def _together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Run coroutines concurrently. If one fails, the others are cancelled and return their jobs."""
-    running = [asyncio.ensure_future(each) for each in coroutines]
+def _say_done(say: Say, ending: Ending) -> None:
+    counts = dict(sorted(ending.counts.items()))
+    total = ending.counts.total()
+    shown = ", ".join(f"{count} {word}" for word, count in counts.items())
+    say("done", f"{total} attempt{'' if total == 1 else 's'}{shown and ': '}{shown}", attempts=total, outcomes=counts)
+
+
+async def _together(work: Coroutine[Any, Any, None], scheduling: Coroutine[Any, Any, None] | None) -> None:
+    """Run the workers and a scheduler concurrently. If one fails, the others are cancelled and return their jobs."""
+    running = [asyncio.ensure_future(each) for each in (work, scheduling) if each is not None]
     try:
         await asyncio.gather(*running)
     finally:

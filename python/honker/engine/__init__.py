@@ -10,13 +10,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.engine.limits import Limits
 
 #: Seconds after which a waiter looks at the data even if no commit woke it: a wake is only a hint.
 FALLBACK_POLL_S: Final = 15.0
+
+#: A job or an event that may be written together with others: its JSON text, or that and the JSON text of its options.
+Element: TypeAlias = str | tuple[str, str]
 
 
 class Transaction(ABC):
@@ -242,13 +245,14 @@ class Engine(Protocol):
         """Like `ask`, without blocking the event loop."""
         ...
 
-    def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    def add(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction, alone or together with those that follow it.
 
         Args:
             one: The function that adds this one, and its arguments.
             many: The function that adds many, and its arguments from ?2 on; ?1 is a JSON array of elements.
-            element: This one in that array, as JSON text.
+            element: This one in that array, as JSON text. With a second text, its options, ``many`` takes one more JSON
+                array after its arguments.
             tx: The transaction.
 
         Returns:
@@ -256,7 +260,7 @@ class Engine(Protocol):
         """
         ...
 
-    async def aadd(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Like `add`, without blocking the event loop."""
         ...
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
-from honker.engine import Engine, Fate, HandlerScope, LoopUpdates, Transaction, Updates
+from honker.engine import Element, Engine, Fate, HandlerScope, LoopUpdates, Transaction, Updates
 from honker.engine.limits import LIMITS, Limits
 
 E = TypeVar("E", bound=Engine)
@@ -86,11 +86,11 @@ class ForwardingEngine(ABC, Generic[E]):
         """Like `ask`, without blocking the event loop."""
         return await (self._engine or await self._current()).aask(sql, *params, tx=tx)
 
-    def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    def add(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction; see `honker.engine.Engine`."""
         return (self._engine or self._find()).add(one, many, element, tx)
 
-    async def aadd(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Like `add`, without blocking the event loop."""
         return await (self._engine or await self._current()).aadd(one, many, element, tx)
 

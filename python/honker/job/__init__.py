@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from honker.arguments import Seconds, TransactionLike, is_text
 from honker.clock import monotonic
 from honker.errors import InvalidArgumentError, JobCancelledError
 from honker.job import settle
+from honker.job.headers import headers_of
 from honker.job.history import ParentOutcome, read_parents
 from honker.job.progress import Claim, ProgressReporter, Report
 from honker.job.settle import JobQueue as JobQueue
@@ -171,6 +173,17 @@ class Job:
         if self._payload is _UNDECODED:
             self._payload = serialization.decode(self._text)
         return self._payload
+
+    @property
+    def headers(self) -> Mapping[str, Any]:
+        """The values that middleware has added to the call of a task, see `honker.Middleware.enqueue`.
+
+        Empty for a job without headers, and for a payload that is no call of a task.
+
+        Raises:
+            UnreadablePayloadError: The stored text is not JSON.
+        """
+        return headers_of(self.payload)
 
     def ack(self, tx: TransactionLike = None) -> bool:
         """Acknowledge the job: it succeeded.

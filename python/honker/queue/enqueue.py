@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias, TypeVar, cast
 
 from honker import serialization
-from honker.arguments import Call, Instant, Seconds, SQLValue, optional_instant, optional_seconds, whole
+from honker.arguments import Call, Instant, Seconds, SQLValue, is_text, optional_instant, optional_seconds, whole
+from honker.engine.limits import LIMITS
 from honker.queue.flow_options import Flow, encode
 
 T = TypeVar("T")
@@ -24,6 +25,9 @@ _PLAIN_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, NULL, NULL, 0, ?3, NULL
 # For a job with a key, a unique key or parents.
 _ENQUEUE_RELATED: Final = "SELECT honker_enqueue(?, ?, ?)"
 _ENQUEUE_UNIQUE: Final = "SELECT honker_enqueue_unique(?, ?, ?)"
+# For jobs with keys, whose options follow the other arguments.
+_KEYED_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8)"
+_PLAIN_KEYED_MANY: Final = "SELECT honker_enqueue_many(?2, ?1, NULL, NULL, 0, ?3, NULL, ?4)"
 _MANY: Final = "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?)"
 _MANY_RELATED: Final = "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -76,6 +80,25 @@ def series_call(call: Call) -> Call:
     if call[0] is _PLAIN:
         return _PLAIN_MANY, call[1], call[3]
     return (_ENQUEUE_MANY, call[1], *call[3:])
+
+
+def keyed_series_call(call: Call) -> Call:
+    """As `series_call`, for jobs with keys; their options are one argument more."""
+    if call[0] is _PLAIN:
+        return _PLAIN_KEYED_MANY, call[1], call[3]
+    return (_KEYED_MANY, call[1], *call[3:])
+
+
+def is_only_keyed(flow: Flow) -> bool:
+    """True if the options are a key alone, and one that the engine accepts.
+
+    Only such a job may share a statement: a unique key may give it the id of another job, a parent may be unknown, and
+    a wrong key is refused by the call that names it.
+    """
+    key = flow.get("key")
+    if len(flow) > 1 or not isinstance(key, str) or not is_text(key):
+        return False
+    return 0 < len(key.encode()) <= LIMITS.name_max_bytes and "\0" not in key
 
 
 def enqueue_many_call(  # noqa: PLR0917 - by position, since this is called for every job

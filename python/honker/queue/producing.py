@@ -13,8 +13,17 @@ from typing import Any, Protocol
 from honker import serialization
 from honker.arguments import Instant, OnConflict, OnParentFailure, Seconds, TransactionLike, UniqueUntil
 from honker.job import JobQueue
-from honker.queue.enqueue import ForEach, enqueue_call, enqueue_many_call, related_call, series_call, unique_call
-from honker.queue.flow_options import JobReference, flow_of_many, flow_options
+from honker.queue.enqueue import (
+    ForEach,
+    enqueue_call,
+    enqueue_many_call,
+    is_only_keyed,
+    keyed_series_call,
+    related_call,
+    series_call,
+    unique_call,
+)
+from honker.queue.flow_options import JobReference, encode, flow_of_many, flow_options
 from honker.records import Record
 
 
@@ -97,8 +106,8 @@ def enqueue(  # noqa: PLR0917 - the order that existing callers rely on
         DatabaseBusyError: The write lock was not free within the busy timeout.
 
     Cost: one row, one index entry and one statement. Consecutive jobs with the same options in one `Transaction` share
-        the statement, unless they have a key, a unique key or parents. A unique key and each parent add a row. For many
-        jobs at once see `enqueue_many`.
+        the statement, whatever their keys, unless they have a unique key or parents. A unique key and each parent add a
+        row. For many jobs at once see `enqueue_many`.
     Source: SQL ``honker_enqueue``.
     """
     text = serialization.encode(payload)
@@ -114,10 +123,13 @@ def enqueue(  # noqa: PLR0917 - the order that existing callers rely on
         after=after,
         on_parent_failure=on_parent_failure,
     )
-    if flow is not None:
-        call = related_call(call, flow)
     # A span that counts from now cannot wait for a shared statement.
-    elif tx is not None and delay is expires is None:
+    may_wait = tx is not None and delay is expires is None
+    if flow is not None:
+        plain, call = call, related_call(call, flow)
+        if may_wait and is_only_keyed(flow):
+            return self.db.engine.add(call, keyed_series_call(plain), (text, encode(flow)), tx)
+    elif may_wait:
         return self.db.engine.add(call, series_call(call), text, tx)
     job_id: int = self.db.engine.call(*call, tx=tx)
     return job_id
@@ -157,9 +169,12 @@ async def aenqueue(  # noqa: PLR0917 - the order that existing callers rely on
         after=after,
         on_parent_failure=on_parent_failure,
     )
+    may_wait = tx is not None and delay is expires is None
     if flow is not None:
-        call = related_call(call, flow)
-    elif tx is not None and delay is expires is None:
+        plain, call = call, related_call(call, flow)
+        if may_wait and is_only_keyed(flow):
+            return await self.db.engine.aadd(call, keyed_series_call(plain), (text, encode(flow)), tx)
+    elif may_wait:
         return await self.db.engine.aadd(call, series_call(call), text, tx)
     job_id: int = await self.db.engine.acall(*call, tx=tx)
     return job_id

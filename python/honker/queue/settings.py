@@ -102,21 +102,22 @@ def configure(
         ordered: True to run one job of a key at a time, in the order of ids. A job between two attempts holds up the
             jobs behind it. False is the same as None.
         on_dead: Of an ordered queue: ``"block"`` (the default) if a dead letter holds up the jobs of its key until it
-            is requeued or deleted; ``"continue"`` if it does not.
+            is requeued or deleted; ``"continue"`` if it does not. Without effect until the queue is ordered.
         rate: Starts of the queue: a number, 1 to 1,000,000, and the seconds in which they are allowed, as in
             ``(100, 60)``. Any span of that length has at most ``limit + burst - 1`` starts.
         rate_per_key: The same for each key.
-        burst: Starts that may come at once under a rate, 1 to 1,000,000; None means 1. Kept only beside a rate.
+        burst: Starts that may come at once under a rate, 1 to 1,000,000; None means 1. It needs a rate, and
+            is forgotten with the last one.
         keep_finished_s: Seconds, more than 0, for which jobs that succeeded or were cancelled are kept for `finished`.
-        only_unset: True to leave settings alone that have a value. So the start of an application does not undo the
-            change of an operator.
+        only_unset: True to leave settings alone that have a value or were removed, and to ignore None. So the start of
+            an application does not undo the change of an operator.
         tx: A transaction to set it in.
 
     Returns:
         All settings after the change.
 
     Raises:
-        InvalidArgumentError: A value is outside its range.
+        InvalidArgumentError: A value is outside its range, or two settings contradict each other.
         DatabaseBusyError: The write lock was not free within the busy timeout.
 
     Cost: one row; nothing for queues without settings.

@@ -22,11 +22,15 @@ from honker.task.registry import TaskSpec, registry_of
 #: The stream of declarations.
 DECLARATIONS: Final = "_honker:schedules"
 
-REGISTER: Final = "SELECT honker_scheduler_register(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+REGISTER: Final = "SELECT honker_scheduler_register(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 UNREGISTER: Final = "SELECT honker_scheduler_unregister(?)"
 LIST: Final = "SELECT honker_scheduler_list()"
 
 logger = logging.getLogger("honker")
+
+
+#: The number of fields of a declaration in the first release that wrote them.
+_FIRST_FIELDS: Final = 9
 
 
 class _Declaration(NamedTuple):
@@ -41,6 +45,8 @@ class _Declaration(NamedTuple):
     max_attempts: int
     time_zone: str | None
     misfire: str | None
+    overlap: str | None
+    when_paused: str | None
 
     @classmethod
     def of(cls, spec: TaskSpec) -> _Declaration:
@@ -56,11 +62,24 @@ class _Declaration(NamedTuple):
             spec.retries,
             getattr(schedule, "time_zone", None),
             spec.misfire,
+            spec.overlap,
+            spec.when_paused,
         )
 
     @property
     def call(self) -> Call:
         return REGISTER, *self
+
+    @property
+    def written(self) -> list[Any]:
+        """The form in the stream, without trailing options that are not given.
+
+        So a declaration that gives no option of a later release is the same for each release.
+        """
+        fields: list[Any] = list(self)
+        while len(fields) > _FIRST_FIELDS and fields[-1] is None:
+            fields.pop()
+        return fields
 
 
 def register_schedules(db: Handle, queues: set[str] | None = None, *, prune: bool = False) -> list[str]:
@@ -88,7 +107,7 @@ def register_schedules(db: Handle, queues: set[str] | None = None, *, prune: boo
         with db.engine.transaction() as tx:
             for each in _changed(db, declared, tx):
                 db.engine.call(*each.call, tx=tx)
-                Stream(db, DECLARATIONS).publish(each, key=each.name, tx=tx)
+                Stream(db, DECLARATIONS).publish(each.written, key=each.name, tx=tx)
     _report_orphans(db, queues, prune=prune)
     return list(declared)
 
@@ -115,7 +134,7 @@ def _changed(db: Handle, declared: dict[str, _Declaration], tx: TransactionLike 
     if not declared:
         return []
     written, present = _written(db, tx), {row["name"] for row in _rows(db, tx)}
-    return [each for each in declared.values() if each.name not in present or written.get(each.name) != list(each)]
+    return [each for each in declared.values() if each.name not in present or written.get(each.name) != each.written]
 
 
 def _written(db: Handle, tx: TransactionLike) -> dict[str | None, Any]:

@@ -38,12 +38,14 @@ _UNSET: Final = _Unset()
 _STANDBY_POLL_S: Final = 5.0
 #: Seconds between a leader's looks at the schedules without a commit, for the same reason.
 _CLOCK_POLL_S: Final = 5.0
+#: Seconds that a file in whole seconds may add to the end of a lock.
+_ROUNDING_S: Final = 1.0
 #: Seconds between two tries of a step that failed, from the first to the longest.
 _BACK_OFF_S: Final = (0.05, 5.0)
 
 _PAUSE: Final = "SELECT honker_scheduler_pause(?)"
 _RESUME: Final = "SELECT honker_scheduler_resume(?)"
-_UPDATE: Final = "SELECT honker_scheduler_update(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_UPDATE: Final = "SELECT honker_scheduler_update(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SOONEST: Final = "SELECT honker_scheduler_soonest()"
 _TICK: Final = "SELECT honker_scheduler_tick(?)"
 _LOCK_TOKEN: Final = "SELECT honker_lock_token(?, ?)"
@@ -66,6 +68,9 @@ class ScheduleInfo(Record):
         time_zone: An IANA name; None means the zone of the process that computes boundaries.
         misfire: ``"catch_up"``, ``"once"`` or ``"skip"``.
         last_error: The reason why it had to be passed over, or None.
+        overlap: ``"queue"`` or ``"skip"``.
+        when_paused: ``"enqueue"`` or ``"skip"``.
+        last_job_id: The id of the last job that it enqueued, or None.
     """
 
     name: str
@@ -80,6 +85,9 @@ class ScheduleInfo(Record):
     time_zone: str | None
     misfire: str
     last_error: str | None
+    overlap: str
+    when_paused: str
+    last_job_id: int | None
 
 
 # In the class below `list` names the method.
@@ -127,6 +135,8 @@ class Scheduler:
         expires: int | None = None,
         max_attempts: int = 3,
         misfire: str = "catch_up",
+        overlap: str = "queue",
+        when_paused: str = "enqueue",
         tx: TransactionLike = None,
     ) -> None:
         """Add a schedule, or replace the one of that name. An unchanged expression keeps its next boundary.
@@ -141,6 +151,10 @@ class Scheduler:
             max_attempts: Claims of a job before it is dead-lettered.
             misfire: How to treat boundaries that passed without a leader: ``catch_up`` fires each, up to 64, ``once``
                 fires once for all, ``skip`` fires none that is more than a minute late.
+            overlap: How to treat a boundary that comes while the job of the last firing has not ended: ``queue``
+                enqueues another job, ``skip`` enqueues none.
+            when_paused: How to treat a boundary that comes while the queue is paused: ``enqueue`` enqueues a job that
+                waits for the end of the pause, ``skip`` enqueues none.
             tx: A transaction to write it in.
 
         Raises:
@@ -149,7 +163,8 @@ class Scheduler:
 
         Source: SQL ``honker_scheduler_register``.
         """
-        call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), misfire)
+        policies = misfire, overlap, when_paused
+        call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), policies)
         self._engine.call(*call, tx=tx)
         if tx is None:  # the transaction may roll back; `run` looks into the table
             self._registered.add(name)
@@ -165,10 +180,13 @@ class Scheduler:
         expires: int | None = None,
         max_attempts: int = 3,
         misfire: str = "catch_up",
+        overlap: str = "queue",
+        when_paused: str = "enqueue",
         tx: TransactionLike = None,
     ) -> None:
         """Like `add`, without blocking the event loop."""
-        call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), misfire)
+        policies = misfire, overlap, when_paused
+        call = _register_call(name, queue, schedule, payload, (priority, expires, max_attempts), policies)
         await self._engine.acall(*call, tx=tx)
         if tx is None:  # the transaction may roll back; `run` looks into the table
             self._registered.add(name)
@@ -229,6 +247,8 @@ class Scheduler:
         expires: int | _Unset | None = _UNSET,
         max_attempts: int | _Unset | None = _UNSET,
         misfire: str | None = None,
+        overlap: str | None = None,
+        when_paused: str | None = None,
         tx: TransactionLike = None,
     ) -> bool:
         """Change a schedule; arguments that are not given leave its values as they are.
@@ -241,6 +261,8 @@ class Scheduler:
             expires: As in `add`; None removes it.
             max_attempts: As in `add`; None means 3.
             misfire: As in `add`.
+            overlap: As in `add`.
+            when_paused: As in `add`.
             tx: A transaction to change it in.
 
         Returns:
@@ -248,7 +270,8 @@ class Scheduler:
 
         Source: SQL ``honker_scheduler_update``.
         """
-        call = _update_call(name, schedule, payload, priority, (expires, max_attempts), misfire)
+        policies = misfire, overlap, when_paused
+        call = _update_call(name, schedule, payload, priority, (expires, max_attempts), policies)
         return bool(self._engine.call(*call, tx=tx))
 
     async def aupdate(
@@ -261,10 +284,13 @@ class Scheduler:
         expires: int | _Unset | None = _UNSET,
         max_attempts: int | _Unset | None = _UNSET,
         misfire: str | None = None,
+        overlap: str | None = None,
+        when_paused: str | None = None,
         tx: TransactionLike = None,
     ) -> bool:
         """Like `update`, without blocking the event loop."""
-        call = _update_call(name, schedule, payload, priority, (expires, max_attempts), misfire)
+        policies = misfire, overlap, when_paused
+        call = _update_call(name, schedule, payload, priority, (expires, max_attempts), policies)
         return bool(await self._engine.acall(*call, tx=tx))
 
     async def run(
@@ -349,22 +375,26 @@ class Scheduler:
         """Become the leader; False if the stop event came first.
 
         Each commit wakes a standby, so it first reads the state of the lock. An attempt to acquire it each time would
-        take the write lock from processes that need it.
+        take the write lock from processes that need it. An end beyond the lock's length was stored before the clock was
+        set back; an attempt then measures it again.
         """
+        measure_at = time.monotonic()
         while not stop.is_set:
             held_until = await self._retried(stop, lock.aheld_until) if standby else None
             if stop.is_set:
                 return False
-            if held_until is None and await self._retried(stop, lock.atry_acquire):
+            held_s = 0.0 if held_until is None else held_until - self._engine.clock()
+            is_due = held_until is None
+            if held_s > lock.ttl + _ROUNDING_S and time.monotonic() >= measure_at:
+                is_due, measure_at = True, time.monotonic() + _STANDBY_POLL_S
+            if is_due and await self._retried(stop, lock.atry_acquire):
                 return True
             if not standby:
                 raise LockHeld(f"lock {self.lock_name!r} is held: another scheduler leads; pass standby=True to wait")
             if on_standby is not None:
                 on_standby(None)
                 on_standby = None
-            timeout_s = _STANDBY_POLL_S
-            if held_until is not None:
-                timeout_s = min(timeout_s, max(held_until - self._engine.clock(), 0.0))
+            timeout_s = _STANDBY_POLL_S if held_until is None else min(_STANDBY_POLL_S, max(held_s, 0.0))
             await stop.wait_for(updates.wait_async(timeout_s))
         return False
 
@@ -433,7 +463,7 @@ def _register_call(  # noqa: PLR0917 - the options of the public method
     schedule: HasExpression,
     payload: Any,
     job_options: tuple[int, int | None, int],
-    misfire: str,
+    policies: tuple[str, str, str],
 ) -> Call:
     check_schedule(schedule)
     time_zone = getattr(schedule, "time_zone", None)
@@ -448,7 +478,7 @@ def _register_call(  # noqa: PLR0917 - the options of the public method
         optional_whole(expires, "expires"),
         whole(max_attempts, "max_attempts"),
         time_zone,
-        misfire,
+        *policies,
     )
 
 
@@ -458,7 +488,7 @@ def _update_call(  # noqa: PLR0917 - the options of the public method
     payload: Any,
     priority: int | None,
     clearable: tuple[int | _Unset | None, int | _Unset | None],
-    misfire: str | None,
+    policies: tuple[str | None, str | None, str | None],
 ) -> Call:
     expires, max_attempts = clearable
     if schedule is not None:
@@ -474,7 +504,7 @@ def _update_call(  # noqa: PLR0917 - the options of the public method
         None if isinstance(max_attempts, _Unset) else optional_whole(max_attempts, "max_attempts"),
         not isinstance(max_attempts, _Unset),
         None if schedule is None else getattr(schedule, "time_zone", None) or "",
-        misfire,
+        *policies,
     )
 
 

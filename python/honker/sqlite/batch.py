@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Final
+from typing import Final, cast
 
 from honker.arguments import Call, SQLValue
+from honker.engine import Element
 from honker.errors import HonkerError, InternalError, InterruptedStatementError
 from honker.sqlite.connection import Connection
 
@@ -29,6 +30,8 @@ class Batch:
     Buffered elements are committed with the transaction or not at all: `flush` runs before any other statement and
     before the COMMIT. If it fails, the transaction can only roll back. If the process dies, the transaction is lost,
     including buffered elements.
+
+    An element of two texts has its options as the second one, in an array that is the last argument of ``add_many``.
     """
 
     def __init__(self, add_many: Call) -> None:
@@ -36,13 +39,13 @@ class Batch:
         self._alone = 0
         self._may_wait: bool | None = None  # None until it is checked
         self._last_id = 0  # of the elements written so far
-        self._waiting: list[str] = []
+        self._waiting: list[Element] = []
         self._characters = 0
         self._failure: HonkerError | None = None
 
-    def reserve_id(self, element: str) -> int:
-        """Buffer an element, JSON text, and return its future id; 0 if it cannot be buffered."""
-        characters = self._characters + len(element)
+    def reserve_id(self, element: Element) -> int:
+        """Buffer an element and return its future id; 0 if it cannot be buffered."""
+        characters = self._characters + (len(element) if isinstance(element, str) else sum(map(len, element)))
         if not self._may_wait or len(self._waiting) == _WAITING or characters > _WAITING_CHARACTERS:
             return 0
         self._characters = characters
@@ -78,11 +81,19 @@ class Batch:
 
     def _write(self, connection: Connection) -> None:
         sql, *params = self.add_many
-        ids: list[int] = json.loads(connection.scalar(sql, (f"[{','.join(self._waiting)}]", *params)))
+        elements, *options = _arrays(self._waiting)
+        ids: list[int] = json.loads(connection.scalar(sql, (elements, *params, *options)))
         reserved = range(self._last_id + 1, self._last_id + 1 + len(self._waiting))
         if ids != list(reserved):
             raise InternalError(f"ids {reserved[0]} to {reserved[-1]} were reserved, {ids[0]} to {ids[-1]} assigned")
         self._last_id, self._waiting, self._characters = ids[-1], [], 0
+
+
+def _arrays(elements: list[Element]) -> list[str]:
+    """The JSON arrays of elements of one kind: one array, or one for each of their texts."""
+    if isinstance(elements[0], str):
+        return [f"[{','.join(cast('list[str]', elements))}]"]
+    return [f"[{','.join(column)}]" for column in zip(*cast("list[tuple[str, str]]", elements), strict=True)]
 
 
 def _failure(error: BaseException) -> HonkerError:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
+from honker.engine import Element
 from honker.engine.limits import Limits
 from honker.errors import (
     ArgumentOverflowError,
@@ -259,7 +260,7 @@ class SQLiteEngine:
         finally:
             self._write_lock.release()
 
-    def add(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    def add(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction, alone or together with those that follow it."""
         if isinstance(tx, SQLiteTransaction):
             self._file.check()
@@ -268,7 +269,7 @@ class SQLiteEngine:
         added: int = self.call(*one, tx=tx)
         return added
 
-    async def aadd(self, one: Call, many: Call, element: str, tx: TransactionLike) -> int:
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Like `add`, without blocking the event loop."""
         if isinstance(tx, SQLiteTransaction):
             return self.add(one, many, element, tx)

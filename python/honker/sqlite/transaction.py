@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeVar
 
 from honker import serialization
 from honker.arguments import Call, Parameters, Row, SQLValue
-from honker.engine import Transaction
+from honker.engine import Element, Transaction
 from honker.errors import NestedTransactionError, TransactionNotStartedError
 from honker.sqlite.batch import Batch
 from honker.sqlite.connection import Connection
@@ -150,7 +150,7 @@ class SQLiteTransaction(Transaction):
             )
         return self._connection
 
-    def _append(self, one: Call, many: Call, element: str) -> int:
+    def _append(self, one: Call, many: Call, element: Element) -> int:
         batch = self._batch
         if batch is not None and batch.add_many == many and self._pid == getpid():
             with self._mutex:
@@ -254,7 +254,7 @@ def check_own(tx: SQLiteTransaction, file: DatabaseFile) -> None:
         file.check_same(path)
 
 
-def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: str) -> int:
+def append_to(tx: SQLiteTransaction, one: Call, many: Call, element: Element) -> int:
     """Add a job or an event to a transaction, now or together with others that follow; see `Engine.add`."""
     return tx._append(one, many, element)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, get_args
+from typing import Any, Final, Protocol, TypeVar, get_args
 
 from honker.arguments import (
     Instant,
@@ -22,12 +22,17 @@ from honker.arguments import (
 from honker.engine import Engine
 from honker.errors import InvalidArgumentError
 from honker.job import JobQueue
+from honker.middleware import headers_for
 from honker.task.keys import FLOW_OPTIONS, flow_options, resolve_keys
 from honker.task.options import KeyOption, check_options
+from honker.task.payloads import TaskPayloads
 from honker.task.plan import Plan, Value
-from honker.task.registry import TaskSpec
+from honker.task.registry import TaskSpec, registry_of
 from honker.task.result import TaskResult
 from honker.task.step import Step
+
+R_co = TypeVar("R_co", covariant=True)
+S = TypeVar("S")
 
 _PLACE: Final = object()
 
@@ -40,14 +45,14 @@ class Arguments(Protocol):
         ...
 
 
-class Enqueuing(Protocol):
+class Enqueuing(Protocol[S]):
     """The calls of a task with chosen options, from `Task.enqueue_with`."""
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> TaskResult:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> TaskResult[S]:
         """Enqueue the call."""
         ...
 
-    async def aenqueue(self, /, *args: Any, **kwargs: Any) -> TaskResult:
+    async def aenqueue(self, /, *args: Any, **kwargs: Any) -> TaskResult[S]:
         """As calling it, without blocking the event loop."""
         ...
 
@@ -60,16 +65,18 @@ class Callee:
         queue: The queue that its calls go to.
         spec: Its definition.
         signature: The arguments that it takes.
+        payloads: Writes its calls and reads its results.
         enqueue_with: Chooses the options of a call, see `Task.enqueue_with`.
     """
 
     queue: JobQueue
     spec: TaskSpec
     signature: Arguments
-    enqueue_with: Callable[..., Enqueuing]
+    payloads: TaskPayloads
+    enqueue_with: Callable[..., Enqueuing[Any]]
 
 
-class TaskCall(Step):
+class TaskCall(Step[R_co]):
     """A call of a task with its arguments and options, from `Task.s` or `Task.si`; immutable.
 
     Attributes:
@@ -107,7 +114,7 @@ class TaskCall(Step):
         debounce_s: Seconds | None = None,
         debounce_max_s: Seconds | None = None,
         on_parent_failure: OnParentFailure | None = None,
-    ) -> TaskCall:
+    ) -> TaskCall[R_co]:
         """The same call with other options; None leaves an option as it is.
 
         Args:
@@ -154,7 +161,7 @@ class TaskCall(Step):
         changed._check_options()
         return changed
 
-    def enqueue(self, *, tx: TransactionLike = None) -> TaskResult:
+    def enqueue(self, *, tx: TransactionLike = None) -> TaskResult[R_co]:
         """Enqueue the call alone; see `Task.__call__`.
 
         Args:
@@ -169,11 +176,11 @@ class TaskCall(Step):
         """
         return self._alone(tx)(*self.args, **self.kwargs)
 
-    async def aenqueue(self, *, tx: TransactionLike = None) -> TaskResult:
+    async def aenqueue(self, *, tx: TransactionLike = None) -> TaskResult[R_co]:
         """Like `enqueue`, without blocking the event loop."""
         return await self._alone(tx).aenqueue(*self.args, **self.kwargs)
 
-    def _alone(self, tx: TransactionLike) -> Enqueuing:
+    def _alone(self, tx: TransactionLike) -> Enqueuing[R_co]:
         if self._on_parent_failure is not None:
             raise InvalidArgumentError(
                 f"on_parent_failure of {self.name!r} is {self._on_parent_failure!r}, and it has no parents; "
@@ -206,6 +213,11 @@ class TaskCall(Step):
     def queue_name(self) -> str:
         """The name of the queue it goes to."""
         return self._callee.queue.name
+
+    @property
+    def payloads(self) -> TaskPayloads:
+        """Writes its payload, and reads its result."""
+        return self._callee.payloads
 
     @property
     def on_parent_failure(self) -> str | None:
@@ -243,6 +255,11 @@ class TaskCall(Step):
                 )
         resolved = resolve_keys(options, self.args, self.kwargs)
         return {name: seconds(value, name) if name.endswith("_s") else value for name, value in resolved.items()}
+
+    def headers(self, args: Sequence[Any]) -> dict[str, Any] | None:
+        """The headers that middleware adds to the call with these arguments; None without any."""
+        middleware = registry_of(self._callee.queue.db).middleware
+        return headers_for(middleware, self.name, self.queue_name, args, self.kwargs)
 
     def check(self, count: int) -> None:
         """Refuse the call if its arguments, after ``count`` from its parents, do not fit the function.

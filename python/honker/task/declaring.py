@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
 from honker.engine import Transaction
 from honker.job import Job
-from honker.task.options import Executor, KeyOption, Misfire, RetryRule
+from honker.task.options import Executor, KeyOption, Misfire, Overlap, RetryRule, WhenPaused
 from honker.task.registry import HasExpression
-from honker.task.task import Task, TaskDecorator
+from honker.task.task import Task, TaskDecorator, Unannotated
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +55,8 @@ class PeriodicTaskOptions(_CommonOptions, total=False):
 
     scheduler_name: str | None
     misfire: Misfire | None
+    overlap: Overlap | None
+    when_paused: WhenPaused | None
     expires_s: int | None
 
 
@@ -82,19 +84,61 @@ class Declaring(Protocol):
 
 
 @overload
-def task(self: Declaring, queue: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: Declaring, queue: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Unannotated, P], R], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], R]]: ...
 
 
 @overload
-def task(self: Declaring, queue: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: Declaring, queue: Callable[P, R], /) -> Task[P, R]: ...
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Job, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, P], R]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[Concatenate[Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: Declaring, queue: Callable[P, Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[P, Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(self: Declaring, queue: Callable[P, R], /) -> Task[P, R, Callable[P, R]]: ...
 
 
 @overload

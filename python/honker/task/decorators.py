@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
@@ -16,13 +16,15 @@ from honker.task.options import (
     Executor,
     KeyOption,
     Misfire,
+    Overlap,
     RetryRule,
+    WhenPaused,
     attempts_of,
     check_schedule,
     exceptions_of,
 )
 from honker.task.registry import HasExpression
-from honker.task.task import Task, TaskDecorator, TaskQueue, task_decorator
+from honker.task.task import Task, TaskDecorator, TaskQueue, Unannotated, task_decorator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,19 +40,61 @@ class DecoratingQueue(TaskQueue, Protocol):
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Unannotated, P], R], /
+) -> Task[..., R, Callable[Concatenate[Unannotated, P], R]]: ...
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]]]: ...
 
 
 @overload
-def task(self: DecoratingQueue, name: Callable[P, R], /) -> Task[P, R]: ...
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Job, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Job, P], R], /
+) -> Task[P, R, Callable[Concatenate[Job, P], R]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[Concatenate[Transaction, P], R], /
+) -> Task[P, R, Callable[Concatenate[Transaction, P], R]]: ...
+
+
+@overload
+def task(
+    self: DecoratingQueue, name: Callable[P, Coroutine[Any, Any, R]], /
+) -> Task[P, R, Callable[P, Coroutine[Any, Any, R]]]: ...
+
+
+@overload
+def task(self: DecoratingQueue, name: Callable[P, R], /) -> Task[P, R, Callable[P, R]]: ...
 
 
 @overload
@@ -132,12 +176,12 @@ def task(
         give_up_on: Exceptions after which a job is dead-lettered at once; it precedes ``retry_on``.
         retry: A function ``(exception, job) -> seconds | None`` that replaces ``retry_delay_s``, ``backoff`` and
             ``jitter``. None dead-letters the job. It is called where the handler was, and must not block. If it fails,
-            ``retry_delay_s`` is used, and the error says so. Attempts stay limited.
+            these three are used, and the error says so. Attempts stay limited.
         timeout_s: Seconds that an attempt may take, more than 0; None for no limit.
         priority: Larger values run sooner, within ±(2**53 - 1).
         expires_s: Seconds after which a job is dead-lettered instead of run, more than 0.
         store_result: True to keep the return value for `honker.TaskResult`.
-        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever.
+        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever. It needs ``store_result``.
         executor: ``"thread"``, or ``"process"`` to call a plain function in a separate process. The function then
             has a processor to itself, a timeout or a lost lease ends it, and a crash is one failed attempt. The
             process imports the function by module and name, so it must be a module-level function, and it receives
@@ -152,7 +196,7 @@ def task(
         debounce_max_s: Seconds for which it is put off at most.
 
     Raises:
-        InvalidArgumentError: An option is outside its range.
+        InvalidArgumentError: An option is outside its range, lacks its partner, or contradicts another one.
         InvalidTaskError: The function cannot be a task, or cannot be called in another process.
         TaskConflictError: Another function is registered under the name.
     """
@@ -202,6 +246,8 @@ def periodic_task(
     retry: RetryRule | None = None,
     timeout_s: float | None = None,
     misfire: Misfire | None = None,
+    overlap: Overlap | None = None,
+    when_paused: WhenPaused | None = None,
     expires_s: int | None = None,
     priority: int = 0,
     store_result: bool = False,
@@ -229,14 +275,16 @@ def periodic_task(
         retry: As for `task`.
         timeout_s: As for `task`.
         misfire: How to treat boundaries that passed without a leader, see `Scheduler.add`; None means ``catch_up``.
+        overlap: How to treat a boundary that comes while the last job has not ended; None means ``queue``.
+        when_paused: How to treat a boundary that comes while the queue is paused; None means ``enqueue``.
         expires_s: Whole seconds after its boundary from which a job is no longer claimed, 1 or more.
         priority: Larger values run sooner, within ±(2**53 - 1).
         store_result: True to keep the return value.
-        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever.
+        result_ttl_s: Seconds to keep the result, up to 100 years; 0 keeps it forever. It needs ``store_result``.
         executor: As for `task`.
 
     Raises:
-        InvalidArgumentError: An option is outside its range.
+        InvalidArgumentError: An option is outside its range, lacks its partner, or contradicts another one.
         InvalidTaskError: The function cannot be a task or has required parameters, or cannot be called in another
             process.
         TaskConflictError: Another function is registered under the name.
@@ -257,6 +305,8 @@ def periodic_task(
         retry=retry,
         timeout_s=timeout_s,
         misfire=misfire,
+        overlap=overlap,
+        when_paused=when_paused,
         expires_s=expires_s,
         priority=priority,
         store_result=store_result,

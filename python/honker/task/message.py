@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
+from honker.codec import Codec, sealing
+from honker.errors import PayloadMismatchError
+from honker.job.headers import ENCODED, ENVELOPE
 from honker.task.parents import FromParents
-
-#: The only key in the payload of a task's call.
-ENVELOPE: Final = "__honker_task__"
 
 
 def envelope(
     name: str,
-    args: tuple[Any, ...] = (),
-    kwargs: dict[str, Any] | None = None,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
     from_parents: FromParents | None = None,
+    headers: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The payload of a call. A call that takes nothing from parents has the form that the reference writes."""
+    """The payload of a call. One without headers, and without arguments from parents, is as the reference writes it."""
     call: dict[str, Any] = {"task": name, "args": list(args), "kwargs": kwargs or {}}
     if from_parents is not None:
         call["parents"] = from_parents.as_json()
+    if headers:
+        call["headers"] = headers
     return {ENVELOPE: call}
+
+
+def sealed(codec: Codec | None, payload: dict[str, Any]) -> dict[str, Any]:
+    """An envelope as it is stored: plain for the default codec, or the text of the codec beside name and headers.
+
+    Headers stay readable for every process that looks at a job, whatever codec it has.
+
+    Raises:
+        InvalidPayloadError: The codec cannot write it.
+    """
+    if codec is None or sealing.is_plain(codec):
+        return payload
+    call: dict[str, Any] = payload[ENVELOPE]
+    headers = call.pop("headers", None)
+    stored = {"task": call["task"], "codec": codec.name, "body": sealing.written(codec, call)}
+    if headers:
+        stored["headers"] = headers
+    return {ENCODED: stored}
 
 
 class Invocation(NamedTuple):
@@ -31,19 +53,61 @@ class Invocation(NamedTuple):
         args: Its positional arguments, without those that come from parents.
         kwargs: Its keyword arguments.
         from_parents: The arguments that come first and that the parents give; None if they give none.
+        codec: The name of the codec that wrote it; None for plain JSON. Its arguments are those of `opened`.
+        body: The text of the codec.
     """
 
     task: str
     args: list[Any]
     kwargs: dict[str, Any]
     from_parents: FromParents | None = None
+    codec: str | None = None
+    body: str = ""
 
 
 def read_envelope(payload: Any) -> Invocation | None:
     """The call in a payload; None if the payload is not a call."""
     if not isinstance(payload, dict) or len(cast("dict[str, Any]", payload)) != 1:
         return None
-    call: Any = cast("dict[str, Any]", payload).get(ENVELOPE)
+    fields = cast("dict[str, Any]", payload)
+    return _sealed_call(fields[ENCODED]) if ENCODED in fields else _plain_call(fields.get(ENVELOPE))
+
+
+def opened(invocation: Invocation, codec: Codec | None, *, allows_plain: bool = False) -> Invocation:
+    """The call with its arguments.
+
+    Args:
+        invocation: The call, from `read_envelope`.
+        codec: The codec of the registry.
+        allows_plain: True to accept a plain call, whatever the codec.
+
+    Raises:
+        PayloadMismatchError: It was written by another codec, or the codec refuses it.
+    """
+    if invocation.codec is None:
+        if allows_plain or sealing.accepts_plain(codec):
+            return invocation
+        name = "json" if codec is None else codec.name
+        raise PayloadMismatchError(
+            f"it is plain JSON, and the codec here is {name!r}; give producers and workers the same"
+        )
+    found = _plain_call(sealing.read(codec, invocation.codec, invocation.body))
+    if found is None or found.task != invocation.task:
+        raise PayloadMismatchError(f"the codec {invocation.codec!r} wrote the call of another task")
+    return found
+
+
+def _sealed_call(call: Any) -> Invocation | None:
+    if not isinstance(call, dict):
+        return None
+    fields = cast("dict[str, Any]", call)
+    name, codec, body = fields.get("task"), fields.get("codec"), fields.get("body")
+    if not (isinstance(name, str) and isinstance(codec, str) and isinstance(body, str)):
+        return None
+    return Invocation(name, [], {}, codec=codec, body=body)
+
+
+def _plain_call(call: Any) -> Invocation | None:
     if not isinstance(call, dict):
         return None
     fields = cast("dict[str, Any]", call)

@@ -29,8 +29,15 @@ SPAN_MAX_S: Final = LIMITS.span_max_s
 #: The largest part of a retry's delay that is added at random: jobs that failed together do not return together.
 JITTER: Final = 0.1
 
+#: Seconds for which a result is kept by default.
+RESULT_TTL_S: Final = 3600.0
+
 #: How a schedule treats boundaries that passed without a leader.
 Misfire: TypeAlias = Literal["catch_up", "once", "skip"]
+#: How a schedule treats a boundary that comes before the job of the last firing has ended.
+Overlap: TypeAlias = Literal["queue", "skip"]
+#: How a schedule treats a boundary that comes while the queue is paused.
+WhenPaused: TypeAlias = Literal["enqueue", "skip"]
 
 #: Classes of exceptions, as ``except`` takes them.
 ExceptionTypes: TypeAlias = tuple[type[BaseException], ...]
@@ -86,10 +93,6 @@ def _is_share(value: Any) -> bool:
     return _is_number(value) and 0 <= value <= 1
 
 
-def _is_misfire(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value in get_args(Misfire))
-
-
 def _is_exceptions(value: Any) -> bool:
     return isinstance(value, tuple) and all(
         isinstance(each, type) and issubclass(each, BaseException) for each in cast("tuple[Any, ...]", value)
@@ -139,7 +142,13 @@ _RULES: Final = {
     "backoff": _Rule(_is_factor, "a finite number above 0", "1 keeps the delay as it is"),
     "max_retry_delay_s": _Rule(_or_none(_is_span), f"None, or {_SPAN_RANGE}", "leave it out for no limit"),
     "jitter": _Rule(_is_share, "0 to 1", "0 keeps delays exact"),
-    "misfire": _Rule(_is_misfire, "None, 'catch_up', 'once' or 'skip'", "leave it out for 'catch_up'"),
+    "misfire": _Rule(
+        _or_none(_one_of(*get_args(Misfire))), "None, 'catch_up', 'once' or 'skip'", "leave it out for 'catch_up'"
+    ),
+    "overlap": _Rule(_or_none(_one_of(*get_args(Overlap))), "None, 'queue' or 'skip'", "leave it out for 'queue'"),
+    "when_paused": _Rule(
+        _or_none(_one_of(*get_args(WhenPaused))), "None, 'enqueue' or 'skip'", "leave it out for 'enqueue'"
+    ),
     "timeout_s": _Rule(_or_none(_is_timeout), _LIMIT_RANGE, "leave it out for no limit"),
     "priority": _Rule(_whole(-PRIORITY_MAX, PRIORITY_MAX), _PRIORITY_RANGE, "larger runs sooner"),
     "expires_s": _Rule(_or_none(_is_expiry), _LIMIT_RANGE, "leave it out for jobs that stay"),
@@ -194,21 +203,48 @@ def exceptions_of(value: Any) -> Any:
 
 
 def check_unique_options(options: dict[str, Any]) -> None:
-    """Refuse options of a unique key without one.
+    """Refuse options of a unique key without one, and options that exclude each other, as the engine does.
 
     Raises:
-        InvalidArgumentError: One is given, and no ``unique_key``.
+        InvalidArgumentError: An option lacks its partner, or contradicts another one.
     """
-    if options.get("unique_key") is not None:
-        return
-    for argument in _OF_UNIQUE_KEYS:
-        if options.get(argument) is not None:
+    given = {name for name in _OF_UNIQUE_KEYS if options.get(name) is not None}
+    if given and options.get("unique_key") is None:
+        argument = next(name for name in _OF_UNIQUE_KEYS if name in given)
+        raise InvalidArgumentError(
+            f"{argument} is {options[argument]!r}, and there is no unique_key for it; pass unique_key= as well"
+        )
+    if "debounce_max_s" in given and "debounce_s" not in given:
+        raise InvalidArgumentError(
+            f"debounce_max_s is {options['debounce_max_s']!r}, and there is no debounce_s for it; "
+            "pass debounce_s= as well"
+        )
+    if "debounce_s" in given and options.get("on_conflict") not in {None, "replace"}:
+        raise InvalidArgumentError(
+            f"on_conflict is {options['on_conflict']!r}, and debounce_s replaces the job; leave on_conflict out"
+        )
+    for other in ("debounce_s", "unique_until"):
+        if "unique_for_s" in given and other in given and options[other] != "finished":
             raise InvalidArgumentError(
-                f"{argument} is {options[argument]!r}, and there is no unique_key for it; pass unique_key= as well"
+                f"unique_for_s is {options['unique_for_s']!r}, and {other} is {options[other]!r}; pass one of them"
             )
 
 
 _OF_UNIQUE_KEYS: Final = ("on_conflict", "unique_until", "unique_for_s", "debounce_s", "debounce_max_s")
+
+
+def check_result_options(options: dict[str, Any]) -> None:
+    """Refuse a lifetime for results that are not stored.
+
+    Raises:
+        InvalidArgumentError: ``result_ttl_s`` is given, and ``store_result`` is false.
+    """
+    ttl_s = options.get("result_ttl_s", RESULT_TTL_S)
+    if not options.get("store_result") and ttl_s != RESULT_TTL_S:
+        raise InvalidArgumentError(
+            f"result_ttl_s is {ttl_s!r}, and store_result is False, so there is no result to keep; "
+            "pass store_result=True as well, or leave result_ttl_s out"
+        )
 
 
 def check_schedule(schedule: Any) -> None:

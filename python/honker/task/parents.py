@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from honker import serialization
+from honker.codec import Codec, sealing
 from honker.errors import InvalidCallError
 
 #: The shape of an argument.
@@ -75,12 +76,21 @@ class Parent(NamedTuple):
         return self.state == "dead"
 
 
-def read_parents(text: str) -> list[Parent]:
-    """The parents in an answer of ``honker_job_parents``."""
+def read_parents(text: str, codec: Codec | None = None) -> list[Parent]:
+    """The parents in an answer of ``honker_job_parents``.
+
+    Raises:
+        UnreadablePayloadError: A result is not JSON, or not written by the codec.
+    """
     return [
-        Parent(row["job_id"], row["state"], serialization.decode(row["result"]), row["error"])
+        Parent(row["job_id"], row["state"], _read_result(row["job_id"], row["result"], codec), row["error"])
         for row in serialization.read(text)
     ]
+
+
+def _read_result(job_id: int, text: str | None, codec: Codec | None) -> Any:
+    value = serialization.decode(text)
+    return value if text is None else sealing.open_result(codec, job_id, value)
 
 
 @dataclass(frozen=True, slots=True)

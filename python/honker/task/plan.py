@@ -10,8 +10,8 @@ from honker import serialization
 from honker.arguments import Call, SQLValue, TransactionLike
 from honker.engine import Engine
 from honker.errors import InvalidArgumentError
-from honker.task.message import envelope
 from honker.task.parents import FromParents, Shape, filled
+from honker.task.result import ResultReader
 
 if TYPE_CHECKING:
     from honker.task.call import TaskCall
@@ -50,7 +50,7 @@ class PlannedJob(NamedTuple):
     """
 
     name: str
-    call: TaskCall
+    call: TaskCall[Any]
     parents: tuple[int, ...]
     on_parent_failure: str | None
     text: str
@@ -65,7 +65,7 @@ class Plan:
         self.jobs: list[PlannedJob] = []
         self._names: set[str] = set()
 
-    def add(self, name: str, call: TaskCall, inputs: Sequence[Value], policy: str | None = None) -> Value:
+    def add(self, name: str, call: TaskCall[Any], inputs: Sequence[Value], policy: str | None = None) -> Value:
         """Add a call that follows these values, and takes them as its first arguments unless it is ``.si``.
 
         Args:
@@ -89,24 +89,31 @@ class Plan:
         return self.add_taking(name, call, inputs, taken, policy)
 
     def add_taking(
-        self, name: str, call: TaskCall, inputs: Sequence[Value], taken: FromParents, policy: str | None
+        self, name: str, call: TaskCall[Any], inputs: Sequence[Value], taken: FromParents, policy: str | None
     ) -> Value:
         """Add a call that follows these values and takes its first arguments as ``taken`` says; see `add`."""
         if name in self._names:
             raise InvalidArgumentError(f"the name {name!r} is taken by another job of the workflow; choose another")
         jobs = [number for value in inputs for number in value.jobs]
         parents = tuple(dict.fromkeys([*jobs, *(number for value in inputs for number in value.waits)]))
-        args = call.args
         call.check(len(taken.shapes))
-        if not parents:
-            args = (*(filled(shape, iter(())) for shape in taken.shapes), *args)
+        # Without parents, only shapes that take no job are filled.
+        first = () if parents else [filled(shape, iter(())) for shape in taken.shapes]
         is_told = bool(parents) and (bool(taken.shapes) or taken.only_if_failed)
-        text = serialization.encode(envelope(call.name, args, call.kwargs, taken if is_told else None))
+        told = taken if is_told else None
+        headers = call.headers((*first, *call.args))
+        payload = call.payloads.of_call(call.args, call.kwargs, told, len(taken.shapes), first, headers=headers)
+        text = serialization.encode(payload)
         level = 1 + max((self.jobs[number].level for number in parents), default=-1)
         flow = call.flow_options(len(taken.shapes))
         self._names.add(name)
         self.jobs.append(PlannedJob(name, call, parents, policy if parents else None, text, flow, level))
         return Value(None, (len(self.jobs) - 1,))
+
+    @property
+    def readers(self) -> list[ResultReader]:
+        """The readers of the results of its jobs, in order."""
+        return [job.call.payloads for job in self.jobs]
 
     @property
     def engine(self) -> Engine:

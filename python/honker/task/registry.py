@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from honker.arguments import OnConflict, Seconds, UniqueUntil
+from honker.codec import Codec
+from honker.codec.task_types import TaskTypes
 from honker.engine import Handle
 from honker.errors import TaskConflictError, UnknownTaskError
+from honker.middleware import Hook, Middleware
 from honker.task.injection import Injection, injections_of
 from honker.task.options import JITTER, ExceptionTypes, Executor, KeyOption, RetryRule
 
@@ -44,6 +47,8 @@ class TaskSpec:
         schedule: The schedule that enqueues it, or None.
         scheduler_name: The schedule's name; None uses the task's.
         misfire: How its schedule treats boundaries that passed without a leader, see `Scheduler.add`.
+        overlap: How its schedule treats boundaries that come before the last job has ended.
+        when_paused: How its schedule treats boundaries that come while the queue is paused.
         max_retry_delay_s: The longest delay that ``backoff`` leads to, before the jitter; None for no limit.
         jitter: The largest part of a delay that is added to it at random.
         retry_on: The only exceptions after which a job runs again; None for all.
@@ -87,6 +92,8 @@ class TaskSpec:
     unique_for_s: Seconds | None = None
     debounce_s: Seconds | None = None
     debounce_max_s: Seconds | None = None
+    overlap: str | None = None
+    when_paused: str | None = None
 
     @property
     def max_attempts(self) -> int:
@@ -97,6 +104,11 @@ class TaskSpec:
     def injections(self) -> dict[str, Injection]:
         """Parameters that the worker fills, by name."""
         return injections_of(self.fn)
+
+    @functools.cached_property
+    def types(self) -> TaskTypes:
+        """The conversion of arguments and results by the annotations of the function."""
+        return TaskTypes(self.name, self.fn, self.injections)
 
 
 #: All registries of this process: a process of its own for a handler finds the handler's function there.
@@ -118,18 +130,18 @@ class TaskRegistry:
         imports: As above.
         is_shared: As above.
         codec: The codec of payloads and results; None is the default.
-        middleware: The middleware around its tasks, the outermost first.
-        on_start: Functions that a worker calls when it starts.
-        on_stop: Functions that a worker calls when it has stopped.
+        middleware: The middleware around its tasks, the outermost first, see `honker.Middleware`.
+        on_start: Functions that a worker calls before its first claim, in order.
+        on_stop: Functions that a worker calls after its last handler has ended, the last one first.
     """
 
     def __init__(self, imports: Iterable[str] = (), *, is_shared: bool = False) -> None:
         self.imports = list(imports)
         self.is_shared = is_shared
-        self.codec: Any = None
-        self.middleware: list[Any] = []
-        self.on_start: list[Callable[..., Any]] = []
-        self.on_stop: list[Callable[..., Any]] = []
+        self.codec: Codec | None = None
+        self.middleware: list[Middleware] = []
+        self.on_start: list[Hook] = []
+        self.on_stop: list[Hook] = []
         _registries.add(self)
         # The tasks of each name, the newest last. Existing callers clear this dict.
         self._by_name: dict[str, list[_Entry]] = {}
@@ -202,7 +214,7 @@ class TaskRegistry:
             importlib.import_module(name)
 
     def include(self, other: TaskRegistry) -> None:
-        """Register the tasks of another registry here too.
+        """Register the tasks, middleware and hooks of another registry here too.
 
         Raises:
             TaskConflictError: A task has the name of another one here.
@@ -210,6 +222,9 @@ class TaskRegistry:
         self.imports.extend(name for name in other.imports if name not in self.imports)
         for spec in other.specs():
             self.register(spec)
+        self.middleware.extend(other.middleware)
+        self.on_start.extend(other.on_start)
+        self.on_stop.extend(other.on_stop)
 
     def clear(self) -> None:
         """Forget all tasks, for tests that decorate functions."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import threading
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from honker import serialization
 from honker.arguments import Call, Seconds, TransactionLike, seconds
@@ -24,6 +24,8 @@ _REQUEST_CANCEL: Final = "SELECT honker_cancel_request(?)"
 GET_RESULT: Final = "SELECT honker_result_get(?)"
 SWEEP_RESULTS: Final = "SELECT honker_result_sweep()"
 _JOB_OUTCOME: Final = "SELECT honker_job_outcome(?)"
+
+R = TypeVar("R")
 
 logger = logging.getLogger("honker")
 
@@ -130,7 +132,7 @@ async def wait_for_result(engine: Engine, job_id: int, timeout: float | None) ->
         ResultGoneError: The job ended and left no result.
         TimeoutError: The result did not come in time.
     """
-    return await TaskResult(engine, job_id, is_committed=False).aget(timeout)
+    return await TaskResult[Any](engine, job_id, is_committed=False).aget(timeout)
 
 
 class _Origin:
@@ -158,7 +160,15 @@ def _current_task() -> asyncio.Task[Any] | None:
         return None
 
 
-class TaskResult:
+class ResultReader(Protocol):
+    """Reads the results of a task: `honker.task.payloads.TaskPayloads`."""
+
+    def read_result(self, job_id: int, value: Any) -> Any:
+        """The result of a job, from its JSON value."""
+        ...
+
+
+class TaskResult(Generic[R]):
     """The future result of a task's call.
 
     Attributes:
@@ -175,17 +185,19 @@ class TaskResult:
         is_committed: bool = True,
         tx: TransactionLike = None,
         is_duplicate: bool = False,
+        payloads: ResultReader | None = None,
     ) -> None:
         self.id = job_id
         self.is_duplicate = is_duplicate
         self._engine = engine
+        self._payloads = payloads
         self._is_committed = is_committed and tx is None
         self._origin = None if tx is None else _Origin(engine.fate(tx))
 
     def __repr__(self) -> str:
         return f"<honker.TaskResult of job {self.id}>"
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> R:
         """Wait for the value and return it; blocks the thread.
 
         A handler that waits for another job keeps its slot. If its worker has no other slot free, that is logged as a
@@ -195,13 +207,14 @@ class TaskResult:
             timeout: Seconds to wait; None waits without limit.
 
         Returns:
-            The task's return value, decoded from JSON.
+            The task's return value, of the type that its function is annotated with.
 
         Raises:
             JobFailedError: The job is dead.
             JobCancelledError: The job was cancelled.
             ResultGoneError: The job ended without a result, or its transaction was rolled back; also a TimeoutError.
             TimeoutError: The result did not come in time.
+            PayloadMismatchError: The result is not of the annotated type, or another codec wrote it.
             DeadlockError: The wait would never end: on the event loop of a worker, or in the transaction that enqueued
                 the job.
         """
@@ -212,14 +225,14 @@ class TaskResult:
                 is_over = self._is_over()
                 outcome = fetch_outcome(self._engine, self.id)
                 if self._check(outcome, is_over=is_over):
-                    return outcome.value
+                    return self._value(outcome.value)
                 next_s = wait.next_s(outcome, is_open=not is_over)
                 self._refuse_deadlock(is_async=False)
                 updates.wait(next_s)
         finally:
             updates.close()
 
-    async def aget(self, timeout: float | None = None) -> Any:
+    async def aget(self, timeout: float | None = None) -> R:
         """Like `get`, without blocking the event loop."""
         wait = _Wait(self.id, timeout)
         updates = self._engine.loop_updates()
@@ -228,7 +241,7 @@ class TaskResult:
                 is_over = self._is_over()
                 outcome = await afetch_outcome(self._engine, self.id)
                 if self._check(outcome, is_over=is_over):
-                    return outcome.value
+                    return self._value(outcome.value)
                 next_s = wait.next_s(outcome, is_open=not is_over)
                 self._refuse_deadlock(is_async=True)
                 await updates.wait_async(next_s)
@@ -273,6 +286,9 @@ class TaskResult:
         """Like `cancel`, without blocking the event loop."""
         outcome: CancelOutcome = await self._engine.acall(_REQUEST_CANCEL, self.id, tx=tx)
         return outcome
+
+    def _value(self, value: Any) -> R:
+        return value if self._payloads is None else self._payloads.read_result(self.id, value)
 
     def _is_over(self) -> bool:
         """True if the transaction that enqueued the job has ended. Asked before the job is looked for, see `_check`.

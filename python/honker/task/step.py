@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast, overload
 
 from honker.arguments import TransactionLike
 from honker.errors import InvalidArgumentError
@@ -12,8 +12,11 @@ from honker.task.parents import listed
 from honker.task.plan import Plan, Value
 from honker.task.workflow_result import WorkflowResult, enqueued, enqueued_async
 
+R_co = TypeVar("R_co", covariant=True)
+S = TypeVar("S")
 
-class Step(ABC):
+
+class Step(ABC, Generic[R_co]):
     """A part of a workflow: a call of a task, or a `chain`, `group` or `chord` of steps."""
 
     @abstractmethod
@@ -28,10 +31,10 @@ class Step(ABC):
         """
 
 
-class Composite(Step):
+class Composite(Step[R_co]):
     """A step that is made of steps; it is enqueued as a whole."""
 
-    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[R_co]:
         """Enqueue all jobs, or none.
 
         Args:
@@ -50,7 +53,7 @@ class Composite(Step):
         plan, value = self._plan()
         return enqueued(plan, value, tx)
 
-    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[R_co]:
         """Like `enqueue`, without blocking the event loop."""
         plan, value = self._plan()
         return await enqueued_async(plan, value, tx)
@@ -60,10 +63,10 @@ class Composite(Step):
         return plan, self.plan_into(plan, "", ())
 
 
-class Chain(Composite):
+class Chain(Composite[R_co]):
     """Steps of which each waits for the one before, from `chain`."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step[Any]]) -> None:
         self._steps = steps
 
     def __repr__(self) -> str:
@@ -76,10 +79,10 @@ class Chain(Composite):
         return inputs[0]
 
 
-class Group(Composite):
+class Group(Composite[R_co]):
     """Steps that do not wait for each other, from `group`."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step[Any]]) -> None:
         self._steps = steps
 
     def __repr__(self) -> str:
@@ -93,7 +96,27 @@ class Group(Composite):
         return gathered(values) if values else Value(0, (), waited_for(inputs))
 
 
-def chain(*steps: Step) -> Chain:
+@overload
+def chain(first: Step[S], /) -> Chain[S]: ...
+
+
+@overload
+def chain(first: Step[Any], last: Step[S], /) -> Chain[S]: ...
+
+
+@overload
+def chain(first: Step[Any], second: Step[Any], last: Step[S], /) -> Chain[S]: ...
+
+
+@overload
+def chain(first: Step[Any], second: Step[Any], third: Step[Any], last: Step[S], /) -> Chain[S]: ...
+
+
+@overload
+def chain(*steps: Step[Any]) -> Chain[Any]: ...
+
+
+def chain(*steps: Step[Any]) -> Chain[Any]:
     """Steps of which each waits for the one before, and takes its result as first argument.
 
     ``chain(download.s(url), unzip.s(), load.si("done")).enqueue()``
@@ -110,7 +133,15 @@ def chain(*steps: Step) -> Chain:
     return Chain(checked(steps, "chain"))
 
 
-def group(*steps: Step | Iterable[Step]) -> Group:
+@overload
+def group(steps: Iterable[Step[S]], /) -> Group[list[S]]: ...
+
+
+@overload
+def group(*steps: Step[S]) -> Group[list[S]]: ...
+
+
+def group(*steps: Step[Any] | Iterable[Step[Any]]) -> Group[list[Any]]:
     """Steps that do not wait for each other. Their value is the list of their results, in this order.
 
     Args:
@@ -125,7 +156,7 @@ def group(*steps: Step | Iterable[Step]) -> Group:
     return Group(checked(steps, "group"))
 
 
-def chord(header: Group | Iterable[Step], body: Step) -> Chain:
+def chord(header: Group[Any] | Iterable[Step[Any]], body: Step[S]) -> Chain[S]:
     """A group, and a step that runs once, after all of it, with the list of its results.
 
     ``chord([resize.s(photo, width) for width in widths], publish.s()).enqueue()``
@@ -156,7 +187,7 @@ def waited_for(inputs: Sequence[Value]) -> tuple[int, ...]:
     return tuple(number for value in inputs for number in (*value.jobs, *value.waits))
 
 
-def checked(steps: Any, where: str) -> list[Step]:
+def checked(steps: Any, where: str) -> list[Step[Any]]:
     """The steps of a composite.
 
     Raises:

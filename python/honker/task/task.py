@@ -7,24 +7,41 @@ that defines it. `honker.task.registry.registry` holds the tasks of this process
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, overload
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypedDict, TypeVar, cast, overload
 
 from honker.arguments import Instant, OnConflict, OnParentFailure, Seconds, TransactionLike, UniqueUntil
 from honker.engine import Transaction
 from honker.errors import InvalidTaskError
 from honker.job import Job, JobQueue
+from honker.middleware import headers_for
 from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
-from honker.task.message import envelope
-from honker.task.options import KeyOption, check_handler, check_options, check_process_handler, check_unique_options
+from honker.task.options import (
+    KeyOption,
+    check_handler,
+    check_options,
+    check_process_handler,
+    check_result_options,
+    check_unique_options,
+)
+from honker.task.payloads import TaskPayloads
 from honker.task.registry import TaskSpec, registry_of
 from honker.task.result import TaskResult
 from honker.task.signature import CallSignature, check_function, check_periodic
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as DefaultingTypeVar  # type checkers bring it along
+
+    F = DefaultingTypeVar("F", default=Callable[..., Any])
+else:
+    F = TypeVar("F")
 
 
 class _Options(TypedDict, total=False):
@@ -136,19 +153,24 @@ class TaskQueue(JobQueue, Protocol):
         ...
 
 
-class _Enqueue(Generic[P]):
+class _Enqueue(Generic[P, R]):
     """A callable that enqueues a task call with fixed options."""
 
     def __init__(
-        self, queue: TaskQueue, name: str, signature: CallSignature, options: _Options, flow: dict[str, Any]
+        self,
+        queue: TaskQueue,
+        signature: CallSignature,
+        payloads: TaskPayloads,
+        options: _Options,
+        flow: dict[str, Any],
     ) -> None:
         self._queue = queue
-        self._name = name
+        self._payloads = payloads
         self._signature = signature
         self._options = options
         self._flow = flow
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult[R]:
         """Enqueue the call.
 
         Raises:
@@ -164,7 +186,7 @@ class _Enqueue(Generic[P]):
         job = self._queue.enqueue_unique(payload, **self._options, **flow)
         return self._result(job.id, is_duplicate=job.is_duplicate)
 
-    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult[R]:
         """As calling it, without blocking the event loop."""
         payload = self._payload(args, kwargs)
         if not self._flow:
@@ -176,18 +198,25 @@ class _Enqueue(Generic[P]):
         return self._result(job.id, is_duplicate=job.is_duplicate)
 
     def _payload(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        if not kwargs and tuple(map(type, args)) in self._payloads.valid_calls:
+            return self._payloads.of_valid_call(args, self._headers(args, kwargs))
         self._signature.check(args, kwargs)
-        return envelope(self._name, args, kwargs)
+        return self._payloads.of_call(args, kwargs, headers=self._headers(args, kwargs))
 
-    def _result(self, job_id: int, *, is_duplicate: bool = False) -> TaskResult:
+    def _headers(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+        # Read at each call: the tasks of a blueprint join an app later.
+        middleware = registry_of(self._queue.db).middleware
+        return headers_for(middleware, self._payloads.name, self._queue.name, args, kwargs) if middleware else None
+
+    def _result(self, job_id: int, *, is_duplicate: bool = False) -> TaskResult[R]:
         engine, tx = self._queue.db.engine, self._options.get("tx")
         if is_duplicate and tx is not None:
             # The job may be of this transaction or of an earlier one, so nothing follows from the end of this one.
-            return TaskResult(engine, job_id, is_committed=False, is_duplicate=True)
-        return TaskResult(engine, job_id, tx=tx, is_duplicate=is_duplicate)
+            return TaskResult(engine, job_id, is_committed=False, is_duplicate=True, payloads=self._payloads)
+        return TaskResult(engine, job_id, tx=tx, is_duplicate=is_duplicate, payloads=self._payloads)
 
 
-class Task(Generic[P, R]):
+class Task(Generic[P, R, F]):
     """A function whose calls are enqueued and run by a worker.
 
     Calling it enqueues a call and returns a `TaskResult` at once. `call_local` runs the function in this process.
@@ -198,19 +227,26 @@ class Task(Generic[P, R]):
         name: The name under which workers find it.
     """
 
-    def __init__(self, queue: TaskQueue, spec: TaskSpec, fn: Callable[..., R]) -> None:
-        functools.update_wrapper(self, fn)
+    if not TYPE_CHECKING:
+        # ``Task[..., int]`` leaves the type of the function to its default, which `typing` has since Python 3.13.
+        __class_getitem__ = classmethod(GenericAlias)
+
+    fn: F
+
+    def __init__(self, queue: TaskQueue, spec: TaskSpec, fn: F) -> None:
+        functools.update_wrapper(self, cast("Callable[..., Any]", fn))
         self.spec = spec
         self.fn = fn
         self.name = spec.name
         self._queue = queue
-        self._signature = CallSignature(spec.name, fn, spec.injections)
-        self._enqueue: _Enqueue[P] = self.enqueue_with()
+        self._signature = CallSignature(spec.name, cast("Callable[..., Any]", fn), spec.injections)
+        self._payloads = TaskPayloads(spec, queue.db)
+        self._enqueue: _Enqueue[P, R] = self.enqueue_with()
 
     def __repr__(self) -> str:
         return f"<honker.Task {self.name!r} of queue {self.spec.queue_name!r}>"
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult[R]:
         """Enqueue a call; its arguments travel as JSON.
 
         Raises:
@@ -221,7 +257,7 @@ class Task(Generic[P, R]):
         """
         return self._enqueue(*args, **kwargs)
 
-    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult[R]:
         """As calling it, without blocking the event loop."""
         return await self._enqueue.aenqueue(*args, **kwargs)
 
@@ -240,9 +276,9 @@ class Task(Generic[P, R]):
         unique_for_s: Seconds | None = None,
         debounce_s: Seconds | None = None,
         debounce_max_s: Seconds | None = None,
-        after: Iterable[int | TaskResult] | None = None,
+        after: Iterable[int | TaskResult[Any]] | None = None,
         on_parent_failure: OnParentFailure | None = None,
-    ) -> _Enqueue[P]:
+    ) -> _Enqueue[P, R]:
         """A call with other options: ``send.enqueue_with(tx=tx, delay=60)(order_id)``.
 
         Args:
@@ -288,16 +324,16 @@ class Task(Generic[P, R]):
             flow["after"] = [each.id if isinstance(each, TaskResult) else each for each in after]
         if on_parent_failure is not None:
             flow["on_parent_failure"] = on_parent_failure
-        return _Enqueue(self._queue, self.name, self._signature, options, flow)
+        return _Enqueue(self._queue, self._signature, self._payloads, options, flow)
 
-    def s(self, /, *args: Any, **kwargs: Any) -> TaskCall:
+    def s(self, /, *args: Any, **kwargs: Any) -> TaskCall[R]:
         """A call for a workflow; see `honker.chain`. Runs no SQL.
 
         As a child it takes the results of its parents as its first arguments, before these.
         """
         return self._task_call(args, kwargs, takes_parents=True)
 
-    def si(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskCall:
+    def si(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskCall[R]:
         """A call for a workflow that takes no results of its parents. Runs no SQL.
 
         Raises:
@@ -307,7 +343,7 @@ class Task(Generic[P, R]):
         call.check(0)
         return call
 
-    def map(self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any) -> list[TaskResult]:
+    def map(self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any) -> list[TaskResult[R]]:
         """Enqueue one call for each value, with the value as its only argument; all or none.
 
         Args:
@@ -329,34 +365,73 @@ class Task(Generic[P, R]):
         """
         return mapped(self._calls(values), options, tx)
 
-    async def amap(self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any) -> list[TaskResult]:
+    async def amap(
+        self, values: Iterable[Any], /, *, tx: TransactionLike = None, **options: Any
+    ) -> list[TaskResult[R]]:
         """Like `map`, without blocking the event loop."""
         return await amapped(self._calls(values), options, tx)
 
-    def _task_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, takes_parents: bool) -> TaskCall:
-        callee = Callee(self._queue, self.spec, self._signature, self.enqueue_with)
+    def _task_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, takes_parents: bool) -> TaskCall[R]:
+        callee = Callee(self._queue, self.spec, self._signature, self._payloads, self.enqueue_with)
         return TaskCall(callee, args, kwargs, takes_parents=takes_parents)
 
-    def _calls(self, values: Iterable[Any]) -> Iterator[TaskCall]:
-        call: Callable[[Any], TaskCall] = self.si  # pyright: ignore[reportAssignmentType] - checked at run time
+    def _calls(self, values: Iterable[Any]) -> Iterator[TaskCall[R]]:
+        call: Callable[[Any], TaskCall[R]] = self.si  # pyright: ignore[reportAssignmentType] - checked at run time
         return (call(value) for value in values)
 
-    def call_local(self, /, *args: Any, **kwargs: Any) -> R:
-        """Run the function here and now; a parameter that a worker would fill is passed like any other."""
-        return self.fn(*args, **kwargs)
+    @property
+    def call_local(self) -> F:
+        """The function, to run it here and now; a parameter that a worker would fill is passed like any other."""
+        return self.fn
+
+
+class Unannotated:
+    """Stands for a first parameter that takes anything, which type checkers would take for one that a worker fills."""
 
 
 class TaskDecorator(Protocol):
-    """A decorator that makes a function a `Task`. Workers fill leading `Job` and `Transaction` parameters."""
+    """A decorator that makes a function a `Task`. Workers fill leading `Job` and `Transaction` parameters.
+
+    The result of a coroutine function is the value that awaiting it gives. The calls of a function whose first
+    parameter takes anything are not checked.
+    """
 
     @overload
-    def __call__(self, fn: Callable[Concatenate[Job, Transaction, P], R], /) -> Task[P, R]: ...
+    def __call__(
+        self, fn: Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]], /
+    ) -> Task[..., R, Callable[Concatenate[Unannotated, P], Coroutine[Any, Any, R]]]: ...
     @overload
-    def __call__(self, fn: Callable[Concatenate[Job, P], R], /) -> Task[P, R]: ...
+    def __call__(
+        self, fn: Callable[Concatenate[Unannotated, P], R], /
+    ) -> Task[..., R, Callable[Concatenate[Unannotated, P], R]]: ...
     @overload
-    def __call__(self, fn: Callable[Concatenate[Transaction, P], R], /) -> Task[P, R]: ...
+    def __call__(
+        self, fn: Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], Coroutine[Any, Any, R]]]: ...
     @overload
-    def __call__(self, fn: Callable[P, R], /) -> Task[P, R]: ...
+    def __call__(
+        self, fn: Callable[Concatenate[Job, Transaction, P], R], /
+    ) -> Task[P, R, Callable[Concatenate[Job, Transaction, P], R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Job, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Callable[Concatenate[Job, P], Coroutine[Any, Any, R]]]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[Job, P], R], /) -> Task[P, R, Callable[Concatenate[Job, P], R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Callable[Concatenate[Transaction, P], Coroutine[Any, Any, R]]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[Transaction, P], R], /
+    ) -> Task[P, R, Callable[Concatenate[Transaction, P], R]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Callable[P, Coroutine[Any, Any, R]]]: ...
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Task[P, R, Callable[P, R]]: ...
 
 
 def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> TaskDecorator:
@@ -367,6 +442,7 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
     """
     check_options(queue.name, {"name": name, **options})
     check_unique_options(options)
+    check_result_options(options)
 
     def decorate(fn: Callable[..., Any], /) -> Any:
         inner: Any = fn
@@ -389,8 +465,9 @@ def task_decorator(queue: TaskQueue, *, name: str | None, **options: Any) -> Tas
         if spec.schedule is not None:
             check_options(queue.name, {"scheduler_name": spec.scheduler_name or spec.name})
             check_periodic(CallSignature(spec.name, fn, spec.injections), spec.name)
+        made = Task[..., Any](queue, spec, fn)  # before the registration: it refuses types that cannot be carried
         tasks.register(spec, queue.db.engine)
-        return Task[..., Any](queue, spec, fn)
+        return made
 
     return decorate
 

@@ -13,13 +13,14 @@ from honker.task.call import TaskCall
 from honker.task.parents import FromParents, Given, Shape
 from honker.task.plan import Plan, Value
 from honker.task.step import Step, check_step, waited_for
-from honker.task.workflow_result import WorkflowResult, enqueued, enqueued_async
+from honker.task.workflow_record import Record, asave, save
+from honker.task.workflow_result import WorkflowResult
 
 _SHOWN_NAMES: Final = 20
 
 
 class _Node(NamedTuple):
-    step: Step
+    step: Step[Any]
     after: tuple[str, ...]
     on_parent_failure: str | None
 
@@ -40,14 +41,14 @@ class Workflow:
     ```
 
     Attributes:
-        name: Its name, for people.
+        name: Its name, for people and lists of workflows.
     """
 
     def __init__(self, db: Handle, name: str) -> None:
         self.name = name
         self._engine = db.engine
         self._nodes: dict[str, _Node] = {}
-        self._callbacks: dict[str, TaskCall] = {}
+        self._callbacks: dict[str, TaskCall[Any]] = {}
 
     def __repr__(self) -> str:
         return f"<honker.Workflow {self.name!r} of {len(self._nodes)} steps>"
@@ -55,7 +56,7 @@ class Workflow:
     def add(
         self,
         name: str,
-        step: Step,
+        step: Step[Any],
         *,
         after: str | Iterable[str] = (),
         on_parent_failure: OnParentFailure | None = None,
@@ -87,7 +88,7 @@ class Workflow:
         self._nodes[name] = _Node(step, parents, on_parent_failure)
         return self
 
-    def on_success(self, call: TaskCall) -> Self:
+    def on_success(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has succeeded. It takes the values of all steps, as a dict by name.
 
         Raises:
@@ -95,7 +96,7 @@ class Workflow:
         """
         return self._call_back("on_success", call)
 
-    def on_failure(self, call: TaskCall) -> Self:
+    def on_failure(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has ended, if one is dead.
 
         It takes a dict with ``name``, ``job_id`` and ``error`` of the first dead job, where parents come before their
@@ -106,7 +107,7 @@ class Workflow:
         """
         return self._call_back("on_failure", call)
 
-    def on_finish(self, call: TaskCall) -> Self:
+    def on_finish(self, call: TaskCall[Any]) -> Self:
         """Run a call once, after every job has ended, well or not.
 
         It takes a dict of the outcomes of all jobs by name: dicts of ``job_id``, ``state``, ``result`` and ``error``.
@@ -116,7 +117,7 @@ class Workflow:
         """
         return self._call_back("on_finish", call)
 
-    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    def enqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[dict[str, Any]]:
         """Enqueue all jobs, or none. The graph is checked before anything is written.
 
         Args:
@@ -130,16 +131,44 @@ class Workflow:
             InvalidPayloadError: An argument has no JSON form.
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
-        Cost: one SQL call for the jobs of one queue that have as many generations before them, up to 10,000 jobs.
-        Source: SQL ``honker_enqueue_many``.
+        Cost: one SQL call for the jobs of one queue that have as many generations before them, up to 10,000 jobs; and
+            one event, the record of the workflow, which `Database.workflow_result` reads.
+        Source: SQL ``honker_enqueue_many``, ``honker_stream_publish``.
         """
         plan, value = self._plan()
-        return enqueued(plan, value, tx)
+        engine = plan.engine
+        if tx is not None:
+            return self._result(plan, value, tx, *self._write(plan, value, engine, tx))
+        with engine.transaction() as own:
+            written = self._write(plan, value, engine, own)
+        return self._result(plan, value, None, *written)
 
-    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult:
+    async def aenqueue(self, *, tx: TransactionLike = None) -> WorkflowResult[dict[str, Any]]:
         """Like `enqueue`, without blocking the event loop."""
         plan, value = self._plan()
-        return await enqueued_async(plan, value, tx)
+        engine = plan.engine
+        if tx is not None:
+            return self._result(plan, value, tx, *await self._awrite(plan, value, engine, tx))
+        async with engine.transaction() as own:
+            written = await self._awrite(plan, value, engine, own)
+        return self._result(plan, value, None, *written)
+
+    def _write(self, plan: Plan, value: Value, engine: Engine, tx: TransactionLike) -> tuple[list[int], int]:
+        """Add the jobs and the record of the workflow, and return their ids."""
+        ids = plan.write(engine, tx)
+        return ids, save(engine, Record(self.name, _by_name(plan, ids), value), tx)
+
+    async def _awrite(self, plan: Plan, value: Value, engine: Engine, tx: TransactionLike) -> tuple[list[int], int]:
+        ids = await plan.awrite(engine, tx)
+        return ids, await asave(engine, Record(self.name, _by_name(plan, ids), value), tx)
+
+    def _result(
+        self, plan: Plan, value: Value, tx: TransactionLike, ids: list[int], workflow_id: int
+    ) -> WorkflowResult[dict[str, Any]]:
+        names = [job.name for job in plan.jobs]
+        return WorkflowResult(
+            plan.engine, names, ids, value, tx, workflow_id=workflow_id, name=self.name, readers=plan.readers
+        )
 
     def _call_back(self, event: str, call: Any) -> Self:
         if not isinstance(call, TaskCall):
@@ -190,6 +219,10 @@ class Workflow:
         return f"{shown}, ..." if len(self._nodes) > _SHOWN_NAMES else shown
 
 
+def _by_name(plan: Plan, ids: list[int]) -> dict[str, int]:
+    return {job.name: job_id for job, job_id in zip(plan.jobs, ids, strict=True)}
+
+
 def _named(values: Mapping[str, Value]) -> Value:
     """The value of a dict of values."""
     jobs = tuple(number for value in values.values() for number in value.jobs)
@@ -197,7 +230,7 @@ def _named(values: Mapping[str, Value]) -> Value:
     return Value(shape, jobs, tuple(w for value in values.values() for w in value.waits))
 
 
-def _add_callback(plan: Plan, event: str, call: TaskCall, values: Mapping[str, Value], names: list[str]) -> None:
+def _add_callback(plan: Plan, event: str, call: TaskCall[Any], values: Mapping[str, Value], names: list[str]) -> None:
     """Add the job of a callback: it waits for all jobs, and takes the arguments of its event."""
     numbers = tuple(range(len(names)))
     if event == "on_success":

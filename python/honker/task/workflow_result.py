@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from honker.arguments import TransactionLike
 from honker.clock import monotonic
@@ -14,7 +15,9 @@ from honker.errors import JobCancelledError, JobFailedError, ResultGoneError, Un
 from honker.job.history import CancelOutcome
 from honker.task.parents import filled
 from honker.task.plan import Plan, Value
-from honker.task.result import TaskResult
+from honker.task.result import ResultReader, TaskResult
+
+R = TypeVar("R")
 
 _JOB: Final = "SELECT honker_get_job(?)"
 _OUTCOME: Final = "SELECT honker_job_outcome(?)"
@@ -24,31 +27,50 @@ _CANCEL: Final = "SELECT honker_cancel_request(?)"
 _AFTER_CANCEL: Final = frozenset({"on_failure", "on_finish"})
 
 
-class WorkflowResult:
+class WorkflowResult(Generic[R]):
     """The jobs of a workflow, from the ``enqueue`` of a workflow, chain, group or chord.
 
     A job is named as in `Workflow.add`. The parts of a chain or group named ``load`` are ``load.0``, ``load.1`` and so
     on; without a name they are ``0``, ``1`` and so on. ``result["load"]`` is the `TaskResult` of a job.
 
     Attributes:
+        id: The id by which `Database.workflow_result` finds the workflow in any process; None for a chain, group or
+            chord, which is not recorded.
+        name: The name of the workflow; empty without one.
         ids: The ids of the jobs by name, each after its parents.
     """
 
-    def __init__(self, engine: Engine, names: list[str], ids: list[int], value: Value, tx: TransactionLike) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        names: list[str],
+        ids: list[int],
+        value: Value,
+        tx: TransactionLike,
+        *,
+        workflow_id: int | None = None,
+        name: str = "",
+        readers: Sequence[ResultReader | None] = (),
+    ) -> None:
+        self.id = workflow_id
+        self.name = name
         self.ids: Mapping[str, int] = MappingProxyType(dict(zip(names, ids, strict=True)))
         self._engine = engine
         self._value = value
-        self._results = [TaskResult(engine, job_id, tx=tx) for job_id in ids]
+        self._results = [
+            TaskResult[Any](engine, job_id, tx=tx, payloads=reader) for job_id, reader in zip_longest(ids, readers)
+        ]
         self._numbers = {name: number for number, name in enumerate(names)}
 
     def __repr__(self) -> str:
-        return f"<honker.WorkflowResult of {len(self.ids)} jobs>"
+        named = f" {self.name!r}" if self.name else ""
+        return f"<honker.WorkflowResult{named} of {len(self.ids)} jobs>"
 
-    def __getitem__(self, name: str) -> TaskResult:
+    def __getitem__(self, name: str) -> TaskResult[Any]:
         """The future result of one job."""
         return self._results[self._numbers[name]]
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> R:
         """Wait for the value of the workflow; blocks the thread.
 
         Args:
@@ -69,7 +91,7 @@ class WorkflowResult:
         values = [self._results[number].get(deadline.left_s) for number in self._value.jobs]
         return filled(self._value.shape, iter(values))
 
-    async def aget(self, timeout: float | None = None) -> Any:
+    async def aget(self, timeout: float | None = None) -> R:
         """Like `get`, without blocking the event loop."""
         deadline = _Deadline(timeout)
         values = [await self._results[number].aget(deadline.left_s) for number in self._value.jobs]
@@ -182,7 +204,7 @@ class _Deadline:
     def left_s(self) -> float | None:
         return None if self._at is None else max(0.0, self._at - monotonic())
 
-    def passed(self, result: TaskResult, error: TimeoutError) -> TimeoutError:
+    def passed(self, result: TaskResult[Any], error: TimeoutError) -> TimeoutError:
         if self._timeout is None:
             return error
         return TimeoutError(f"the workflow has not ended after {self._timeout} s: {result!r} is not done")
@@ -199,23 +221,23 @@ def _checked(states: dict[str, str]) -> dict[str, str]:
     return states
 
 
-def enqueued(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult:
+def enqueued(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult[Any]:
     """Add the jobs of a plan, in ``tx`` or in a transaction for this alone."""
     names = [job.name for job in plan.jobs]
     engine = plan.engine
     if tx is not None:
-        return WorkflowResult(engine, names, plan.write(engine, tx), value, tx)
+        return WorkflowResult(engine, names, plan.write(engine, tx), value, tx, readers=plan.readers)
     with engine.transaction() as own:
         ids = plan.write(engine, own)
-    return WorkflowResult(engine, names, ids, value, None)
+    return WorkflowResult(engine, names, ids, value, None, readers=plan.readers)
 
 
-async def enqueued_async(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult:
+async def enqueued_async(plan: Plan, value: Value, tx: TransactionLike) -> WorkflowResult[Any]:
     """Like `enqueued`, without blocking the event loop."""
     names = [job.name for job in plan.jobs]
     engine = plan.engine
     if tx is not None:
-        return WorkflowResult(engine, names, await plan.awrite(engine, tx), value, tx)
+        return WorkflowResult(engine, names, await plan.awrite(engine, tx), value, tx, readers=plan.readers)
     async with engine.transaction() as own:
         ids = await plan.awrite(engine, own)
-    return WorkflowResult(engine, names, ids, value, None)
+    return WorkflowResult(engine, names, ids, value, None, readers=plan.readers)

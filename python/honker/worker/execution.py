@@ -17,26 +17,41 @@ from honker import serialization
 from honker.engine import HandlerScope
 from honker.errors import JobCancelledError
 from honker.job import Job
+from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.task.running import RunningHandler, running_handler
+from honker.worker.around import around_process
 from honker.worker.leases import STUBBORN_S, Fate, Run
 from honker.worker.outcome import (
+    RESULT_MAX_CHARS,
+    SPARE_RESULT_MAX_CHARS,
     EncodedResult,
     ErrorReport,
     Policy,
-    acknowledged,
     describe,
     failure,
     failure_of,
     refuse_lazy,
     settlement_of,
     success,
+    success_in_process,
     timed_out,
 )
 from honker.worker.process_child import Target
 from honker.worker.process_pool import ProcessDied, Processes, RunningProcess
 from honker.worker.retry_rules import NO_RULING
-from honker.worker.settlement import Ack, Cancel, Committed, FinishedJob, Outcome, Release, Retry, Settlement, encode
+from honker.worker.settlement import (
+    Ack,
+    Cancel,
+    Committed,
+    FinishedJob,
+    Outcome,
+    Release,
+    Retry,
+    Settlement,
+    awaited,
+    encode,
+)
 
 _WORK = "SELECT honker_work(?, ?, ?, ?, ?)"
 
@@ -53,6 +68,7 @@ class Call:
         target: The place where another process finds the function, if it is to be called there.
         tx: The transaction among its arguments, if any.
         name: The name of the task, for the log.
+        middleware: Code around the call, which is part of ``fn`` unless the call has a ``target``.
     """
 
     fn: Callable[..., Any]
@@ -63,6 +79,7 @@ class Call:
     target: Target | None = None
     tx: HandlerScope | None = None
     name: str = ""
+    middleware: Sequence[Middleware] = ()
 
 
 #: Finds the call for a job, or the settlement of a job that has none.
@@ -174,7 +191,9 @@ class Execution:
         """Call a handler in another process, or for a limited time."""
         job = run.job
         if call.target is not None:
-            return await self._in_process(run, call, call.target)
+            return await around_process(
+                call.middleware, job, functools.partial(self._in_process, run, call, call.target)
+            )
         timeout_s = call.policy.timeout_s
         if timeout_s is None:
             return await self._attempt(run, call)
@@ -192,8 +211,8 @@ class Execution:
     async def _in_process(self, run: Run, call: Call, target: Target) -> Outcome:
         """Call a handler in another process, which is killed when this task is cancelled."""
         job, policy = run.job, call.policy
-        keeps_result = policy.sends_result(job)
-        request = {"args": call.args, "kwargs": call.kwargs, "keeps_result": keeps_result}
+        max_chars = RESULT_MAX_CHARS if policy.sends_result(job) else SPARE_RESULT_MAX_CHARS
+        request = {"args": call.args, "kwargs": call.kwargs, "result_max_chars": max_chars}
 
         def take(process: RunningProcess) -> None:
             run.ask = functools.partial(self._end_process, run, process)
@@ -209,7 +228,7 @@ class Execution:
             rules = policy.rules if report.kinds else None
             ruling = NO_RULING if rules is None else rules.ruling_by_name(report.kinds)
             return settlement_of(job, policy, report, ruling)
-        return acknowledged(job, policy, EncodedResult(*answer["result"])) if keeps_result else Ack()
+        return success_in_process(job, policy, EncodedResult(*answer["result"]))
 
     def _end_process(self, run: Run, process: RunningProcess) -> None:
         """Ask the process of a handler to end, and kill it after a time."""
@@ -239,8 +258,7 @@ class Execution:
             if job.is_released:
                 await call.tx.afinish(commits=True)
                 return Committed(True)
-            answer = await self._engine.acall(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
-            is_held = _is_held(job, answer)
+            is_held = await self._ack_in(call.tx, job, settlement)
             await call.tx.afinish(commits=is_held)
             return Committed(is_held)
         except BaseException as error:
@@ -255,6 +273,13 @@ class Execution:
         finally:
             if call.tx is not None and not is_in_thread:
                 await call.tx.afinish(commits=False)
+
+    async def _ack_in(self, scope: HandlerScope, job: Job, ack: Ack) -> bool:
+        """Acknowledge a job in the transaction of its handler. Returns true if the lease was held."""
+        answer = await self._engine.acall(_WORK, *self._ack_parameters(job, ack), tx=scope.transaction)
+        if (told := _awaited(ack, answer)) is not None:
+            answer = await self._engine.acall(_WORK, *self._ack_parameters(job, told), tx=scope.transaction)
+        return _is_held(job, answer)
 
     async def _in_thread(self, run: Run, call: Call) -> Outcome | _Awaited:
         run.ask = _leave_to_thread
@@ -280,6 +305,8 @@ class Execution:
                 call.tx.finish(commits=True)
                 return Committed(True)
             answer = self._engine.call(_WORK, *self._ack_parameters(job, settlement), tx=call.tx.transaction)
+            if (told := _awaited(settlement, answer)) is not None:
+                answer = self._engine.call(_WORK, *self._ack_parameters(job, told), tx=call.tx.transaction)
             is_held = _is_held(job, answer)
             call.tx.finish(commits=is_held)
             return Committed(is_held)
@@ -325,6 +352,11 @@ def _is_loop_running() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _awaited(settlement: Ack, answer: str) -> Ack | None:
+    """The settlement with the result, if the answer of ``honker_work`` asks for it."""
+    return awaited(settlement, serialization.read(answer)["settled"][0])
 
 
 def _is_held(job: Job, answer: str) -> bool:

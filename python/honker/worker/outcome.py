@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from honker import serialization
+from honker.codec import Codec, sealing
+from honker.codec.task_types import TaskTypes
 from honker.engine.limits import LIMITS
 from honker.errors import (
     Discard,
@@ -40,6 +42,9 @@ from honker.worker.settlement import (
 
 #: Characters of a result: all results of a round are one SQL argument, which has an upper bound.
 RESULT_MAX_CHARS: Final = 16 * 1024 * 1024
+#: Characters of a result that a process sends to its worker though the task does not store it: a job may have begun to
+#: wait for it.
+SPARE_RESULT_MAX_CHARS: Final = 64 * 1024
 #: Characters of an error that are kept.
 _ERROR_MAX_CHARS: Final = 20_000
 
@@ -70,6 +75,8 @@ class Policy:
         keeps_result: True to store the value that the handler returns.
         result_ttl_s: Seconds for which it is stored; None or 0 for good.
         rules: The rules that look at the exception of a failed attempt; None without any.
+        types: The conversion of the value that the handler returns; None leaves it to JSON.
+        codec: The codec that writes it; None for plain JSON.
     """
 
     retry_delay_s: Callable[[int], float]
@@ -78,6 +85,8 @@ class Policy:
     keeps_result: bool = False
     result_ttl_s: float | None = None
     rules: RetryRules | None = None
+    types: TaskTypes | None = None
+    codec: Codec | None = None
 
     def sends_result(self, job: Job) -> bool:
         """True if the value that a handler returns is stored: for callers, or for the jobs that wait for this one."""
@@ -96,30 +105,55 @@ class EncodedResult(NamedTuple):
     refusal: str | None = None
 
 
-def encode_result(value: Any) -> EncodedResult:
-    """The JSON of a value that a handler returned; never raises an `Exception`."""
+def encode_result(value: Any, types: TaskTypes | None = None, max_chars: int = RESULT_MAX_CHARS) -> EncodedResult:
+    """The JSON of a value that a handler returned, converted by its types; never raises an `Exception`."""
     try:
-        text = serialization.encode(value)
+        text = serialization.encode(value if types is None else types.encode_result(value))
     except InvalidPayloadError as error:
         return EncodedResult(None, message_of(error.__cause__ or error))
     except Exception as error:  # The value's own methods may raise anything.
         return EncodedResult(None, message_of(error))
-    if len(text) > RESULT_MAX_CHARS:
-        return EncodedResult(None, f"it has {len(text)} characters; at most {RESULT_MAX_CHARS} are stored")
+    if len(text) > max_chars:
+        unless = "" if max_chars == RESULT_MAX_CHARS else " by a task in a process without store_result=True"
+        return EncodedResult(None, f"it has {len(text)} characters; at most {max_chars} are stored{unless}")
     return EncodedResult(text)
 
 
 def success(job: Job, policy: Policy, value: Any) -> Ack:
     """The settlement of a job whose handler returned."""
-    return acknowledged(job, policy, encode_result(value)) if policy.sends_result(job) else _ACK
+    if policy.sends_result(job):
+        return acknowledged(job, policy, encode_result(value, policy.types))
+    # A job without a result gives its children None.
+    return (
+        _ACK if value is None else Ack(withheld=lambda: acknowledged(job, policy, encode_result(value, policy.types)))
+    )
+
+
+def success_in_process(job: Job, policy: Policy, result: EncodedResult) -> Ack:
+    """The settlement of a job whose handler returned in another process, which has encoded the value."""
+    if policy.sends_result(job):
+        return acknowledged(job, policy, result)
+    return _ACK if result.text == "null" else Ack(withheld=lambda: acknowledged(job, policy, result))
 
 
 def acknowledged(job: Job, policy: Policy, result: EncodedResult) -> Ack:
     """The settlement of a job with a result. A result without JSON is only logged: the work is done."""
+    result = _sealed(job, policy.codec, result)
     if result.text is None:
         logger.warning("%r is done, but its result is not stored: %s", job, result.refusal)
         return _ACK
     return Ack(result.text, policy.result_ttl_s or 0)
+
+
+def _sealed(job: Job, codec: Codec | None, result: EncodedResult) -> EncodedResult:
+    """A result as the codec writes it."""
+    if result.text is None or sealing.is_plain(codec):
+        return result
+    try:
+        value = sealing.seal_result(codec, job.id, serialization.decode(result.text))
+    except Exception as error:  # The codec may be the application's.
+        return EncodedResult(None, message_of(error))
+    return encode_result(value)
 
 
 def failure_of(job: Job, policy: Policy, error: BaseException) -> Settlement:
@@ -143,6 +177,8 @@ def settlement_of(job: Job, policy: Policy, report: ErrorReport, ruling: Ruling 
         return Snoozed(report.delay_s, report.text or None, hold)
     if report.wish == "discard":
         return Fail(report.text, is_discarded=True)
+    if report.wish == "refuse":
+        return Fail(report.text)
     if report.cancelled_id == job.id:
         return Cancel()
     return failure(job, policy, report.text + ruling.note, report.delay_s, ruling)
@@ -150,7 +186,7 @@ def settlement_of(job: Job, policy: Policy, report: ErrorReport, ruling: Ruling 
 
 #: The exceptions that ask for something else than the policy of the task, and their wishes.
 _CHOOSING: Final = (Retryable, Snooze, RateLimited, Discard)
-Wish: TypeAlias = Literal["", "retry", "snooze", "discard", "hold the key", "hold the queue"]
+Wish: TypeAlias = Literal["", "retry", "snooze", "discard", "refuse", "hold the key", "hold the queue"]
 
 
 class ErrorReport(NamedTuple):
@@ -320,20 +356,18 @@ def refuse_lazy(value: Any) -> None:
     raise InvalidTaskError(f"the handler returned a {kind}, which has not run; do the work before returning")
 
 
+def word_of(outcome: Outcome) -> str:
+    """The end of an attempt in one word, for logs and counts."""
+    return "lost" if isinstance(outcome, Committed) and not outcome.is_held else _WORDS[type(outcome)]
+
+
 def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
-    """Log the end of an attempt: failures always, and one line for each attempt at the level debug."""
-    if isinstance(outcome, Retry):
-        logger.warning("%r failed; again in %.3g s: %s", job, outcome.delay_s, outcome.error)
-    elif isinstance(outcome, Fail) and outcome.is_discarded:
-        logger.warning("%r is discarded by its handler: %s", job, outcome.error)
-    elif isinstance(outcome, Snoozed) and outcome.hold is not None:
-        held = f"key {job.key!r}" if outcome.hold == "key" else "queue"
-        logger.warning("%r is rate limited; its %s is held for %.3g s: %s", job, held, outcome.delay_s, outcome.error)
-    elif isinstance(outcome, Fail):
-        logger.error("%r failed for good: %s", job, outcome.error)
-    if not logger.isEnabledFor(logging.DEBUG):
-        return
-    word = _WORDS[type(outcome)]
+    """Log the end of an attempt: failures always, and one line for each attempt at the level debug.
+
+    Each record has the fields ``task``, ``queue``, ``job_id``, ``attempt``, ``seconds`` and ``outcome``; one of a
+    failure also ``error`` and, if there is one, ``traceback``.
+    """
+    word = word_of(outcome)
     facts = {
         "task": name,
         "queue": job.queue_name,
@@ -342,6 +376,9 @@ def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
         "seconds": seconds,
         "outcome": word,
     }
+    _report_failure(job, outcome, facts)
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
     logger.debug(
         "task %r, job %d of queue %r, attempt %d: %s in %.3f s",
         name,
@@ -352,3 +389,24 @@ def report(job: Job, name: str, outcome: Outcome, seconds: float) -> None:
         seconds,
         extra=facts,
     )
+
+
+def _report_failure(job: Job, outcome: Outcome, facts: dict[str, Any]) -> None:
+    if isinstance(outcome, Retry):
+        extra = facts | _error_facts(outcome.error)
+        logger.warning("%r failed; again in %.3g s: %s", job, outcome.delay_s, outcome.error, extra=extra)
+    elif isinstance(outcome, Fail) and outcome.is_discarded:
+        extra = facts | _error_facts(outcome.error)
+        logger.warning("%r is discarded by its handler: %s", job, outcome.error, extra=extra)
+    elif isinstance(outcome, Snoozed) and outcome.hold is not None:
+        held = f"key {job.key!r}" if outcome.hold == "key" else "queue"
+        text = "%r is rate limited; its %s is held for %.3g s: %s"
+        logger.warning(text, job, held, outcome.delay_s, outcome.error, extra=facts)
+    elif isinstance(outcome, Fail):
+        logger.error("%r failed for good: %s", job, outcome.error, extra=facts | _error_facts(outcome.error))
+
+
+def _error_facts(error: str) -> dict[str, str]:
+    """The message of an error and its traceback, which `described` has put together."""
+    message, begin, rest = error.partition("\nTraceback (")
+    return {"error": message, "traceback": f"{begin[1:]}{rest}"} if begin else {"error": error}

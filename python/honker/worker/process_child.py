@@ -22,11 +22,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, cast
 
-from honker.errors import InvalidTaskError, JobCancelledError
+from honker.codec.task_types import TaskTypes
+from honker.errors import InvalidTaskError, JobCancelledError, PayloadMismatchError
 from honker.task.registry import all_specs
 from honker.task.task import Task
 from honker.worker.forked_signals import replace_after_fork
-from honker.worker.outcome import describe, encode_result, is_judged, refuse_lazy
+from honker.worker.outcome import ErrorReport, describe, encode_result, is_judged, refuse_lazy
 from honker.worker.retry_rules import kinds_of
 
 #: Bytes of the length before each message.
@@ -183,32 +184,40 @@ def _kill_group() -> None:
 def _end_of(link: _Link, call: Message) -> Message:
     """Call a function; the answer holds its ``result`` and the reason why that has no JSON, or its ``error``."""
     try:
-        fn = _found(Target(*call["target"]))
+        fn, types = _found(Target(*call["target"]))
+        args, kwargs = call["args"], call["kwargs"]
+        try:
+            args, kwargs = types.decode(args, kwargs, shows_values=False)
+        except PayloadMismatchError as error:
+            return ErrorReport(str(error), wish="refuse")._asdict()
         link.send({"begun": True})
         link.is_in_handler = True
         try:
             link.raise_if_cancelled()  # asked while the module was imported
-            value = fn(*call["args"], **call["kwargs"])
+            value = fn(*args, **kwargs)
         finally:
             link.is_in_handler = False
         if inspect.isawaitable(value):
             raise InvalidTaskError("a handler in another process must not return an awaitable; use executor='thread'")
         refuse_lazy(value)
-        return {"result": encode_result(value) if call["keeps_result"] else None}
+        return {"result": encode_result(value, types, call["result_max_chars"])}
     except BaseException as error:
         kinds = kinds_of(error) if is_judged(error) else ()
         return describe(error)._replace(kinds=kinds)._asdict()
 
 
-def _found(target: Target) -> Callable[..., Any]:
-    """The function of a task: the one that its module registers, or else the one of that name."""
+def _found(target: Target) -> tuple[Callable[..., Any], TaskTypes]:
+    """The function of a task and its types: those that its module registers, or else those of that name."""
     module = importlib.import_module(target.module)
     # Of several databases each may have a task of this name.
     for spec in all_specs():
         named = getattr(spec.fn, "__module__", None), getattr(spec.fn, "__qualname__", None), spec.name
         if named == tuple(target):
-            return spec.fn
+            return spec.fn, spec.types
     found: Any = module
     for name in target.qualname.split("."):
         found = getattr(found, name)
-    return cast("Callable[..., Any]", found.fn if isinstance(found, Task) else found)
+    if isinstance(found, Task):
+        task = cast("Task[..., Any]", found)
+        return task.fn, task.spec.types
+    return found, TaskTypes(target.task, found)

@@ -66,7 +66,7 @@ class Processes:
 
         Args:
             target: The function.
-            request: Its ``args`` and ``kwargs``, and whether it ``keeps_result``.
+            request: Its ``args`` and ``kwargs``, and ``result_max_chars``, the longest result it sends.
             timeout_s: Seconds that it may take; starting the process and importing does not count.
             on_call: Called with the process before the call is sent to it.
 

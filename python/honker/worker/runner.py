@@ -27,9 +27,10 @@ from honker.errors import (
 from honker.job import Job
 from honker.queue.queue import Queue
 from honker.task.running import mark_worker_loop
+from honker.worker.ending import Ending
 from honker.worker.execution import Execution, Resolver
 from honker.worker.leases import Fate, Leases, Run
-from honker.worker.outcome import cancelled_outcome, report
+from honker.worker.outcome import cancelled_outcome, report, word_of
 from honker.worker.settlement import (
     Ack,
     Backlog,
@@ -39,6 +40,7 @@ from honker.worker.settlement import (
     FinishedJob,
     Outcome,
     Release,
+    awaited,
     encode,
 )
 
@@ -54,6 +56,11 @@ _BLIND_POLL_S: Final = 1.0
 _BACK_OFF_S: Final = (0.05, 5.0)
 #: Seconds that cancelled handlers have to clean up, and that the last settling may take.
 _CLEAN_UP_S: Final = 1.0
+
+#: Seconds for which a runner with free slots does not look again once all slots of the queue are taken. A process that
+#: settles a job fills the slot in the same commit, so a look at each commit of others is nearly always in vain. This
+#: bounds the delay of a slot that is left free.
+_FULL_PAUSE_S: Final = 0.005
 
 _WORK: Final = "SELECT honker_work(?, ?, ?, ?, ?)"
 
@@ -72,10 +79,18 @@ class Runner:
         resolve: Finds the call for a job, or the settlement of one that cannot be handled.
         concurrency: Handlers at once, 1 to 10,000.
         grace_s: Seconds that handlers have to end after a stop.
+        ending: Ends it without a stop; None never does.
     """
 
     def __init__(
-        self, queue: Queue, worker_id: str, resolve: Resolver, *, concurrency: int = 1, grace_s: float = GRACE_S
+        self,
+        queue: Queue,
+        worker_id: str,
+        resolve: Resolver,
+        *,
+        concurrency: int = 1,
+        grace_s: float = GRACE_S,
+        ending: Ending | None = None,
     ) -> None:
         self._queue = queue
         self._engine = queue.db.engine
@@ -85,6 +100,7 @@ class Runner:
         self._worker_id = worker_id
         self._concurrency = concurrency
         self._grace_s = grace_s
+        self._ending = ending
         # Invariant: each claim of this worker is in exactly one of these two, until the round that settles it.
         self._leases = Leases(queue, worker_id, self._leave)
         self._backlog = Backlog(self._engine.limits.settle_batch_max)
@@ -94,18 +110,20 @@ class Runner:
             resolve,
             concurrency,
             on_end=self._finish,
-            on_free=self._signal,
+            on_free=self.wake,
             has_free_slot=lambda: self._free > 0,
             grace_s=grace_s,
         )
         self._stopping = asyncio.Event()
         self._failures = 0
+        self._claim_count = 0
+        self._is_full = False
         self._claiming: asyncio.Task[str] | None = None
         self._signalled: asyncio.Future[None] | None = None
         self._updates: Updates | None = None
 
     async def run(self, stop_event: asyncio.Event | None = None) -> None:
-        """Run jobs until ``stop_event`` is set, then wait for handlers, then give the other jobs back.
+        """Run jobs until ``stop_event`` is set or the ending comes, then wait for handlers, then give jobs back.
 
         Cancelled, it gives back at once.
 
@@ -124,12 +142,18 @@ class Runner:
         try:
             # Before the first look at the queue: a commit between a look and a wait must not be missed.
             self._subscribe()
+            if self._ending is not None:
+                self._ending.add(self)
             while not self._stopping.is_set():
                 await self._round()
+                if self._ending is not None and await self._ending.is_over(self):
+                    break
                 await self._wait()
             await self._wait_for_handlers()
         finally:
             self._stopping.set()
+            if self._ending is not None:
+                self._ending.remove(self)
             for task in beside:
                 task.cancel()
             await self._give_back()
@@ -140,11 +164,28 @@ class Runner:
     async def _stop_after(self, stop_event: asyncio.Event) -> None:
         await stop_event.wait()
         self._stopping.set()
-        self._signal()
+        self.wake()
+
+    # For its ending
+
+    @property
+    def is_idle(self) -> bool:
+        """True if it holds no job and its last round has succeeded."""
+        return not (self._leases or self._backlog or self._claiming or self._failures)
+
+    async def is_due(self) -> bool:
+        """True if a job of the queue could be claimed now, or if that is not known."""
+        try:
+            at = await self._queue.anext_claim_at()
+        except HANDLE_ENDED:
+            raise
+        except DatabaseError:
+            return True
+        return at is not None and at <= self._engine.clock()
 
     @property
     def _free(self) -> int:
-        if self._stopping.is_set():
+        if self._stopping.is_set() or (self._ending is not None and self._ending.is_draining):
             return 0
         return max(self._concurrency - len(self._leases) - self._execution.stray_count, 0)
 
@@ -152,7 +193,16 @@ class Runner:
 
     async def _round(self) -> None:
         """Settle finished jobs and fill every free slot."""
-        free = self._free
+        if self._ending is None:
+            await self._settle_and_claim(self._free)
+            return
+        free, before = self._ending.reserve(self._free), self._claim_count
+        try:
+            await self._settle_and_claim(free)
+        finally:
+            self._ending.note_claims(free, self._claim_count - before)
+
+    async def _settle_and_claim(self, free: int) -> None:
         finished = self._backlog.take()
         if not free and not finished:
             return
@@ -175,10 +225,14 @@ class Runner:
             self._take_answer(answer, finished)
 
     def _take_answer(self, answer: dict[str, Any], finished: list[FinishedJob]) -> None:
-        for is_held, one in zip(answer["settled"], finished, strict=True):
-            if not is_held:
+        for settled, one in zip(answer["settled"], finished, strict=True):
+            if (told := awaited(one.settlement, settled)) is not None:
+                self._backlog.add(one.job, told)
+            elif not settled:
                 logger.info("lease of job %d was lost; its outcome is dropped", one.job.id)
+        self._is_full = answer.get("is_full", False)
         now_s = self._loop.time()
+        self._claim_count += len(answer["jobs"])
         for row in answer["jobs"]:
             job = Job(self._queue, row)
             run = Run(job, (job.id, job.attempts), now_s)
@@ -237,7 +291,9 @@ class Runner:
         if is_ours and not isinstance(outcome, Committed):
             # The history has no attempts that succeeded.
             self._backlog.add(run.job, outcome, None if type(outcome) is Ack else run_s)
-        self._signal()
+        if self._ending is not None:
+            self._ending.counts[word_of(outcome) if is_ours else "lost"] += 1
+        self.wake()
         # At last: a logging handler of the application may raise.
         if is_ours and (type(outcome) is not Ack or logger.isEnabledFor(logging.DEBUG)):
             report(run.job, run.name, outcome, run_s)
@@ -246,11 +302,11 @@ class Runner:
         """Settle the job of a run that was cancelled before its handler began."""
         if run.fate is Fate.CANCELLED:
             self._backlog.add(run.job, Cancel())
-        self._signal()
+        self.wake()
 
     # Waiting
 
-    def _signal(self) -> None:
+    def wake(self) -> None:
         """Wake the runner: a job has finished, or the runner is to stop."""
         if self._signalled is not None and not self._signalled.done():
             self._signalled.set_result(None)
@@ -263,7 +319,14 @@ class Runner:
             await self._wait_for_signal(None)
             return
         try:
-            await self._wait_for_signal(await self._patience_s(), listens=True)
+            if self._is_full:
+                await self._wait_for_signal(_FULL_PAUSE_S)
+                if self._backlog or not self._free:
+                    return
+            patience_s = await self._patience_s()
+            # A signal that came meanwhile has woken nothing.
+            if not self._backlog and self._free:
+                await self._wait_for_signal(patience_s, listens=True)
         except HANDLE_ENDED:
             raise
         except WatcherError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -23,13 +23,18 @@ class Ack:
     Attributes:
         result: The JSON text of its result; None stores none.
         result_ttl_s: Seconds for which the result is kept; 0 for good.
+        withheld: Makes the settlement with the result that this one does not send; None if there is none. It is used if
+            a job has begun to wait for this one since its claim.
     """
 
     result: str | None = None
     result_ttl_s: float = 0
+    withheld: Callable[[], Ack] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The settlement as ``honker_work`` takes it, without the job."""
+        if self.withheld is not None:
+            return {"do": "ack", "withholds_result": True}
         if self.result is None:
             return {"do": "ack"}
         return {"do": "ack", "result": self.result, "result_ttl_s": self.result_ttl_s}
@@ -118,6 +123,9 @@ class Cancel:
         return {"do": "cancel"}
 
 
+#: The answer of ``honker_work`` to a settlement whose withheld result a job waits for.
+_AWAITED: Final = 2
+
 Settlement: TypeAlias = Ack | Retry | Fail | Release | Snoozed | Cancel
 
 
@@ -141,6 +149,13 @@ class FinishedJob(NamedTuple):
     job: Job
     settlement: Settlement
     run_s: float | None = None
+
+
+def awaited(settlement: Settlement, answer: int) -> Ack | None:
+    """The settlement with the withheld result, if ``honker_work`` has answered that a job waits for it."""
+    if answer != _AWAITED or not isinstance(settlement, Ack) or settlement.withheld is None:
+        return None
+    return settlement.withheld()
 
 
 def encode(finished: Iterable[FinishedJob]) -> str:

@@ -9,17 +9,22 @@ import logging
 import math
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
+from honker.codec import Codec, sealing
 from honker.engine import Handle, HandlerScope, Transaction
-from honker.errors import DatabaseBusyError, NoTasksError, UnknownTaskError
+from honker.errors import DatabaseBusyError, NoTasksError, PayloadMismatchError, UnknownTaskError
 from honker.job import Job
+from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
-from honker.task.message import read_envelope
+from honker.task.message import opened, read_envelope
 from honker.task.registry import TaskRegistry, TaskSpec, registry_of
+from honker.worker.around import around
+from honker.worker.ending import Ending
 from honker.worker.execution import Call, is_async_callable
+from honker.worker.hooks import hooks_around
 from honker.worker.outcome import Policy
 from honker.worker.parents import with_parents
 from honker.worker.process_child import Target
@@ -60,6 +65,8 @@ class Worker:
         unknown_task_s: Seconds for which calls of a task that this process does not know are put back for other
             workers, uncharged, at growing intervals of up to a minute. They count from the first time that
             a worker puts the call back; then it is dead-lettered. 0 does so at once.
+        burst: True to end once no job of the queue is due; see `run_workers`.
+        max_jobs: Attempts after which it ends; None for no limit.
 
     Attributes:
         queue: The queue.
@@ -74,6 +81,8 @@ class Worker:
         registry_: TaskRegistry | None = None,
         grace_s: float = GRACE_S,
         unknown_task_s: float = UNKNOWN_TASK_S,
+        burst: bool = False,
+        max_jobs: int | None = None,
     ) -> None:
         self.queue = queue
         self.worker_id = _worker_id(queue.name, queue.db.engine.limits.name_max_bytes)
@@ -81,7 +90,10 @@ class Worker:
         self._concurrency = (os.cpu_count() or 1) if concurrency is None else concurrency
         self._grace_s = grace_s
         self._unknown_task_s = check_limit(unknown_task_s, queue.db.engine.limits.span_max_s)
-        self._runner()  # checks the ranges
+        self._ends = burst or max_jobs is not None
+        self._burst = burst
+        self._max_jobs = max_jobs
+        self._runner(self._ending())  # checks the ranges
         self._plans: dict[str, _Plan] = {}
 
     def __repr__(self) -> str:
@@ -90,16 +102,31 @@ class Worker:
     async def run(self, stop_event: asyncio.Event | None = None) -> None:
         """Run tasks until ``stop_event`` is set, which is only read; then let handlers end within the grace period.
 
-        Cancelled, it cancels handlers and gives their jobs back at once.
+        Cancelled, it cancels handlers and gives their jobs back at once. It calls no start and stop hooks;
+        `run_workers` does.
 
         Raises:
             DatabaseClosedError: The database was closed.
             DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
         """
-        await self._runner().run(stop_event)
+        await self.run_until(stop_event, self._ending())
 
-    def _runner(self) -> Runner:
-        return Runner(self.queue, self.worker_id, self._resolve, concurrency=self._concurrency, grace_s=self._grace_s)
+    async def run_until(self, stop_event: asyncio.Event | None, ending: Ending | None) -> None:
+        """Like `run`, with an ending that workers of other queues share."""
+        await self._runner(ending).run(stop_event)
+
+    def _ending(self) -> Ending | None:
+        return Ending(burst=self._burst, max_jobs=self._max_jobs) if self._ends else None
+
+    def _runner(self, ending: Ending | None) -> Runner:
+        return Runner(
+            self.queue,
+            self.worker_id,
+            self._resolve,
+            concurrency=self._concurrency,
+            grace_s=self._grace_s,
+            ending=ending,
+        )
 
     def _resolve(self, job: Job) -> Call | Settlement | Awaitable[Call | Settlement]:
         """Find the call of a job, or the settlement of a job without one."""
@@ -114,16 +141,24 @@ class Worker:
             plan = self._plan(invocation.task)
         except UnknownTaskError as error:
             return self._put_back(job, str(error))
+        codec = plan.policy.codec
+        try:
+            # A schedule enqueues calls without arguments, and has no codec.
+            is_scheduled = plan.spec.schedule is not None and not invocation.args and not invocation.kwargs
+            invocation = opened(invocation, codec, allows_plain=is_scheduled)
+        except PayloadMismatchError as error:
+            return Fail(f"the call cannot be read: {error}")
         if invocation.from_parents is None:
             return _call(job, plan, invocation.kwargs, invocation.args)
         call = functools.partial(_call, job, plan, invocation.kwargs)
-        return with_parents(job, invocation.from_parents, invocation.args, call)
+        return with_parents(job, invocation.from_parents, invocation.args, call, codec)
 
     def _plan(self, name: str) -> _Plan:
         spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
         plan = self._plans.get(name)
-        if plan is None or plan.spec is not spec:
-            plan = self._plans[name] = _Plan.of(spec)
+        codec = self._registry.codec
+        if plan is None or plan.spec is not spec or plan.policy.codec is not codec:
+            plan = self._plans[name] = _Plan.of(spec, codec, tuple(self._registry.middleware))
         return plan
 
     def _put_back(self, job: Job, error: str) -> Fail | Release:
@@ -150,9 +185,10 @@ class _Plan(NamedTuple):
     policy: Policy
     is_async: bool
     target: Target | None
+    middleware: tuple[Middleware, ...] = ()
 
     @classmethod
-    def of(cls, spec: TaskSpec) -> _Plan:
+    def of(cls, spec: TaskSpec, codec: Codec | None = None, middleware: tuple[Middleware, ...] = ()) -> _Plan:
         policy = Policy(
             retry_delay_s=retry_delays(spec.retry_delay_s, spec.backoff, spec.max_retry_delay_s, spec.jitter),
             attempts=spec.retries,
@@ -160,10 +196,18 @@ class _Plan(NamedTuple):
             keeps_result=spec.store_result,
             result_ttl_s=spec.result_ttl_s,
             rules=_rules(spec),
+            types=spec.types,
+            codec=codec,
         )
         is_elsewhere = spec.executor == "process"
         target = Target(spec.fn.__module__, spec.fn.__qualname__, spec.name) if is_elsewhere else None
-        return cls(spec, policy, is_async_callable(spec.fn), target)
+        return cls(spec, policy, is_async_callable(spec.fn), target, middleware)
+
+    def handler(self, job: Job) -> Callable[..., Any]:
+        """The function to call for a job, within the middleware unless it runs in another process."""
+        if not self.middleware or self.target is not None:
+            return self.spec.fn
+        return around(self.middleware, job, self.spec.fn, is_async=self.is_async)
 
 
 def _rules(spec: TaskSpec) -> RetryRules | None:
@@ -196,10 +240,17 @@ def retry_delays(
     return delay_s
 
 
-def _call(job: Job, plan: _Plan, kwargs: dict[str, Any], args: list[Any]) -> Call:
+def _call(job: Job, plan: _Plan, kwargs: dict[str, Any], args: list[Any]) -> Call | Fail:
+    # Another process takes JSON, and converts it there.
+    if plan.spec.types.is_typed and plan.target is None:
+        try:
+            args, kwargs = plan.spec.types.decode(args, kwargs, shows_values=sealing.is_plain(plan.policy.codec))
+        except PayloadMismatchError as error:
+            return Fail(str(error))
     if plan.spec.injections:
         return _injected(job, plan, args, kwargs)
-    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, plan.target, name=plan.spec.name)
+    fn, middleware = plan.handler(job), plan.middleware
+    return Call(fn, args, kwargs, plan.policy, plan.is_async, plan.target, name=plan.spec.name, middleware=middleware)
 
 
 def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:
@@ -215,7 +266,7 @@ def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) ->
             args.insert(position, value)
         else:
             kwargs[name] = value
-    return Call(plan.spec.fn, args, kwargs, plan.policy, plan.is_async, tx=tx, name=plan.spec.name)
+    return Call(plan.handler(job), args, kwargs, plan.policy, plan.is_async, tx=tx, name=plan.spec.name)
 
 
 async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
@@ -243,8 +294,13 @@ async def run_workers(
     *,
     grace_s: float = GRACE_S,
     unknown_task_s: float = UNKNOWN_TASK_S,
+    burst: bool = False,
+    max_jobs: int | None = None,
 ) -> None:
     """Run the tasks of one queue, or of every queue that has tasks, until ``stop_event`` is set.
+
+    The start hooks of the registry are called before the first claim. Its stop hooks are called after the last handler
+    has ended, in any case.
 
     Args:
         db: The database.
@@ -254,9 +310,14 @@ async def run_workers(
         stop_event: Ends it; it is only read, never set.
         grace_s: Seconds that handlers have to end after a stop; then their jobs are given back, uncharged.
         unknown_task_s: Seconds for which calls of unknown tasks are put back, see `honker.Worker`.
+        burst: True to end once no handler runs and no job of the queues is due. Jobs that are due later stay.
+        max_jobs: Attempts, of all queues together, after which it ends; None for no limit. The last handlers may take
+            their time.
 
     Raises:
         NoTasksError: There is no queue to work on.
+        InvalidArgumentError: ``max_jobs`` or another number is outside its range.
+        StartHookError: A start hook raised an error.
         DatabaseClosedError: The database was closed.
         DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
 
@@ -271,7 +332,6 @@ async def run_workers(
             f"no tasks registered for the database {db.path!r}: import the modules that define them before running "
             f"workers{_other_databases(tasks)}"
         )
-    await _register_schedules(db, set(queues), stop_event)
     workers = [
         Worker(
             db.queue(name),
@@ -282,11 +342,23 @@ async def run_workers(
         )
         for name in queues
     ]
-    running = [asyncio.ensure_future(worker.run(stop_event)) for worker in workers]
+    ending = Ending(burst=burst, max_jobs=max_jobs) if burst or max_jobs is not None else None
+    async with hooks_around(tasks):
+        await run_together(db, workers, stop_event, ending)
+
+
+async def run_together(
+    db: QueueDatabase, workers: Sequence[Worker], stop_event: asyncio.Event | None, ending: Ending | None
+) -> None:
+    """Run the workers of several queues. One that fails ends the others."""
+    await _register_schedules(db, {worker.queue.name for worker in workers}, stop_event)
+    if stop_event is not None and stop_event.is_set():
+        return
+    running = [asyncio.ensure_future(worker.run_until(stop_event, ending)) for worker in workers]
     try:
         await asyncio.gather(*running)
     finally:
-        # A worker that fails ends the others; each gives its jobs back before it ends.
+        # Each gives its jobs back before it ends.
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -2,6 +2,12 @@
 //!
 //! Invariant: at most one owner holds a name at any instant, and of two holders the later has the larger token. A
 //! store that remembers the largest token it has seen can therefore reject a holder whose lease has lapsed.
+//!
+//! A clock that is set back must neither end a lock early nor keep it for as long as the clock takes to catch up, and two
+//! processes may not agree on the time for some milliseconds. So a lock keeps the instant from which its length was measured.
+//! Where that is to come, another owner's [`acquire`] measures the same length from now: the holder keeps the lock for no less
+//! than its length, and the other waits for no longer than that. A writer that does not know `taken_at` replaces the row, which
+//! leaves NULL, or changes only `expires_at`, after which the length counts as longer: the end then holds as it is stored.
 
 use rusqlite::params;
 
@@ -28,17 +34,23 @@ fn latest_end(ctx: &Ctx<'_>) -> Instant {
 /// Whatever SQLite reports.
 pub fn acquire(ctx: &Ctx<'_>, name: &str, owner: &str, ttl: Span) -> Result<bool> {
     // Compared as bytes: the stored owner need not be UTF-8.
-    let is_owner = ctx.row(sql!("holder.sql"), params![name, ctx.now(), latest_end(ctx)], |row| {
-        Ok(row.get_ref(0)?.as_bytes()? == owner.as_bytes())
+    let holder = ctx.row(sql!("holder.sql"), params![name, ctx.now(), latest_end(ctx)], |row| {
+        let is_owner = row.get_ref(0)?.as_bytes()? == owner.as_bytes();
+        Ok((is_owner, Instant::from_stored(row.get_ref(1)?), Instant::from_stored(row.get_ref(2)?)))
     })?;
-    match is_owner {
-        Some(true) => renew(ctx, name, owner, ttl),
-        Some(false) => Ok(false),
+    match holder {
+        Some((true, ..)) => renew(ctx, name, owner, ttl),
+        Some((false, Some(end), Some(taken_at))) if ctx.now() < taken_at && taken_at < end => {
+            let end = ctx.stored(ctx.now() + (end - taken_at))?;
+            ctx.change_one(sql!("measure_anew.sql"), params![name, end, ctx.now()])?;
+            Ok(false)
+        }
+        Some((false, ..)) => Ok(false),
         None => {
             if ctx.execute(sql!("next_token.sql"), [])? == 0 {
                 return Err(Error::MalformedRow(NO_COUNTER.to_owned()));
             }
-            ctx.change_one(sql!("take.sql"), params![name, owner, ctx.stored(ctx.after(ttl))?])?;
+            ctx.change_one(sql!("take.sql"), params![name, owner, ctx.stored(ctx.after(ttl))?, ctx.now()])?;
             Ok(true)
         }
     }

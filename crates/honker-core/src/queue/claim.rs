@@ -103,6 +103,14 @@ fn room(ctx: &Ctx<'_>, queue: &str, settings: &Settings, wanted: i64) -> Result<
     Ok(rate.allowed(settings.next_start_ms, as_real(ctx.now().as_ms()), wanted))
 }
 
+/// True if all slots of the queue are taken, over all processes. A hint: the next commit may free one.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn is_full(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
+    Ok(Settings::of(ctx, queue)?.room_in_flight(ctx, queue, 1)? <= 0)
+}
+
 /// The earliest instant at which a claim could return a job: the second that has begun for jobs that are due or overdue,
 /// `None` when nothing waits or the queue is paused. Reads only.
 ///
@@ -223,7 +231,7 @@ impl Outlook {
     /// When the first job becomes due that a newer release of the reference holds back until its time, in a state that it
     /// calls `scheduled` or the like. Other states that we do not know are left alone: see [`crate::malformed`].
     fn first_held_back(&self, ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
-        if !self.has_other {
+        if !self.has_other || ctx.row(sql!("later_any.sql"), [queue], |_row| Ok(()))?.is_none() {
             return Ok(None);
         }
         Ok(ctx.row(sql!("later_first.sql"), [queue], |row| Ok(Instant::from_stored(row.get_ref(0)?)))?.flatten())

@@ -1,11 +1,11 @@
 -- How many jobs of a key and a priority are due, up to a limit.
 -- ?1 queue, ?2 key, ?3 priority, ?4 now (instant), ?5 how many to count at most.
 -- Returns count.
--- Index: _honker_index_live_key, one seek, then neighbours; no row is read. Lock: read.
+-- Index: _honker_index_live_line, one seek, then neighbours; no row is read. Lock: read.
 SELECT count(*)
 FROM (
   SELECT 1
-  FROM main._honker_live INDEXED BY _honker_index_live_key
-  WHERE queue = ?1 AND state = 'pending' AND key = ?2 AND priority = ?3 AND run_at <= ?4
+  FROM main._honker_live INDEXED BY _honker_index_live_line
+  WHERE queue = ?1 AND (state = 'blocked') = 0 AND state IS 'pending' AND key = ?2 AND priority = ?3 AND run_at <= ?4
   LIMIT +?5
 )

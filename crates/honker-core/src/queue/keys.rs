@@ -23,7 +23,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::pause;
 use super::settings::{OnDead, Pause, Settings, as_real};
@@ -44,6 +44,12 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// From the columns id, priority, `created_at`, which start at `first`.
+    fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        let created_at = Instant::from_stored(row.get_ref(first + 2)?);
+        Ok(Self { id: row.get(first)?, priority: row.get(first + 1)?, created_at })
+    }
+
     fn is_before(&self, other: &Self) -> bool {
         (std::cmp::Reverse(self.priority), self.created_at, self.id)
             < (std::cmp::Reverse(other.priority), other.created_at, other.id)
@@ -55,7 +61,7 @@ pub(super) fn is_full(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str
     if is_held_up(ctx, settings, queue, key, None)? || best_blocked(ctx, queue, key)?.is_some() {
         return Ok(true);
     }
-    match settings.key_limit() {
+    match slots(settings) {
         Some(limit) => Ok(occupied(ctx, queue, key, priority, limit)? >= limit),
         None => Ok(false),
     }
@@ -73,19 +79,20 @@ pub(super) fn enter(ctx: &Ctx<'_>, id: i64, queue: &str, key: &str) -> Result<()
 
 /// Makes the best blocked jobs of a key candidates while it has room. At the flush of every call that may have made room.
 pub(crate) fn promote(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<()> {
-    let Some(mut best) = best_blocked(ctx, queue, key)? else { return Ok(()) };
     let settings = Settings::of(ctx, queue)?;
     let mut promoted = 0;
-    while promoted < PROMOTED_PER_KEY {
-        // Jobs of one priority share the room that one count finds. A job of a lower priority has no more room.
-        let (mut room, priority) = (room(ctx, &settings, queue, key, &best)?, best.priority);
-        while room > 0 && best.priority == priority && promoted < PROMOTED_PER_KEY {
+    while promoted < PROMOTED_PER_KEY
+        && let Some(line) = Line::of(ctx, &settings, queue, key)?
+    {
+        // Jobs of one priority share the room that one look finds. A job of a lower priority has no more room.
+        let mut room = line.room(ctx, &settings, queue, key)?.min(PROMOTED_PER_KEY - promoted);
+        let mut next = Some(line.first);
+        while room > 0
+            && let Some(best) = next.filter(|best| best.priority == line.first.priority)
+        {
             leave(ctx, &Move::Promote { id: best.id })?;
             (room, promoted) = (room - 1, promoted + 1);
-            if room > 0 {
-                let Some(next) = best_blocked(ctx, queue, key)? else { return Ok(()) };
-                best = next;
-            }
+            next = if room > 0 { best_blocked(ctx, queue, key)? } else { None };
         }
         if room <= 0 {
             break;
@@ -94,30 +101,61 @@ pub(crate) fn promote(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<()> {
     Ok(())
 }
 
-/// How many blocked jobs of the priority of `best`, which is the first of them, may become candidates.
-fn room(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, best: &Place) -> Result<i64> {
-    if is_held_up(ctx, settings, queue, key, Some(best.id))? {
-        return Ok(0);
+/// The first blocked job of a key, and what occupies the key before it.
+struct Line {
+    first: Place,
+    in_flight: i64,
+    /// The best priority at which jobs of the key wait, if it is not below that of the first blocked one.
+    level: Option<i64>,
+}
+
+impl Line {
+    /// `None` if no job is blocked.
+    fn of(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str) -> Result<Option<Self>> {
+        ctx.row(sql!("key_line.sql"), params![queue, key, slots(settings).unwrap_or(0)], |row| {
+            Ok(Self { first: Place::read(row, 0)?, in_flight: row.get(3)?, level: row.get(4)? })
+        })
     }
-    match settings.key_limit() {
-        Some(limit) => Ok(limit.min(*CONCURRENCY.end()) - occupied(ctx, queue, key, best.priority, limit)?),
-        None => Ok(i64::MAX),
+
+    /// How many blocked jobs of the priority of the first may become candidates.
+    fn room(&self, ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str) -> Result<i64> {
+        if is_held_up(ctx, settings, queue, key, Some(self.first.id))? {
+            return Ok(0);
+        }
+        let Some(limit) = slots(settings) else { return Ok(i64::MAX) };
+        let free = limit - self.in_flight;
+        Ok(free - due(ctx, queue, key, self.first.priority, self.level, free)?)
     }
+}
+
+/// How many jobs of a key may be in flight; `None` for any number.
+fn slots(settings: &Settings) -> Option<i64> {
+    settings.key_limit().map(|limit| limit.min(*CONCURRENCY.end()))
 }
 
 /// Jobs of a key in flight, and due candidates of this priority or a better one; counted up to `limit`.
 fn occupied(ctx: &Ctx<'_>, queue: &str, key: &str, priority: i64, limit: i64) -> Result<i64> {
-    let limit = limit.min(*CONCURRENCY.end());
-    let mut count = in_flight(ctx, queue, key, limit)?;
-    let mut above = None;
+    let in_flight = in_flight(ctx, queue, key, limit)?;
+    let level = level_below(ctx, queue, key, priority, None)?;
+    Ok(in_flight + due(ctx, queue, key, priority, level, limit - in_flight)?)
+}
+
+/// Due candidates of a key down to a priority; `level` is the best one at which jobs of it wait. Counted up to `limit`.
+fn due(ctx: &Ctx<'_>, queue: &str, key: &str, priority: i64, mut level: Option<i64>, limit: i64) -> Result<i64> {
+    let mut count = 0;
     while count < limit
-        && let Some(level) = ctx.row(sql!("key_level.sql"), params![queue, key, priority, above], |row| row.get(0))?
+        && let Some(here) = level
     {
-        let due = params![queue, key, level, ctx.now(), limit - count];
-        count += ctx.row(sql!("key_due.sql"), due, |row| row.get::<_, i64>(0))?.unwrap_or(0);
-        above = Some::<i64>(level);
+        let at_level = params![queue, key, here, ctx.now(), limit - count];
+        count += ctx.row(sql!("key_due.sql"), at_level, |row| row.get::<_, i64>(0))?.unwrap_or(0);
+        level = level_below(ctx, queue, key, priority, Some(here))?;
     }
     Ok(count)
+}
+
+/// The best priority from `priority` on, below `above`, at which jobs of a key wait.
+fn level_below(ctx: &Ctx<'_>, queue: &str, key: &str, priority: i64, above: Option<i64>) -> Result<Option<i64>> {
+    ctx.row(sql!("key_level.sql"), params![queue, key, priority, above], |row| row.get(0))
 }
 
 fn in_flight(ctx: &Ctx<'_>, queue: &str, key: &str, limit: i64) -> Result<i64> {
@@ -126,9 +164,7 @@ fn in_flight(ctx: &Ctx<'_>, queue: &str, key: &str, limit: i64) -> Result<i64> {
 
 /// The blocked job of a key that is first in its line.
 fn best_blocked(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<Option<Place>> {
-    ctx.row(sql!("key_best.sql"), [queue, key], |row| {
-        Ok(Place { id: row.get(0)?, priority: row.get(1)?, created_at: Instant::from_stored(row.get_ref(2)?) })
-    })
+    ctx.row(sql!("key_best.sql"), [queue, key], |row| Place::read(row, 0))
 }
 
 /// True if the key is paused, or its line waits for a head that is not `id`.
@@ -216,13 +252,12 @@ impl Candidates {
         if is_held_up(ctx, settings, queue, key, Some(place.id))? {
             return Ok(0);
         }
-        let Some(limit) = settings.key_limit() else { return Ok(i64::MAX) };
-        let limit = limit.min(*CONCURRENCY.end());
-        let room = limit - in_flight(ctx, queue, key, limit)?;
-        if room > 0 && best_blocked(ctx, queue, key)?.is_some_and(|best| best.is_before(&place)) {
-            return Ok(0);
-        }
-        Ok(room)
+        let Some(limit) = slots(settings) else { return Ok(i64::MAX) };
+        Ok(match Line::of(ctx, settings, queue, key)? {
+            Some(line) if line.first.is_before(&place) => 0,
+            Some(line) => limit - line.in_flight,
+            None => limit - in_flight(ctx, queue, key, limit)?,
+        })
     }
 }
 
@@ -280,8 +315,8 @@ pub(super) fn stranded(ctx: &Ctx<'_>, settings: &Settings, queue: &str) -> Resul
             after = String::new();
             break;
         };
-        if let Some(best) = best_blocked(ctx, queue, &key)?
-            && room(ctx, settings, queue, &key, &best)? > 0
+        if let Some(line) = Line::of(ctx, settings, queue, &key)?
+            && line.room(ctx, settings, queue, &key)? > 0
         {
             found.push(key.clone());
         }
@@ -299,8 +334,8 @@ pub(super) fn rescue(ctx: &Ctx<'_>, keys: &[String], queue: &str) -> Result<()> 
 /// True if a key has blocked jobs, room for one of them and no candidate: the invariant does not hold.
 pub(super) fn is_stranded(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<bool> {
     let settings = Settings::of(ctx, queue)?;
-    let Some(best) = best_blocked(ctx, queue, key)? else { return Ok(false) };
-    let limit = settings.key_limit().unwrap_or(i64::MAX).min(*CONCURRENCY.end());
-    Ok(room(ctx, &settings, queue, key, &best)? > 0
+    let Some(line) = Line::of(ctx, &settings, queue, key)? else { return Ok(false) };
+    let limit = slots(&settings).unwrap_or(*CONCURRENCY.end());
+    Ok(line.room(ctx, &settings, queue, key)? > 0
         && occupied(ctx, queue, key, i64::MIN, limit)? == in_flight(ctx, queue, key, limit)?)
 }

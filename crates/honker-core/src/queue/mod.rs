@@ -38,9 +38,8 @@ mod violations;
 mod work;
 
 pub use admission::{Added, Flow, admit};
-
 pub use cancel::{Request, cancel_held, cancel_requests, request_cancel};
-pub use claim::{Claim, Prospect, claim, next_claim_at, prospect};
+pub use claim::{Claim, Prospect, claim, is_full, next_claim_at, prospect};
 pub use claimed_job::ClaimedJob;
 pub(crate) use dead::keep_to_policy;
 pub use dead::{prune_dead, requeue};
@@ -53,12 +52,14 @@ pub use history::{Attempt, attempts};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub(crate) use keys::promote;
 pub use parents::{Parent, parents};
+pub(crate) use pause::is_paused;
 pub use pause::{Hold, Terms, pause, pause_key, resume, resume_key};
 pub use progress::{Progress, progress, report};
 pub use rate::Rate;
-pub use settings::{OnDead, Settings};
+pub use settings::{Decided, OnDead, Setting, Settings};
 pub use settle::{
-    Snooze, ack, ack_alone, ack_batch, cancel, fail, heartbeat, heartbeat_batch, release, release_alone, retry, snooze,
+    Snooze, ack_batch, ack_tied, ack_untied, cancel, fail, heartbeat, heartbeat_batch, release, release_untied, retry,
+    snooze,
 };
 pub use stats::{Stats, list, stats};
 pub use sweep::sweep_expired;
@@ -66,4 +67,4 @@ pub(crate) use ties::{Left, write_left};
 pub use transition::State;
 pub use unique::{OnConflict, Unique};
 pub use violations::{Violation, violations};
-pub use work::{Ending, Kept, Settlement, settle};
+pub use work::{Ending, Kept, Settled, Settlement, settle};

@@ -45,10 +45,16 @@ impl Terms<'_> {
 /// [`Error::InvalidArgument`] for an end that has passed, or whatever SQLite reports.
 pub fn pause(ctx: &Ctx<'_>, queue: &str, terms: &Terms<'_>) -> Result<bool> {
     let until = terms.stored_until(ctx)?;
-    let was_paused = ctx.row(sql!("paused_at.sql"), params![queue, ctx.now()], |_row| Ok(()))?.is_some();
+    let was_paused = is_paused(ctx, queue)?;
     let paused_at = (!was_paused).then(|| ctx.second());
+    ctx.forget_settings();
     ctx.change_one(sql!("pause.sql"), params![queue, paused_at, until, terms.reason])?;
     Ok(!was_paused)
+}
+
+/// True if the queue is paused now.
+pub(crate) fn is_paused(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
+    Ok(ctx.row(sql!("paused_at.sql"), params![queue, ctx.now()], |_row| Ok(()))?.is_some())
 }
 
 /// The jobs that are held back because another system refuses requests.
@@ -88,6 +94,7 @@ pub(super) fn hold(ctx: &Ctx<'_>, id: i64, hold: Hold, until: Instant) -> Result
 /// # Errors
 /// Whatever SQLite reports.
 pub fn resume(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
+    ctx.forget_settings();
     Ok(ctx.execute(sql!("resume.sql"), params![queue, ctx.now()])? == 1)
 }
 
@@ -134,5 +141,6 @@ pub(super) fn end_of_key(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<()> {
 }
 
 pub(super) fn count_keys(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
+    ctx.forget_settings();
     ctx.change_one(sql!("key_pauses_count.sql"), [queue])
 }

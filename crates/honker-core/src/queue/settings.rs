@@ -61,6 +61,80 @@ pub struct Settings {
     pub(super) has_paused_keys: bool,
 }
 
+/// The name of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// [`Settings::concurrency`].
+    Concurrency,
+    /// [`Settings::concurrency_per_key`].
+    ConcurrencyPerKey,
+    /// [`Settings::is_ordered`].
+    Ordered,
+    /// [`Settings::on_dead`].
+    OnDead,
+    /// [`Settings::rate`].
+    Rate,
+    /// [`Settings::rate_per_key`].
+    RatePerKey,
+    /// [`Rate::burst`].
+    Burst,
+    /// [`Settings::keep_finished`].
+    KeepFinished,
+}
+
+/// The settings that have a value or were removed. The others were never set: code that fills only unset settings
+/// leaves the decided ones alone, or it would undo the removal by an operator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Decided(u8);
+
+impl Decided {
+    /// The settings with their columns in `queue_settings.sql`. A setting is decided if its column is not NULL.
+    const COLUMNS: [(Setting, usize); 8] = [
+        (Setting::Concurrency, 4),
+        (Setting::ConcurrencyPerKey, 5),
+        (Setting::Ordered, 6),
+        (Setting::OnDead, 7),
+        (Setting::Rate, 8),
+        (Setting::RatePerKey, 10),
+        (Setting::Burst, 12),
+        (Setting::KeepFinished, 13),
+    ];
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let mut decided = Self::default();
+        for (setting, column) in Self::COLUMNS {
+            if row.get_ref(column)? != ValueRef::Null {
+                decided.add(setting);
+            }
+        }
+        Ok(decided)
+    }
+
+    /// True if the setting has a value or was removed.
+    #[must_use]
+    pub const fn has(self, setting: Setting) -> bool {
+        self.0 & (1 << setting as u8) != 0
+    }
+
+    /// Notes that a setting is given a value or removed.
+    pub const fn add(&mut self, setting: Setting) {
+        self.0 |= 1 << setting as u8;
+    }
+
+    /// Forgets that a setting was given.
+    pub const fn remove(&mut self, setting: Setting) {
+        self.0 &= !(1 << setting as u8);
+    }
+
+    /// The column of a setting: NULL if it was never set, `removed` if it was removed.
+    fn column<T>(self, setting: Setting, value: Option<T>, removed: T) -> Option<T> {
+        self.has(setting).then(|| value.unwrap_or(removed))
+    }
+}
+
+/// The column of a number that was removed. Below each range, so every reader takes it for no limit.
+const REMOVED: i64 = -1;
+
 /// A pause of a queue or a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pause {
@@ -82,12 +156,23 @@ impl Pause {
 }
 
 impl Settings {
-    /// The settings of a queue; the default for one without.
+    /// The settings of a queue; the default for one without. Read once a call.
     ///
     /// # Errors
     /// Whatever SQLite reports.
     pub fn of(ctx: &Ctx<'_>, queue: &str) -> Result<Self> {
-        Ok(ctx.row(sql!("queue_settings.sql"), [queue], |row| Self::read(row, 0))?.unwrap_or_default())
+        ctx.settings(queue, || {
+            Ok(ctx.row(sql!("queue_settings.sql"), [queue], |row| Self::read(row, 0))?.unwrap_or_default())
+        })
+    }
+
+    /// The settings of a queue, and those among them that are decided.
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub fn decided(ctx: &Ctx<'_>, queue: &str) -> Result<(Self, Decided)> {
+        let read = |row: &Row<'_>| Ok((Self::read(row, 0)?, Decided::read(row)?));
+        Ok(ctx.row(sql!("queue_settings.sql"), [queue], read)?.unwrap_or_default())
     }
 
     /// From the columns of `queue_settings.sql`, which start at `first`. A value that was edited into another type counts as
@@ -114,7 +199,7 @@ impl Settings {
             on_dead: row.get_ref(first + 7)?.as_str().ok().and_then(OnDead::named),
             rate: rate(8)?,
             rate_per_key: rate(10)?,
-            keep_finished: real(13)?.map(Span::from_fractional_seconds),
+            keep_finished: real(13)?.filter(|keep_s| *keep_s > 0.0).map(Span::from_fractional_seconds),
             pause: Pause::read(row, first + 1)?,
             next_start_ms: real(14)?,
             has_paused_keys: integer(15)?.unwrap_or(0) > 0,
@@ -125,18 +210,30 @@ impl Settings {
     ///
     /// # Errors
     /// Whatever SQLite reports.
-    pub fn write(&self, ctx: &Ctx<'_>, queue: &str) -> Result<()> {
+    pub fn write(&self, decided: Decided, ctx: &Ctx<'_>, queue: &str) -> Result<()> {
         schema::require_writer(ctx)?;
         schema::demand_writer(ctx)?;
+        ctx.forget_settings();
         let part = |rate: Option<Rate>| (rate.map(|rate| rate.limit), rate.map(|rate| rate.per_s));
         let ((rate_limit, rate_per_s), (key_limit, key_per_s)) = (part(self.rate), part(self.rate_per_key));
-        let burst = self.rate.or(self.rate_per_key).map(|rate| rate.burst);
+        // Without a rate there is no burst to keep.
+        let burst = self.rate.or(self.rate_per_key).map(|rate| rate.burst).filter(|_| decided.has(Setting::Burst));
         let keep_s = self.keep_finished.map(|keep| as_real(keep.as_ms()) / 1e3);
-        let (ordered, on_dead) = (self.is_ordered.then_some(1), self.on_dead.map(OnDead::name));
-        let (all, per_key) = (self.concurrency, self.concurrency_per_key);
         ctx.change_one(
             sql!("settings_write.sql"),
-            params![queue, all, per_key, ordered, on_dead, rate_limit, rate_per_s, key_limit, key_per_s, burst, keep_s],
+            params![
+                queue,
+                decided.column(Setting::Concurrency, self.concurrency, REMOVED),
+                decided.column(Setting::ConcurrencyPerKey, self.concurrency_per_key, REMOVED),
+                decided.column(Setting::Ordered, Some(i64::from(self.is_ordered)), 0),
+                decided.column(Setting::OnDead, self.on_dead.map(OnDead::name), ""),
+                decided.column(Setting::Rate, rate_limit, REMOVED),
+                rate_per_s,
+                decided.column(Setting::RatePerKey, key_limit, REMOVED),
+                key_per_s,
+                burst,
+                decided.column(Setting::KeepFinished, keep_s, as_real(REMOVED)),
+            ],
         )
     }
 

@@ -1,6 +1,7 @@
 -- Writes the settings of a queue. Its pause and the state of its rate are left alone.
--- ?1 queue, ?2 concurrency, ?3 concurrency_per_key, ?4 ordered (1 or NULL), ?5 on_dead, ?6 rate_limit, ?7 rate_per_s,
--- ?8 key_rate_limit, ?9 key_rate_per_s, ?10 burst, ?11 keep_finished_s; NULL for none.
+-- ?1 queue, ?2 concurrency, ?3 concurrency_per_key, ?4 ordered (1 or 0), ?5 on_dead, ?6 rate_limit, ?7 rate_per_s,
+-- ?8 key_rate_limit, ?9 key_rate_per_s, ?10 burst, ?11 keep_finished_s. NULL for a setting that was never set; -1, or an empty
+-- on_dead, for one that was removed.
 -- Index: the primary key of _honker_queues. Lock: write.
 INSERT INTO main._honker_queues (name, concurrency, concurrency_per_key, ordered, on_dead, rate_limit, rate_per_s,
                                  key_rate_limit, key_rate_per_s, burst, keep_finished_s)

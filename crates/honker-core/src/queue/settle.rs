@@ -15,23 +15,28 @@ use super::transition::{self, Move, leave};
 use crate::clock::{Instant, Span};
 use crate::{Ctx, Result, sql};
 
-/// Ends a plain job that succeeded, without a bracket. True if the claim was held; `None`, and nothing done, if the job has ties:
-/// [`ack`] then ends it, in the caller's bracket.
+/// Ends a plain job that succeeded, without a bracket. False, and nothing done, if the claim is not held or the job has ties:
+/// [`ack_tied`] then tells which, and ends it.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn ack_alone(ctx: &Ctx<'_>, held: &Held<'_>) -> Result<Option<bool>> {
-    if transition::ack_untied(ctx, *held)? {
-        return Ok(Some(true));
-    }
-    Ok((!transition::is_tied(ctx, *held)?).then_some(false))
+pub fn ack_untied(ctx: &Ctx<'_>, held: &Held<'_>) -> Result<bool> {
+    transition::ack_untied(ctx, *held)
 }
 
-/// Ends a job that succeeded. True if the claim was held.
+/// Ends a job that succeeded, whatever ties it has. True if the claim was held.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn ack(ctx: &Ctx<'_>, held: &Held<'_>) -> Result<bool> {
+pub fn ack_tied(ctx: &Ctx<'_>, held: &Held<'_>) -> Result<bool> {
+    transition::ack_tied(ctx, *held)
+}
+
+/// Ends a job that succeeded, in the caller's bracket. True if the claim was held.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub(super) fn ack(ctx: &Ctx<'_>, held: &Held<'_>) -> Result<bool> {
     leave(ctx, &Move::Ack(*held))
 }
 
@@ -146,15 +151,13 @@ pub fn release(
     leave(ctx, &Move::Release { held: *held, run_at, error, is_unknown })
 }
 
-/// As [`release`] of a plain job, to its old place and without a bracket; `None`, and nothing done, if the job has ties.
+/// As [`release`] of a plain job, to its old place and without a bracket. False, and nothing done, if the claim is not held or the
+/// job has ties.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn release_alone(ctx: &Ctx<'_>, held: &Held<'_>, is_unknown: bool) -> Result<Option<bool>> {
-    if transition::release_untied(ctx, *held, None, None, is_unknown)? {
-        return Ok(Some(true));
-    }
-    Ok((!transition::is_tied(ctx, *held)?).then_some(false))
+pub fn release_untied(ctx: &Ctx<'_>, held: &Held<'_>, is_unknown: bool) -> Result<bool> {
+    transition::release_untied(ctx, *held, None, None, is_unknown)
 }
 
 /// Removes a job, of `queue` or of any. True if there was one. A handler that runs it is not interrupted; its claim is

@@ -134,6 +134,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
                 let gives_up_key = ties & ties::UNTIL_STARTED != 0;
                 let row = params![id, worker_id, lease_end, slack, ties, gives_up_key];
                 ctx.change_one(sql!("take_tied.sql"), row)?;
+                ctx.remember_as_tied(id);
             }
             1
         }
@@ -191,15 +192,14 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
 /// Ends a plain job that succeeded. One statement. False if the claim is not held, or the job has ties: then see
 /// [`Move::Ack`].
 pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Held<'_>) -> Result<bool> {
+    if ctx.is_known_as_tied(id) {
+        return Ok(false);
+    }
     Ok(ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1)
 }
 
-/// True if the claim is held, of a job with ties.
-pub(super) fn is_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
-    Ok(Tied::of_held(ctx, held)?.is_some_and(|tied| tied.ties != 0))
-}
-
-fn ack_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
+/// Ends a job that succeeded, whatever ties it has. False if the claim is not held.
+pub(super) fn ack_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
     let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
     end(ctx, held.id, Some(tied), To::Done)?;
     Ok(true)

@@ -8,7 +8,7 @@ use super::cancel::cancel_held;
 use super::held::Held;
 use super::settle::{Snooze, ack, fail, release, retry, snooze};
 use crate::clock::Span;
-use crate::{Ctx, Result, result};
+use crate::{Ctx, Result, result, sql};
 
 /// The end of a handler, and the move that its job makes.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,20 @@ pub struct Settlement<'a> {
     pub ending: Ending<'a>,
     /// The result to keep for callers that wait, if the claim was held.
     pub result: Option<Kept<'a>>,
+    /// True if there is a result that is not sent: see [`Settled::Awaited`].
+    pub withholds_result: bool,
+}
+
+/// The answer to a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The claim was lost.
+    Lost,
+    /// The claim was held, and the job has made its move.
+    Held,
+    /// Nothing was done: other jobs wait for this one, and its result is not sent. The holder settles it again, with
+    /// the result. A job may gain dependents while it runs, so the claim does not tell.
+    Awaited,
 }
 
 /// The move of a job whose handler has ended.
@@ -62,22 +76,31 @@ pub struct Kept<'a> {
     pub ttl: Option<Span>,
 }
 
-/// Settles jobs one after the other. Returns, for each, true if its claim was held.
+/// Settles jobs one after the other.
 ///
 /// A result is kept only with a claim that was held: a later holder may store its own.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn settle(ctx: &Ctx<'_>, settlements: &[Settlement<'_>]) -> Result<Vec<bool>> {
-    let mut outcomes = Vec::with_capacity(settlements.len());
-    for settlement in settlements {
-        let is_held = end(ctx, settlement)?;
-        if let Some(Kept { value, ttl }) = settlement.result.filter(|_| is_held) {
-            result::save(ctx, settlement.held.id, value, ttl)?;
-        }
-        outcomes.push(is_held);
+pub fn settle(ctx: &Ctx<'_>, settlements: &[Settlement<'_>]) -> Result<Vec<Settled>> {
+    settlements.iter().map(|settlement| settle_one(ctx, settlement)).collect()
+}
+
+fn settle_one(ctx: &Ctx<'_>, settlement: &Settlement<'_>) -> Result<Settled> {
+    if settlement.withholds_result && is_parent(ctx, settlement.held.id)? {
+        return Ok(Settled::Awaited);
     }
-    Ok(outcomes)
+    if !end(ctx, settlement)? {
+        return Ok(Settled::Lost);
+    }
+    if let Some(Kept { value, ttl }) = settlement.result {
+        result::save(ctx, settlement.held.id, value, ttl)?;
+    }
+    Ok(Settled::Held)
+}
+
+fn is_parent(ctx: &Ctx<'_>, id: i64) -> Result<bool> {
+    Ok(ctx.row(sql!("dependencies_any.sql"), [id], |_row| Ok(()))?.is_some())
 }
 
 fn end(ctx: &Ctx<'_>, Settlement { held, ending, .. }: &Settlement<'_>) -> Result<bool> {

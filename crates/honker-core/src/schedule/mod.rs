@@ -5,6 +5,7 @@ mod cron;
 mod cron_field;
 mod expression;
 mod interval;
+mod policy;
 mod register;
 mod sharing;
 mod tick;
@@ -12,52 +13,13 @@ mod time_zone;
 mod wall_clock;
 
 pub use expression::{Expression, ExpressionError};
+pub use policy::{Misfire, Overlap, WhenPaused};
 pub use register::{Change, NewSchedule, Schedule, list, pause, register, resume, unregister, update};
 pub(crate) use sharing::{hazards, make_numeric};
 pub use tick::{Fire, soonest, tick};
 
-use std::fmt;
-
 use crate::clock::Instant;
 use crate::{Error, Result};
-
-/// The policy for boundaries that passed without a tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misfire {
-    /// Fire each of them, up to [`crate::limits::CATCH_UP_FIRES`].
-    CatchUp,
-    /// Fire once for all of them.
-    Once,
-    /// Fire none that is later than [`crate::limits::MISFIRE_GRACE`].
-    Skip,
-}
-
-impl Misfire {
-    /// Every policy.
-    pub const ALL: [Self; 3] = [Self::CatchUp, Self::Once, Self::Skip];
-
-    /// The name under which the policy is stored.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CatchUp => "catch_up",
-            Self::Once => "once",
-            Self::Skip => "skip",
-        }
-    }
-
-    /// The policy of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|policy| policy.name() == name)
-    }
-}
-
-impl fmt::Display for Misfire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// The first boundary of an expression strictly after an instant.
 ///

@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Misfire, boundary_after, latest_boundary, parse, sharing};
+use super::{Misfire, Overlap, WhenPaused, boundary_after, latest_boundary, parse, sharing};
 use crate::clock::Instant;
 use crate::{Ctx, Result, sql, stored};
 
@@ -28,6 +28,10 @@ pub struct NewSchedule<'a> {
     pub time_zone: Option<&'a str>,
     /// The policy for boundaries that passed without a tick.
     pub misfire: Misfire,
+    /// The policy for a boundary that comes before the last job has ended.
+    pub overlap: Overlap,
+    /// The policy for a boundary that comes while the queue is paused.
+    pub when_paused: WhenPaused,
 }
 
 /// A schedule as it is kept.
@@ -57,6 +61,12 @@ pub struct Schedule {
     pub misfire: String,
     /// Why the last tick passed it over.
     pub last_error: Option<String>,
+    /// The overlap policy's name.
+    pub overlap: String,
+    /// The name of the policy for a paused queue.
+    pub when_paused: String,
+    /// The job that the last firing enqueued.
+    pub last_job_id: Option<i64>,
 }
 
 /// Changes to a schedule: `None` leaves a property as it is.
@@ -76,6 +86,10 @@ pub struct Change<'a> {
     pub time_zone: Option<Option<&'a str>>,
     /// A new misfire policy.
     pub misfire: Option<Misfire>,
+    /// A new overlap policy.
+    pub overlap: Option<Overlap>,
+    /// A new policy for a paused queue.
+    pub when_paused: Option<WhenPaused>,
 }
 
 impl Change<'_> {
@@ -87,6 +101,8 @@ impl Change<'_> {
             && self.max_attempts.is_none()
             && self.time_zone.is_none()
             && self.misfire.is_none()
+            && self.overlap.is_none()
+            && self.when_paused.is_none()
     }
 }
 
@@ -114,6 +130,8 @@ pub fn register(ctx: &Ctx<'_>, schedule: &NewSchedule<'_>) -> Result<()> {
         schedule.misfire.name(),
         next_fire_at,
         latest_boundary(&parsed, ctx.now())?,
+        schedule.overlap.name(),
+        schedule.when_paused.name(),
     ];
     ctx.change_one(sql!("register.sql"), params)
 }
@@ -160,12 +178,15 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Schedule> {
     let optional_text = |index, column| Ok::<_, rusqlite::Error>(stored::optional_text(column, row.get_ref(index)?));
     let (name, queue, cron_expr) = (text(0, "name")?, text(1, "queue")?, text(2, "cron_expr")?);
     let (payload, misfire) = (text(3, "payload")?, text(10, "misfire")?);
+    let (overlap, when_paused) = (text(12, "overlap")?, text(13, "when_paused")?);
     let (time_zone, last_error) = (optional_text(9, "time_zone")?, optional_text(11, "last_error")?);
     let (priority, max_attempts) = (row.get::<_, i64>(4), row.get::<_, i64>(8));
-    let expires_s = row.get::<_, Option<i64>>(5);
-    let problem = [&name, &queue, &cron_expr, &payload, &misfire].into_iter().find_map(|text| text.as_ref().err());
+    let (expires_s, last_job_id) = (row.get::<_, Option<i64>>(5), row.get::<_, Option<i64>>(14));
+    let texts = [&name, &queue, &cron_expr, &payload, &misfire, &overlap, &when_paused];
+    let problem = texts.into_iter().find_map(|text| text.as_ref().err());
     let problem = problem.or(time_zone.as_ref().err()).or(last_error.as_ref().err()).cloned();
-    let numbers = [priority.as_ref().err(), max_attempts.as_ref().err(), expires_s.as_ref().err()];
+    let numbers =
+        [priority.as_ref().err(), max_attempts.as_ref().err(), expires_s.as_ref().err(), last_job_id.as_ref().err()];
     let problem = problem.or_else(|| numbers.into_iter().flatten().next().map(ToString::to_string));
     Ok(Schedule {
         name: name.unwrap_or_default(),
@@ -180,6 +201,9 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Schedule> {
         time_zone: time_zone.unwrap_or_default(),
         misfire: misfire.unwrap_or_default(),
         last_error: problem.map(|problem| format!("malformed row: {problem}")).or(last_error.unwrap_or_default()),
+        overlap: overlap.unwrap_or_default(),
+        when_paused: when_paused.unwrap_or_default(),
+        last_job_id: last_job_id.unwrap_or_default(),
     })
 }
 
@@ -212,6 +236,8 @@ pub fn update(ctx: &Ctx<'_>, name: &str, change: &Change<'_>) -> Result<bool> {
         change.expires_s.flatten(),
         change.max_attempts,
         change.misfire.map(Misfire::name),
+        change.overlap.map(Overlap::name),
+        change.when_paused.map(WhenPaused::name),
     ];
     ctx.execute(sql!("update.sql"), params)?;
     Ok(true)

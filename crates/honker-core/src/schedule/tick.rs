@@ -2,15 +2,16 @@
 //!
 //! Invariant: each boundary fires at most once. A tick runs in one write transaction (the caller's bracket): the
 //! jobs and the schedule's next boundary commit together, and of two tickers the second sees the boundary gone. If
-//! the process dies before COMMIT, nothing fired and the next ticker fires it.
+//! the process dies before COMMIT, nothing fired and the next ticker fires it. A boundary is passed over, as its schedule
+//! may ask, by rows that are read in the same transaction: a job that ends later ends after the tick.
 
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Expression, Misfire, boundary_after, latest_boundary, parse};
+use super::{Expression, Misfire, Overlap, WhenPaused, boundary_after, latest_boundary, parse};
 use crate::clock::{Instant, Span};
 use crate::limits::{CATCH_UP_FIRES, MISFIRE_GRACE};
-use crate::queue::{NewJob, enqueue};
+use crate::queue::{NewJob, enqueue, is_paused};
 use crate::{Ctx, Error, Result, sql, stored};
 
 /// A boundary that fired.
@@ -102,6 +103,9 @@ struct Due {
     next_fire_at: Instant,
     time_zone: Option<String>,
     misfire: Misfire,
+    overlap: Overlap,
+    when_paused: WhenPaused,
+    last_job_id: Option<i64>,
 }
 
 /// The boundaries of one schedule to fire, and the next one to wait for.
@@ -113,7 +117,6 @@ struct Plan {
 impl Due {
     /// Reads a row of `due.sql`; an error says why it cannot be understood.
     fn read(row: &Row<'_>) -> Result<Self> {
-        let misfire: String = row.get(10)?;
         let next_fire_at = Instant::from_stored(row.get_ref(8)?);
         Ok(Self {
             name: row.get(1)?,
@@ -125,8 +128,10 @@ impl Due {
             max_attempts: row.get(7)?,
             next_fire_at: next_fire_at.ok_or_else(|| Error::MalformedRow("next_fire_at is no number".to_owned()))?,
             time_zone: row.get(9)?,
-            misfire: Misfire::from_name(&misfire)
-                .ok_or_else(|| Error::MalformedRow(format!("there is no misfire policy {misfire:?}")))?,
+            misfire: policy(row, 10, "misfire", Misfire::from_name)?,
+            overlap: policy(row, 11, "overlap", Overlap::from_name)?,
+            when_paused: policy(row, 12, "when_paused", WhenPaused::from_name)?,
+            last_job_id: row.get(13)?,
         })
     }
 
@@ -160,9 +165,13 @@ impl Due {
         Ok(Plan { fire_at, next_fire_at })
     }
 
-    /// Enqueues the planned jobs. Their expiry counts from the boundary, so that it drops late ones.
-    fn fire(self, ctx: &Ctx<'_>, rowid: i64, plan: &Plan, fires: &mut Vec<Fire>) -> Result<()> {
+    /// Enqueues the planned jobs, but those that a policy passes over. Their expiry counts from the boundary, so that it
+    /// drops late ones.
+    fn fire(mut self, ctx: &Ctx<'_>, rowid: i64, plan: &Plan, fires: &mut Vec<Fire>) -> Result<()> {
         for fire_at in &plan.fire_at {
+            if self.passes_over(ctx)? {
+                continue;
+            }
             let job_id = enqueue(
                 ctx,
                 &NewJob {
@@ -175,8 +184,28 @@ impl Due {
                     flow: None,
                 },
             )?;
+            self.last_job_id = Some(job_id);
             fires.push(Fire { name: self.name.clone(), queue: self.queue.clone(), fire_at: *fire_at, job_id });
         }
-        ctx.change_one(sql!("advance.sql"), params![rowid, plan.next_fire_at])
+        ctx.change_one(sql!("advance.sql"), params![rowid, plan.next_fire_at, self.last_job_id])
     }
+
+    /// True if a boundary becomes no job now: its queue is paused, or the job of the last firing has not ended.
+    fn passes_over(&self, ctx: &Ctx<'_>) -> Result<bool> {
+        if self.when_paused == WhenPaused::Skip && is_paused(ctx, &self.queue)? {
+            return Ok(true);
+        }
+        match (self.overlap, self.last_job_id) {
+            (Overlap::Skip, Some(id)) => {
+                Ok(ctx.row(sql!("unfinished.sql"), params![id, ctx.now()], |row| row.get(0))?.unwrap_or(false))
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+/// The policy in a column; an error names a value that is none.
+fn policy<P>(row: &Row<'_>, index: usize, column: &str, from_name: fn(&str) -> Option<P>) -> Result<P> {
+    let name: String = row.get(index)?;
+    from_name(&name).ok_or_else(|| Error::MalformedRow(format!("there is no {column} policy {name:?}")))
 }

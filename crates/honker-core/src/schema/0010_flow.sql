@@ -18,8 +18,8 @@ ALTER TABLE main._honker_dead ADD COLUMN unique_key TEXT;
 ALTER TABLE main._honker_dead ADD COLUMN unique_for_s INTEGER;
 ALTER TABLE main._honker_dead ADD COLUMN snoozes INTEGER;
 
--- Jobs of a key by state: those in flight are counted, the best blocked one is found.
-CREATE INDEX IF NOT EXISTS main._honker_index_live_key ON _honker_live (queue, state, key, priority DESC, run_at) WHERE key IS NOT NULL;
+-- The line of each key: its blocked jobs, and apart from them, on one page, its candidates and those in flight.
+CREATE INDEX IF NOT EXISTS main._honker_index_live_line ON _honker_live (queue, (state = 'blocked'), key, state, priority DESC, run_at) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS main._honker_index_live_unique ON _honker_live (queue, unique_key) WHERE unique_key IS NOT NULL;
 
 -- Settings of a queue; NULL means no limit.

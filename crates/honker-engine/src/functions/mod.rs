@@ -229,14 +229,14 @@ static FUNCTIONS: &[Function] = {
         row("honker_retention_set",        &[4],       Statement,  retention::set),
         row("honker_retention_list",       &[0],       Read,       retention::list),
 
-        row("honker_scheduler_register",   &[6, 7, 9], Transition, schedules::register),
+        row("honker_scheduler_register",   &[6, 7, 9, 11], Transition, schedules::register),
         row("honker_scheduler_unregister", &[1],       Statement,  schedules::unregister),
         row("honker_scheduler_tick",       &[1],       Transition, schedules::tick),
         row("honker_scheduler_soonest",    &[0],       Read,       schedules::soonest),
         row("honker_scheduler_pause",      &[1],       Statement,  schedules::pause),
         row("honker_scheduler_resume",     &[1],       Statement,  schedules::resume),
         row("honker_scheduler_list",       &[0],       Read,       schedules::list),
-        row("honker_scheduler_update",     &[6, 8, 10], Transition, schedules::update),
+        row("honker_scheduler_update",     &[6, 8, 10, 12], Transition, schedules::update),
         row("honker_cron_next_after",      &[2, 3],    Read,       schedules::next_after),
 
         row("honker_update_watcher_open",  &[2, 3, 4], Outside,    watchers::open),

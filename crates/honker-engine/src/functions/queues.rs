@@ -231,10 +231,10 @@ pub(super) fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Resul
 /// One statement for a plain job; a job with ties needs the bracket.
 pub fn ack(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let held = held(arguments, 2)?;
-    match queue::ack_alone(ctx, &held)? {
-        Some(is_held) => Ok(Output::from(is_held)),
-        None => atomically(ctx, || queue::ack(ctx, &held).map(Output::from)),
+    if queue::ack_untied(ctx, &held)? {
+        return Ok(Output::from(true));
     }
+    atomically(ctx, || queue::ack_tied(ctx, &held).map(Output::from))
 }
 
 pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {

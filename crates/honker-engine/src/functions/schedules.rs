@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use honker_core::limits::{MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, PRIORITY, SPAN_MAX_S};
-use honker_core::schedule::{self, Change, Misfire, NewSchedule};
+use honker_core::schedule::{self, Change, Misfire, NewSchedule, Overlap, WhenPaused};
 use honker_core::{Ctx, Error, Result};
 
 use super::Output;
@@ -23,6 +23,8 @@ pub fn register(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         max_attempts: clamp_attempts(max_attempts),
         time_zone: time_zone(arguments, 7)?,
         misfire: misfire(arguments, 8)?.unwrap_or(Misfire::CatchUp),
+        overlap: overlap(arguments, 9)?.unwrap_or(Overlap::Queue),
+        when_paused: when_paused(arguments, 10)?.unwrap_or(WhenPaused::Enqueue),
     };
     schedule::register(ctx, &new)?;
     Ok(true.into())
@@ -64,6 +66,8 @@ pub fn update(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         max_attempts: touches(7, "touch_max_attempts")?.then_some(clamp_attempts(max_attempts)),
         time_zone: arguments.optional_text(8, "time_zone")?.map(|_| time_zone(arguments, 8)).transpose()?,
         misfire: misfire(arguments, 9)?,
+        overlap: overlap(arguments, 10)?,
+        when_paused: when_paused(arguments, 11)?,
     };
     schedule::update(ctx, arguments.name(0, "name")?, &change).map(Output::from)
 }
@@ -80,11 +84,29 @@ fn time_zone<'a>(arguments: &Arguments<'a>, index: usize) -> Result<Option<&'a s
 }
 
 fn misfire(arguments: &Arguments<'_>, index: usize) -> Result<Option<Misfire>> {
-    let Some(name) = arguments.optional_text(index, "misfire")? else { return Ok(None) };
-    Misfire::from_name(name).map(Some).ok_or_else(|| {
-        let known = Misfire::ALL.map(Misfire::name).join(", ");
-        Error::invalid("misfire", format!("is {name:?}; the policies are {known}"))
-    })
+    policy(arguments, index, "misfire", Misfire::from_name, Misfire::NAMES)
+}
+
+fn overlap(arguments: &Arguments<'_>, index: usize) -> Result<Option<Overlap>> {
+    policy(arguments, index, "overlap", Overlap::from_name, Overlap::NAMES)
+}
+
+fn when_paused(arguments: &Arguments<'_>, index: usize) -> Result<Option<WhenPaused>> {
+    policy(arguments, index, "when_paused", WhenPaused::from_name, WhenPaused::NAMES)
+}
+
+/// A policy by its name.
+fn policy<P>(
+    arguments: &Arguments<'_>,
+    index: usize,
+    argument: &'static str,
+    from_name: fn(&str) -> Option<P>,
+    names: &[&str],
+) -> Result<Option<P>> {
+    let Some(name) = arguments.optional_text(index, argument)? else { return Ok(None) };
+    from_name(name)
+        .map(Some)
+        .ok_or_else(|| Error::invalid(argument, format!("is {name:?}; the policies are {}", names.join(", "))))
 }
 
 fn clamp_attempts(max_attempts: i64) -> i64 {

@@ -2,7 +2,7 @@
 
 use honker_core::clock::Span;
 use honker_core::limits::{CONCURRENCY, KEEP_MAX_S, RATE_LIMIT, SPAN_MAX_S};
-use honker_core::queue::{OnDead, Rate, Settings};
+use honker_core::queue::{Decided, OnDead, Rate, Setting, Settings};
 use honker_core::{Ctx, Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -61,8 +61,8 @@ pub fn settings(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     Ok(Output::json(&Given::from(&settings)))
 }
 
-/// Changes the settings that are given, and returns all. `only_unset` leaves those alone that have a value, so that the
-/// settings in the code of an application do not undo those of an operator.
+/// Changes the settings that are given, and returns all. `only_unset` leaves those alone that have a value or were
+/// removed, so that the settings in the code of an application do not undo those of an operator.
 pub fn configure(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.name(0, "queue")?;
     let json = arguments.text(1, "settings_json")?;
@@ -73,66 +73,123 @@ pub fn configure(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         let problem = format!("has the unknown setting {name:?}; the options are {}", SETTINGS.join(", "));
         return Err(Error::invalid("settings_json", problem));
     }
-    let before = Settings::of(ctx, queue)?;
-    let after = change(before.clone(), &given, only_unset)?;
+    let before = Settings::decided(ctx, queue)?;
+    let mut change = Change { given: &given, only_unset, decided: before.1 };
+    let after = change.apply(before.0.clone())?;
     // A process that starts configures its queues each time: nothing is written then.
-    if after != before {
-        after.write(ctx, queue)?;
+    if (&after, change.decided) != (&before.0, before.1) {
+        after.write(change.decided, ctx, queue)?;
     }
     Ok(Output::json(&Given::from(&after)))
 }
 
-fn change(mut settings: Settings, given: &Map<String, Json>, only_unset: bool) -> Result<Settings> {
-    let asked = |name: &str, is_set: bool| given.get(name).filter(|_| !(only_unset && is_set));
-    if let Some(value) = asked("concurrency", settings.concurrency.is_some()) {
-        settings.concurrency = integer("concurrency", value, &CONCURRENCY)?;
-    }
-    if let Some(value) = asked("concurrency_per_key", settings.concurrency_per_key.is_some()) {
-        settings.concurrency_per_key = integer("concurrency_per_key", value, &CONCURRENCY)?;
-    }
-    if let Some(value) = asked("ordered", settings.is_ordered) {
-        settings.is_ordered = match value {
-            Json::Null => false,
-            Json::Bool(ordered) => *ordered,
-            other => return Err(Error::invalid("ordered", format!("is {other}; it must be true or false"))),
-        };
-    }
-    if let Some(value) = asked("on_dead", settings.on_dead.is_some()) {
-        settings.on_dead = match value {
-            Json::Null => None,
-            other => Some(other.as_str().and_then(OnDead::named).ok_or_else(|| {
-                Error::invalid("on_dead", format!("is {other}; it must be \"block\" or \"continue\""))
-            })?),
-        };
-    }
-    let burst = settings.rate.or(settings.rate_per_key).map_or(1, |rate| rate.burst);
-    let burst = match asked("burst", burst != 1) {
-        Some(value) => integer("burst", value, &RATE_LIMIT)?.unwrap_or(1),
-        None => burst,
-    };
-    if let Some(value) = asked("rate", settings.rate.is_some()) {
-        settings.rate = rate("rate", value, burst)?;
-    }
-    if let Some(value) = asked("rate_per_key", settings.rate_per_key.is_some()) {
-        settings.rate_per_key = rate("rate_per_key", value, burst)?;
-    }
-    for rate in [&mut settings.rate, &mut settings.rate_per_key].into_iter().flatten() {
-        rate.burst = burst;
-    }
-    if let Some(value) = asked("keep_finished_s", settings.keep_finished.is_some()) {
-        settings.keep_finished = match value {
-            Json::Null => None,
-            value => Some(Span::from_fractional_seconds(seconds("keep_finished_s", value, KEEP_MAX_S)?)),
-        };
-    }
-    match settings.concurrency_per_key {
-        Some(limit) if settings.is_ordered && limit != 1 => {
-            let problem =
-                format!("is {limit} in an ordered queue, where one job of a key runs at a time; leave it out");
-            Err(Error::invalid("concurrency_per_key", problem))
+/// Settings that are given, on their way into those of a queue.
+struct Change<'a> {
+    given: &'a Map<String, Json>,
+    only_unset: bool,
+    decided: Decided,
+}
+
+impl<'a> Change<'a> {
+    /// The new value of a setting, null to remove it; `None` to leave the setting alone.
+    fn asked(&mut self, name: &str, setting: Setting) -> Option<&'a Json> {
+        let value = self.given.get(name)?;
+        if self.only_unset && (value.is_null() || self.decided.has(setting)) {
+            return None;
         }
-        _ => Ok(settings),
+        self.decided.add(setting);
+        Some(value)
     }
+
+    /// As [`Self::asked`], but with `only_unset` a setting that is excluded counts as not given.
+    fn asked_unless(&mut self, is_excluded: bool, name: &str, setting: Setting) -> Option<&'a Json> {
+        if self.only_unset && is_excluded { None } else { self.asked(name, setting) }
+    }
+
+    fn apply(&mut self, mut settings: Settings) -> Result<Settings> {
+        if let Some(value) = self.asked("concurrency", Setting::Concurrency) {
+            settings.concurrency = integer("concurrency", value, &CONCURRENCY)?;
+        }
+        // Of these two, code that fills unset settings leaves out the one that an operator's choice of the other excludes.
+        let (was_ordered, had_slots) =
+            (settings.is_ordered, settings.concurrency_per_key.is_some_and(|limit| limit != 1));
+        if let Some(value) = self.asked_unless(was_ordered, "concurrency_per_key", Setting::ConcurrencyPerKey) {
+            settings.concurrency_per_key = integer("concurrency_per_key", value, &CONCURRENCY)?;
+        }
+        if let Some(value) = self.asked_unless(had_slots, "ordered", Setting::Ordered) {
+            settings.is_ordered = ordered(value)?;
+        }
+        if let Some(value) = self.asked("on_dead", Setting::OnDead) {
+            settings.on_dead = on_dead(value)?;
+        }
+        self.apply_rates(&mut settings)?;
+        if let Some(value) = self.asked("keep_finished_s", Setting::KeepFinished) {
+            settings.keep_finished = match value {
+                Json::Null => None,
+                value => Some(Span::from_fractional_seconds(seconds("keep_finished_s", value, KEEP_MAX_S)?)),
+            };
+        }
+        match settings.concurrency_per_key {
+            Some(limit) if settings.is_ordered && limit != 1 => {
+                let problem =
+                    format!("is {limit} in an ordered queue, where one job of a key runs at a time; leave it out");
+                Err(Error::invalid("concurrency_per_key", problem))
+            }
+            _ => Ok(settings),
+        }
+    }
+
+    fn apply_rates(&mut self, settings: &mut Settings) -> Result<()> {
+        let burst = settings.rate.or(settings.rate_per_key).map_or(1, |rate| rate.burst);
+        let burst = match self.asked("burst", Setting::Burst) {
+            Some(value) => integer("burst", value, &RATE_LIMIT)?.unwrap_or(1),
+            None => burst,
+        };
+        if let Some(value) = self.asked("rate", Setting::Rate) {
+            settings.rate = rate("rate", value, burst)?;
+        }
+        if let Some(value) = self.asked("rate_per_key", Setting::RatePerKey) {
+            settings.rate_per_key = rate("rate_per_key", value, burst)?;
+        }
+        for rate in [&mut settings.rate, &mut settings.rate_per_key].into_iter().flatten() {
+            rate.burst = burst;
+        }
+        if settings.rate.or(settings.rate_per_key).is_none() {
+            self.check_no_burst()?;
+            self.decided.remove(Setting::Burst);
+        }
+        Ok(())
+    }
+
+    /// Refuses a burst of a queue without a rate. One that code gives beside a rate is left out with that rate, if an
+    /// operator has removed the rate.
+    fn check_no_burst(&self) -> Result<()> {
+        let Some(burst) = self.given.get("burst").filter(|burst| !burst.is_null()) else { return Ok(()) };
+        if self.only_unset && (self.decided.has(Setting::Rate) || self.decided.has(Setting::RatePerKey)) {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "burst",
+            format!("is {burst}, and the queue has no rate; give rate or rate_per_key as well"),
+        ))
+    }
+}
+
+fn ordered(value: &Json) -> Result<bool> {
+    match value {
+        Json::Null => Ok(false),
+        Json::Bool(ordered) => Ok(*ordered),
+        other => Err(Error::invalid("ordered", format!("is {other}; it must be true or false"))),
+    }
+}
+
+fn on_dead(value: &Json) -> Result<Option<OnDead>> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let named = value.as_str().and_then(OnDead::named);
+    let wrong = || Error::invalid("on_dead", format!("is {value}; it must be \"block\" or \"continue\""));
+    named.map(Some).ok_or_else(wrong)
 }
 
 fn integer(name: &'static str, value: &Json, range: &std::ops::RangeInclusive<i64>) -> Result<Option<i64>> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
 use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
-use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settlement, Snooze};
+use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settled, Settlement, Snooze};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +23,8 @@ pub fn release(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let is_unknown = arguments.optional_integer(4, "is_unknown")?.unwrap_or(0) != 0;
     let held = held(arguments, 2)?;
     // A delay is stored as the mark of the file demands, which is read first: both must be of one snapshot.
-    if delay.is_none()
-        && let Some(is_held) = queue::release_alone(ctx, &held, is_unknown)?
-    {
-        return Ok(Output::from(is_held));
+    if delay.is_none() && queue::release_untied(ctx, &held, is_unknown)? {
+        return Ok(Output::from(true));
     }
     atomically(ctx, || queue::release(ctx, &held, delay, None, is_unknown).map(Output::from))
 }
@@ -59,6 +57,7 @@ struct Finished<'a> {
     #[serde(borrow)]
     result: Option<Cow<'a, str>>,
     result_ttl_s: Option<f64>,
+    withholds_result: Option<bool>,
     is_unknown: Option<bool>,
     run_s: Option<f64>,
     hold: Option<Holding>,
@@ -116,6 +115,7 @@ impl Finished<'_> {
             },
             // A time to live of 0 or less means for ever, as for `honker_result_save`.
             result: self.result.as_deref().map(|value| Kept { value, ttl: ttl.filter(|ttl| ttl.is_positive()) }),
+            withholds_result: self.withholds_result.unwrap_or(false),
         })
     }
 }
@@ -143,6 +143,17 @@ fn span(field: &str, seconds: f64, least: i64) -> Result<Span> {
 struct Round<'a> {
     settled: Vec<u8>,
     jobs: Vec<DetailedJob<'a>>,
+    /// All slots of the queue are taken, so a worker with slots of its own has nothing to look for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_full: Option<bool>,
+}
+
+const fn number(settled: Settled) -> u8 {
+    match settled {
+        Settled::Lost => 0,
+        Settled::Held => 1,
+        Settled::Awaited => 2,
+    }
 }
 
 /// Takes the write lock only if there is something to settle or to claim.
@@ -156,9 +167,10 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     // Each settlement adds a digit and a comma to the result.
     let room = Room::new(longest_text(ctx.conn()), CLAIM_MAX_BYTES).less(2 * settlements.len());
     let claim = Claim { queue, worker_id, n, lease, room };
-    let build = |settled: &[bool], jobs: &[ClaimedJob]| {
-        let settled = settled.iter().copied().map(u8::from).collect();
-        fitting(ctx.conn(), Output::json(&Round { settled, jobs: detailed(jobs, queue, worker_id) }))
+    let build = |settled: &[Settled], jobs: &[ClaimedJob]| {
+        let settled = settled.iter().map(|settled| number(*settled)).collect();
+        let is_full = (jobs.len() < n && queue::is_full(ctx, queue)?).then_some(true);
+        fitting(ctx.conn(), Output::json(&Round { settled, jobs: detailed(jobs, queue, worker_id), is_full }))
     };
 
     if settlements.is_empty() {
