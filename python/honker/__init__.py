@@ -88,13 +88,10 @@ from honker.rate_limit import TokenBucket
 from honker.schedule.cron import CronSchedule, crontab, every_s
 from honker.schedule.registration import register_schedules
 from honker.schedule.scheduler import ScheduleInfo, Scheduler
+from honker.sqlite.auto_extension import register_auto_extension, unregister_auto_extension
 from honker.sqlite.connection import BUSY_TIMEOUT_S as BUSY_TIMEOUT_S
-from honker.sqlite.extension import (
-    EXTENSION_ENTRYPOINT,
-    connect,
-    extension_info,
-    load_extension,
-)
+from honker.sqlite.extension import connect, load_extension
+from honker.sqlite.library import EXTENSION_ENTRYPOINT, extension_info
 from honker.sqlite.watcher import UpdateEvents
 from honker.stream.event import Event
 from honker.stream.notifications import Listener, Notification
@@ -169,7 +166,9 @@ __all__ = [
     "group",
     "load_extension",
     "open",
+    "register_auto_extension",
     "register_schedules",
     "registry",
     "run_workers",
+    "unregister_auto_extension",
 ]

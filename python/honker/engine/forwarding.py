@@ -90,6 +90,10 @@ class ForwardingEngine(ABC, Generic[E]):
         """Add a job or an event in a transaction; see `honker.engine.Engine`."""
         return (self._engine or self._find()).add(one, many, element, tx)
 
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
+        """Like `add`, without blocking the event loop."""
+        return await (self._engine or await self._current()).aadd(one, many, element, tx)
+
     def fate(self, tx: TransactionLike) -> Fate:
         """The end of the transaction ``tx``, which runs now."""
         return self.current.fate(tx)
