@@ -1,0 +1,1 @@
+"""Integrations with frameworks; each is imported by the applications that use it, and by nothing else of honker."""
