@@ -24,7 +24,7 @@ from django.utils.functional import cached_property
 from honker.contrib.django import app
 from honker.contrib.django.models import Job, JobState, as_datetime
 from honker.contrib.django.settings import database_alias
-from honker.task.message import ENVELOPE
+from honker.job.headers import ENVELOPE
 
 #: Rows to which a page counts: a count without limit reads the whole table.
 _COUNT_LIMIT: Final = 10_000
