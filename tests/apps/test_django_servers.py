@@ -10,7 +10,7 @@ import sqlite3
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
@@ -58,6 +58,18 @@ def runs(project):
 def all_confirmed(project, count):
     found = runs(project)
     return len(found) == count and all(found.values())
+
+
+@contextmanager
+def edited(file, old, new):
+    """Change a file of the project for the length of the block."""
+    source = file.read_text()
+    assert old in source
+    file.write_text(source.replace(old, new))
+    try:
+        yield
+    finally:
+        file.write_text(source)
 
 
 def send_orders(site, count, **form):
@@ -129,21 +141,21 @@ def test_runserver_reloads_and_stops(project, number):
         assert site.order() == 200
         assert site.order(fails="yes") == 500
         views = project.folder / "orders" / "views.py"
-        source = views.read_text()
-        views.write_text(source.replace("version 1", "version 2"))
-        try:
+        with edited(views, "version 1", "version 2"):
             wait_until(lambda: touched(views) and site.get("/version/") == "version 2", 40)
             assert site.order() == 200
             server.send(number, is_group=True)
             assert server.end() == 0, server.output
-        finally:
-            views.write_text(source)
     assert ask(project, "SELECT count(*) FROM _honker_jobs WHERE queue = 'emails'") == [(2,)]
     assert len(runs(project)) == 2
 
 
 def test_the_scheduler_fires_periodic_tasks(project):
-    with project.started("manage.py", "honker_scheduler") as leader:
+    tasks = project.folder / "orders" / "tasks.py"
+    with (
+        edited(tasks, 'honker.crontab("0 3 * * *")', "honker.every_s(1)"),
+        project.started("manage.py", "honker_scheduler") as leader,
+    ):
         leader.expect("leading; 1 schedule")
         with project.started("manage.py", "honker_scheduler") as follower:
             follower.expect("standing by")
@@ -174,22 +186,18 @@ def test_the_worker_runs_the_tasks_of_django(project):
 def test_the_worker_reloads(project):
     pytest.importorskip("watchfiles")
     tasks = project.folder / "orders" / "tasks.py"
-    source = tasks.read_text()
-    try:
-        with project.started("manage.py", "honker_worker", "--reload", "--queue", "emails") as worker:
-            worker.expect("queues=emails concurrency")
-            tasks.write_text(source.replace("order.customer", "order.customer.upper()"))
+    code = """
+        from orders.models import Order
+        from orders.tasks import send_confirmation
+        print(send_confirmation(Order.objects.create(customer="alice").pk).get(timeout=30))
+    """
+    with project.started("manage.py", "honker_worker", "--reload", "--queue", "emails") as worker:
+        worker.expect("queues=emails concurrency")
+        with edited(tasks, "order.customer", "order.customer.upper()"):
             worker.expect("reloading; changed: orders/tasks.py")
             worker.expect("queues=emails concurrency", 2)
-            code = """
-                from orders.models import Order
-                from orders.tasks import send_confirmation
-                print(send_confirmation(Order.objects.create(customer="alice").pk).get(timeout=30))
-            """
             assert project.shell(textwrap.dedent(code)) == "ALICE"
             worker.stop()
-    finally:
-        tasks.write_text(source)
 
 
 def test_the_worker_ends_when_nothing_is_due(project):

@@ -22,6 +22,6 @@ def send_confirmation(order_id, pause_s=0):
     return order.customer
 
 
-@app.periodic_task(honker.every_s(1), queue="reports")
+@app.periodic_task(honker.crontab("0 3 * * *"), queue="reports")
 def count_orders():
     return Order.objects.count()

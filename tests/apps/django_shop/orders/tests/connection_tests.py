@@ -13,6 +13,7 @@ from django.test import TransactionTestCase, override_settings
 from honker.contrib.django import app, schema
 from honker.contrib.django.checks import check_settings
 from honker.contrib.django.testing import drain
+from honker.testing import assert_enqueued, clock, perform, refute_enqueued
 
 from orders.models import Order
 from orders.tasks import send_confirmation
@@ -312,6 +313,20 @@ def test_another_file_can_be_used_in_a_block(tmp_path):
         send_confirmation(1)
         assert ready() == 1
     assert ready() == 0
+
+
+@pytest.mark.parametrize("run", [1, 2])
+@pytest.mark.django_db
+def test_the_testing_kit_works_on_the_connection_of_the_test(run):
+    order = Order.objects.create(customer="alice")
+    refute_enqueued(app, send_confirmation)
+    with clock(app) as time:
+        send_confirmation.enqueue_with(delay=3600)(order.pk)
+        assert_enqueued(app, send_confirmation, args=[order.pk])
+        assert drain("emails").done == 0
+        time.advance("2h")
+        assert drain("emails").done == 1
+    assert perform(send_confirmation, order.pk) == "alice"
 
 
 @pytest.mark.django_db(transaction=True)
