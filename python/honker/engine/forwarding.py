@@ -53,7 +53,7 @@ class ForwardingEngine(ABC, Generic[E]):
 
     @property
     def is_closed(self) -> bool:
-        """True once it is closed for good."""
+        """True once it is closed and stays so."""
         return self._engine is not None and self._engine.is_closed
 
     @property

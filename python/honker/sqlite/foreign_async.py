@@ -26,18 +26,19 @@ async def ascalar_in(
     Raises:
         InvalidArgumentError: ``tx`` is of an unsupported type, or a transaction of another database than ``file``.
     """
-    if not isinstance(tx, (SQLiteTransaction, type)):
-        tx = drivers.current(tx)
-        if drivers.is_async_session(tx):
-            tx = await tx.connection()
-        if drivers.is_async_connection(tx):
+    given: Any = tx
+    if not isinstance(given, (SQLiteTransaction, type)):
+        given = drivers.current(given)
+        if drivers.is_async_session(given):
+            given = await given.connection()
+        if drivers.is_async_connection(given):
 
             def run(connection: Any) -> Any:
                 return session_of(connection, module, file).scalar(sql, params)
 
-            return await tx.run_sync(run)
-        if drivers.is_aiosqlite(tx):
-            return await _on_aiosqlite(tx, file, sql, params)
+            return await given.run_sync(run)
+        if drivers.is_aiosqlite(given):
+            return await _on_aiosqlite(given, file, sql, params)
     return session_of(tx, module, file).scalar(sql, params)
 
 

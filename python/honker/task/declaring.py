@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, TypeVar, Un
 from honker.arguments import OnConflict, Seconds, UniqueUntil
 from honker.engine import Transaction
 from honker.job import Job
-from honker.task.options import Executor, KeyOption, Misfire, RetryRule
+from honker.task.options import Executor, KeyOption, Misfire, Overlap, RetryRule, WhenPaused
 from honker.task.registry import HasExpression
 from honker.task.task import Task, TaskDecorator, Unannotated
 
@@ -55,6 +55,8 @@ class PeriodicTaskOptions(_CommonOptions, total=False):
 
     scheduler_name: str | None
     misfire: Misfire | None
+    overlap: Overlap | None
+    when_paused: WhenPaused | None
     expires_s: int | None
 
 
