@@ -23,6 +23,26 @@ pub unsafe extern "C" fn sqlite3_honkerext_init(
     unsafe { initialise(db, error_message, api, register) }
 }
 
+/// The entry point for `sqlite3_auto_extension`: the same functions, and plain success.
+///
+/// SQLite takes each other code of an automatic extension as a failure. It hides `SQLITE_OK_LOAD_PERMANENTLY` behind the
+/// mask of primary codes, but not from a connection that is opened with extended ones, as rusqlite opens the watcher's.
+///
+/// # Safety
+/// As [`sqlite3_honkerext_init`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sqlite3_honkerauto_init(
+    db: *mut ffi::sqlite3,
+    error_message: *mut *mut c_char,
+    api: *mut ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: the caller vouches for the pointers.
+    match unsafe { initialise(db, error_message, api, register) } {
+        ffi::SQLITE_OK_LOAD_PERMANENTLY => ffi::SQLITE_OK,
+        code => code,
+    }
+}
+
 /// Registers honker's functions and the clock that tests set. See `honker_engine::testing`.
 ///
 /// # Safety
