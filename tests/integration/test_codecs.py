@@ -95,6 +95,25 @@ def test_a_schedule_calls_its_task(db, queue, use, make):
     run_until(db, lambda: ran)
 
 
+def test_an_app_and_its_blueprints_have_one_codec(path):
+    blueprint = honker.Blueprint()
+
+    @blueprint.task(name="day_after")
+    def day_after(day: date) -> date:
+        return day.replace(day=day.day + 1)
+
+    with honker.App(path, codec=SignedCodec(KEYS)) as app:
+        app.include(blueprint)
+
+        @app.task(name="day_before")
+        async def day_before(day: date) -> date:
+            return day.replace(day=day.day - 1)
+
+        results = [day_after(date(2026, 1, 1)), day_before(date(2026, 1, 2))]
+        assert all("__honker_encoded_task__" in stored(app.db, result.id) for result in results)
+        assert [run_for(app.db, result) for result in results] == [date(2026, 1, 2), date(2026, 1, 1)]
+
+
 def test_encrypted_payloads_do_not_show_their_arguments(db, queue, use, path):
     use(EncryptedCodec(FERNET_KEYS))
 
@@ -134,6 +153,27 @@ def test_a_call_that_the_codec_refuses_is_dead_lettered_at_once(db, path, queue,
     assert attempts == 1
     assert "the call cannot be read: " in error
     assert told in error
+
+
+def test_headers_are_read_by_middleware_and_cannot_be_changed(db, path, queue, use, next_day, monkeypatch):
+    class Tenancy(honker.Middleware):
+        def enqueue(self, call):
+            call.headers["tenant"] = call.args[0].isoformat()
+
+    monkeypatch.setattr(honker.registry(), "middleware", [Tenancy()])
+    use(SignedCodec(KEYS))
+
+    @queue.task(name="tenant")
+    def tenant(day: date, job: honker.Job) -> str:
+        return job.headers["tenant"]
+
+    result = tenant(date(2026, 1, 1))
+    assert run_for(db, result) == "2026-01-01"
+    payload = stored(db, tenant(date(2026, 1, 2)).id)
+    payload["__honker_encoded_task__"]["headers"]["tenant"] = "another"
+    queue.enqueue(payload)
+    run_until(db, lambda: dead(path))
+    assert "or with other headers" in dead(path)[0][1]
 
 
 @pytest.mark.parametrize("body", [forged(5), forged("x") | {"other": 1}, {"__honker_encoded_task__": "x"}])

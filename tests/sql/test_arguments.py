@@ -184,6 +184,7 @@ def shared(tmp_path_factory):
     conn.execute("PRAGMA journal_mode = WAL").fetchone()
     conn.execute("PRAGMA synchronous = OFF")
     conn.execute("SELECT honker_bootstrap()").fetchone()
+    conn.execute("SELECT honker_test_clock_run(0)").fetchone()  # refused once there is a job
     enqueue(conn, "n")
     conn.execute("SELECT honker_scheduler_register('n', 'n', '@every 60s', '{}', 0, NULL)").fetchone()
     yield conn

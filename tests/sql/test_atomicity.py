@@ -35,6 +35,7 @@ KEEP = """SELECT honker_queue_configure('q', '{"keep_finished_s": 3600}')"""
 PAUSE_KEY = "SELECT honker_key_pause('q', 'k')"
 KEYED = """SELECT honker_enqueue('q', '{}', '{"key": "k"}')"""
 BEAT = "SELECT honker_scheduler_register('beat', 'q', '@every 60s', '{}', 0, NULL)"
+RUN_CLOCK = "SELECT honker_test_clock_run(0)"
 
 STORIES = {
     "claim-leases": Story(
@@ -221,6 +222,9 @@ STORIES = {
         "UPDATE _honker_live",
         ["SELECT honker_enqueue('q', 'x', 1.5, NULL, 0, 3, NULL)"],
     ),
+    "test-clock-run": Story("honker_test_clock_run(60)", "INSERT _honker_meta"),
+    "test-clock-stop": Story("honker_test_clock_stop(1800000000)", "INSERT _honker_meta", [RUN_CLOCK]),
+    "test-clock-advance": Story("honker_test_clock_advance(60)", "INSERT _honker_meta", [RUN_CLOCK]),
     "update": Story(
         "honker_scheduler_update('beat', '@every 90s', 'new', 5, NULL, 1)",
         "UPDATE _honker_scheduler_tasks",

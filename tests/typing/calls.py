@@ -111,6 +111,34 @@ assert_type(load.map([1, 2]), list[TaskResult[Order]])
 chain(load)  # error: a task is no call
 group(1)  # error: no call
 
+# Tasks of an app
+
+app = honker.App("app.db")
+
+
+@app.task
+def count(job: Job, day: date) -> int:
+    return 1
+
+
+@app.task(queue="reports", max_attempts=3)
+async def report(day: date) -> str:
+    return ""
+
+
+@db.task("reports", priority=3)
+def of_handle(day: date) -> str:
+    return ""
+
+
+assert_type(count(date(2026, 1, 1)).get(), int)
+assert_type(report(date(2026, 1, 1)).get(), str)
+count("2026-01-01")  # error: the wrong type
+report()  # error: an argument is missing
+of_handle(1)  # error: the wrong type
+app.task(queue="reports", retry="no")  # error: no function
+honker.App("app.db", codec="signed")  # error: no codec
+
 # Annotations of applications
 
 

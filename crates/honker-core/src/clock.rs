@@ -4,7 +4,8 @@
 //! share the file read INTEGER only, so the whole-second form is kept wherever it loses nothing, and in a shared file
 //! everywhere: see `Ctx::stored`.
 //!
-//! The clock is read by [`Reading::take`] and nowhere else. Tests may stop it with [`stop`].
+//! The clock is read by [`Reading::take`] and nowhere else. Tests may stop it with [`stop`], and a testing file has a
+//! clock of its own: see [`crate::test_clock`].
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,6 +26,12 @@ pub struct Instant(i64);
 pub struct Span(i64);
 
 impl Span {
+    /// A span of whole milliseconds.
+    #[must_use]
+    pub const fn from_ms(milliseconds: i64) -> Self {
+        Self(milliseconds)
+    }
+
     /// A span of whole seconds.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
@@ -207,8 +214,18 @@ impl Reading {
                 let ns = wall_clock_ns();
                 Self::between(Instant(ns.div_euclid(1_000_000)), Instant(-(-ns).div_euclid(1_000_000)))
             }
-            ms => Self::between(Instant(ms), Instant(ms)),
+            ms => Self::of(Instant(ms)),
         }
+    }
+
+    /// A clock that stands still at this instant.
+    pub(crate) const fn of(at: Instant) -> Self {
+        Self::between(at, at)
+    }
+
+    /// The reading of a clock that is ahead of this one.
+    pub(crate) fn shifted(self, span: Span) -> Self {
+        Self::between(self.floor + span, self.ceil + span)
     }
 
     const fn between(floor: Instant, ceil: Instant) -> Self {

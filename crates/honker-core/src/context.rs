@@ -9,7 +9,7 @@ use crate::effects::Effects;
 use crate::limits::TIED_JOBS_KNOWN;
 use crate::queue::Settings;
 use crate::statements::{Prepared, Sql, Statements};
-use crate::{Result, schema};
+use crate::{Result, schema, test_clock};
 
 /// One call of the engine.
 ///
@@ -41,6 +41,10 @@ impl<'c> Ctx<'c> {
     #[must_use]
     pub fn conn(&self) -> &'c Connection {
         self.statements.conn()
+    }
+
+    pub(crate) const fn statements(&self) -> &'c Statements {
+        self.statements
     }
 
     /// Begins the work of the call, or begins it again: forgets the time, the facts about the file and the effects so far.
@@ -78,7 +82,7 @@ impl<'c> Ctx<'c> {
         if let Some(reading) = self.reading.get() {
             return reading;
         }
-        let reading = Reading::take();
+        let reading = test_clock::reading(self.statements);
         self.reading.set(Some(reading));
         reading
     }

@@ -23,6 +23,7 @@ pub mod schema;
 pub mod statements;
 mod stored;
 pub mod stream;
+pub mod test_clock;
 pub mod token_bucket;
 
 pub use context::Ctx;

@@ -4,7 +4,7 @@
 //! costs an index, where a cache that is keyed by SQL text hashes all of it at each use: 6 to 9 % of a claim. So a loop
 //! may ask for its statement in each round.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::{Batch, Connection, Params, Row, Rows, Statement, StatementStatus};
 
+use crate::test_clock::Known;
 use crate::{Error, Result};
 
 /// The text of a statement, and its slot. Always a `static`: see [`sql!`](crate::sql).
@@ -61,6 +62,7 @@ pub struct Statements {
     cursors: RefCell<BTreeMap<String, String>>,
     /// See `Ctx::waiting_cursor`.
     waiting_cursors: RefCell<BTreeMap<String, (i64, i64)>>,
+    test_clock: Cell<Known>,
     /// See `Ctx::is_known_as_tied`.
     tied: RefCell<BTreeSet<i64>>,
     conn: Box<Connection>,
@@ -74,6 +76,7 @@ impl Statements {
             idle: RefCell::default(),
             cursors: RefCell::default(),
             waiting_cursors: RefCell::default(),
+            test_clock: Cell::default(),
             tied: RefCell::default(),
             conn: Box::new(conn),
         }
@@ -91,6 +94,10 @@ impl Statements {
 
     pub(crate) const fn waiting_cursors(&self) -> &RefCell<BTreeMap<String, (i64, i64)>> {
         &self.waiting_cursors
+    }
+
+    pub(crate) const fn test_clock(&self) -> &Cell<Known> {
+        &self.test_clock
     }
 
     pub(crate) const fn tied(&self) -> &RefCell<BTreeSet<i64>> {

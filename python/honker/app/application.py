@@ -12,6 +12,7 @@ from typing import Any, Final, Self, Unpack
 from honker.app.blueprint import Blueprint
 from honker.app.declarations import Declarations
 from honker.app.lifespan import lifespan
+from honker.codec import Codec
 from honker.database import OpenOptions, database_on, opener
 from honker.errors import InvalidArgumentError
 from honker.middleware import Middleware
@@ -38,7 +39,7 @@ class App(Declarations):
             directory of this call. None takes the environment variable ``HONKER_DATABASE`` at each opening.
         imports: Names of the modules that define tasks. Workers and schedulers import them before they start, so the
             module of the app need not.
-        codec: The codec of payloads and results; None is the default.
+        codec: The codec of payloads and results, see `honker.codec`; None is plain JSON.
         middleware: The middleware around its tasks, the outermost first.
         **open_options: The options of `honker.open`.
 
@@ -53,7 +54,7 @@ class App(Declarations):
         path: str | os.PathLike[str] | None = None,
         *,
         imports: Iterable[str] = (),
-        codec: Any = None,
+        codec: Codec | None = None,
         middleware: Iterable[Middleware] = (),
         **open_options: Unpack[OpenOptions],
     ) -> None:

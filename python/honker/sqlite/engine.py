@@ -23,7 +23,7 @@ from honker.errors import (
 )
 from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.database_file import DatabaseFile
-from honker.sqlite.engine_clock import EngineClock
+from honker.sqlite.engine_clock import EngineClock, note_testing_file
 from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.foreign_async import ascalar_in
@@ -66,12 +66,12 @@ class SQLiteEngine:
         self._path = database_path(path)
         self._module = module
         self._watcher_options = watcher_backend, watcher_poll_interval_ms
-        self._clock = EngineClock(module)
         self._write_lock = WriteLock()
         self._writer = Connection(
             self._path, module, synchronous=synchronous, creates=creates, foreign_keys=foreign_keys
         )
         self._file = self._writer.file = DatabaseFile(self._path, self._writer.real_path)
+        self._clock = EngineClock(module, self._writer.real_path, self._open_reader)
         self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
         self._loop_reader = LoopReader(self._open_reader)
         # Guards the two fields below.
@@ -85,6 +85,8 @@ class SQLiteEngine:
                 # A backend that was requested by name must work; a failure is raised here, not at its first use.
                 self.updates().close()
             self.call("SELECT honker_bootstrap()")
+            if self._writer.scalar("SELECT honker_test_clock_get()", ()) is not None:
+                note_testing_file(self._writer.real_path)
             self._limits = Limits.of(self._writer.scalar("SELECT honker_limits()", ()))
             self._file.remember_wal()
         except BaseException:
@@ -150,7 +152,7 @@ class SQLiteEngine:
         return self._writer.is_commit_slow()
 
     def clock(self) -> float:
-        """Unix seconds, as the engine reads them: of the system, or of the clock that a test has stopped in the engine.
+        """Unix seconds, as the engine reads them: of the system, of a testing file, or of a clock that a test stopped.
 
         A clock that a test froze in Python does not count.
         """

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, cast
 
 from honker.codec import Codec, sealing
 from honker.errors import PayloadMismatchError
-from honker.job.headers import ENCODED, ENVELOPE
+from honker.job.headers import ENCODED, ENVELOPE, headers_of
 from honker.task.parents import FromParents
 
 
@@ -28,9 +28,7 @@ def envelope(
 
 
 def sealed(codec: Codec | None, payload: dict[str, Any]) -> dict[str, Any]:
-    """An envelope as it is stored: plain for the default codec, or the text of the codec beside name and headers.
-
-    Headers stay readable for every process that looks at a job, whatever codec it has.
+    """An envelope as it is stored: plain for the default codec, or the text of the codec and the task's name.
 
     Raises:
         InvalidPayloadError: The codec cannot write it.
@@ -38,11 +36,8 @@ def sealed(codec: Codec | None, payload: dict[str, Any]) -> dict[str, Any]:
     if codec is None or sealing.is_plain(codec):
         return payload
     call: dict[str, Any] = payload[ENVELOPE]
-    headers = call.pop("headers", None)
-    stored = {"task": call["task"], "codec": codec.name, "body": sealing.written(codec, call)}
-    if headers:
-        stored["headers"] = headers
-    return {ENCODED: stored}
+    shown = {name: call[name] for name in ("task", "headers") if name in call}
+    return {ENCODED: shown | {"codec": codec.name, "body": sealing.written(codec, call)}}
 
 
 class Invocation(NamedTuple):
@@ -55,6 +50,7 @@ class Invocation(NamedTuple):
         from_parents: The arguments that come first and that the parents give; None if they give none.
         codec: The name of the codec that wrote it; None for plain JSON. Its arguments are those of `opened`.
         body: The text of the codec.
+        headers: The headers outside of that text.
     """
 
     task: str
@@ -63,6 +59,7 @@ class Invocation(NamedTuple):
     from_parents: FromParents | None = None
     codec: str | None = None
     body: str = ""
+    headers: Mapping[str, Any] | None = None
 
 
 def read_envelope(payload: Any) -> Invocation | None:
@@ -91,9 +88,12 @@ def opened(invocation: Invocation, codec: Codec | None, *, allows_plain: bool = 
         raise PayloadMismatchError(
             f"it is plain JSON, and the codec here is {name!r}; give producers and workers the same"
         )
-    found = _plain_call(sealing.read(codec, invocation.codec, invocation.body))
-    if found is None or found.task != invocation.task:
-        raise PayloadMismatchError(f"the codec {invocation.codec!r} wrote the call of another task")
+    call: Any = sealing.read(codec, invocation.codec, invocation.body)
+    found = _plain_call(call)
+    if found is None or found.task != invocation.task or headers_of({ENVELOPE: call}) != invocation.headers:
+        raise PayloadMismatchError(
+            f"the codec {invocation.codec!r} wrote the call of another task, or with other headers"
+        )
     return found
 
 
@@ -104,7 +104,7 @@ def _sealed_call(call: Any) -> Invocation | None:
     name, codec, body = fields.get("task"), fields.get("codec"), fields.get("body")
     if not (isinstance(name, str) and isinstance(codec, str) and isinstance(body, str)):
         return None
-    return Invocation(name, [], {}, codec=codec, body=body)
+    return Invocation(name, [], {}, codec=codec, body=body, headers=headers_of({ENCODED: call}))
 
 
 def _plain_call(call: Any) -> Invocation | None:

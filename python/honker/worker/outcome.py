@@ -105,8 +105,15 @@ class EncodedResult(NamedTuple):
     refusal: str | None = None
 
 
-def encode_result(value: Any, types: TaskTypes | None = None, max_chars: int = RESULT_MAX_CHARS) -> EncodedResult:
-    """The JSON of a value that a handler returned, converted by its types; never raises an `Exception`."""
+def encode_result(value: Any, types: TaskTypes | None = None, max_chars: int | None = None) -> EncodedResult:
+    """The JSON of a value that a handler returned, converted by its types; never raises an `Exception`.
+
+    Args:
+        value: The value.
+        types: The types of the task; None converts nothing.
+        max_chars: The longest text; None means `RESULT_MAX_CHARS`.
+    """
+    max_chars = RESULT_MAX_CHARS if max_chars is None else max_chars
     try:
         text = serialization.encode(value if types is None else types.encode_result(value))
     except InvalidPayloadError as error:

@@ -1,6 +1,6 @@
 //! Setup, and later changes to the tables by others.
 
-use honker_core::{Ctx, Result, malformed, schema};
+use honker_core::{Ctx, Result, malformed, schema, test_clock};
 
 use super::Output;
 use crate::arguments::Arguments;
@@ -10,6 +10,7 @@ use crate::bracket::atomically;
 pub fn bootstrap(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
     if !schema::is_current(ctx.conn())? {
         atomically(ctx, || schema::upgrade(ctx.conn()))?;
+        test_clock::forget(ctx);
     }
     Ok(true.into())
 }
