@@ -36,7 +36,8 @@ def drain(queue: str | None = None, *, advance: bool = False, limit: int = LIMIT
     Returns:
         The number of attempts by their ends.
     """
-    port = blocking(app.db, _DjangoThread())
+    caller: Any = _DjangoThread()
+    port = blocking(app.db, caller)
     return finish(Drain(port, app.db, queue, advance=advance, limit=limit, raise_errors=raise_errors).run())
 
 
