@@ -1,1 +1,1 @@
-"""Integrations with frameworks; each is imported by the applications that use it, and by nothing else of honker."""
+"""Integrations with frameworks. Each module imports its framework, and nothing imports them but the application."""
