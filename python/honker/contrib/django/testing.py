@@ -36,8 +36,7 @@ def drain(queue: str | None = None, *, advance: bool = False, limit: int = LIMIT
     Returns:
         The number of attempts by their ends.
     """
-    caller: Any = _DjangoThread()
-    port = blocking(app.db, caller)
+    port = blocking(app.db, _DjangoThread())
     return finish(Drain(port, app.db, queue, advance=advance, limit=limit, raise_errors=raise_errors).run())
 
 
