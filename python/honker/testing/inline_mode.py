@@ -14,8 +14,7 @@ from honker.testing.draining import adrain, drain
 from honker.testing.interception import Interception
 from honker.testing.target import Target, database_of, is_writing_here
 
-#: All functions that add jobs begin like this one.
-_ENQUEUES: Final = "SELECT honker_enqueue(".removesuffix("(")
+_ENQUEUES: Final = ("SELECT honker_enqueue(", "SELECT honker_enqueue_many(", "SELECT honker_enqueue_unique(")
 
 
 @contextmanager
