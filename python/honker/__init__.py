@@ -96,13 +96,10 @@ if TYPE_CHECKING:
     from honker.schedule.cron import CronSchedule, crontab, every_s
     from honker.schedule.registration import register_schedules
     from honker.schedule.scheduler import ScheduleInfo, Scheduler
+    from honker.sqlite.auto_extension import register_auto_extension, unregister_auto_extension
     from honker.sqlite.connection import BUSY_TIMEOUT_S as BUSY_TIMEOUT_S
-    from honker.sqlite.extension import (
-        EXTENSION_ENTRYPOINT,
-        connect,
-        extension_info,
-        load_extension,
-    )
+    from honker.sqlite.extension import connect, load_extension
+    from honker.sqlite.library import EXTENSION_ENTRYPOINT, extension_info
     from honker.sqlite.watcher import UpdateEvents
     from honker.stream.event import Event
     from honker.stream.notifications import Listener, Notification
@@ -177,9 +174,11 @@ __all__ = [
     "group",
     "load_extension",
     "open",
+    "register_auto_extension",
     "register_schedules",
     "registry",
     "run_workers",
+    "unregister_auto_extension",
 ]
 
 #: The modules of the names above that are imported at first use, as in the imports for type checkers.
@@ -200,8 +199,10 @@ _MODULES: Final = {
         "schedule.cron": ("CronSchedule", "crontab", "every_s"),
         "schedule.registration": ("register_schedules",),
         "schedule.scheduler": ("ScheduleInfo", "Scheduler"),
+        "sqlite.auto_extension": ("register_auto_extension", "unregister_auto_extension"),
         "sqlite.connection": ("BUSY_TIMEOUT_S",),
-        "sqlite.extension": ("EXTENSION_ENTRYPOINT", "connect", "extension_info", "load_extension"),
+        "sqlite.extension": ("connect", "load_extension"),
+        "sqlite.library": ("EXTENSION_ENTRYPOINT", "extension_info"),
         "sqlite.watcher": ("UpdateEvents",),
         "stream.event": ("Event",),
         "stream.notifications": ("Listener", "Notification"),

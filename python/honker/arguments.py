@@ -80,11 +80,21 @@ class _DjangoConnection(Protocol):
     def ensure_connection(self) -> None: ...
 
 
-#: The transaction of an operation: a `honker.Transaction`, a connection of ``sqlite3`` or ``aiosqlite``, a ``Session``
-#: or ``Connection`` of SQLAlchemy, or a connection of Django.
-TransactionLike: TypeAlias = (
-    "_OwnTransaction | _DriverConnection | _SQLAlchemySession | _SQLAlchemyConnection | _DjangoConnection | None"
-)
+class _PeeweeDatabase(Protocol):
+    """A ``SqliteDatabase`` of peewee."""
+
+    def is_closed(self) -> Any: ...
+
+    def connection(self) -> Any: ...
+
+    def atomic(self) -> Any: ...
+
+
+_OfLibrary: TypeAlias = "_SQLAlchemySession | _SQLAlchemyConnection | _DjangoConnection | _PeeweeDatabase"
+#: The transaction of an operation: a `honker.Transaction`, a connection of ``sqlite3``, a ``Session`` or ``Connection``
+#: of SQLAlchemy, a connection of Django, or a database of peewee. Awaited methods also take a connection of
+#: ``aiosqlite``, and an ``AsyncSession`` or ``AsyncConnection``.
+TransactionLike: TypeAlias = "_OwnTransaction | _DriverConnection | _OfLibrary | None"
 
 _SQL_TYPES: Final = frozenset({type(None), int, float, str, bytes, bool})
 #: The largest integer that SQL can hold.

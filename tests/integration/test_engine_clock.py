@@ -9,7 +9,7 @@ import time
 
 import honker
 import pytest
-from honker.sqlite.extension import extension_info
+from honker.sqlite.library import extension_info
 
 from ..sql import loading
 

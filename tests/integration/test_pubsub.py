@@ -279,6 +279,7 @@ class Deaf:
 
     def __init__(self, updates):
         self._updates = updates
+        self.check_process = updates.check_process
 
     def wait(self, timeout_s):
         time.sleep(timeout_s)

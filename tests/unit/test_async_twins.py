@@ -8,6 +8,7 @@ import honker
 import pytest
 
 CLASSES = [
+    honker.App,
     honker.Database,
     honker.Queue,
     honker.Job,
@@ -27,6 +28,17 @@ CLASSES = [
 
 # Methods without a twin, and why none is needed.
 NEVER_WAITS = {
+    "App.include": "runs no SQL",
+    "App.lifespan": "is for `async with`",
+    "App.middleware": "runs no SQL",
+    "App.on_start": "runs no SQL",
+    "App.on_stop": "runs no SQL",
+    "App.periodic_task": "runs no SQL",
+    "App.queue": "runs no SQL",
+    "App.stream": "runs no SQL",
+    "App.task": "runs no SQL",
+    "App.using": "opens nothing; closes the file of a test",
+    "App.worker": "opens the database at the start of a worker",
     "Database.queue": "runs no SQL",
     "Database.stream": "runs no SQL",
     "Database.outbox": "runs no SQL",

@@ -12,7 +12,7 @@ from pathlib import Path
 import honker
 import pytest
 from honker import ExtensionNotFoundError, ExtensionUnsupportedError
-from honker.sqlite import extension
+from honker.sqlite import library
 
 PACKAGE = Path(honker.__file__).resolve().parent
 LIBRARY, ENTRY_POINT = honker.extension_info()
@@ -135,16 +135,16 @@ def copied_package(monkeypatch, tmp_path):
     """Make the package's location look like an empty checkout."""
     package = tmp_path / "python" / "honker"
     package.mkdir(parents=True)
-    monkeypatch.setattr(extension, "__file__", str(package / "sqlite" / "extension.py"))
+    monkeypatch.setattr(library, "__file__", str(package / "sqlite" / "library.py"))
     (tmp_path / "crates" / "honker-extension").mkdir(parents=True)
     return package
 
 
 def place(folder):
     folder.mkdir(parents=True)
-    library = folder / extension._FILE_NAMES.get(sys.platform, "libhonker_ext.so")
-    library.write_bytes(b"")
-    return library
+    placed = folder / library._FILE_NAMES.get(sys.platform, "libhonker_ext.so")
+    placed.write_bytes(b"")
+    return placed
 
 
 # --------------------------------------------------------------------------------- the first way: enable_load_extension
@@ -290,7 +290,7 @@ def without_enable(monkeypatch):
         shape = types.ModuleType("sqlite3")
         shape.Connection = object
         shape.connect = sqlite3.connect
-        monkeypatch.setattr(extension, "sqlite3", shape)
+        monkeypatch.setattr(library, "sqlite3", shape)
         return shape
     return sqlite3
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Final, Self, Unpack
+from typing import Any, Final, Self, Unpack
 
 from honker.app.blueprint import Blueprint
 from honker.app.declarations import Declarations
+from honker.app.lifespan import lifespan
 from honker.codec import Codec
 from honker.database import OpenOptions, database_on, opener
 from honker.errors import InvalidArgumentError
@@ -18,6 +19,8 @@ from honker.middleware import Middleware
 from honker.sqlite.path import database_path
 from honker.sqlite.process_engine import ProcessEngine
 from honker.task.registry import TaskRegistry
+from honker.worker.runner import GRACE_S
+from honker.worker.worker import Worker
 
 #: The environment variable with the path of an app that has none.
 PATH_VARIABLE: Final = "HONKER_DATABASE"
@@ -104,6 +107,41 @@ class App(Declarations):
         """
         with self._engine.using(database_path(path)):
             yield self
+
+    @asynccontextmanager
+    async def lifespan(
+        self, *, workers: int | None = None, scheduler: bool | None = None, grace_s: float = GRACE_S
+    ) -> AsyncGenerator[Self]:
+        """Run workers and the scheduler in this process for the length of an ``async with`` block.
+
+        For servers of one process, or of several: each runs its own workers, and one scheduler leads while the others
+        stand by. At the end no more jobs are claimed, handlers have the grace period to end, and the database is
+        closed. If the workers fail in between, the error is logged at once and raised at the end.
+
+        Args:
+            workers: Handlers at once, for each queue with tasks; None means the number of processors, 0 runs none.
+            scheduler: True runs the scheduler; None does so if the app has periodic tasks.
+            grace_s: Seconds that handlers have to end after the block; then their jobs are given back, uncharged.
+
+        Raises:
+            NoTasksError: There are workers to run and no tasks.
+            DatabaseError: The database cannot be opened.
+        """
+        try:
+            async with lifespan(self.db, workers=workers, scheduler=scheduler, grace_s=grace_s):
+                yield self
+        finally:
+            await self.aclose()
+
+    def worker(self, queue: str = "default", **options: Any) -> Worker:
+        """Make a worker for one queue, to run it with ``await worker.run()``. Opens the database.
+
+        Args:
+            queue: The queue's name.
+            **options: The options of `honker.Worker`.
+        """
+        self.registry.load()
+        return Worker(self.queue(queue), **options)
 
     def close(self) -> None:
         """Close the database of this process. Idempotent; the next use opens it again."""

@@ -1,5 +1,5 @@
 """The command line: ``honker``, or ``python -m honker``.
 
-One file per command. `worker` and `scheduler` run the application's tasks, so they take ``MODULE:DB``, a variable of an
-importable module; `enqueue`, `listen` and `tail` read and write data, so they take a database file.
+One file per command. `worker` and `scheduler` run the application's tasks, so they take ``MODULE:APP``, a variable of
+an importable module. The other commands read and write data, so a database file is enough for them.
 """

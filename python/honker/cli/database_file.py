@@ -1,4 +1,4 @@
-"""The argument ``DB``: a database file with honker's tables."""
+"""The argument ``DB``: a database file with honker's tables, or the app of a module."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import closing
 
 import click
 
+from honker.cli.target import open_target, split
 from honker.database import Database, open
 from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
 from honker.sqlite.extension import connect
@@ -16,13 +17,26 @@ from honker.sqlite.extension import connect
 database_argument = click.argument("path", metavar="DB")
 
 
+def is_target(path: str) -> bool:
+    """True if the argument names an app, as in ``shop.tasks:app``, and no file."""
+    if ":" not in path or os.path.exists(path):
+        return False
+    try:
+        split(path)
+    except ValueError:
+        return False
+    return True
+
+
 def open_existing(path: str) -> Database:
-    """Open an existing file with honker's tables. A mistyped path creates and changes nothing.
+    """Open an existing file with honker's tables, or the database of an app. A mistyped path creates nothing.
 
     Raises:
-        click.BadParameter: The file does not exist.
+        click.BadParameter: The file does not exist, or the target leads to no app.
         click.ClickException: The file is not a database, or has no honker tables.
     """
+    if is_target(path):
+        return open_target(path)
     if not os.path.isfile(path):
         what = "is a directory" if os.path.isdir(path) else "does not exist"
         raise click.BadParameter(

@@ -33,12 +33,12 @@ def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> N
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
-  honker worker shop.tasks:db
+  honker worker shop.tasks:app
   honker call shop.db shop.tasks.send_email --queue emails --arg alice
   honker tail shop.db orders --from-start
 
-`worker` and `scheduler` take MODULE:DB, a variable of an importable module, because they need the application's tasks;
-the other commands take the database file. Set NO_COLOR to turn colours off.""",
+`worker` and `scheduler` take MODULE:APP, a variable of an importable module, because they need the application's tasks;
+the other commands take the database file or MODULE:APP. Set NO_COLOR to turn colours off.""",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the versions."

@@ -38,8 +38,8 @@ Exit codes: 0 stopped cleanly, 1 error, no schedule, or another scheduler leads 
 def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
     """Fire the schedules of a database: at each boundary, enqueue its job.
 
-    MODULE:DB names a variable that holds a honker.Database. The module is imported, which registers its periodic tasks;
-    the current directory is searched too.
+    MODULE:APP names a variable that holds a honker.App or a honker.Database. Importing the module registers its
+    periodic tasks; the current directory is searched too.
     """
     db = open_target(target)
     configure_logging(log_level, is_json=is_json)

@@ -1,4 +1,4 @@
-"""The argument ``MODULE:DB``: a database handle in a variable of an importable module."""
+"""The argument ``MODULE:APP``: an app, or a database handle, in a variable of an importable module."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import IO, Any
 
 import click
 
+from honker.app.application import App
 from honker.database import Database
 
 #: The argument's name in usage texts and errors.
-METAVAR = "MODULE:DB"
+METAVAR = "MODULE:APP"
 
 
 class ModuleFailedError(click.ClickException):
@@ -31,13 +32,13 @@ class ModuleFailedError(click.ClickException):
 
 
 def resolve(target: str) -> Database:
-    """Import the module of a target such as ``shop.tasks:db``, from the current directory too; return the database.
+    """Import the module of a target such as ``shop.tasks:app``, from the current directory too; return the database.
 
     Raises:
         ValueError: The target has another form.
         ModuleNotFoundError: The module does not exist.
         AttributeError: The module has no such variable.
-        TypeError: The variable is not a `honker.Database`.
+        TypeError: The variable is neither a `honker.App` nor a `honker.Database`.
     """
     module, variable = split(target)
     return find(_import(module), variable)
@@ -56,9 +57,12 @@ def open_target(target: str) -> Database:
         raise _refusal(error) from error
     module = _import_or_show(module_name)
     try:
-        return find(module, variable)
+        db = find(module, variable)
     except (AttributeError, TypeError) as error:
         raise _refusal(error) from error
+    for name in db.registry.imports:
+        _import_or_show(name)
+    return db
 
 
 def _refusal(error: Exception) -> click.BadParameter:
@@ -91,11 +95,11 @@ def split(target: str) -> tuple[str, str]:
     module, colon, variable = target.partition(":")
     if module.endswith(".py") or os.sep in module:
         module = module.removesuffix(".py").strip(os.sep).replace(os.sep, ".")
-        raise ValueError(f"{target!r} names a file; name the module as in an import: {module}:{variable or 'db'}")
+        raise ValueError(f"{target!r} names a file; name the module as in an import: {module}:{variable or 'app'}")
     if not colon:
-        raise ValueError(f"{target!r} has no colon; name the module and its variable, as in {target or 'shop'}:db")
+        raise ValueError(f"{target!r} has no colon; name the module and its variable, as in {target or 'shop'}:app")
     if not all(part.isidentifier() for part in (*module.split("."), *variable.split("."))):
-        raise ValueError(f"{target!r} is not of the form module.path:variable, as in shop.tasks:db")
+        raise ValueError(f"{target!r} is not of the form module.path:variable, as in shop.tasks:app")
     return module, variable
 
 
@@ -107,30 +111,32 @@ def _import(name: str) -> ModuleType:
 
 
 def find(module: ModuleType, variable: str) -> Database:
-    """The database in a variable of a module; dots access attributes.
+    """The database of the app in a variable of a module, or the database there; dots access attributes.
 
     Raises:
         AttributeError: The module has no such variable.
-        TypeError: The variable is not a `honker.Database`.
+        TypeError: The variable is neither a `honker.App` nor a `honker.Database`.
     """
     value: Any = module
     for name in variable.split("."):
         if not hasattr(value, name):
             raise AttributeError(f"module {module.__name__!r} has no {variable!r}; {_databases(module)}")
         value = getattr(value, name)
+    if isinstance(value, App):
+        return value.db
     if not isinstance(value, Database):
         raise TypeError(
-            f"{module.__name__}:{variable} is of type {type(value).__name__}, not the honker.Database that "
-            f"honker.open() returns; {_databases(module)}"
+            f"{module.__name__}:{variable} is of type {type(value).__name__}, not a honker.App or the honker.Database "
+            f"that honker.open() returns; {_databases(module)}"
         )
     return value
 
 
 def _databases(module: ModuleType) -> str:
-    names = [name for name, value in vars(module).items() if isinstance(value, Database)]
+    names = [name for name, value in vars(module).items() if isinstance(value, (App, Database))]
     if not names:
-        return "it has no database: assign one, as in db = honker.open('app.db')"
-    return f"its databases are {', '.join(sorted(names))}"
+        return "it has none: assign one, as in app = honker.App('app.db')"
+    return f"its apps and databases are {', '.join(sorted(names))}"
 
 
 def _application_traceback(error: BaseException) -> str:

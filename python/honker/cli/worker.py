@@ -96,8 +96,8 @@ def worker(  # noqa: PLR0917 - click passes them by name
 ) -> int:
     """Run the enqueued tasks of a database.
 
-    MODULE:DB names a variable that holds a honker.Database. The module is imported, which registers its tasks; the
-    current directory is searched too.
+    MODULE:APP names a variable that holds a honker.App or a honker.Database. Importing the module registers its tasks;
+    the current directory is searched too.
     """
     output = Output(is_json=is_json)
     say = speaker("worker", output)

@@ -260,6 +260,10 @@ class Engine(Protocol):
         """
         ...
 
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
+        """Like `add`, without blocking the event loop."""
+        ...
+
     def fate(self, tx: TransactionLike) -> Fate:
         """The end of the transaction ``tx``, which runs now."""
         ...

@@ -53,7 +53,7 @@ class ForwardingEngine(ABC, Generic[E]):
 
     @property
     def is_closed(self) -> bool:
-        """True once it is closed for good."""
+        """True once it is closed and stays so."""
         return self._engine is not None and self._engine.is_closed
 
     @property
@@ -89,6 +89,10 @@ class ForwardingEngine(ABC, Generic[E]):
     def add(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
         """Add a job or an event in a transaction; see `honker.engine.Engine`."""
         return (self._engine or self._find()).add(one, many, element, tx)
+
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
+        """Like `add`, without blocking the event loop."""
+        return await (self._engine or await self._current()).aadd(one, many, element, tx)
 
     def fate(self, tx: TransactionLike) -> Fate:
         """The end of the transaction ``tx``, which runs now."""

@@ -173,9 +173,9 @@ async def aenqueue(  # noqa: PLR0917 - the order that existing callers rely on
     if flow is not None:
         plain, call = call, related_call(call, flow)
         if may_wait and is_only_keyed(flow):
-            return self.db.engine.add(call, keyed_series_call(plain), (text, encode(flow)), tx)
+            return await self.db.engine.aadd(call, keyed_series_call(plain), (text, encode(flow)), tx)
     elif may_wait:
-        return self.db.engine.add(call, series_call(call), text, tx)
+        return await self.db.engine.aadd(call, series_call(call), text, tx)
     job_id: int = await self.db.engine.acall(*call, tx=tx)
     return job_id
 

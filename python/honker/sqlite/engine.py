@@ -24,10 +24,11 @@ from honker.errors import (
 from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.engine_clock import EngineClock, note_testing_file
-from honker.sqlite.extension import extension_info
 from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
+from honker.sqlite.foreign_async import ascalar_in
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
+from honker.sqlite.library import extension_info
 from honker.sqlite.loop_updates import LoopHub, LoopWaiter
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
@@ -188,7 +189,7 @@ class SQLiteEngine:
     async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """Like `ask`: at once on the reserved connection, or in a thread if that would have to wait."""
         if tx is not None:
-            return self._scalar_in(tx, sql, params)
+            return await self._ascalar_in(tx, sql, params)
         self._file.check()
         for is_prepared in (False, True):
             reader = self._loop_reader.take_now()
@@ -235,7 +236,7 @@ class SQLiteEngine:
         A cancelled call may still take effect, because its statement may already be running.
         """
         if tx is not None:
-            return self._scalar_in(tx, sql, params)
+            return await self._ascalar_in(tx, sql, params)
         _ = self._writer.raw
         await self._write_lock.acquire_async()
         # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
@@ -270,6 +271,13 @@ class SQLiteEngine:
         added: int = self.call(*one, tx=tx)
         return added
 
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
+        """Like `add`, without blocking the event loop."""
+        if isinstance(tx, SQLiteTransaction):
+            return self.add(one, many, element, tx)
+        added: int = await self.acall(*one, tx=tx)
+        return added
+
     def fate(self, tx: TransactionLike) -> OwnFate | ForeignFate:
         """The end of the transaction ``tx``, which runs now."""
         return fate_of(tx, self._module)
@@ -277,6 +285,10 @@ class SQLiteEngine:
     def _scalar_in(self, tx: TransactionLike, sql: str, params: tuple[SQLValue, ...]) -> Any:
         self._file.check()
         return session_of(tx, self._module, self._file).scalar(sql, params)
+
+    async def _ascalar_in(self, tx: TransactionLike, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        self._file.check()
+        return await ascalar_in(tx, self._module, self._file, sql, params)
 
     # Waiting
 

@@ -1,4 +1,4 @@
-"""Finding and loading ``libhonker_ext``, the engine, into SQLite connections.
+"""Loading ``libhonker_ext``, the engine, into SQLite connections.
 
 The engine runs inside the SQLite that Python's ``sqlite3`` is linked to; honker never loads a second copy, because two
 copies of SQLite on one file in one process drop each other's locks and lose commits. Many Pythons are built without
@@ -7,58 +7,14 @@ copies of SQLite on one file in one process drop each other's locks and lose com
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
-import sys
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
-from honker.errors import ExtensionNotFoundError, ExtensionUnsupportedError
-
-EXTENSION_ENTRYPOINT: Final = "sqlite3_honkerext_init"
-
-_PATH_VARIABLE: Final = "HONKER_EXTENSION_PATH"
-_FILE_NAMES: Final = {"win32": "honker_ext.dll", "darwin": "libhonker_ext.dylib"}
-
-# Auto-extensions apply to the process: any connection that opens while ours is registered loads it.
-_auto_extension_lock = threading.Lock()
-
-
-def extension_info() -> tuple[str, str]:
-    """The path of the engine's library, and its entry point.
-
-    Checks the environment variable ``HONKER_EXTENSION_PATH``, then the package, then, if the package is part of a
-    checkout of honker, its ``target/release``.
-
-    Returns:
-        The path and the name of the entry point, for any host that can load SQLite extensions.
-
-    Raises:
-        ExtensionNotFoundError: The library is in none of these places.
-    """
-    chosen = os.environ.get(_PATH_VARIABLE)
-    if chosen:
-        if not os.path.isfile(chosen):
-            raise ExtensionNotFoundError(f"{_PATH_VARIABLE} names {chosen!r}, which is not a file; correct or unset it")
-        return chosen, EXTENSION_ENTRYPOINT
-    name = _FILE_NAMES.get(sys.platform, "libhonker_ext.so")
-    package = Path(__file__).resolve().parents[1]
-    candidates = [package / "_lib" / name]
-    checkout = package.parents[1]
-    if (checkout / "crates" / "honker-extension").is_dir():  # another project may have a target/release
-        candidates.append(checkout / "target" / "release" / name)
-    for candidate in candidates:
-        if candidate.is_file():
-            return str(candidate), EXTENSION_ENTRYPOINT
-    raise ExtensionNotFoundError(
-        f"{name} is not in {' or '.join(str(candidate.parent) for candidate in candidates)}; "
-        f"reinstall honker, run `cargo build --release`, or set {_PATH_VARIABLE}"
-    )
+from honker.errors import ExtensionUnsupportedError
+from honker.sqlite.auto_extension import auto_extension
+from honker.sqlite.library import extension_info
 
 
 def load_extension(conn: Any) -> None:
@@ -124,36 +80,5 @@ def connect(path: str | os.PathLike[str], *, sqlite3: ModuleType = sqlite3, **op
             conn.close()
             raise
         return conn
-    with _auto_extension(sqlite3):
+    with auto_extension(sqlite3):
         return sqlite3.connect(os.fspath(path), **options)
-
-
-@contextmanager
-def _auto_extension(module: ModuleType) -> Generator[None]:
-    """Load the engine into the connections that `module` opens in the block."""
-    path, entrypoint = extension_info()
-    sqlite = _sqlite_library(module)
-    init = ctypes.cast(getattr(ctypes.CDLL(path), entrypoint), ctypes.c_void_p)
-    with _auto_extension_lock:
-        sqlite.sqlite3_auto_extension(init)
-        try:
-            yield
-        finally:
-            sqlite.sqlite3_cancel_auto_extension(init)
-
-
-def _sqlite_library(module: ModuleType) -> ctypes.CDLL:
-    """The SQLite library that a DB-API module calls, found through the symbols of its C extension."""
-    native = sys.modules.get("_sqlite3" if module is sqlite3 else f"{module.__name__}._sqlite3")
-    file = getattr(native, "__file__", None)
-    library = ctypes.CDLL(file)
-    try:
-        for name in ("sqlite3_auto_extension", "sqlite3_cancel_auto_extension"):
-            getattr(library, name).argtypes = [ctypes.c_void_p]
-    except AttributeError as error:
-        raise ExtensionUnsupportedError(
-            f"{module.__name__} has no enable_load_extension(), and its SQLite ({file or 'built in'}) hides "
-            "sqlite3_auto_extension(); use a Python built with --enable-loadable-sqlite-extensions, or install "
-            "pysqlite3 and call honker.open(path, sqlite3=pysqlite3)"
-        ) from error
-    return library

@@ -106,7 +106,7 @@ class ProcessEngine(ForwardingEngine[SQLiteEngine]):
 
 
 class HandleEngine(ProcessEngine):
-    """The engine of `honker.open`: open from the start, bound to one file, and closed for good."""
+    """The engine of `honker.open`: open from the start, bound to one file, and never opened again after `close`."""
 
     def __init__(self, path: str, open_engine: Open) -> None:
         super().__init__(lambda: path, open_engine)
