@@ -25,6 +25,11 @@ struct sqlite3_api_routines;
  * with a message from SQLite's allocator in *error_message. */
 int sqlite3_honkerext_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);
 
+/* The same for sqlite3_auto_extension. Returns SQLITE_OK, which an automatic extension has to return: after any other
+ * code SQLite runs no further one, and refuses a connection that is opened with SQLITE_OPEN_EXRESCODE. The caller keeps
+ * the library loaded. */
+int sqlite3_honkerauto_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);
+
 /* The same with a clock for tests: also registers honker_clock_set(unix_s), which stops honker's clock in this process;
  * NULL starts it again. */
 int sqlite3_honkertesting_init(struct sqlite3 *db, char **error_message, const struct sqlite3_api_routines *api);

@@ -113,6 +113,30 @@ def test_a_second_load_leaves_a_connection_that_works_and_closes(tmp_path, way):
     assert fresh == "0 0 0"
 
 
+AUTOMATIC = """
+READ_WRITE, CREATE, EXTENDED_CODES = 0x2, 0x4, 0x02000000
+others = []
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+def another(db, message, api):
+    others.append(db)
+    return 0
+
+SQLITE.sqlite3_auto_extension(ctypes.CDLL(str(LIBRARY))[sys.argv[1]])
+SQLITE.sqlite3_auto_extension(another)
+handle = ctypes.c_void_p()
+flags = READ_WRITE | CREATE | EXTENDED_CODES
+print(SQLITE.sqlite3_open_v2(b":memory:", ctypes.byref(handle), flags, None), len(others))
+print(SQLITE.sqlite3_exec(handle, b"SELECT honker_bootstrap()", None, None, None), SQLITE.sqlite3_close(handle))
+"""
+
+
+def test_an_automatic_extension_lets_connections_open_and_others_run():
+    """rusqlite opens with extended codes, and so does the watcher: it noticed no commits."""
+    assert run(START + AUTOMATIC, "sqlite3_honkerauto_init") == ["0 1", "0 0"]
+    assert run(START + AUTOMATIC, "sqlite3_honkerext_init")[0] == "256 0"
+
+
 SECOND_TABLE = """
 TABLE_BYTES = 8 * 200  # of function pointers; SQLite 3.38 has more, and no table is longer than the copy's buffer
 init = ctypes.CDLL(str(LIBRARY)).sqlite3_honkerext_init

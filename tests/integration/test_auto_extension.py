@@ -80,6 +80,15 @@ def test_other_libraries_need_no_hook(path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.usefixtures("registered")
+def test_commits_are_noticed_while_it_is_registered(path):
+    """The watcher's own connection is one of those that get the functions."""
+    with honker.open(path) as db:
+        updates = db.update_events()
+        db.queue("q").enqueue(1)
+        assert updates.wait(10)
+
+
 def test_a_child_inherits_the_registration_and_may_end_its_own(path):
     script = """
 import os, sqlite3, sys

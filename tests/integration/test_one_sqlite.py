@@ -56,7 +56,7 @@ def test_one_library_of_sqlite_is_mapped_and_the_engine_beside_it(path):
 
 def test_the_engine_defines_nothing_of_sqlite():
     defined = symbols("--defined-only")
-    entry_points = {honker.EXTENSION_ENTRYPOINT, "sqlite3_honkertesting_init"}
+    entry_points = {honker.EXTENSION_ENTRYPOINT, "sqlite3_honkerauto_init", "sqlite3_honkertesting_init"}
     assert {name for name in defined if name.startswith("sqlite3_")} == entry_points
 
 

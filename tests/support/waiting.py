@@ -4,12 +4,12 @@ import asyncio
 import time
 
 
-def wait_until(predicate, timeout_s=10.0):
-    """Wait until the predicate is true, and return its value."""
+def wait_until(predicate, timeout_s=10.0, every_s=0.001):
+    """Wait until the predicate is true, and return its value. Ask a costly predicate less often."""
     deadline = time.monotonic() + timeout_s
     while not (value := predicate()):
         assert time.monotonic() < deadline, f"nothing happened for {timeout_s} s"
-        time.sleep(0.001)
+        time.sleep(every_s)
     return value
 
 

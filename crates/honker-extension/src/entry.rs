@@ -23,6 +23,25 @@ pub unsafe extern "C" fn sqlite3_honkerext_init(
     unsafe { initialise(db, error_message, api, register) }
 }
 
+/// Registers honker's functions on `db`, as an automatic extension: for `sqlite3_auto_extension`, whose caller keeps the
+/// library loaded.
+///
+/// The other entry points report that the library stays loaded, by a code that is not zero. For an automatic extension
+/// that counts as a failure: SQLite runs no other extension after it, and refuses to open a connection with
+/// `SQLITE_OPEN_EXRESCODE`, as rusqlite opens all of them.
+///
+/// # Safety
+/// As [`sqlite3_honkerext_init`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sqlite3_honkerauto_init(
+    db: *mut ffi::sqlite3,
+    error_message: *mut *mut c_char,
+    api: *mut ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: the caller vouches for the pointers.
+    unsafe { initialise(db, error_message, api, register_automatically) }
+}
+
 /// Registers honker's functions and the clock that tests set. See `honker_engine::testing`.
 ///
 /// # Safety
@@ -108,6 +127,10 @@ fn register(conn: Connection) -> rusqlite::Result<bool> {
     honker_engine::install(&conn)?;
     c_api::mark_loaded();
     Ok(true)
+}
+
+fn register_automatically(conn: Connection) -> rusqlite::Result<bool> {
+    register(conn).map(|_stays_loaded| false)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is rusqlite's")]

@@ -20,6 +20,9 @@ from typing import Final
 from honker.errors import ExtensionUnsupportedError
 from honker.sqlite.library import extension_info
 
+# The usual entry point returns a code that is a failure of an automatic extension, see `include/honker.h`.
+_ENTRY_POINT: Final = "sqlite3_honkerauto_init"
+
 # Auto-extensions apply to the process: any connection that opens while ours is registered loads it. Guards the set, and
 # the registrations that last for the opening of one connection.
 _lock: Final = threading.RLock()
@@ -80,8 +83,8 @@ def auto_extension(module: ModuleType) -> Generator[None]:
 
 
 def _entry_point() -> ctypes.c_void_p:
-    path, name = extension_info()
-    return ctypes.cast(getattr(ctypes.CDLL(path), name), ctypes.c_void_p)
+    path, _ = extension_info()
+    return ctypes.cast(getattr(ctypes.CDLL(path), _ENTRY_POINT), ctypes.c_void_p)
 
 
 def _sqlite_library(module: ModuleType) -> ctypes.CDLL:

@@ -1,0 +1,301 @@
+"""`honker.contrib.sqlalchemy` on real engines, files and forks."""
+
+import asyncio
+import os
+import sqlite3
+
+import honker
+import pytest
+from honker.contrib.sqlalchemy import include_object, install
+from sqlalchemy import Column, Index, Integer, MetaData, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Engine
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
+from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
+
+from ..support.locking import is_locked
+
+POOLS = [QueuePool, NullPool, StaticPool, SingletonThreadPool]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item: Mapped[str]
+
+
+@pytest.fixture(autouse=True)
+def functions_of_this_test_only():
+    yield
+    honker.unregister_auto_extension()
+
+
+@pytest.fixture
+def make_engine(path):
+    """Make engines on the test's file, and dispose of them after the test."""
+    engines = []
+
+    def make(**options):
+        engine = create_engine(f"sqlite:///{path}", **options)
+        engines.append(engine)
+        return engine
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(make_engine):
+    engine = make_engine()
+    install(engine)
+    Base.metadata.create_all(engine)
+    return engine
+
+
+@pytest.fixture
+def app(path):
+    with honker.App(path) as app:
+        yield app
+
+
+def has_functions(connection):
+    return connection.scalar(text("SELECT honker_bootstrap()")) == 1
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_a_job_exists_if_and_only_if_the_session_commits(make_engine, app, pool):
+    engine = make_engine(poolclass=pool)
+    install(engine)
+    Base.metadata.create_all(engine)
+    emails = app.queue("emails")
+    with Session(engine) as session:
+        session.add(Order(item="tea"))
+        emails.enqueue("tea", tx=session)
+        session.commit()
+        session.add(Order(item="cake"))
+        emails.enqueue("cake", tx=session)
+        session.rollback()
+        emails.enqueue("milk", tx=session)
+        session.add(Order(item="milk"))
+        session.commit()
+    assert [job.payload for job in emails.claim_batch("worker", 9)] == ["tea", "milk"]
+    with Session(engine) as session:
+        assert [order.item for order in session.query(Order)] == ["tea", "milk"]
+
+
+def test_a_scoped_session_and_a_connection_are_transactions_too(engine, app):
+    emails = app.queue("emails")
+    session = scoped_session(sessionmaker(engine))
+    emails.enqueue("scoped", tx=session)
+    session.commit()
+    emails.enqueue("dropped", tx=session)
+    session.remove()
+    with engine.begin() as connection:
+        emails.enqueue("connection", tx=connection)
+    assert [job.payload for job in emails.claim_batch("worker", 9)] == ["scoped", "connection"]
+
+
+def test_the_first_connection_prepares_the_file(make_engine, path):
+    engine = make_engine()
+    install(engine)
+    with engine.connect():
+        pass
+    plain = sqlite3.connect(path)
+    try:
+        assert plain.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert plain.execute("SELECT count(*) FROM _honker_live").fetchone() == (0,)
+    finally:
+        plain.close()
+
+
+def test_an_app_that_opens_inside_a_session_does_not_wait_for_its_lock(engine, app, path):
+    with Session(engine) as session, session.begin():
+        session.add(Order(item="tea"))
+        session.flush()
+        assert is_locked(path)
+        app.queue("emails").enqueue("tea", tx=session)  # the first use of the app: it opens the file
+    assert app.queue("emails").claim_one("worker").payload == "tea"
+
+
+def test_connections_that_were_opened_before_the_installation_get_the_functions(make_engine):
+    engine = make_engine(pool_size=1, max_overflow=0)
+    with engine.connect() as connection:
+        older = connection.connection.driver_connection
+        install(engine)
+    with engine.connect() as connection:
+        assert has_functions(connection)
+        assert not hasattr(sqlite3.Connection, "enable_load_extension") or (
+            connection.connection.driver_connection is older
+        )
+
+
+def test_a_file_that_was_replaced_is_prepared_again(engine, path):
+    engine.dispose()
+    for name in path.parent.glob("app.db*"):
+        name.unlink()
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM _honker_live")) == 0
+
+
+def test_a_second_installation_changes_the_beginning_of_transactions_only(engine, path):
+    install(engine, immediate=True)
+    begins = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: begins.append(arguments[2]))
+    with engine.begin():
+        assert is_locked(path)
+    install(engine)
+    with engine.begin():
+        assert not is_locked(path)
+    assert begins == ["BEGIN IMMEDIATE"]
+
+
+def test_a_transaction_takes_the_write_lock_at_its_beginning_on_request(engine, path):
+    def is_locked_by(engine, **options):
+        with Session(engine) as session:
+            session.connection(execution_options=options)
+            session.scalar(text("SELECT 1"))
+            return is_locked(path)
+
+    assert not is_locked_by(engine)
+    assert is_locked_by(engine, honker_immediate=True)
+    assert is_locked_by(engine.execution_options(honker_immediate=True))
+    install(engine, immediate=True)
+    assert is_locked_by(engine)
+    assert not is_locked_by(engine, honker_immediate=False)
+    assert not is_locked_by(engine.execution_options(honker_immediate=False))
+    assert not is_locked_by(engine, isolation_level="AUTOCOMMIT")
+
+
+def test_an_immediate_transaction_replaces_the_begin_of_another_listener(make_engine, path):
+    engine = make_engine()
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    install(engine, immediate=True)
+    with engine.begin():
+        assert is_locked(path)
+
+
+def test_an_engine_in_autocommit_begins_nothing(make_engine, path):
+    engine = make_engine(isolation_level="AUTOCOMMIT")
+    install(engine, immediate=True)
+    with engine.connect() as connection:
+        assert has_functions(connection)
+        assert not is_locked(path)
+
+
+def test_a_savepoint_that_is_rolled_back_takes_its_jobs_along(engine, app):
+    install(engine, immediate=True)
+    emails = app.queue("emails")
+    with Session(engine) as session, session.begin():
+        emails.enqueue("kept", tx=session)
+        with session.begin_nested() as savepoint:
+            emails.enqueue("dropped", tx=session)
+            savepoint.rollback()
+    assert [job.payload for job in emails.claim_batch("worker", 9)] == ["kept"]
+
+
+def test_an_async_engine_has_the_functions_and_takes_the_lock_on_request(path):
+    async def main():
+        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        install(engine, immediate=True)
+        install(engine, immediate=True)
+        async with engine.begin() as connection:
+            assert await connection.scalar(text("SELECT honker_bootstrap()")) == 1
+            assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
+            assert is_locked(path)
+        async with engine.connect() as connection:
+            await connection.execution_options(honker_immediate=False)
+            assert await connection.scalar(text("SELECT 1")) == 1
+            assert not is_locked(path)
+        await engine.dispose()
+
+    asyncio.run(main())
+
+
+def test_a_job_exists_if_and_only_if_the_async_session_commits(path, app):
+    emails = app.queue("emails")
+
+    async def main():
+        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        install(engine)
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        async with AsyncSession(engine) as session:
+            session.add(Order(item="tea"))
+            await emails.aenqueue("tea", tx=session)
+            await session.commit()
+            session.add(Order(item="cake"))
+            await session.flush()
+            await emails.aenqueue("cake", tx=session)
+            await session.rollback()
+        async with engine.begin() as connection:
+            await emails.aenqueue("milk", tx=connection)
+        await engine.dispose()
+
+    asyncio.run(main())
+    assert [job.payload for job in emails.claim_batch("worker", 9)] == ["tea", "milk"]
+
+
+def in_child(work):
+    """Run `work` in a forked child; returns True if it returned True there."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_leaves_the_connections_of_its_parent_alone(engine, path):
+    def order(item):
+        with Session(engine) as session, session.begin():
+            session.add(Order(item=item))
+        return True
+
+    order("before")
+    assert in_child(lambda: order("child"))
+    order("after")
+    with Session(engine) as session:
+        assert [row.item for row in session.query(Order)] == ["before", "child", "after"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_that_was_forked_in_a_transaction_is_refused(engine):
+    def is_refused():
+        try:
+            with engine.connect():
+                return False
+        except honker.ForkError:
+            return True
+
+    with Session(engine) as session, session.begin():
+        session.add(Order(item="tea"))
+        session.flush()
+        assert in_child(is_refused)
+    with Session(engine) as session:
+        assert session.query(Order).count() == 1
+
+
+def test_only_engines_on_sqlite_are_accepted(engine):
+    other = Engine(None, postgresql.dialect(), None)
+    for wrong, seen in [(other, "postgresql"), ("sqlite://", "str")]:
+        with pytest.raises(honker.InvalidArgumentError, match=seen):
+            install(wrong)
+
+
+def test_alembic_is_told_about_every_table_but_those_of_honker():
+    metadata = MetaData()
+    for name, is_included in [("_honker_live", False), ("orders", True), ("honker_fans", True)]:
+        table = Table(name, metadata, Column("id", Integer))
+        index = Index("by_id", table.c.id)
+        assert include_object(table, name, "table", True, None) is is_included
+        assert include_object(index, "by_id", "index", True, None) is is_included
+        assert include_object(table.c.id, "id", "column", False, table.c.id) is is_included
