@@ -7,7 +7,7 @@ import honker
 app = honker.App(imports=["examples.shop.tasks", "examples.shop.mail"])
 
 # Seconds after which the job of a killed worker runs again. Living workers renew their leases.
-LEASE_S = 3
+LEASE_S = 5
 
 # Every change of an order, for live pages.
 events = app.stream("orders")
