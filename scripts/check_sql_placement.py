@@ -59,7 +59,8 @@ STATEMENT = re.compile(
     )""",
     re.DOTALL,
 )
-TABLE_NAME = re.compile(r"\b_honker_\w*")
+# The view of jobs is made for dashboards, and the admin site of Django reads it. Every other name is a table.
+TABLE_NAME = re.compile(r"\b_honker_(?!jobs\b)\w*")
 SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 SQL_QUOTED = re.compile(r"'(?:[^']|'')*'")
 # `{name}`, `{}` and `%s` stand for a name known only at run time, so they are accepted as function names.

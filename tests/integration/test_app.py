@@ -556,8 +556,8 @@ def test_one_of_two_lifespans_leads_and_the_other_stands_by(app, path):
     async def main():
         async with app.lifespan(workers=0):
             other = honker.App(path)
-            other.task(nightly.fn)
-            async with other.lifespan(workers=0, scheduler=True):
+            other.periodic_task(honker.crontab("0 3 * * *"))(nightly.fn)
+            async with other.lifespan(workers=0):
                 while not app.db.query("SELECT 1 FROM _honker_locks"):
                     await asyncio.sleep(0.01)
                 assert len(app.db.query("SELECT * FROM _honker_locks")) == 1

@@ -1,6 +1,7 @@
 """`register_auto_extension`: every connection that the process opens afterwards has honker's functions."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import sys
@@ -77,6 +78,14 @@ def test_other_libraries_need_no_hook(path):
             return await (await conn.execute("SELECT honker_limits()")).fetchall()
 
     assert asyncio.run(main())
+
+
+@pytest.mark.parametrize("backend", ["polling", "kernel", "shm"])
+def test_commits_are_noticed(registered, path, backend):
+    """The watcher opens its connection with extended result codes, which show each code but SQLITE_OK as a failure."""
+    with honker.open(path, watcher_backend=backend) as db, contextlib.closing(db.update_events()) as updates:
+        db.queue("emails").enqueue({})
+        assert updates.wait(10)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -6,7 +6,7 @@ import sqlite3
 
 import honker
 import pytest
-from honker.contrib.sqlalchemy import include_object, install
+from honker.contrib.sqlalchemy import include_name, include_object, install
 from sqlalchemy import Column, Index, Integer, MetaData, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Engine
@@ -296,6 +296,7 @@ def test_alembic_is_told_about_every_table_but_those_of_honker():
     for name, is_included in [("_honker_live", False), ("orders", True), ("honker_fans", True)]:
         table = Table(name, metadata, Column("id", Integer))
         index = Index("by_id", table.c.id)
+        assert include_name(name, "table", {}) is is_included
         assert include_object(table, name, "table", True, None) is is_included
         assert include_object(index, "by_id", "index", True, None) is is_included
         assert include_object(table.c.id, "id", "column", False, table.c.id) is is_included

@@ -159,14 +159,14 @@ def test_a_reader_that_is_busy_is_waited_for(path):
 def test_an_event_loop_waits_for_no_reader(path, monkeypatch):
     """Handlers in threads may hold all of them, and only the event loop can end those handlers."""
     monkeypatch.setattr("honker.sqlite.readers.READER_TIMEOUT_S", 0.2)
-    with honker.open(path, max_readers=1) as db, db.engine._readers.lend():
+    with honker.open(path, max_readers=1) as db, db.engine.current._readers.lend():
         assert asyncio.run(db.lock("l").aheld_until()) is None
 
 
 def test_a_thread_waits_for_a_reader_only_so_long(path, monkeypatch):
     monkeypatch.setattr("honker.sqlite.readers.READER_TIMEOUT_S", 0.05)
     refused = pytest.raises(DatabaseBusyError, match=r"all 1 reading connections .* raise max_readers")
-    with honker.open(path, max_readers=1) as db, db.engine._readers.lend(), refused:
+    with honker.open(path, max_readers=1) as db, db.engine.current._readers.lend(), refused:
         db.query("SELECT 1")
 
 

@@ -102,6 +102,13 @@ def test_the_name_of_a_table_is_found_anywhere_in_a_string():
     assert list(check.faults("the rows of _honker_live are gone")) == [
         "names the table _honker_live: only the core knows tables"
     ]
+    assert list(check.faults("the rows of _honker_jobs_old are gone")) == [
+        "names the table _honker_jobs_old: only the core knows tables"
+    ]
+    assert list(check.faults("the rows of the view _honker_jobs")) == []
+    assert list(check.faults("SELECT id FROM _honker_jobs")) == [
+        "SELECT of something other than honker_*(...) or notify(...): only the core reads tables"
+    ]
 
 
 def test_python_strings_are_found_in_every_form():

@@ -86,22 +86,37 @@ def install(engine: Engine | AsyncEngine, *, immediate: bool = False) -> None:
     _installations[sync_engine] = _Installation(sync_engine, immediate=immediate)
 
 
-def include_object(obj: Any, name: str | None, type_: str, reflected: bool, compare_to: Any) -> bool:
+def include_name(name: str | None, type_: str, parent_names: Any) -> bool:
     """Leave honker's tables out of Alembic's autogenerate, which would drop them.
 
-    Pass it to ``context.configure(include_object=...)`` in both functions of ``env.py``. If there is one already, let
-    it call this one:
+    Pass it to ``context.configure(include_name=...)`` in ``env.py``. Alembic then reads these tables only if the file
+    has no others, and SQLAlchemy may warn of their indexes on expressions. An ``include_name`` of yours calls this one:
 
-        def include_object(*args):
-            return honker.contrib.sqlalchemy.include_object(*args) and mine(*args)
+        def include_name(*args):
+            return honker.contrib.sqlalchemy.include_name(*args) and mine(*args)
+
+    Returns:
+        False for a table of honker.
+    """
+    del parent_names
+    return type_ != "table" or not _is_ours(name)
+
+
+def include_object(obj: Any, name: str | None, type_: str, reflected: bool, compare_to: Any) -> bool:
+    """Leave honker's tables out of Alembic's autogenerate, as `include_name` does.
+
+    For ``context.configure(include_object=...)``. Alembic always reads the tables before it asks.
 
     Returns:
         False for a table of honker and everything that belongs to it.
     """
     del reflected, compare_to
-    table = name if type_ == "table" else getattr(getattr(obj, "table", None), "name", None)
+    return not _is_ours(name if type_ == "table" else getattr(getattr(obj, "table", None), "name", None))
+
+
+def _is_ours(table: str | None) -> bool:
     # The first words of every table of honker; the names themselves are known to the core only.
-    return not (isinstance(table, str) and table.split("_")[:2] == ["", "honker"])
+    return table is not None and table.split("_")[:2] == ["", "honker"]
 
 
 class _Opened(NamedTuple):

@@ -9,11 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from queue import SimpleQueue
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """A thread that waits for a coroutine, and runs functions for it meanwhile: `CallerThread`."""
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end."""
+        ...
+
+    def here(self, fn: Callable[[], T]) -> Awaitable[T]:
+        """Run a function in the thread that waits."""
+        ...
 
 
 class CallerThread:

@@ -16,7 +16,7 @@ from honker.job import Job
 from honker.schedule.registration import aregister_schedules, register_schedules
 from honker.sqlite.engine_clock import note_testing_file
 from honker.testing.attempt import Recording, Wrap, attempt
-from honker.testing.caller_thread import CallerThread
+from honker.testing.caller_thread import Caller, CallerThread
 from honker.testing.file_clock import ADVANCE, CLOCK
 from honker.testing.target import Target, database_of, is_writing_here, queues_of, tasks_of
 from honker.worker.settlement import Ack, Cancel, Committed, Fail, FinishedJob, Outcome, Release, Retry, Snoozed, encode
@@ -165,7 +165,7 @@ class Port(Protocol):
 class _Blocking:
     """Blocks the thread. Its coroutines never wait, and no event loop runs them: see `finish`."""
 
-    def __init__(self, db: Handle, caller: CallerThread, tx: TransactionLike) -> None:
+    def __init__(self, db: Handle, caller: Caller, tx: TransactionLike) -> None:
         self._db = db
         self._caller = caller
         self._tx = tx
@@ -213,7 +213,7 @@ class _Async:
             await aregister_schedules(self._db, queues)
 
 
-def blocking(db: Handle, caller: CallerThread) -> Port:
+def blocking(db: Handle, caller: Caller) -> Port:
     """The port of a thread."""
     return _Blocking(db, caller, None)
 

@@ -1,0 +1,298 @@
+"""An engine that runs each function on Django's own connection.
+
+So a job commits or rolls back with the rows of the ``atomic()`` block around it. And a test, whose database Django has
+put in the place of the real one, can only reach that database. Waits and workers need connections of their own, which
+`ProcessEngine` opens to the same file.
+"""
+
+# pyright: basic
+# Django has no annotations.
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from typing import Any, Final, NoReturn
+
+import django.db
+from asgiref.sync import sync_to_async
+
+from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike, sql_parameters
+from honker.contrib.django.no_updates import NoUpdates
+from honker.contrib.django.settings import database_alias, setting
+from honker.contrib.django.transaction import DjangoTransaction
+from honker.database import opener
+from honker.engine import Element, Fate, LoopUpdates, Transaction, Updates
+from honker.errors import (
+    HonkerError,
+    InvalidArgumentError,
+    NotBootstrappedError,
+    from_sqlite,
+)
+from honker.sqlite.engine import SQLiteEngine
+from honker.sqlite.foreign import fate_of
+from honker.sqlite.path import database_path, file_of
+from honker.sqlite.process_engine import ProcessEngine
+
+_CLOCK: Final = "SELECT honker_clock()"
+
+
+def job_connection() -> Any:
+    """Django's connection of this thread to the database of the jobs. Opens nothing.
+
+    Raises:
+        InvalidArgumentError: The database is not one of SQLite.
+    """
+    alias = database_alias()
+    connection = django.db.connections[alias]
+    if connection.vendor != "sqlite":
+        raise InvalidArgumentError(
+            f"DATABASES[{alias!r}] is a {connection.display_name} database; honker's jobs need a SQLite one: "
+            'name its alias in HONKER = {"DATABASE": ...}'
+        )
+    return connection
+
+
+def configured_path() -> str:
+    """The file of the jobs, from ``DATABASES``. Opens nothing.
+
+    Raises:
+        InvalidArgumentError: The database is not in a SQLite file.
+    """
+    connection = job_connection()
+    try:
+        return database_path(connection.settings_dict["NAME"])
+    except InvalidArgumentError as error:
+        database = f"DATABASES[{connection.alias!r}]"
+        raise InvalidArgumentError(
+            f"{database}: {error}. A worker, a wait or a second thread needs a file; for tests, set "
+            f'{database}["TEST"] = {{"NAME": BASE_DIR / "test.sqlite3"}}'
+        ) from error
+
+
+def open_engine(path: str, creates: bool) -> SQLiteEngine:
+    """Open a file with the options of ``HONKER``."""
+    return opener(setting("OPTIONS"))(path, creates)
+
+
+class DjangoEngine(ProcessEngine):
+    """The engine of a Django process; see the module.
+
+    Attributes:
+        is_worker: True if coroutines of this process use connections of honker, not those of Django.
+    """
+
+    is_worker: bool = False
+
+    def __init__(self) -> None:
+        super().__init__(configured_path, open_engine)
+
+    @property
+    def path(self) -> str:
+        """The database file, or the name of a test's database in memory."""
+        connection = job_connection()
+        name = str(connection.settings_dict["NAME"])
+        return name if connection.is_in_memory_db() else database_path(name)
+
+    @property
+    def identity(self) -> str:
+        """The file's path with links resolved."""
+        path = self.path
+        return path if job_connection().is_in_memory_db() else os.path.realpath(file_of(path))
+
+    @property
+    def is_writing_here(self) -> bool:
+        """False: calls in an ``atomic()`` block are part of it, so a block hinders none."""
+        return False
+
+    @property
+    def is_commit_slow(self) -> bool:
+        """True if `call_now` must not take the place of `acall`, because Django's connection would wait."""
+        return super().is_commit_slow if self.is_worker else True
+
+    def clock(self) -> float:
+        """The engine's time in Unix seconds."""
+        if self._aside or _is_on_a_loop():
+            self._follow_settings()
+            return super().clock()
+        return self.ask(_CLOCK)
+
+    # On Django's connection
+
+    def call(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a function, in the open ``atomic()`` block if there is one, else committed by itself."""
+        connection = self._connection_of(tx)
+        if connection is None:
+            self._follow_settings()
+            return super().call(sql, *params, tx=tx)
+        return run_function(connection, sql, *params)
+
+    def ask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """The result of a function that only reads; it sees the uncommitted rows of this thread."""
+        connection = self._connection_of(tx)
+        if connection is None:
+            self._follow_settings()
+            return super().ask(sql, *params, tx=tx)
+        return run_function(connection, sql, *params)
+
+    async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """Like `call`, in the thread where Django runs the database calls of coroutines."""
+        if self.is_worker:
+            return await super().acall(sql, *params, tx=tx)
+        return await sync_to_async(self.call)(sql, *params, tx=tx)
+
+    async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
+        """Like `ask`, in the thread where Django runs the database calls of coroutines."""
+        if self.is_worker:
+            return await super().aask(sql, *params, tx=tx)
+        return await sync_to_async(self.ask)(sql, *params, tx=tx)
+
+    def call_now(self, sql: str, *params: SQLValue) -> Any:
+        """As `call`; `is_commit_slow` keeps callers on an event loop away from it."""
+        return super().call_now(sql, *params) if self.is_worker else self.call(sql, *params)
+
+    def add(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
+        """Add a job or an event in a transaction."""
+        if self._connection_of(tx) is None:
+            self._follow_settings()
+            return super().add(one, many, element, tx)
+        return self.call(*one, tx=tx)
+
+    async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
+        """Like `add`, in the thread where Django runs the database calls of coroutines."""
+        if self._connection_of(tx) is None:
+            self._follow_settings()
+            return await super().aadd(one, many, element, tx)
+        return await self.acall(*one, tx=tx)
+
+    def fate(self, tx: TransactionLike) -> Fate:
+        """The end of the transaction ``tx``, which runs now."""
+        return fate_of(job_connection() if isinstance(tx, DjangoTransaction) else tx, sqlite3)
+
+    def query(self, sql: str, params: Parameters = None) -> list[Row]:
+        """The rows of one statement of the application that only reads, with ``?`` for parameters."""
+        return self._run(sql, params) or []
+
+    def _run(self, sql: str, params: Parameters = None) -> list[Row] | None:
+        """The rows of a statement of the application; None if it returns none."""
+        with job_connection().cursor() as cursor:
+            try:
+                cursor.execute(sql.replace("%", "%%").replace("?", "%s"), sql_parameters(params))
+                if cursor.description is None:
+                    return None
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            except django.db.Error as error:
+                _raise(error)
+
+    async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
+        """Like `query`, in the thread where Django runs the database calls of coroutines."""
+        return await sync_to_async(self.query)(sql, params)
+
+    def _connection_of(self, tx: TransactionLike) -> Any:
+        """Django's connection, or None if ``tx`` is a transaction of another one.
+
+        Raises:
+            InvalidArgumentError: ``tx`` is Django's connection, and no transaction is open in it.
+        """
+        connection = job_connection()
+        if self._aside:  # in a block of `App.using`, with a file that Django does not know
+            return None
+        if tx is None:
+            return None if self.is_worker and _is_on_a_loop() else connection
+        if isinstance(tx, DjangoTransaction):
+            tx.check_active()
+            return connection
+        if getattr(tx, "alias", None) != connection.alias or not hasattr(tx, "in_atomic_block"):
+            return None
+        if not connection.in_atomic_block and connection.get_autocommit():
+            raise InvalidArgumentError(
+                f"tx is the connection {connection.alias!r} outside of transaction.atomic(), where each statement "
+                "commits by itself; enter atomic() first, or leave tx out"
+            )
+        return connection
+
+    # On connections of honker
+
+    def transaction(self) -> Transaction:
+        """An ``atomic()`` block on Django's connection; on an event loop a transaction on a connection of honker."""
+        if self._aside or _is_on_a_loop():
+            self._follow_settings()
+            return super().transaction()
+        return DjangoTransaction(database_alias(), self._run, self.call)
+
+    def updates(self) -> Updates:
+        """Begin to notice commits of any connection in any process, from this moment on."""
+        if self._is_alone():
+            return NoUpdates()
+        self._follow_settings()
+        return super().updates()
+
+    def loop_updates(self) -> LoopUpdates:
+        """As `updates`, for one of many waiters on the running event loop."""
+        if self._is_alone():
+            return NoUpdates()
+        self._follow_settings()
+        return super().loop_updates()
+
+    def _is_alone(self) -> bool:
+        """True if no other connection can add the rows that this thread would wait for."""
+        if self._aside:
+            return False
+        connection = job_connection()
+        return connection.is_in_memory_db() or connection.in_atomic_block
+
+    def _follow_settings(self) -> None:
+        """Close a file that is no longer the one of the settings: a test runner has replaced it."""
+        with self._mutex:
+            path = self._find_path()
+            if self._engine is not None and self._engine.path != path:
+                self.close()
+
+
+def _is_on_a_loop() -> bool:
+    """True on a thread that runs an event loop, where Django refuses to use a connection."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def run_function(connection: Any, sql: str, *params: SQLValue) -> Any:
+    """Run a SQL function on a connection of Django, and return its result.
+
+    Through Django's cursor, which logs, checks the thread, and refuses a block that must roll back.
+    """
+    with connection.cursor() as cursor:
+        try:
+            if not connection.get_autocommit() and not connection.in_atomic_block:
+                _begin_as_an_insert_would(connection, cursor)
+            cursor.execute(sql.replace("?", "%s"), params)
+            return cursor.fetchall()[0][0]
+        except django.db.Error as error:
+            _raise(error)
+
+
+def _begin_as_an_insert_would(connection: Any, cursor: Any) -> None:
+    """Begin the transaction that ``set_autocommit(False)`` promises; sqlite3 begins none for a SELECT."""
+    if not connection.connection.in_transaction:
+        cursor.execute("BEGIN IMMEDIATE")
+
+
+def _raise(error: django.db.Error) -> NoReturn:
+    cause = error.__cause__
+    if not isinstance(cause, sqlite3.Error):
+        raise error  # of Django itself: a block that must roll back, or a connection of another thread
+    raise _explained(from_sqlite(cause)) from error
+
+
+def _explained(error: HonkerError) -> HonkerError:
+    if isinstance(error, NotBootstrappedError):
+        return NotBootstrappedError(f"{error}; run: python manage.py migrate --database {database_alias()}")
+    if "no such function" in str(error):
+        return InvalidArgumentError(
+            f'{error}; add "honker.contrib.django" to INSTALLED_APPS, which loads honker into the connections of Django'
+        )
+    return error

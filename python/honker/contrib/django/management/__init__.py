@@ -1,0 +1,1 @@
+"""The commands ``honker_worker`` and ``honker_scheduler``."""

@@ -1,0 +1,1 @@
+"""The migration that makes the tables of honker."""
