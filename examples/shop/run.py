@@ -18,7 +18,7 @@ from examples.shop.models import create_tables, engine_on
 
 HOST = "127.0.0.1"
 APP = "examples.shop.app:app"
-# Seconds that workers and server have to end what they do, and after which the processes are killed.
+# Seconds for the work in progress after a stop, and until the processes are killed.
 GRACE_S = 5
 KILL_AFTER_S = 10
 RESTART_AFTER_S = 0.5
