@@ -52,7 +52,7 @@ class Project:
         return ended.stdout
 
     def shell(self, code):
-        """Run code with the project set up; return what it prints."""
+        """Run code with the project set up; return its output."""
         return self.manage("shell", "--no-imports", "--command", code).strip()
 
     @contextmanager

@@ -20,7 +20,7 @@ BLOCK = re.compile(r"^```(\w+)(?: ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOT
 
 
 class Reader:
-    """A reader of the guide, who does what each block says.
+    """A reader of the guide, which carries out its blocks.
 
     Attributes:
         followed: The kinds of blocks that were followed, to see that none was missed.
@@ -37,7 +37,7 @@ class Reader:
         self._environment.pop("DJANGO_SETTINGS_MODULE", None)
 
     def follow(self, language, words, text):
-        """Do what a block says."""
+        """Carry out one block."""
         word, _, name = (words or "").partition("=")
         if word == "no-run":
             return
@@ -72,7 +72,7 @@ class Reader:
         self._output, self.folder = output, Path(folder)
 
     def leave(self):
-        """End what runs in the background."""
+        """Stop the background processes; return their exit codes."""
         for each in self._background:
             each.send(signal.SIGINT, is_group=True)
         codes = [each.end() for each in self._background]

@@ -7,6 +7,7 @@ import pytest
 from tests.apps.django_project import Project
 
 pytest.importorskip("pytest_django")
+django = pytest.importorskip("django")
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,10 @@ def test_the_runner_of_django_passes_too(project):
     output = project.manage("test", "orders.tests.orders_tests", "orders.tests.connection_tests")
     assert "OK" in output
     assert real_files(project) == before
+
+
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django 6.0 has django.tasks; this one runs the package django-tasks")
+def test_the_backend_runs_the_tasks_of_django_itself(project):
+    ended = project.run("-m", "pytest", "-q", "orders/tests/backend_tests.py")
+    assert ended.returncode == 0, ended.stdout
+    assert project.shell("from orders import mails; print(type(mails.add).__module__)") == "django.tasks.base"

@@ -14,7 +14,7 @@ from honker.testing.draining import adrain, drain
 from honker.testing.interception import Interception
 from honker.testing.target import Target, database_of, is_writing_here
 
-_ENQUEUES: Final = "SELECT honker_enqueue"
+_ENQUEUES: Final = ("SELECT honker_enqueue(", "SELECT honker_enqueue_many(", "SELECT honker_enqueue_unique(")
 
 
 @contextmanager
@@ -52,6 +52,7 @@ class _Inline:
         self._interception.replace("call", self._after_call)
         self._interception.replace("acall", self._after_acall)
         self._interception.replace("add", self._after_add)
+        self._interception.replace("aadd", self._after_aadd)
         self._interception.replace("transaction", self._in_transaction)
 
     def end(self) -> None:
@@ -103,6 +104,14 @@ class _Inline:
     def _after_add(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(one: Call, many: Call, element: Element, tx: TransactionLike) -> Any:
             answer = method(one, many, element, tx)
+            self._has_jobs = self._has_jobs or one[0].startswith(_ENQUEUES)
+            return answer
+
+        return wrapped
+
+    def _after_aadd(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def wrapped(one: Call, many: Call, element: Element, tx: TransactionLike) -> Any:
+            answer = await method(one, many, element, tx)
             self._has_jobs = self._has_jobs or one[0].startswith(_ENQUEUES)
             return answer
 
