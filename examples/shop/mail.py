@@ -53,7 +53,7 @@ def mail_invoice(order_id: int) -> None:
 def mail_report(report_id: int) -> None:
     with reading() as session:
         report = session.get_one(Report, report_id)
-    message = new_message(f"report-{report_id}", OWNER, f"{report.orders} orders")
+    message = new_message(f"report-{report_id}", OWNER, f"Orders of the day: {report.orders}")
     message.set_content(f"Orders since the last report: {report.orders}, {report.cents / 100:.2f} EUR in all.\n")
     send(message)
 

@@ -46,11 +46,12 @@ async def keep_running(name: str, command: list[str], stop: asyncio.Event) -> No
             print(f"{name}: ended with {ended.result()}, starting again", flush=True)
             await wait(stop, RESTART_AFTER_S)
             continue
-        process.terminate()
-        await asyncio.wait([ended], timeout=KILL_AFTER_S)
-        if not ended.done():
-            print(f"{name}: killed, it did not stop in {KILL_AFTER_S} s", flush=True)
-            process.kill()
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            process.terminate()
+            await asyncio.wait([ended], timeout=KILL_AFTER_S)
+            if not ended.done():
+                print(f"{name}: killed, it did not stop in {KILL_AFTER_S} s", flush=True)
+                process.kill()
         await ended
 
 
@@ -97,6 +98,7 @@ def mail_server(folder: Path, port: int) -> Iterator[None]:
     if "SMTP_URL" in os.environ:
         yield
         return
+    check_port(port, "--smtp-port")
     server = Controller(Mailbox(folder), hostname=HOST, port=port)
     server.start()
     os.environ["SMTP_URL"] = f"smtp://{HOST}:{port}"
@@ -107,16 +109,20 @@ def mail_server(folder: Path, port: int) -> Iterator[None]:
         server.stop()
 
 
+def check_port(port: int, option: str) -> None:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        sys.exit(f"port {port}: {os.strerror(error.errno)}; choose another one with {option}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.shop", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("shop-data"), help="for shop.db and mails (shop-data)")
     parser.add_argument("--port", type=int, default=8000, help="of the web server (8000)")
     parser.add_argument("--smtp-port", type=int, default=8025, help="of the mail server (8025)")
     options = parser.parse_args()
-    try:
-        socket.create_server((HOST, options.port)).close()
-    except OSError as error:
-        sys.exit(f"port {options.port}: {error.strerror}; choose another one with --port")
+    check_port(options.port, "--port")
     options.folder.mkdir(parents=True, exist_ok=True)
     os.environ["HONKER_DATABASE"] = str((options.folder / "shop.db").resolve())
     # Before all processes start, because two that create the same table at once disturb each other.

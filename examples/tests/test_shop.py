@@ -84,6 +84,9 @@ class Shop:
         try:
             wait_until(self._is_open, START_S, every_s=0.05)
             yield self
+        except BaseException:
+            print(self.output)
+            raise
         finally:
             self.process.kill()
             self.process.wait()

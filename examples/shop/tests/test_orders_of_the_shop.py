@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from examples.shop.app import events
 from examples.shop.invoice import Terms, render
-from examples.shop.mail import deliver, outbox
+from examples.shop.mail import OWNER, deliver, outbox
 from examples.shop.models import Invoice, Order, Report, reading, writing
 from examples.shop.tasks import make_invoice
 from examples.shop.web import web
@@ -116,7 +116,8 @@ def test_a_report_comes_every_night_and_counts_each_order_once(honker_app, sent)
     with reading() as session:
         reports = session.scalars(select(Report).order_by(Report.id)).all()
     assert [(report.orders, report.cents) for report in reports] == [(2, 350), (0, 0)]
-    assert [message["Subject"] for message in sent if message["To"].startswith("owner")] == ["2 orders", "0 orders"]
+    subjects = [message["Subject"] for message in sent if message["To"] == OWNER]
+    assert subjects == ["Orders of the day: 2", "Orders of the day: 0"]
 
 
 def test_an_invoice_deducts_the_discount():
