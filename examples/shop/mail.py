@@ -1,7 +1,8 @@
 """E-mails, through an outbox: a mail is recorded with the rows that caused it, and delivered later.
 
-A mail is sent at least once. It is sent a second time only if the process is killed after the mail server has accepted
-the mail and before the shop has stored that. Both mails then have the same Message-ID, so mail programs show one.
+A mail is sent at least once. It is sent a second time only if the process is killed or stopped after the mail server
+has accepted the mail and before the shop has stored that. Both mails then have the same Message-ID, by which mail
+servers and programs can tell that they are one.
 """
 
 import asyncio
@@ -90,6 +91,6 @@ async def start_courier() -> None:
 @app.on_stop
 async def stop_courier() -> None:
     for courier in couriers:
-        courier.cancel()
+        courier.cancel()  # gives the job of its mail back; the thread that sends the mail goes on to its end
     await asyncio.wait(couriers)
     couriers.clear()

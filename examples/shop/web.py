@@ -32,7 +32,7 @@ web.mount("/static", StaticFiles(directory=STATIC))
 
 class NewOrder(BaseModel):
     customer: str = Field(min_length=1, max_length=100)
-    email: str = Field(pattern=r"^[\w.+-]+@[\w.-]+$", max_length=200)
+    email: str = Field(pattern=r"^[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+$", max_length=200)
     product: Literal["tea", "cake", "unicorn"]
     quantity: int = Field(ge=1, le=100)
 

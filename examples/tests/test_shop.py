@@ -31,6 +31,8 @@ from aiosmtpd.controller import Controller
 
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.timeout(150)  # a busy machine may use up several of the deadlines below
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 START_S = 25

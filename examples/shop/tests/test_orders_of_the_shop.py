@@ -1,11 +1,16 @@
 """An order from the request to the mail, step by step, on the real engine."""
 
 import asyncio
+import smtplib
+import socket
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 
+import honker
 import httpx
 import pytest
+from aiosmtpd.controller import Controller
 from honker.testing import assert_enqueued, clock, crash, drain, refute_enqueued
 from sqlalchemy import func, select
 
@@ -66,7 +71,10 @@ def test_a_request_stores_an_order_with_its_job_and_its_event(honker_app):
     assert request("GET", "/orders").json()["orders"][0]["cents"] == 4500
 
 
-@pytest.mark.parametrize("change", [{"email": "ann"}, {"email": "a@b\nBcc: c@d"}, {"quantity": 0}, {"product": "gold"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"email": "ann"}, {"email": "änn@example.com"}, {"email": "a@b\nBcc: c@d"}, {"quantity": 0}, {"product": "gold"}],
+)
 def test_a_wrong_order_leaves_nothing(honker_app, change):
     assert request("POST", "/orders", json={**ANN, **change}).status_code == 422
     refute_enqueued(honker_app, make_invoice)
@@ -104,6 +112,42 @@ def test_an_order_that_is_mailed_is_not_mailed_again(honker_app, sent):
     assert len(sent) == 1
 
 
+@contextmanager
+def mail_server(answer):
+    """A mail server that gives one answer for all recipients."""
+
+    class Handler:
+        async def handle_RCPT(self, *_):
+            return answer
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Controller(Handler(), hostname="127.0.0.1", port=port)
+    server.start()
+    yield f"smtp://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [("550 no such user", honker.Discard), ("450 mailbox busy", smtplib.SMTPRecipientsRefused)],
+)
+def test_only_a_final_refusal_of_an_address_ends_the_delivery(honker_app, monkeypatch, answer, error):
+    order_id = new_order()
+    drain(honker_app)
+    with mail_server(answer) as url:
+        monkeypatch.setenv("SMTP_URL", url)
+        with pytest.raises(error):
+            deliver({"invoice_of": order_id})
+    assert state_of(order_id) == "invoiced"
+
+
+def test_an_invoice_of_a_name_in_any_script_is_rendered():
+    order = Order(id=7, cents=100, **{**ANN, "customer": "李 <b>\n"})
+    assert render(order, TERMS).startswith(b"%PDF")
+
+
 def test_a_report_comes_every_night_and_counts_each_order_once(honker_app, sent):
     drain(honker_app)  # writes the schedule
     for cents in (100, 250):
@@ -122,5 +166,7 @@ def test_a_report_comes_every_night_and_counts_each_order_once(honker_app, sent)
 
 def test_an_invoice_deducts_the_discount():
     order = Order(id=7, **ANN, cents=1001)
-    assert Terms(due=date(2030, 1, 31), discount=Decimal("0.05")).amount(order.cents) == Decimal("9.51")
-    assert render(order, TERMS).startswith(b"%PDF")
+    pdf = render(order, Terms(due=date(2030, 1, 31), discount=Decimal("0.05")))
+    assert pdf.startswith(b"%PDF")
+    assert b"(Discount: 5%)" in pdf
+    assert b"(To pay until 31 January 2030: 9.51 EUR)" in pdf
