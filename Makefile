@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # These tests start processes, kill them and measure time, so no other test runs beside them. All others run two at a
 # time, a file at a time.
-TESTS_ALONE := tests/apps tests/chaos tests/cli tests/crash tests/hostile tests/multiprocess tests/watch bench/tests examples/tests \
+TESTS_ALONE := tests/apps tests/chaos tests/cli tests/crash tests/hostile tests/multiprocess tests/watch bench/tests examples/tests examples/shop/tests \
 	tests/integration/test_handler_processes.py
 # Times that a failed test runs again; the report names it even if it passes then. Some tests wait for other processes, and a
 # machine that is busy with something else can be too slow for their deadlines. `make python-test RERUNS=0` hunts for these.
@@ -37,7 +37,7 @@ FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 .DEFAULT_GOAL := help
 # Two of the targets install packages, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture fuzz demo bench bench-full wheel clean
+.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture fuzz demo shop bench bench-full wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ torture: machine-for-tests setup build build-faults ## Kill, starve and cut the 
 
 fuzz: setup ## Fuzz schedules, arguments and SQL calls for a minute (needs a C++ compiler)
 	$(BIN)/python fuzz/run.py $(ARGS)
+
+shop: setup build ## Run the example shop: web server, workers, scheduler and mail server
+	$(BIN)/python -m examples.shop $(ARGS)
 
 demo: setup build ## Hash the files of DIR with two workers, and kill one of them
 	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")

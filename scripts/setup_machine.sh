@@ -4,8 +4,9 @@
 #     scripts/setup_machine.sh [build | test]
 #
 # "build": Python with venv, a C linker and Rust, all that `make demo` needs. "test", the default, adds the tools of
-# `make test`: rustfmt, clippy and the SQLite shell. The Makefile calls this script, and so does CI. On a machine that
-# lacks nothing it prints nothing and changes nothing. PYTHON in the environment names another interpreter than python3.
+# `make test`: rustfmt, clippy, the SQLite shell and Chromium. The Makefile calls this script, and so does CI. On a
+# machine that lacks nothing it prints nothing and changes nothing. PYTHON in the environment names another interpreter
+# than python3.
 #
 # Distribution packages are installed only with apt-get, and only as root or with a sudo that asks no question. No
 # package is ever removed. With rustup present, rustup installs Rust, for this folder alone.
@@ -30,6 +31,7 @@ at_least() { printf '%s\n%s\n' "$2" "$1" | sort -V -c 2>/dev/null; }
 
 has_make() { command -v make >/dev/null; }
 has_sqlite_shell() { command -v sqlite3 >/dev/null; }
+has_chromium() { command -v chromium || command -v google-chrome; } >/dev/null
 
 # Links a program: gcc may be there without the files of the C library.
 has_linker() {
@@ -92,6 +94,13 @@ install_packages() {
     # No stdin: a question by a package's configuration would wait for ever.
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install --yes --no-remove --no-install-recommends "${packages[@]}" </dev/null >&2
+}
+
+# One test needs it, which is skipped without it. So nothing fails if there is no such package, as in Ubuntu.
+install_chromium() {
+    packages=(chromium)
+    if may_install && [ -n "$(candidate chromium)" ] && install_packages; then return; fi
+    say "this machine has no Chromium (package chromium): the test of the example shop's page will be skipped"
 }
 
 # ---------------------------------------------------------------------------------------------------------- the message
@@ -199,6 +208,7 @@ main() {
         look
     fi
     [ ${#lacking[@]} = 0 ] || ask_user
+    [ "$purpose" = build ] || has_chromium || install_chromium
 }
 
 main

@@ -1,0 +1,1 @@
+"""A web shop on one SQLite file; see README.md beside this file."""
