@@ -232,6 +232,7 @@ _SUBMODULES: Final = frozenset(
         "codec",
         "database",
         "engine",
+        "inspection",
         "job",
         "lock",
         "malformed",

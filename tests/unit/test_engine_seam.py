@@ -8,8 +8,9 @@ import honker
 import pytest
 
 PACKAGE = Path(honker.__file__).parent
-# Paths are values for codecs, which open no files. The testing kit makes files and moves the clock of one.
-BELOW_OR_OUTSIDE = {"sqlite", "codec", "cli", "testing"}
+# Paths are values for codecs, which open no files. The testing kit makes files and moves the clock of one. Integrations
+# know the driver of their framework.
+BELOW_OR_OUTSIDE = {"sqlite", "codec", "cli", "contrib", "testing"}
 # The database handle chooses the engine, and `__init__` and the reference's modules re-export names.
 COMPOSITION = {"__init__.py", "__main__.py", "database.py", "_honker.py", "_scheduler.py", "_tasks.py", "_worker.py"}
 MODULES = sorted(
