@@ -17,6 +17,7 @@ from ..support.locking import ask
 from ..support.program import COMMAND, environment, honker
 
 COMMANDS = ["worker", "scheduler", "call", "enqueue", "queue", "pause", "resume", "cancel", "listen", "tail"]
+COMMANDS += ["doctor", "backup", "restore", "migrate"]
 # A call of each command that takes a database file.
 DATA_COMMANDS = {
     "call": ["call", "{}", "t"],
@@ -27,6 +28,9 @@ DATA_COMMANDS = {
     "cancel": ["cancel", "{}", "1"],
     "listen": ["listen", "{}", "c"],
     "tail": ["tail", "{}", "t", "--no-follow"],
+    "doctor": ["doctor", "{}"],
+    "backup": ["backup", "{}", "copy.db"],
+    "migrate": ["migrate", "{}"],
 }
 
 

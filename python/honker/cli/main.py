@@ -10,9 +10,12 @@ from typing import NoReturn
 
 import click
 
+from honker.cli.backup import backup, restore
 from honker.cli.call import call
+from honker.cli.doctor.command import doctor
 from honker.cli.enqueue import enqueue
 from honker.cli.listen import listen
+from honker.cli.migrate import migrate
 from honker.cli.operating import cancel, pause, queue, resume
 from honker.cli.output import ReaderGone, notice
 from honker.cli.scheduler import scheduler
@@ -47,7 +50,12 @@ def commands() -> None:
     """Durable jobs, streams, notifications and schedules inside your SQLite file."""
 
 
-for _command in (worker, scheduler, call, enqueue, queue, pause, resume, cancel, listen, tail):
+for _command in (
+    *(worker, scheduler, call, enqueue),
+    *(queue, pause, resume, cancel),
+    *(listen, tail),
+    *(doctor, backup, restore, migrate),
+):
     commands.add_command(_command)
 
 

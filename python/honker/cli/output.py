@@ -39,7 +39,12 @@ class Output:
         Raises:
             ReaderGone: The output pipe was closed.
         """
-        _echo(json.dumps(record) if self.is_json else text)
+        _echo(self.json_text(record) if self.is_json else text)
+
+    @staticmethod
+    def json_text(value: Any) -> str:
+        """The JSON text of a record."""
+        return json.dumps(value)
 
 
 def notice(text: str) -> None:
