@@ -15,6 +15,7 @@ from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLik
 from honker.engine import FALLBACK_POLL_S, Engine, Transaction
 from honker.engine.forwarding import ForwardingEngine
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
+from honker.inspection import bulk, detail, listing
 from honker.lock import Lock
 from honker.queue import every_queue
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
@@ -433,6 +434,12 @@ class Database:
     arequest_cancel = every_queue.arequest_cancel
     requeue = every_queue.requeue
     arequeue = every_queue.arequeue
+    jobs = listing.jobs
+    ajobs = listing.ajobs
+    job = detail.job
+    ajob = detail.ajob
+    apply = bulk.apply
+    aapply = bulk.aapply
 
     def retention(self) -> list[Retention]:
         """The policies set by `Queue.retain_dead` and `Stream.retain`, by kind and name.

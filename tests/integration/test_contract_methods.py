@@ -30,6 +30,8 @@ ABSENT = {
 # Parameters that have another name in Python, or none.
 OTHER_NAMES = {
     "cron_schedule.next_after": {"after": "dt"},
+    "database.apply": {"filter": None, "after": None},
+    "database.jobs": {"filter": None},
     "database.update_events": {"descriptor": None},
     "database.stats": {"after": None, "n": None},
     "lock.renew": {"ttl_s": "ttl"},

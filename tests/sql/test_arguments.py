@@ -134,6 +134,7 @@ CONTENT = {
     "unique_options": lambda seen: False,
     "flow_options": lambda seen: False,
     "queue_settings": lambda seen: False,
+    "job_filter": lambda seen: False,
     "array<claim>": lambda seen: seen == VALUES["claims"],
     "array<settlement>": lambda seen: seen == VALUES["settlements"],
     "array<new_event>": lambda seen: seen == VALUES["events"],

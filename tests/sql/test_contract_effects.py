@@ -86,6 +86,7 @@ def test_a_function_that_always_locks_is_busy_even_with_nothing_to_do(conn, conn
 NOTHING_TO_DO = {
     "honker_bootstrap": (),
     "honker_claim_batch": ("n", "w", 1, 60),
+    "honker_jobs_apply": ("cancel", '{"queue": "n"}', None, 500),
     "honker_work": ("n", "w", 1, 60, "[]"),
 }
 

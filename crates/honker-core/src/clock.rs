@@ -7,6 +7,7 @@
 //! The clock is read by [`Reading::take`] and nowhere else. Tests may stop it with [`stop`], and a testing file has a
 //! clock of its own: see [`crate::test_clock`].
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -161,6 +162,16 @@ impl std::ops::Sub for Instant {
 
     fn sub(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Display for Instant {
+    /// In UTC, to the second: `2026-01-31 08:15:00 UTC`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_second(self.second()) {
+            Ok(at) => write!(f, "{}", at.strftime("%Y-%m-%d %H:%M:%S UTC")),
+            Err(_) => write!(f, "Unix second {}", self.second()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod clock;
 mod context;
 mod effects;
 pub mod error;
+pub mod inspect;
 pub mod json_length;
 pub mod limits;
 pub mod lock;

@@ -164,3 +164,26 @@ pub const AMOUNT_MAX: f64 = 1e15;
 
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
 pub const KEEP_MAX_S: i64 = SPAN_MAX_S;
+
+/// Rows that one call of an inspection looks at, and ids that it collects from indexes to bring them into their order.
+pub const INSPECT_ROWS: usize = 5_000;
+/// See [`INSPECT_ROWS`].
+pub const INSPECT_IDS: usize = 50_000;
+
+/// Milliseconds after which an inspection looks at no further row: its callers wait for a page. Rows with large payloads take long.
+pub const INSPECT_MS: u64 = 25;
+
+/// Jobs in one page of a list.
+pub const JOBS_PAGE: RangeInclusive<i64> = 0..=1_000;
+
+/// Ids that a filter of jobs may name.
+pub const JOB_IDS_MAX: usize = 1_000;
+
+/// Jobs that one call of a verb for many changes. The call holds the write lock, and others wait.
+pub const APPLY_BATCH: RangeInclusive<i64> = 1..=500;
+
+/// Parents, and children, that the detail of a job names.
+pub const RELATIVES_SHOWN: i64 = 1_000;
+
+/// Jobs that a reason names which hold the slots of a key or a queue.
+pub const HOLDERS_NAMED: i64 = 10;

@@ -103,6 +103,11 @@ fn room(ctx: &Ctx<'_>, queue: &str, settings: &Settings, wanted: i64) -> Result<
     Ok(rate.allowed(settings.next_start_ms, as_real(ctx.now().as_ms()), wanted))
 }
 
+/// The first instant at which the rate of the queue allows a start; `None` without a rate.
+pub(super) fn instant_of_start(ctx: &Ctx<'_>, settings: &Settings) -> Option<Instant> {
+    settings.rate.map(|rate| instant_after(rate.next_start_ms(settings.next_start_ms, as_real(ctx.now().as_ms()))))
+}
+
 /// True if all slots of the queue are taken, over all processes. A hint: the next commit may free one.
 ///
 /// # Errors
@@ -132,8 +137,7 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
     } else {
         None
     };
-    let next_start =
-        settings.rate.map(|rate| instant_after(rate.next_start_ms(settings.next_start_ms, as_real(now.as_ms()))));
+    let next_start = instant_of_start(ctx, settings);
     let first_due =
         [first_due, held_back].into_iter().flatten().min().map(|at| next_start.map_or(at, |start| at.max(start)));
     let first = [first_lapse, first_due].into_iter().flatten().min();

@@ -167,20 +167,67 @@ fn best_blocked(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<Option<Place>> 
     ctx.row(sql!("key_best.sql"), [queue, key], |row| Place::read(row, 0))
 }
 
+/// What keeps a due job of a key from its start.
+pub(super) enum Obstacle {
+    /// The key is paused.
+    Paused,
+    /// The line of an ordered queue waits for this job, which is between two attempts or dead.
+    Head(i64),
+    /// All slots of the key are taken.
+    Full { limit: i64, in_flight: i64 },
+    /// This job of the key goes first.
+    Behind(i64),
+    /// The rate of the key allows the next start at this instant.
+    Rate(Instant),
+}
+
+/// What keeps a due job of a key from its start, by the rules of [`Candidates::judge`]. Changes nothing.
+pub(super) fn obstacle(
+    ctx: &Ctx<'_>,
+    settings: &Settings,
+    queue: &str,
+    key: &str,
+    place: Place,
+    has_start: bool,
+) -> Result<Option<Obstacle>> {
+    if let Some(holdup) = holdup(ctx, settings, queue, key, Some(place.id))? {
+        return Ok(Some(holdup));
+    }
+    if let Some(limit) = slots(settings) {
+        let in_flight = in_flight(ctx, queue, key, limit)?;
+        if in_flight >= limit {
+            return Ok(Some(Obstacle::Full { limit, in_flight }));
+        }
+        if let Some(first) = best_blocked(ctx, queue, key)?.filter(|first| first.is_before(&place)) {
+            return Ok(Some(Obstacle::Behind(first.id)));
+        }
+    }
+    let Some(rate) = settings.rate_per_key.filter(|_| !has_start) else { return Ok(None) };
+    let (start_ms, _) = rate.reserve(next_start(ctx, queue, key)?, as_real(ctx.now().as_ms()));
+    let start = instant_after(start_ms);
+    Ok((start > ctx.now()).then_some(Obstacle::Rate(start)))
+}
+
 /// True if the key is paused, or its line waits for a head that is not `id`.
 fn is_held_up(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, id: Option<i64>) -> Result<bool> {
+    Ok(holdup(ctx, settings, queue, key, id)?.is_some())
+}
+
+/// The pause of the key, or the head, not `id`, for which its line waits.
+fn holdup(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, id: Option<i64>) -> Result<Option<Obstacle>> {
     if !settings.has_paused_keys && !settings.is_ordered {
-        return Ok(false);
+        return Ok(None);
     }
     let found =
         ctx.row(sql!("key_facts.sql"), [queue, key], |row| Ok((Pause::read(row, 0)?, row.get_ref(2)?.as_i64().ok())))?;
-    let Some((pause, head)) = found else { return Ok(false) };
+    let Some((pause, head)) = found else { return Ok(None) };
     if pause.is_some_and(|pause| pause.holds(ctx.now())) {
-        return Ok(true);
+        return Ok(Some(Obstacle::Paused));
     }
-    let Some(head) = head.filter(|head| settings.is_ordered && id != Some(*head)) else { return Ok(false) };
+    let Some(head) = head.filter(|head| settings.is_ordered && id != Some(*head)) else { return Ok(None) };
     let counts_dead = settings.on_dead != Some(OnDead::Continue);
-    Ok(ctx.row(sql!("key_head.sql"), params![head, queue, key, counts_dead], |_row| Ok(()))?.is_some())
+    let waits = ctx.row(sql!("key_head.sql"), params![head, queue, key, counts_dead], |_row| Ok(()))?.is_some();
+    Ok(waits.then_some(Obstacle::Head(head)))
 }
 
 /// Keeps the line of an ordered queue: a job between two attempts, or dead, stays its head until it has ended.

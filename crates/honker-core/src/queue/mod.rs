@@ -3,7 +3,7 @@
 //! `enqueue` adds a pending job, `claim` leases it to a worker by the verdicts of `policy`, and `settle` ends or extends
 //! the lease. Every move between states is made by `transition`, whose table is the life of a job. `dead` brings dead
 //! letters back and prunes them, `sweep` dead-letters expired jobs, `pause` holds a queue back, `work` is the round of a worker,
-//! and `inspect` and `stats` read only. `settings` are the limits of a queue; `keys` and `rate` apply them, `unique`,
+//! and `inspect`, `stats` and `why` read only; `operate` has what only operators do. `settings` are the limits of a queue; `keys` and `rate` apply them, `unique`,
 //! `dependencies` and `admission` relate jobs to each other, and `ties` says what a job leaves to do when it moves. `history`,
 //! `finished` and `progress` are what can be seen of jobs beside their rows. `slack` keeps the rows of large jobs at one length.
 
@@ -20,6 +20,7 @@ mod history;
 mod inspect;
 mod keys;
 mod lost_parents;
+mod operate;
 mod parents;
 mod pause;
 mod policy;
@@ -35,6 +36,7 @@ mod ties;
 mod transition;
 mod unique;
 mod violations;
+mod why;
 mod work;
 
 pub use admission::{Added, Flow, admit};
@@ -51,6 +53,7 @@ pub use held::Held;
 pub use history::{Attempt, attempts};
 pub use inspect::{LiveJob, Outcome, get_job, outcome};
 pub(crate) use keys::promote;
+pub use operate::{Refusal, delete_ended, run_now};
 pub use parents::{Parent, parents};
 pub(crate) use pause::is_paused;
 pub use pause::{Hold, Terms, pause, pause_key, resume, resume_key};
@@ -67,4 +70,5 @@ pub(crate) use ties::{Left, write_left};
 pub use transition::State;
 pub use unique::{OnConflict, Unique};
 pub use violations::{Violation, violations};
+pub(crate) use why::why;
 pub use work::{Ending, Kept, Settled, Settlement, settle};

@@ -17,6 +17,8 @@
 //! ready     waiting               pending     ready                   ties: its key may be full
 //! requeue   dead                  pending     requeue_insert, delete  ties: its key may be full
 //! revive    dead                  waiting     revive_insert, delete   ties
+//! hasten    pending               pending     hasten                  ties: its key may be full
+//! forget    dead                  (no row)    requeue_delete          ties
 //! ```
 //!
 //! A job with ties (see `ties`) is read before it is moved, and its [`Left`] is noted: other jobs may depend on where it
@@ -121,6 +123,10 @@ pub(super) enum Move<'a> {
     Requeue { id: i64, queue: Option<&'a str> },
     /// Makes a dead letter wait for its parents again.
     Revive { id: i64, waiting_for: i64 },
+    /// Makes a delayed job due.
+    Hasten { id: i64 },
+    /// Removes a dead letter, which then cannot come back.
+    Forget { id: i64 },
 }
 
 /// Makes a move. False if the job is not where the move begins, or the claim is not held.
@@ -185,6 +191,8 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
         Move::Ready { id } => ready(ctx, id)?,
         Move::Requeue { id, queue } => return requeue(ctx, id, queue),
         Move::Revive { id, waiting_for } => revive(ctx, id, waiting_for)?,
+        Move::Hasten { id } => hasten(ctx, id)?,
+        Move::Forget { id } => return forget(ctx, id),
     };
     Ok(moved == 1)
 }
@@ -366,6 +374,33 @@ fn revive(ctx: &Ctx<'_>, id: i64, waiting_for: i64) -> Result<usize> {
         }
     }
     Ok(copied)
+}
+
+fn hasten(ctx: &Ctx<'_>, id: i64) -> Result<usize> {
+    let moved = ctx.execute(sql!("hasten.sql"), params![id, ctx.second()])?;
+    if moved == 1
+        && let Some(Tied { queue: Some(queue), key: Some(key), .. }) = Tied::of(ctx, id)?
+    {
+        keys::enter(ctx, id, &queue, &key)?;
+    }
+    Ok(moved)
+}
+
+/// Jobs that wait for the requeue of the dead letter die of its failure.
+fn forget(ctx: &Ctx<'_>, id: i64) -> Result<bool> {
+    let read = |row: &rusqlite::Row<'_>| {
+        let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str().ok().map(str::to_owned));
+        Ok((text(0)?, text(1)?, row.get_ref(2)?.as_i64().unwrap_or(0), text(3)?.unwrap_or_default()))
+    };
+    let Some((queue, key, ties, error)) = ctx.row(sql!("dead_target.sql"), [id], read)? else { return Ok(false) };
+    ctx.change_one(sql!("requeue_delete.sql"), [id])?;
+    if ties & ties::DEPENDENTS != 0 {
+        dependencies::settle_edges(ctx, id, &dependencies::End::Dead { error, can_return: false })?;
+    }
+    // Its attempts go with it, although those of finished jobs are kept.
+    let ties = ties & !(ties::DEPENDENTS | ties::KEEP);
+    note(ctx, id, Some(Tied { queue, key, ties, has_attempts_left: false }), To::Cancelled, "");
+    Ok(true)
 }
 
 /// What a move must know of a job beside its id.

@@ -131,7 +131,8 @@ impl Uniqueness {
     }
 }
 
-fn name(options: &Options, option: &'static str) -> Result<Option<String>> {
+/// An option that is a name.
+pub fn name(options: &Options, option: &'static str) -> Result<Option<String>> {
     let Some(value) = options.get(option) else { return Ok(None) };
     let Some(text) = value.as_str() else {
         return Err(Error::invalid(option, format!("is {value}; it must be a text")));
@@ -143,7 +144,8 @@ fn name(options: &Options, option: &'static str) -> Result<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
-fn choice<T: Copy>(options: &Options, option: &'static str, choices: &[(&str, T)]) -> Result<Option<T>> {
+/// An option that is one of a closed list.
+pub fn choice<T: Copy>(options: &Options, option: &'static str, choices: &[(&str, T)]) -> Result<Option<T>> {
     let Some(value) = options.get(option) else { return Ok(None) };
     let found = choices.iter().find(|(name, _)| value.as_str() == Some(name));
     found.map(|(_, choice)| Some(*choice)).ok_or_else(|| {

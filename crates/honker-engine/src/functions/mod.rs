@@ -5,6 +5,7 @@ mod clock;
 mod connections;
 mod flow;
 mod flow_options;
+mod inspect;
 mod jobs;
 mod json;
 mod limits;
@@ -203,6 +204,10 @@ static FUNCTIONS: &[Function] = {
         row("honker_get_job",              &[1, 2],    Read,       queues::get_job),
         row("honker_sweep_expired",        &[1],       Transition, queues::sweep_expired),
         row("honker_flow_violations",      &[1],       Read,       flow::violations),
+
+        row("honker_jobs_list",            &[3],       Read,       inspect::jobs_list),
+        row("honker_jobs_apply",           &[4],       Read,       inspect::jobs_apply),
+        row("honker_job_detail",           &[1],       Read,       inspect::job_detail),
 
         row("honker_lock_acquire",         &[3],       Transition, locks::acquire),
         row("honker_lock_release",         &[2],       Statement,  locks::release),

@@ -32,6 +32,17 @@ impl Options {
         self.given.get(name).filter(|value| !value.is_null())
     }
 
+    /// Refuses an option that is none of these.
+    pub fn require_known(&self, names: &[&str]) -> Result<()> {
+        match self.given.keys().find(|given| !names.contains(&given.as_str())) {
+            None => Ok(()),
+            Some(unknown) => {
+                let problem = format!("has the unknown option {unknown:?}; the options are {}", names.join(", "));
+                Err(Error::invalid(self.argument, problem))
+            }
+        }
+    }
+
     /// Puts each option into its place among the arguments of the positional form, which checks it. `others` are options that
     /// have no such place.
     pub fn place<'a>(
