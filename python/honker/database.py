@@ -30,7 +30,7 @@ from honker.stream.stream import Stream
 from honker.task import declaring, workflow_record
 from honker.task.registry import TaskRegistry, registry
 from honker.task.workflow import Workflow
-from honker.worker import outbox
+from honker.worker import listing, outbox
 from honker.worker.outbox import Outbox
 from honker.worker.runner import GRACE_S
 from honker.worker.unknown_task import UNKNOWN_TASK_S
@@ -433,6 +433,8 @@ class Database:
     arequest_cancel = every_queue.arequest_cancel
     requeue = every_queue.requeue
     arequeue = every_queue.arequeue
+    workers = listing.workers
+    aworkers = listing.aworkers
 
     def retention(self) -> list[Retention]:
         """The policies set by `Queue.retain_dead` and `Stream.retain`, by kind and name.
