@@ -15,7 +15,16 @@ from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLik
 from honker.engine import FALLBACK_POLL_S, Engine, Transaction
 from honker.engine.forwarding import ForwardingEngine
 from honker.errors import InvalidArgumentError, OutboxConflictError, QueueConflictError
-from honker.inspection import bulk, detail, listing
+from honker.inspection import (
+    bulk,
+    dead_groups as _dead_groups,
+    detail,
+    listing,
+    locks as _locks,
+    schedules as _schedules,
+    streams as _streams,
+    workflows as _workflows,
+)
 from honker.lock import Lock
 from honker.queue import every_queue
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
@@ -442,6 +451,16 @@ class Database:
     aapply = bulk.aapply
     workers = worker_listing.workers
     aworkers = worker_listing.aworkers
+    dead_groups = _dead_groups.dead_groups
+    adead_groups = _dead_groups.adead_groups
+    streams = _streams.streams
+    astreams = _streams.astreams
+    locks = _locks.locks
+    alocks = _locks.alocks
+    workflows = _workflows.workflows
+    aworkflows = _workflows.aworkflows
+    schedules = _schedules.schedules
+    aschedules = _schedules.aschedules
 
     def retention(self) -> list[Retention]:
         """The policies set by `Queue.retain_dead` and `Stream.retain`, by kind and name.

@@ -32,6 +32,8 @@ OTHER_NAMES = {
     "cron_schedule.next_after": {"after": "dt"},
     "database.apply": {"filter": None, "after": None},
     "database.jobs": {"filter": None},
+    "database.locks": {"after": None, "n": None},
+    "database.streams": {"after": None, "n": None},
     "database.update_events": {"descriptor": None},
     "database.stats": {"after": None, "n": None},
     "lock.renew": {"ttl_s": "ttl"},

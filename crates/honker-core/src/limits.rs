@@ -165,16 +165,21 @@ pub const AMOUNT_MAX: f64 = 1e15;
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
 pub const KEEP_MAX_S: i64 = SPAN_MAX_S;
 
-/// Rows that one call of an inspection looks at, and ids that it collects from indexes to bring them into their order.
-pub const INSPECT_ROWS: usize = 5_000;
-/// See [`INSPECT_ROWS`].
+/// Rows that one call of an inspection looks at. A row takes 0.3 us, and more if its payload is read or is long: see
+/// [`INSPECT_MS`].
+pub const INSPECT_ROWS: usize = 50_000;
+
+/// Ids that such a call collects from indexes to bring them into their order.
 pub const INSPECT_IDS: usize = 50_000;
+
+/// Ids of finished jobs that such a call reads at once. Their index has them in order.
+pub const FINISHED_IDS: i64 = 5_000;
 
 /// Milliseconds after which an inspection looks at no further row: its callers wait for a page. Rows with large payloads take long.
 pub const INSPECT_MS: u64 = 25;
 
-/// Jobs in one page of a list.
-pub const JOBS_PAGE: RangeInclusive<i64> = 0..=1_000;
+/// Jobs in one page of a list, and likewise other rows.
+pub const JOBS_PAGE: RangeInclusive<i64> = 0..=500;
 
 /// Ids that a filter of jobs may name.
 pub const JOB_IDS_MAX: usize = 1_000;
@@ -209,3 +214,9 @@ pub const LOST_WORKER_RETENTION: Span = Span::from_seconds(3_600);
 
 /// Lost workers that one report deletes.
 pub const LOST_WORKERS_PER_REPORT: i64 = 8;
+
+/// Consumers that a list of streams reads: far more than any use.
+pub const CONSUMERS_READ: i64 = 10_000;
+
+/// Jobs of a workflow that a list names.
+pub const WORKFLOW_JOBS_SHOWN: usize = 200;

@@ -98,7 +98,7 @@ def jobs(
 ) -> JobPage:
     """List jobs of every queue, live, dead and finished, the newest first.
 
-    A call looks at up to 5,000 jobs, for about 25 ms. A filter without an index (``task``, ``error``, ``args``) may
+    A call looks at up to 50,000 jobs, for about 25 ms. A filter without an index (``task``, ``error``, ``args``) may
     find fewer jobs than ``limit`` within that bound: then ``is_complete`` is False, and ``next`` goes on. While nothing
     changes, the pages of a walk contain each matching job exactly once.
 
@@ -113,7 +113,7 @@ def jobs(
             position as in ``{"0": 5}``, or members of another payload. A text: the payload's JSON contains it.
         since: Only jobs enqueued then or later. A page ends at the first job that is an hour older.
         after: The ``next`` of the page before.
-        limit: The largest number of jobs, up to 1,000.
+        limit: The largest number of jobs, up to 500.
 
     Raises:
         InvalidArgumentError: A value is outside its range.

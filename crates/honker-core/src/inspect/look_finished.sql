@@ -1,4 +1,4 @@
--- Looks at finished jobs by id, the greatest first, and tests each against a filter. A condition whose parameter is NULL reads nothing of
+-- Looks at finished jobs by id, the greatest first, and tests each against a filter; those that have expired do not pass. A condition whose parameter is NULL reads nothing of
 -- the row: what stands behind a large payload is reached through its overflow pages only.
 -- ?1 the smallest id, ?2 the greatest id, ?3 queue, ?4 state as it is shown, ?5 now (instant), ?6 key, ?7 the instant at or
 -- after which it was enqueued, ?8 a part of its error, ?9 task, ?10 a part of its payload, ?11 arguments as a JSON array of
@@ -6,12 +6,12 @@
 -- Returns id, 1 if it passes, else 0, and created_at if ?7 is given.
 -- Index: the primary key, one seek, then neighbours. Lock: read.
 SELECT id, iif(
-  (?3 IS NULL OR queue = ?3)
+  expires_at > ?5
+  AND (?3 IS NULL OR queue = ?3)
   AND (?4 IS NULL OR ?4 = state)
   AND (?6 IS NULL OR key = ?6)
   AND (?7 IS NULL OR created_at >= ?7)
   AND (?8 IS NULL OR instr(last_error, ?8) > 0)
-  AND expires_at > ?5
   AND (?10 IS NULL OR instr(payload, ?10) > 0)
   AND (?9 IS NULL OR iif(substr(payload, 1, 64) GLOB '{*"__honker_task__"*',
     iif(json_valid(payload), json_extract(payload, '$.__honker_task__.task') = ?9, 0), 0))

@@ -6,16 +6,25 @@
 //! Nothing here changes a job. [`apply()`] calls the operations of [`crate::queue`], whose moves have their effects.
 
 mod apply;
+mod candidates;
+mod dead_groups;
 mod detail;
 mod filter;
 mod jobs;
+mod locks;
 mod look;
+mod streams;
 mod summary;
 mod walk;
+mod workflows;
 
 pub use apply::{Applied, Matching, Verb, apply, matching};
+pub use dead_groups::{Group, Groups, dead_groups};
 pub use detail::{Detail, Relative, detail};
 pub use filter::{Args, Filter, Shown};
 pub use jobs::{Page, list};
+pub use locks::{Lock, Locks, locks};
+pub use streams::{Consumer, Stream, Streams, streams};
 pub use summary::Summary;
 pub use walk::Walked;
+pub use workflows::{Member, Workflow, Workflows, workflows};

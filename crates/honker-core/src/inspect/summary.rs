@@ -11,7 +11,7 @@ use crate::{Ctx, Result, sql};
 /// Characters of a payload in a list, and of the first line of an error.
 const SHOWN_CHARS: usize = 200;
 /// Characters of a payload within which the name of its task is looked for.
-const HEAD_CHARS: usize = 1_000;
+pub(super) const HEAD_CHARS: usize = 1_000;
 
 /// A job in a list.
 #[derive(Debug, Serialize)]

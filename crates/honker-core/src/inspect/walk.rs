@@ -1,19 +1,15 @@
 //! The walk over the jobs that match a filter, by id, the greatest first.
 //!
 //! Live jobs, dead letters and finished jobs are three tables; the walk merges them. A table is walked by its primary key, and each
-//! row is tested. Where an index gives the few ids that can match (the jobs in flight, those of a queue), these are collected and
-//! looked at instead: the index orders them by time or by priority, not by id.
+//! row is tested; or only the candidates are looked at that an index gives.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use rusqlite::{Params, Row, Rows, params, params_from_iter};
+use rusqlite::{Row, Rows, params_from_iter};
 use serde::Serialize;
 
-use super::filter::{Filter, Range, Shown, Table};
+use super::candidates::{Candidates, candidates};
+use super::filter::{Filter, Table};
 use super::look::Look;
 use crate::clock::{Instant, Span};
-use crate::limits::{INSPECT_IDS, INSPECT_ROWS};
 use crate::statements::{Prepared, Sql};
 use crate::{Ctx, Result, sql};
 
@@ -45,8 +41,8 @@ pub(super) fn walk(
     let mut statements = tables.iter().map(|table| ctx.prepare(test_of(*table))).collect::<Result<Vec<_>>>()?;
     let mut feeds = Vec::with_capacity(tables.len());
     for (table, statement) in tables.iter().zip(&mut statements) {
-        let ids = candidates(ctx, filter, *table, greatest, look)?;
-        feeds.push(Feed::new(ctx, filter, *table, greatest, ids, statement)?);
+        let given = candidates(ctx, filter, *table, greatest, look)?;
+        feeds.push(Feed::new(ctx, filter, *table, greatest, given, statement)?);
     }
     let (mut found, mut last) = (0, after);
     loop {
@@ -67,6 +63,9 @@ pub(super) fn walk(
             found += 1;
         }
         feed.advance(ctx, filter)?;
+        if feed.head.is_none() && feed.is_cut {
+            return Ok(Walked { next: last, is_complete: found >= n });
+        }
     }
 }
 
@@ -97,6 +96,8 @@ struct Feed<'a, 'c> {
     table: Table,
     rest: Rest<'a, 'c>,
     head: Option<Head>,
+    /// There may be others behind the last one.
+    is_cut: bool,
 }
 
 enum Rest<'a, 'c> {
@@ -110,16 +111,17 @@ impl<'a, 'c> Feed<'a, 'c> {
         filter: &Filter,
         table: Table,
         greatest: i64,
-        ids: Option<Vec<i64>>,
+        given: Option<Candidates>,
         statement: &'a mut Prepared<'c>,
     ) -> Result<Self> {
-        let rest = if let Some(ids) = ids {
-            Rest::Ids(ids.into_iter(), statement)
+        let is_cut = given.as_ref().is_some_and(|given| given.is_cut);
+        let rest = if let Some(given) = given {
+            Rest::Ids(given.ids.into_iter(), statement)
         } else {
             let parameters = filter.parameters(i64::MIN, greatest, ctx.now());
             Rest::Rows(statement.cursor(params_from_iter(parameters))?)
         };
-        let mut feed = Self { table, rest, head: None };
+        let mut feed = Self { table, rest, head: None, is_cut };
         feed.advance(ctx, filter)?;
         Ok(feed)
     }
@@ -138,86 +140,5 @@ impl<'a, 'c> Feed<'a, 'c> {
             }
         };
         Ok(())
-    }
-}
-
-/// The ids that can match, the greatest first, if an index tells them cheaply: at most so many that the bound of the call ends
-/// the walk before they are all looked at.
-fn candidates(ctx: &Ctx<'_>, filter: &Filter, table: Table, greatest: i64, look: &Look) -> Result<Option<Vec<i64>>> {
-    if let Some(ids) = &filter.ids {
-        let mut ids: Vec<i64> = ids.iter().copied().filter(|id| *id <= greatest).collect();
-        ids.sort_unstable_by_key(|id| Reverse(*id));
-        ids.dedup();
-        return Ok(Some(ids));
-    }
-    let mut ids = Ids { greatest, best: BinaryHeap::new(), left: INSPECT_IDS, look };
-    let queue = filter.queue.as_deref();
-    let is_whole = match (table, queue) {
-        (Table::Live, _) => live_candidates(ctx, filter, &mut ids)?,
-        (Table::Dead, Some(queue)) => ids.add(ctx, sql!("ids_dead.sql"), [queue])?,
-        (Table::Finished, Some(queue)) => {
-            let limit = i64::try_from(INSPECT_ROWS).unwrap_or(i64::MAX).saturating_add(1);
-            ids.add(ctx, sql!("ids_finished.sql"), params![queue, greatest, limit])?
-        }
-        (Table::Dead | Table::Finished, None) => false,
-    };
-    Ok(is_whole.then(|| ids.descending()))
-}
-
-fn live_candidates(ctx: &Ctx<'_>, filter: &Filter, ids: &mut Ids<'_>) -> Result<bool> {
-    let (first, last) = Range::of(filter.queue.as_deref()).ends();
-    if let (Some(queue), Some(key)) = (&filter.queue, &filter.key) {
-        return ids.add(ctx, sql!("ids_key.sql"), [queue, key]);
-    }
-    let is_delayed = match filter.state {
-        None if filter.queue.is_none() => return Ok(false),
-        None => None,
-        Some(Shown::Running) => return ids.add(ctx, sql!("ids_running.sql"), params![first, last]),
-        Some(state @ (Shown::Blocked | Shown::Waiting)) => {
-            return ids.add(ctx, sql!("ids_other.sql"), params![first, last, state.name()]);
-        }
-        Some(state) => Some(state == Shown::Delayed),
-    };
-    Ok(ids.add(ctx, sql!("ids_pending.sql"), params![first, last, is_delayed, ctx.now()])?
-        && (is_delayed == Some(false)
-            || ids.add(ctx, sql!("ids_other.sql"), params![first, last, is_delayed.map(|_| Shown::Delayed.name())])?)
-        && (is_delayed.is_some() || ids.add(ctx, sql!("ids_running.sql"), params![first, last])?))
-}
-
-/// The greatest ids of those that indexes give.
-struct Ids<'a> {
-    greatest: i64,
-    best: BinaryHeap<Reverse<i64>>,
-    left: usize,
-    look: &'a Look,
-}
-
-impl Ids<'_> {
-    /// Adds the ids that a statement returns. False if they are too many to be collected.
-    fn add(&mut self, ctx: &Ctx<'_>, sql: &'static Sql, params: impl Params) -> Result<bool> {
-        let mut statement = ctx.prepare(sql)?;
-        let mut rows = statement.cursor(params)?;
-        while let Some(row) = rows.next()? {
-            if self.left == 0 || (self.left.is_multiple_of(1_024) && self.look.is_late(2)) {
-                return Ok(false);
-            }
-            self.left -= 1;
-            let id: i64 = row.get(0)?;
-            if id > self.greatest {
-                continue;
-            }
-            // One more than a call looks at: the walk then ends before the list does.
-            if self.best.len() <= INSPECT_ROWS {
-                self.best.push(Reverse(id));
-            } else if self.best.peek().is_some_and(|least| least.0 < id) {
-                self.best.pop();
-                self.best.push(Reverse(id));
-            }
-        }
-        Ok(true)
-    }
-
-    fn descending(self) -> Vec<i64> {
-        self.best.into_sorted_vec().into_iter().map(|Reverse(id)| id).collect()
     }
 }

@@ -26,6 +26,11 @@ fn latest_end(ctx: &Ctx<'_>) -> Instant {
     ctx.after(Span::from_seconds(LEASE_MAX_S)) + FUTURE_MARGIN
 }
 
+/// True if a lock with this end is held now.
+pub(crate) fn is_held_until(ctx: &Ctx<'_>, end: Instant) -> bool {
+    end > ctx.now() && end <= latest_end(ctx)
+}
+
 /// Takes the lock for `ttl`, or extends it when `owner` holds it already. True if `owner` holds it now.
 ///
 /// Run in a write transaction: it looks and then writes.

@@ -21,8 +21,8 @@ const CONDITIONS: [&str; 8] = ["state", "queue", "task", "key", "error", "ids", 
 pub fn jobs_list(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let filter = filter(arguments, 0)?;
     let after = arguments.optional_integer(1, "after")?;
-    let n = arguments.integer_in(2, "n", &JOBS_PAGE)?;
-    let page = consistently(ctx, || inspect::list(ctx, &filter, after, usize::try_from(n).unwrap_or(0)))?;
+    let n = count(arguments, 2)?;
+    let page = consistently(ctx, || inspect::list(ctx, &filter, after, n))?;
     fitting(ctx.conn(), Output::json(&page))
 }
 
@@ -50,6 +50,37 @@ pub fn jobs_apply(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let applied = atomically_if_found(ctx, look, |matching| inspect::apply(ctx, verb, &matching))?;
     let applied: Option<Applied> = applied.or_else(|| nothing.take());
     Ok(applied.map_or(Output::Null, |applied| Output::json(&applied)))
+}
+
+pub fn dead_groups(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let queue = arguments.optional_name(0, "queue")?;
+    let since = arguments.optional_span_from_zero(1, "since_s")?;
+    let n = count(arguments, 2)?;
+    let groups = consistently(ctx, || inspect::dead_groups(ctx, queue, since.map(|since| ctx.ago(since)), n))?;
+    fitting(ctx.conn(), Output::json(&groups))
+}
+
+pub fn stream_list(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let after = arguments.optional_name(0, "after")?.unwrap_or_default();
+    let n = count(arguments, 1)?;
+    fitting(ctx.conn(), Output::json(&consistently(ctx, || inspect::streams(ctx, after, n))?))
+}
+
+pub fn lock_list(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let after = arguments.optional_name(0, "after")?.unwrap_or_default();
+    let n = count(arguments, 1)?;
+    fitting(ctx.conn(), Output::json(&inspect::locks(ctx, after, n)?))
+}
+
+pub fn workflow_list(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
+    let after = arguments.optional_integer(0, "after")?;
+    let n = count(arguments, 1)?;
+    fitting(ctx.conn(), Output::json(&consistently(ctx, || inspect::workflows(ctx, after, n))?))
+}
+
+/// The rows of a page.
+fn count(arguments: &Arguments<'_>, index: usize) -> Result<usize> {
+    Ok(usize::try_from(arguments.integer_in(index, "n", &JOBS_PAGE)?).unwrap_or(0))
 }
 
 fn verb(arguments: &Arguments<'_>) -> Result<Verb> {

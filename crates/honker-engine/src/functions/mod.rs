@@ -209,6 +209,10 @@ static FUNCTIONS: &[Function] = {
         row("honker_jobs_list",            &[3],       Read,       inspect::jobs_list),
         row("honker_jobs_apply",           &[4],       Read,       inspect::jobs_apply),
         row("honker_job_detail",           &[1],       Read,       inspect::job_detail),
+        row("honker_dead_groups",          &[3],       Read,       inspect::dead_groups),
+        row("honker_stream_list",          &[2],       Read,       inspect::stream_list),
+        row("honker_lock_list",            &[2],       Read,       inspect::lock_list),
+        row("honker_workflow_list",        &[2],       Read,       inspect::workflow_list),
 
         row("honker_lock_acquire",         &[3],       Transition, locks::acquire),
         row("honker_lock_release",         &[2],       Statement,  locks::release),

@@ -1,0 +1,63 @@
+"""Locks that are held: a method of `honker.Database`, which the class binds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from honker.engine import Handle
+from honker.records import Record
+
+_LIST: Final = "SELECT honker_lock_list(?, ?)"
+_PER_PAGE: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LockInfo(Record):
+    """A lock that is held.
+
+    Attributes:
+        name: Its name.
+        owner: Its owner.
+        expires_at: Unix seconds at which it expires.
+        taken_at: Unix seconds at which the owner took or extended it; None if another program did.
+        token: Its fencing token.
+    """
+
+    name: str
+    owner: str
+    expires_at: float
+    taken_at: float | None
+    token: int
+
+
+def locks(self: Handle) -> list[LockInfo]:
+    """Every lock that is held, by name.
+
+    Cost: O(locks).
+    Source: SQL ``honker_lock_list``.
+    """
+    found: list[LockInfo] = []
+    after: str | None = None
+    while True:
+        page, after = _page(self.engine.ask(_LIST, after, _PER_PAGE))
+        found += page
+        if after is None:
+            return found
+
+
+async def alocks(self: Handle) -> list[LockInfo]:
+    """Like `locks`, without blocking the event loop."""
+    found: list[LockInfo] = []
+    after: str | None = None
+    while True:
+        page, after = _page(await self.engine.aask(_LIST, after, _PER_PAGE))
+        found += page
+        if after is None:
+            return found
+
+
+def _page(text: str) -> tuple[list[LockInfo], str | None]:
+    answer: dict[str, Any] = json.loads(text)
+    return [LockInfo.of(row) for row in answer["locks"]], answer["next"]
