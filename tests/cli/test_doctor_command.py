@@ -266,3 +266,16 @@ def test_a_queue_without_a_worker_is_found_unless_it_is_paused(db, path, capsys)
     assert findings(capsys, path) == {"stalled-queues": "a job of queue q has been due for 1h"}
     db.queue("q").pause()
     assert findings(capsys, path) == {}
+
+
+def test_a_lost_worker_and_a_schedule_without_a_worker_are_found(db, path, capsys):
+    facts = {"host": "elsewhere", "pid": 7, "version": "1", "started_at": time.time(), "is_stopping": False, "slots": 1}
+    facts |= {"busy": 0, "queues": ["emails"], "worker_ids": [], "running": []}
+    db.engine.call("SELECT honker_worker_report(?)", json.dumps({"name": "alive", **facts}))
+    package.Scheduler(db).add(name="n", queue="emails", schedule=package.crontab("0 0 * * *"))
+    assert findings(capsys, path) == {}
+    package.Scheduler(db).add(name="orphan", queue="reports", schedule=package.crontab("0 0 * * *"))
+    assert findings(capsys, path)["schedules"].startswith("schedule orphan enqueues into reports, which no worker")
+    package.Scheduler(db).remove("orphan")
+    change(path, "UPDATE _honker_workers SET seen_at = unixepoch() - 100")
+    assert findings(capsys, path)["workers"].startswith("worker alive has not reported since ")

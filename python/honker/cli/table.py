@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+from unicodedata import combining, east_asian_width
 
 import click
 
@@ -103,6 +104,12 @@ def moment(unix: float | None) -> str:
     return "-" if unix is None else local_time(unix)
 
 
+#: The option ``-n`` of a list.
+limit_option = click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="Print at most N."
+)
+
+
 def list_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options ``--json`` and ``--csv`` of a command that prints a list."""
     as_csv = click.option("--csv", "is_csv", is_flag=True, help="Print comma-separated values with a line of names.")
@@ -166,7 +173,7 @@ def _csv_value(value: Any) -> Any:
 
 
 def table(rows: Sequence[Row], columns: Sequence[Column], width: int | None = None) -> list[str]:
-    """The lines of a table with a heading. On a terminal, flexible columns are cut until a line fits.
+    """The lines of a table with a heading. On a terminal, columns are cut or left out until a line fits.
 
     Args:
         rows: The records.
@@ -176,31 +183,64 @@ def table(rows: Sequence[Row], columns: Sequence[Column], width: int | None = No
     if width is None and sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
     cells = [[column.show(row) for column in columns] for row in rows]
-    widths = [
-        max(map(len, [column.title, *own])) for column, own in zip(columns, zip(*cells, strict=True), strict=True)
-    ]
+    widths = [max(map(columns_of, own)) for own in zip([column.title for column in columns], *cells, strict=True)]
     if width is not None:
-        _narrow(widths, columns, width)
+        widths = _narrowed(widths, columns, width)
     heading = faint(_line([column.title for column in columns], widths, columns, plain=True))
     return [heading, *(_line(each, widths, columns) for each in cells)]
 
 
-def _narrow(widths: list[int], columns: Sequence[Column], width: int) -> None:
-    """Shorten the widest flexible column again and again until a line fits, then any column."""
+def _narrowed(widths: list[int], columns: Sequence[Column], width: int) -> list[int]:
+    """The widths of the columns that fit a line.
+
+    The widest flexible column is cut again and again, then other texts. A number is never cut, so at last columns are
+    left out from the right.
+    """
+    widths = list(widths)
     flexible = [index for index, column in enumerate(columns) if column.is_flexible]
-    for candidates in (flexible, range(len(columns))):
-        while (surplus := sum(widths) + len(_GAP) * (len(widths) - 1) - width) > 0:
+    texts = [index for index, column in enumerate(columns) if not column.is_right]
+    for candidates in (flexible, texts):
+        while (surplus := _length(widths) - width) > 0:
             widest = max(candidates, key=lambda index: widths[index], default=None)
             if widest is None or widths[widest] <= _SHORTEST:
                 break
-            widths[widest] = max(_SHORTEST, widths[widest] - surplus)
+            second = max((widths[index] for index in candidates if index != widest), default=_SHORTEST)
+            widths[widest] = max(_SHORTEST, widths[widest] - surplus, min(second, widths[widest] - 1))
+    while len(widths) > 1 and _length(widths) > width:
+        widths.pop()
+    return [min(each, width) for each in widths]
+
+
+def _length(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column], *, plain: bool = False) -> str:
     parts: list[str] = []
-    for cell, width, column in zip(cells, widths, columns, strict=True):
-        fitted = cell if len(cell) <= width else cell[: width - 1] + "…"
-        padding = " " * (width - len(fitted))
-        styled = fitted if plain or column.style is None else column.style(fitted)
+    for cell, width, column in zip(cells, widths, columns, strict=False):  # columns without a width are left out
+        fitted = fit(cell, width)
+        padding = " " * (width - columns_of(fitted))
+        styled = fitted if plain or column.style is None or not fitted else column.style(fitted)
         parts.append(padding + styled if column.is_right else styled + padding)
     return _GAP.join(parts).rstrip()
+
+
+def fit(content: str, width: int) -> str:
+    """A text without colours, cut to a number of terminal columns."""
+    if columns_of(content) <= width:
+        return content
+    left = width - 1
+    kept: list[str] = []
+    for each in content:
+        left -= columns_of(each)
+        if left < 0:
+            break
+        kept.append(each)
+    return "".join(kept) + "…"
+
+
+def columns_of(content: str) -> int:
+    """The columns that a terminal needs for a text: letters of East Asia take two, accents of their own none."""
+    if content.isascii():
+        return len(content)
+    return sum(0 if combining(each) else 2 if east_asian_width(each) in {"W", "F"} else 1 for each in content)

@@ -13,7 +13,7 @@ from honker.cli.database_file import check_exists, database_argument, is_target,
 from honker.cli.doctor.file_checks import check_file
 from honker.cli.doctor.finding import CHECKS, Finding
 from honker.cli.doctor.library_checks import check_libraries
-from honker.cli.doctor.row_checks import ask, check_clock, check_queues, check_rows, check_schedules
+from honker.cli.doctor.row_checks import ask, check_clock, check_queues, check_rows, check_schedules, check_workers
 from honker.cli.doctor.schema_checks import check_reference, check_settings, check_version
 from honker.cli.output import Output, bright, faint, json_option, visible
 from honker.cli.schema import newest_version, schema_version
@@ -111,4 +111,5 @@ def _look(conn: sqlite3.Connection, path: str, tasks: Collection[str] | None) ->
     yield from check_rows(conn)
     yield from check_clock(conn, path)
     yield from check_schedules(conn, tasks)
+    yield from check_workers(conn)
     yield from check_queues(conn)

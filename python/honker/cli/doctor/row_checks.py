@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from honker.cli.doctor.finding import Finding
 from honker.cli.table import moment, span
+from honker.worker.listing import read_workers
 
 #: Seconds by which a schedule or a job may be late.
 LATE_S: Final = 300
@@ -20,6 +21,7 @@ CLOCK_S: Final = 60
 # Findings of one kind that are listed at most.
 _MOST: Final = 20
 _QUEUES: Final = 1_000
+_WORKERS: Final = 500
 
 
 def check_rows(conn: sqlite3.Connection) -> Iterator[Finding]:
@@ -100,6 +102,28 @@ def check_schedules(conn: sqlite3.Connection, tasks: Collection[str] | None) -> 
                 fact=f"schedule {name} calls the task {task}, which the application does not have",
                 why="its jobs are put back until they are dead-lettered as unknown",
                 step="remove the schedule by Scheduler.remove, or bring back the task",
+            )
+
+
+def check_workers(conn: sqlite3.Connection) -> Iterator[Finding]:
+    """Check that registered workers still report, and that one of them serves the queue of each schedule."""
+    workers = read_workers(conn.execute("SELECT honker_worker_list(?, ?)", (None, _WORKERS)).fetchall()[0][0])
+    for worker in workers:
+        if worker.state == "lost":
+            yield Finding(
+                check="workers",
+                fact=f"worker {worker.name} has not reported since {moment(worker.seen_at)}",
+                why=f"it ended without a stop, or hangs; its {len(worker.running)} jobs run again after their lease",
+                step=f"look at process {worker.pid} on {worker.host}, and start it again",
+            )
+    served = {queue for worker in workers if worker.state != "lost" for queue in worker.queues}
+    for schedule in ask(conn, "SELECT honker_scheduler_list()"):
+        if served and schedule["enabled"] and schedule["queue"] not in served:
+            yield Finding(
+                check="schedules",
+                fact=f"schedule {schedule['name']} enqueues into {schedule['queue']}, which no worker serves",
+                why="its jobs wait",
+                step=f"start `honker worker MODULE:APP --queue {schedule['queue']}`, or pause the schedule",
             )
 
 
