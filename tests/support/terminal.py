@@ -1,5 +1,6 @@
 """A pseudo-terminal for programs that redraw it, and the screen that a person would see."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -30,6 +31,7 @@ class Terminal:
     def __init__(self, arguments, columns, lines, **variables):
         self._leader, self._follower = pty.openpty()
         self.output = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a letter
         self._set_size(columns, lines)
         self.settings = termios.tcgetattr(self._follower)
         self.process = subprocess.Popen(
@@ -55,7 +57,7 @@ class Terminal:
 
     def _read(self, wait_s):
         if select.select([self._leader], [], [], wait_s)[0]:
-            self.output += os.read(self._leader, 1 << 16).decode()
+            self.output += self._decoder.decode(os.read(self._leader, 1 << 16))
 
     def frames(self):
         """The frames so far, each as its lines, with their colours."""
