@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from honker.cli.jobs import plain
+from honker.cli.listings import FEW_QUEUES, LOW_BOUND
 from honker.database import Database
 from honker.sqlite.path import file_of
 
@@ -41,7 +42,9 @@ class Snapshot:
 
 async def take(db: Database, title: str) -> Snapshot:
     """Read the state of a file. Costs a few bounded reads, independent of the number of jobs."""
-    stats = await db.astats()
+    stats = await db.astats(LOW_BOUND)
+    if len(stats) <= FEW_QUEUES:
+        stats = await db.astats()
     queues = [{**vars(each), "concurrency": (await db.queue(each.queue).asettings()).concurrency} for each in stats]
     page = await db.ajobs(state="running", limit=_RUNNING)
     workers = [plain(each) for each in await db.aworkers()]
