@@ -40,7 +40,7 @@ from honker.stream.stream import Stream
 from honker.task import declaring, workflow_record
 from honker.task.registry import TaskRegistry, registry
 from honker.task.workflow import Workflow
-from honker.worker import outbox
+from honker.worker import listing as worker_listing, outbox
 from honker.worker.outbox import Outbox
 from honker.worker.runner import GRACE_S
 from honker.worker.unknown_task import UNKNOWN_TASK_S
@@ -449,6 +449,8 @@ class Database:
     ajob = detail.ajob
     apply = bulk.apply
     aapply = bulk.aapply
+    workers = worker_listing.workers
+    aworkers = worker_listing.aworkers
     dead_groups = _dead_groups.dead_groups
     adead_groups = _dead_groups.adead_groups
     streams = _streams.streams

@@ -17,6 +17,8 @@ from ..support.locking import ask
 from ..support.program import COMMAND, environment, honker
 
 COMMANDS = ["worker", "scheduler", "call", "enqueue", "queue", "pause", "resume", "cancel", "listen", "tail"]
+COMMANDS += ["queues", "jobs", "job", "dead", "workers", "schedules", "streams", "locks", "workflows"]
+COMMANDS += ["top", "requeue", "discard", "limits", "doctor", "backup", "restore", "migrate"]
 # A call of each command that takes a database file.
 DATA_COMMANDS = {
     "call": ["call", "{}", "t"],
@@ -27,6 +29,12 @@ DATA_COMMANDS = {
     "cancel": ["cancel", "{}", "1"],
     "listen": ["listen", "{}", "c"],
     "tail": ["tail", "{}", "t", "--no-follow"],
+    "jobs": ["jobs", "{}"],
+    "requeue": ["requeue", "{}", "1"],
+    "top": ["top", "-n", "1", "{}"],
+    "doctor": ["doctor", "{}"],
+    "backup": ["backup", "{}", "copy.db"],
+    "migrate": ["migrate", "{}"],
 }
 
 

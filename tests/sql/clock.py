@@ -21,6 +21,7 @@ INSTANTS = {
     "_honker_progress": ("updated_at",),
     "_honker_token_buckets": ("counted_at", "full_at"),
     "_honker_unique": ("expires_at",),
+    "_honker_workers": ("seen_at", "started_at"),
 }
 
 

@@ -37,7 +37,23 @@ KEYED = """SELECT honker_enqueue('q', '{}', '{"key": "k"}')"""
 BEAT = "SELECT honker_scheduler_register('beat', 'q', '@every 60s', '{}', 0, NULL)"
 RUN_CLOCK = "SELECT honker_test_clock_run(0)"
 
+REPORT = (
+    '{"name": "w1", "started_at": 5, "host": "h", "pid": 7, "version": "1", "slots": 1, "busy": 0, "queues": [], '
+    '"worker_ids": [], "running": []}'
+)
+
 STORIES = {
+    "worker-report": Story(
+        f"honker_worker_report('{REPORT}')",
+        "DELETE _honker_workers",
+        [f"SELECT honker_worker_report('{REPORT.replace('w1', 'lost')}')"],
+        age_s=3700,
+    ),
+    "work-reports": Story(
+        f"""honker_work('q', 'w', 1, 60, '[{{"id":1,"attempt":1,"do":"ack"}}]', '{REPORT}')""",
+        "INSERT _honker_workers",
+        [sql_enqueue(), CLAIM, sql_enqueue()],
+    ),
     "claim-leases": Story(
         "honker_claim_batch('q', 'w', 9, 60)", "UPDATE _honker_live WHEN NEW.id = 3", [sql_enqueue()] * 3
     ),

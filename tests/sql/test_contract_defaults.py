@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .contract import as_argument, functions, ordinary_arguments
+from .contract import ORDINARY, as_argument, functions, ordinary_arguments
 from .database import call, claim, dump, enqueue
 
 # Subscriptions belong to the process, and neither their results nor the data show how they were opened.
@@ -43,6 +43,7 @@ ANOTHER = {
     "reason": "deploy",
     "total": 5,
     "note": "third page",
+    "report_json": ORDINARY["worker_report"],
 }
 # A property of a schedule that counts only with its touch flag.
 NEEDS_A_FLAG = {("honker_scheduler_update", "max_attempts")}

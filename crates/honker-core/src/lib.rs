@@ -26,6 +26,7 @@ mod stored;
 pub mod stream;
 pub mod test_clock;
 pub mod token_bucket;
+pub mod worker;
 
 pub use context::Ctx;
 pub use error::{Error, Result};

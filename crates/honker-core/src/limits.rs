@@ -193,6 +193,28 @@ pub const RELATIVES_SHOWN: i64 = 1_000;
 /// Jobs that a reason names which hold the slots of a key or a queue.
 pub const HOLDERS_NAMED: i64 = 10;
 
+/// Names and running jobs in each list of a worker's report: a report is a small write.
+pub const REPORT_ITEMS_MAX: usize = 100;
+
+/// Seconds between two reports of a worker that has nothing new to report.
+pub const BEAT_S: i64 = 10;
+
+/// Registered workers up to which they report every [`BEAT_S`]. Beyond, each reports less often: every report is a commit
+/// that wakes all the others, so the wakes of all would grow with the square of their number.
+pub const WORKERS_PER_BEAT: i64 = 20;
+
+/// The longest time between two reports.
+pub const LONGEST_BEAT_S: i64 = 1_200;
+
+/// Reports that a worker may miss before it counts as lost.
+pub const MISSED_BEATS: i64 = 3;
+
+/// How long a lost worker stays listed.
+pub const LOST_WORKER_RETENTION: Span = Span::from_seconds(3_600);
+
+/// Lost workers that one report deletes.
+pub const LOST_WORKERS_PER_REPORT: i64 = 8;
+
 /// Consumers that a list of streams reads: far more than any use.
 pub const CONSUMERS_READ: i64 = 10_000;
 

@@ -6,13 +6,17 @@ import os
 import sqlite3
 import urllib.parse
 from contextlib import closing
+from typing import Final
 
 import click
 
 from honker.cli.target import open_target, split
 from honker.database import Database, open
 from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
+from honker.sqlite.connection import BUSY_TIMEOUT_S
 from honker.sqlite.extension import connect
+
+_HAS_TABLES: Final = "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = '_honker_live')"
 
 database_argument = click.argument("path", metavar="DB")
 
@@ -37,28 +41,80 @@ def open_existing(path: str) -> Database:
     """
     if is_target(path):
         return open_target(path)
+    check_exists(path)
+    try:
+        _look_for_honker(path)
+        return open(path)
+    except NotBootstrappedError as error:
+        raise click.ClickException(_no_tables(path)) from error
+    except HonkerError as error:
+        raise click.ClickException(f"{path!r}: {error}") from error
+
+
+def look_at(path: str) -> sqlite3.Connection:
+    """Open a file with honker's tables of any version, as it is, for reading only.
+
+    Raises:
+        click.BadParameter: The file does not exist.
+        click.ClickException: The file is not a database, or has no honker tables.
+    """
+    check_exists(path)
+    try:
+        conn = connect_as_it_is(path, mode="rw" if _is_writable(path) else "ro")
+    except sqlite3.Error as error:
+        raise click.ClickException(f"{path!r}: {from_sqlite(error)}") from error
+    try:
+        conn.execute("PRAGMA query_only = ON").fetchall()
+        [(has_tables,)] = conn.execute(_HAS_TABLES).fetchall()
+    except sqlite3.Error as error:
+        conn.close()
+        raise click.ClickException(f"{path!r}: {from_sqlite(error)}") from error
+    if not has_tables:
+        conn.close()
+        raise click.ClickException(_no_tables(path))
+    return conn
+
+
+def _is_writable(path: str) -> bool:
+    """True if SQLite may remove the -wal and -shm that it creates: a connection with ``mode=ro`` leaves them."""
+    return os.access(path, os.W_OK) and os.access(os.path.dirname(os.path.abspath(path)), os.W_OK)
+
+
+def connect_as_it_is(path: str, mode: str) -> sqlite3.Connection:
+    """A plain connection to an existing file, with the engine; it changes no setting of the file.
+
+    Args:
+        path: The file.
+        mode: ``"ro"`` to read only, or ``"rw"``.
+    """
+    uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode={mode}"
+    return connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+
+
+def check_exists(path: str) -> None:
+    """Refuse a path without a file.
+
+    Raises:
+        click.BadParameter: There is none.
+    """
     if not os.path.isfile(path):
         what = "is a directory" if os.path.isdir(path) else "does not exist"
         raise click.BadParameter(
             f"{path!r} {what}; name the database file of an application that uses honker", param_hint="DB"
         )
-    try:
-        _look_for_honker(path)
-        return open(path)
-    except NotBootstrappedError as error:
-        raise click.ClickException(
-            f"{path!r} has no honker tables, and was not changed; check the path, or create the tables by "
-            f"honker.open({path!r})"
-        ) from error
-    except HonkerError as error:
-        raise click.ClickException(f"{path!r}: {error}") from error
+
+
+def _no_tables(path: str) -> str:
+    return (
+        f"{path!r} has no honker tables, and was not changed; check the path, or create the tables by "
+        f"honker.open({path!r})"
+    )
 
 
 def _look_for_honker(path: str) -> None:
     """Raise `NotBootstrappedError` if the file has no honker tables. `honker.open` would create them."""
-    uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode=ro"
     try:
-        with closing(connect(uri, uri=True)) as conn:
+        with closing(connect_as_it_is(path, mode="ro")) as conn:
             conn.execute("SELECT honker_scheduler_soonest()").fetchall()
     except sqlite3.Error as error:
         raise from_sqlite(error) from error

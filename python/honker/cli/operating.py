@@ -1,7 +1,8 @@
-"""``honker queue``, ``pause``, ``resume`` and ``cancel``: settings and interventions of an operator."""
+"""``honker queue``, ``limits``, ``pause`` and ``resume``: settings and interventions of an operator."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -9,10 +10,13 @@ import click
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.moments import read_moment
 from honker.cli.output import Output, bright, json_option, visible
-from honker.queue.settings import UNSET, QueueSettings, Unset
+from honker.queue.settings import UNSET, Unset
 
 #: The word that removes a setting.
 _NONE: Final = "none"
+
+#: The settings that `limits` prints, in order.
+_LIMITS: Final = ("concurrency", "concurrency_per_key", "rate", "rate_per_key", "burst")
 
 _EXIT_CODES: Final = "Exit codes: 0 done, 1 database error, 2 usage error."
 
@@ -116,13 +120,42 @@ def configure(path: str, name: str, only_unset: bool, is_json: bool, **given: An
         _print_settings(name, db.queue(name).configure(**given, only_unset=only_unset), is_json)
 
 
-def _print_settings(name: str, settings: QueueSettings, is_json: bool) -> None:
+@click.command(
+    short_help="Show or set the limits of a queue.",
+    epilog=f"""\b
+Examples:
+  honker limits shop.db emails
+  honker limits shop.db emails --concurrency 3 --per-key 1 --rate 100/60
+  honker limits shop.db emails --rate none
+
+{_EXIT_CODES}""",
+)
+@database_argument
+@click.argument("name", metavar="QUEUE")
+@click.option("--concurrency", callback=_read_number, metavar="N", help="Jobs in flight, over all processes.")
+@click.option(
+    "--per-key", "concurrency_per_key", callback=_read_number, metavar="N", help="The same for the jobs of one key."
+)
+@click.option("--rate", callback=_read_rate, metavar="N/SECONDS", help="Starts in a span, over all processes.")
+@click.option("--rate-per-key", callback=_read_rate, metavar="N/SECONDS", help="The same for the jobs of one key.")
+@click.option("--burst", callback=_read_number, metavar="N", help="Starts that may come at once, beside a rate.")
+@json_option
+def limits(path: str, name: str, is_json: bool, **given: Any) -> None:
+    """Print the limits of QUEUE of the database file DB, after setting those that are given. "none" removes one."""
+    with open_existing(path) as db:
+        jobs = db.queue(name)
+        is_change = any(value is not UNSET for value in given.values())
+        settings = jobs.configure(**given) if is_change else jobs.settings()
+    _print_settings(name, {each: settings[each] for each in _LIMITS}, is_json)
+
+
+def _print_settings(name: str, settings: Mapping[str, Any], is_json: bool) -> None:
     output = Output(is_json=is_json)
     if is_json:
         output.line("", {"queue": name, **settings})
         return
     width = max(map(len, settings))
-    shown = dict(settings) | {"rate": _rate(settings.rate), "rate_per_key": _rate(settings.rate_per_key)}
+    shown = dict(settings) | {each: _rate(settings[each]) for each in ("rate", "rate_per_key")}
     for setting, value in shown.items():
         output.line(f"{setting:<{width}}  {bright(_shown(value))}", {})
 
@@ -200,31 +233,3 @@ def resume(path: str, name: str, key: str | None, is_json: bool) -> None:
 
 def _title(name: str, key: str | None) -> str:
     return bright(name) if key is None else f"{bright(name)} key {visible(key)}"
-
-
-@click.command(
-    short_help="Remove jobs, or ask running ones to end.",
-    epilog="""\b
-Examples:
-  honker cancel shop.db 17
-  honker cancel shop.db 17 18 --queue emails
-
-Exit codes: 0 all found, 1 a job is gone or database error, 2 usage error.""",
-)
-@database_argument
-@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
-@click.option("--queue", "name", metavar="NAME", help="Cancel only jobs of this queue.")
-@json_option
-def cancel(path: str, ids: tuple[int, ...], name: str | None, is_json: bool) -> int:
-    """Remove waiting jobs of the database file DB, and ask the workers of running ones to end them.
-
-    Prints "cancelled" for a job that waited, "requested" for a running one, and "gone" if there is no such job.
-    """
-    output = Output(is_json=is_json)
-    is_any_gone = False
-    with open_existing(path) as db:
-        for job_id in ids:
-            outcome = db.request_cancel(job_id) if name is None else db.queue(name).request_cancel(job_id)
-            is_any_gone = is_any_gone or outcome == "gone"
-            output.line(f"{job_id}  {outcome}", {"id": job_id, "outcome": outcome})
-    return int(is_any_gone)

@@ -39,7 +39,12 @@ class Output:
         Raises:
             ReaderGone: The output pipe was closed.
         """
-        _echo(json.dumps(record) if self.is_json else text)
+        _echo(self.json_text(record) if self.is_json else text)
+
+    @staticmethod
+    def json_text(value: Any) -> str:
+        """The JSON text of a record."""
+        return json.dumps(value)
 
 
 def notice(text: str) -> None:
@@ -53,7 +58,7 @@ def _echo(text: str, *, err: bool = False) -> None:
     # A lone surrogate, or a character outside the terminal's encoding, must not end a command.
     text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:
-        click.echo(text, err=err, color=False if _wants_no_colour() else None)
+        click.echo(text, err=err, color=False if wants_no_colour() else None)
     except BrokenPipeError as error:
         # At its exit, the interpreter would flush the rest of the output and report the error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -63,7 +68,7 @@ def _echo(text: str, *, err: bool = False) -> None:
         raise OutputError(f"the output cannot be written: {error.strerror}") from error
 
 
-def _wants_no_colour() -> bool:
+def wants_no_colour() -> bool:
     """True if colours are off; see https://no-color.org. Otherwise click colours terminals only."""
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 

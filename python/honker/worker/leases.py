@@ -82,6 +82,11 @@ class Leases:
     def __len__(self) -> int:
         return len(self._runs)
 
+    @property
+    def runs(self) -> list[Run]:
+        """The runs, those that were claimed first first."""
+        return list(self._runs.values())
+
     def add(self, run: Run) -> None:
         """Renew the lease of a run from now on."""
         self._runs[run.key] = run

@@ -14,6 +14,7 @@ import random
 from typing import Any, Final
 
 from honker import serialization
+from honker.arguments import SQLValue
 from honker.engine import Updates
 from honker.engine.limits import LIMITS
 from honker.errors import (
@@ -31,6 +32,7 @@ from honker.worker.ending import Ending
 from honker.worker.execution import Execution, Resolver
 from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import cancelled_outcome, report, word_of
+from honker.worker.registration import Registration
 from honker.worker.settlement import (
     Ack,
     Backlog,
@@ -63,6 +65,7 @@ _CLEAN_UP_S: Final = 1.0
 _FULL_PAUSE_S: Final = 0.005
 
 _WORK: Final = "SELECT honker_work(?, ?, ?, ?, ?)"
+_WORK_AND_REPORT: Final = "SELECT honker_work(?, ?, ?, ?, ?, ?)"
 
 logger = logging.getLogger("honker")
 
@@ -80,6 +83,7 @@ class Runner:
         concurrency: Handlers at once, 1 to 10,000.
         grace_s: Seconds that handlers have to end after a stop.
         ending: Ends it without a stop; None never does.
+        registration: The row in the list of workers that it shares; None makes one.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Runner:
         concurrency: int = 1,
         grace_s: float = GRACE_S,
         ending: Ending | None = None,
+        registration: Registration | None = None,
     ) -> None:
         self._queue = queue
         self._engine = queue.db.engine
@@ -101,6 +106,7 @@ class Runner:
         self._concurrency = concurrency
         self._grace_s = grace_s
         self._ending = ending
+        self._registration = Registration(self._engine) if registration is None else registration
         # Invariant: each claim of this worker is in exactly one of these two, until the round that settles it.
         self._leases = Leases(queue, worker_id, self._leave)
         self._backlog = Backlog(self._engine.limits.settle_batch_max)
@@ -144,6 +150,7 @@ class Runner:
             self._subscribe()
             if self._ending is not None:
                 self._ending.add(self)
+            self._registration.add(self)
             while not self._stopping.is_set():
                 await self._round()
                 if self._ending is not None and await self._ending.is_over(self):
@@ -160,11 +167,39 @@ class Runner:
             if self._updates is not None:
                 self._updates.close()
             await self._execution.close()
+            await self._registration.remove(self)
 
     async def _stop_after(self, stop_event: asyncio.Event) -> None:
         await stop_event.wait()
         self._stopping.set()
         self.wake()
+
+    # For its registration
+
+    @property
+    def queue_name(self) -> str:
+        """The queue's name."""
+        return self._queue.name
+
+    @property
+    def worker_id(self) -> str:
+        """The name that it claims under."""
+        return self._worker_id
+
+    @property
+    def concurrency(self) -> int:
+        """Handlers at once."""
+        return self._concurrency
+
+    @property
+    def is_stopping(self) -> bool:
+        """True once it claims no more."""
+        return self._stopping.is_set()
+
+    @property
+    def runs(self) -> list[Run]:
+        """The jobs at work."""
+        return self._leases.runs
 
     # For its ending
 
@@ -213,8 +248,10 @@ class Runner:
         except InvalidArgumentError:
             if not finished:
                 raise  # The claim itself is refused, and always will be.
+            self._registration.note_failed_round()
             await self._settle_singly(finished)
         except HonkerError as error:
+            self._registration.note_failed_round()
             self._backlog.put_back(finished)
             await self._back_off(error)
         except BaseException:
@@ -238,17 +275,21 @@ class Runner:
             run = Run(job, (job.id, job.attempts), now_s)
             self._leases.add(run)
             run.task = self._loop.create_task(self._execution.run(run))
+        self._registration.note_report(answer.get("report_in_s"))
 
     async def _work(self, n: int, finished: list[FinishedJob]) -> str:
         """One round with the database: at once if the write lock is free, else without blocking the event loop."""
         texts = encode(finished) if finished else "[]"
-        params = self._queue.name, self._worker_id, n, self._queue.visibility_timeout_s, texts
+        params: tuple[SQLValue, ...] = self._queue.name, self._worker_id, n, self._queue.visibility_timeout_s, texts
+        sql = _WORK
+        if finished and (told := self._registration.due_report()) is not None:
+            sql, params = _WORK_AND_REPORT, (*params, told)
         if not self._engine.is_commit_slow:
             with contextlib.suppress(DatabaseBusyError):
-                now: str = self._engine.call_now(_WORK, *params)
+                now: str = self._engine.call_now(sql, *params)
                 return now
         # A task, so that a claim is not lost if this one is cancelled meanwhile; see `_give_back`.
-        self._claiming = asyncio.ensure_future(self._engine.acall(_WORK, *params))
+        self._claiming = asyncio.ensure_future(self._engine.acall(sql, *params))
         text = await asyncio.shield(self._claiming)
         self._claiming = None
         return text

@@ -28,6 +28,7 @@ from honker.worker.hooks import hooks_around
 from honker.worker.outcome import Policy
 from honker.worker.parents import with_parents
 from honker.worker.process_child import Target
+from honker.worker.registration import Registration
 from honker.worker.retry_rules import RetryRules
 from honker.worker.runner import GRACE_S, Runner
 from honker.worker.settlement import Fail, Release, Settlement
@@ -111,14 +112,16 @@ class Worker:
         """
         await self.run_until(stop_event, self._ending())
 
-    async def run_until(self, stop_event: asyncio.Event | None, ending: Ending | None) -> None:
-        """Like `run`, with an ending that workers of other queues share."""
-        await self._runner(ending).run(stop_event)
+    async def run_until(
+        self, stop_event: asyncio.Event | None, ending: Ending | None, registration: Registration | None = None
+    ) -> None:
+        """Like `run`, with an ending and a registration that workers of other queues share."""
+        await self._runner(ending, registration).run(stop_event)
 
     def _ending(self) -> Ending | None:
         return Ending(burst=self._burst, max_jobs=self._max_jobs) if self._ends else None
 
-    def _runner(self, ending: Ending | None) -> Runner:
+    def _runner(self, ending: Ending | None, registration: Registration | None = None) -> Runner:
         return Runner(
             self.queue,
             self.worker_id,
@@ -126,6 +129,7 @@ class Worker:
             concurrency=self._concurrency,
             grace_s=self._grace_s,
             ending=ending,
+            registration=registration,
         )
 
     def _resolve(self, job: Job) -> Call | Settlement | Awaitable[Call | Settlement]:
@@ -354,7 +358,8 @@ async def run_together(
     await _register_schedules(db, {worker.queue.name for worker in workers}, stop_event)
     if stop_event is not None and stop_event.is_set():
         return
-    running = [asyncio.ensure_future(worker.run_until(stop_event, ending)) for worker in workers]
+    registration = Registration(db.engine)
+    running = [asyncio.ensure_future(worker.run_until(stop_event, ending, registration)) for worker in workers]
     try:
         await asyncio.gather(*running)
     finally:

@@ -32,6 +32,7 @@ mod settle;
 mod slack;
 mod stats;
 mod sweep;
+mod task_name;
 mod ties;
 mod transition;
 mod unique;
@@ -66,6 +67,7 @@ pub use settle::{
 };
 pub use stats::{Stats, list, stats};
 pub use sweep::sweep_expired;
+pub use task_name::task_of;
 pub(crate) use ties::{Left, write_left};
 pub use transition::State;
 pub use unique::{OnConflict, Unique};

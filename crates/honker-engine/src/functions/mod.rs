@@ -22,6 +22,7 @@ mod settings;
 mod streams;
 mod watchers;
 mod work;
+mod workers;
 
 use std::ffi::c_int;
 
@@ -188,7 +189,7 @@ static FUNCTIONS: &[Function] = {
         row("honker_heartbeat_batch",      &[3],       Transition, work::heartbeat_batch),
         row("honker_release",              &[2, 3, 5], Statement,  work::release),
         row("honker_snooze",               &[3, 4],    Transition, jobs::snooze),
-        row("honker_work",                 &[5],       Read,       work::work),
+        row("honker_work",                 &[5, 6],    Read,       work::work),
         row("honker_job_outcome",          &[1],       Read,       work::job_outcome),
         row("honker_job_parents",          &[1],       Read,       flow::job_parents),
         row("honker_cancel",               &[1, 2],    Transition, queues::cancel),
@@ -251,6 +252,10 @@ static FUNCTIONS: &[Function] = {
         row("honker_scheduler_list",       &[0],       Read,       schedules::list),
         row("honker_scheduler_update",     &[6, 8, 10, 12], Transition, schedules::update),
         row("honker_cron_next_after",      &[2, 3],    Read,       schedules::next_after),
+
+        row("honker_worker_report",        &[1],       Transition, workers::report),
+        row("honker_worker_leave",         &[1],       Statement,  workers::leave),
+        row("honker_worker_list",          &[2],       Read,       workers::list),
 
         row("honker_update_watcher_open",  &[2, 3, 4], Outside,    watchers::open),
         row("honker_update_watcher_wait",  &[2],       Outside,    watchers::wait),

@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
-use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, SPAN_MAX_S};
-use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settled, Settlement, Snooze};
+use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, REPORT_ITEMS_MAX, SPAN_MAX_S};
+use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settled, Settlement, Snooze, task_of};
+use honker_core::worker::{self, Report, RunningJob};
 use honker_core::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Output;
 use super::json::{self, Integer};
 use super::queues::{DetailedJob, claim_if_any, detailed, held};
+use super::{Output, workers};
 use crate::arguments::Arguments;
 use crate::bracket::atomically;
 use crate::scalar::{fitting, longest_text};
@@ -146,6 +147,9 @@ struct Round<'a> {
     /// All slots of the queue are taken, so a worker with slots of its own has nothing to look for.
     #[serde(skip_serializing_if = "Option::is_none")]
     is_full: Option<bool>,
+    /// After which time the next report of the worker is due, if this call has written one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report_in_s: Option<Span>,
 }
 
 const fn number(settled: Settled) -> u8 {
@@ -167,14 +171,16 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     // Each settlement adds a digit and a comma to the result.
     let room = Room::new(longest_text(ctx.conn()), CLAIM_MAX_BYTES).less(2 * settlements.len());
     let claim = Claim { queue, worker_id, n, lease, room };
-    let build = |settled: &[Settled], jobs: &[ClaimedJob]| {
+    let report = workers::optional_report(arguments, 5)?;
+    let build = |settled: &[Settled], jobs: &[ClaimedJob], report_in_s| {
         let settled = settled.iter().map(|settled| number(*settled)).collect();
         let is_full = (jobs.len() < n && queue::is_full(ctx, queue)?).then_some(true);
-        fitting(ctx.conn(), Output::json(&Round { settled, jobs: detailed(jobs, queue, worker_id), is_full }))
+        let jobs = detailed(jobs, queue, worker_id);
+        fitting(ctx.conn(), Output::json(&Round { settled, jobs, is_full, report_in_s }))
     };
 
-    if settlements.is_empty() {
-        return claim_if_any(ctx, &claim, |jobs| build(&[], jobs));
+    if settlements.is_empty() && report.is_none() {
+        return claim_if_any(ctx, &claim, |jobs| build(&[], jobs, None));
     }
     atomically(ctx, || {
         let settled = queue::settle(ctx, &settlements)?;
@@ -182,6 +188,18 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         ctx.flush()?;
         let prospect = if n == 0 { None } else { queue::prospect(ctx, queue)? };
         let jobs = prospect.map_or_else(|| Ok(Vec::new()), |prospect| queue::claim(ctx, &claim, prospect))?;
-        build(&settled, &jobs)
+        let report_in_s = report.as_ref().map(|report| report_with(ctx, report, queue, &jobs)).transpose()?;
+        build(&settled, &jobs, report_in_s)
     })
+}
+
+/// Writes the report of a worker, and in it the jobs that this round has claimed.
+fn report_with(ctx: &Ctx<'_>, report: &Report, queue: &str, jobs: &[ClaimedJob]) -> Result<Span> {
+    let mut report = report.clone();
+    let since = worker::seconds(ctx.now());
+    for job in jobs.iter().take(REPORT_ITEMS_MAX) {
+        report.running.push(RunningJob { id: job.id, queue: queue.to_owned(), task: task_of(&job.payload), since });
+    }
+    report.busy = report.busy.saturating_add(i64::try_from(jobs.len()).unwrap_or(i64::MAX));
+    worker::report(ctx, &report)
 }

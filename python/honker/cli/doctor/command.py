@@ -1,0 +1,115 @@
+"""The command ``honker doctor``."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import asdict
+
+import click
+
+from honker.cli.database_file import check_exists, database_argument, is_target, look_at
+from honker.cli.doctor.file_checks import check_file
+from honker.cli.doctor.finding import CHECKS, Finding
+from honker.cli.doctor.library_checks import check_libraries
+from honker.cli.doctor.row_checks import ask, check_clock, check_queues, check_rows, check_schedules, check_workers
+from honker.cli.doctor.schema_checks import check_reference, check_settings, check_version
+from honker.cli.output import Output, bright, faint, json_option, visible
+from honker.cli.schema import newest_version, schema_version
+from honker.cli.target import open_target
+from honker.errors import from_sqlite
+from honker.sqlite.path import file_of
+
+_NAMES = click.Choice(list(CHECKS))
+
+
+def _list_checks(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if not is_wanted or ctx.resilient_parsing:
+        return
+    output = Output(is_json=False)
+    width = max(map(len, CHECKS))
+    for name, about in CHECKS.items():
+        output.line(f"{name:<{width}}  {about}", {})
+    ctx.exit()
+
+
+@click.command(
+    short_help="Find hazards of a database file.",
+    epilog="""\b
+Examples:
+  honker doctor shop.db
+  honker doctor shop.tasks:app --json
+  honker doctor shop.db --ignore sqlite-version --ignore dead-letters
+  honker doctor --list
+
+With MODULE:APP it also finds schedules of tasks that the application does not have.
+
+Exit codes: 0 nothing found, 1 findings or database error, 2 usage error.""",
+)
+@database_argument
+@click.option(
+    "--ignore", "ignored", type=_NAMES, multiple=True, metavar="CHECK", help="Leave out a check. May be repeated."
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_list_checks,
+    help="Print the names of the checks.",
+)
+@json_option
+def doctor(path: str, ignored: tuple[str, ...], is_json: bool) -> int:
+    """Look for hazards of the database file DB: each with its consequence and the next step. Changes nothing.
+
+    Reads every table, so a large file takes some seconds.
+    """
+    output = Output(is_json=is_json)
+    findings = [each for each in find(path) if each.check not in ignored]
+    for finding in findings:
+        output.line(_shown(finding), asdict(finding))
+    if not findings and not is_json:
+        output.line("nothing found", {})
+    return int(bool(findings))
+
+
+def _shown(finding: Finding) -> str:
+    mark = click.style("!", fg="yellow", bold=True)
+    lines = f"{mark} {bright(finding.check)}: {visible(finding.fact)}", f"  {visible(finding.why)}"
+    return "\n".join((*lines, f"  {faint('next:')} {visible(finding.step)}"))
+
+
+def find(path: str) -> Iterator[Finding]:
+    """Find the hazards of a database file, or of the database of an app.
+
+    Raises:
+        click.ClickException: The file is missing, is not a database, or has no honker tables.
+    """
+    tasks: Collection[str] | None = None
+    if is_target(path):
+        with open_target(path) as db:
+            path, tasks = str(file_of(db.path)), frozenset(spec.name for spec in db.registry.specs())
+    check_exists(path)
+    # First: SQLite of the superuser changes the owner of a -wal when it opens it.
+    yield from check_file(path)
+    with closing(look_at(path)) as conn:
+        try:
+            yield from _look(conn, path, tasks)
+        except sqlite3.Error as error:
+            raise from_sqlite(error) from error
+
+
+def _look(conn: sqlite3.Connection, path: str, tasks: Collection[str] | None) -> Iterator[Finding]:
+    yield from check_libraries(path)
+    yield from check_settings(conn)
+    supported = newest_version()
+    yield from check_version(conn, supported)
+    if schema_version(conn) != supported:
+        return  # The functions of the engine need the tables of its version.
+    yield from check_reference(conn, ask(conn, "SELECT honker_hazards()"))
+    yield from check_rows(conn)
+    yield from check_clock(conn, path)
+    yield from check_schedules(conn, tasks)
+    yield from check_workers(conn)
+    yield from check_queues(conn)

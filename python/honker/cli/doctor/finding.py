@@ -1,0 +1,46 @@
+"""A hazard that ``honker doctor`` found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A hazard.
+
+    Attributes:
+        check: The name of the check, which ``--ignore`` takes.
+        fact: The fact that was seen.
+        why: Its consequence.
+        step: The next step.
+    """
+
+    check: str
+    fact: str
+    why: str
+    step: str
+
+
+#: The name of each check, with the hazard that it finds.
+CHECKS = {
+    "network-file-system": "The file is on a network file system.",
+    "hard-links": "The file has several names.",
+    "permissions": "The file, its -wal or its -shm has another owner or mode than the others need.",
+    "wal-size": "The -wal has grown.",
+    "sqlite-version": "The SQLite of this Python has a known fault.",
+    "two-sqlites": "A process with the file open has two copies of SQLite.",
+    "journal-mode": "The file is not in WAL mode.",
+    "page-size": "The pages of the file are small.",
+    "trusted-schema": "Triggers call honker, and this SQLite distrusts the schema.",
+    "schema": "The file needs an upgrade, or is newer than this honker.",
+    "reference": "The public honker works on the file too, and acts differently.",
+    "flow": "The tables of flow control contradict each other.",
+    "malformed": "A row was edited into a form that cannot be read.",
+    "clock": "A stored time lies in the future.",
+    "schedules": "A schedule does not fire, or its jobs have no worker.",
+    "dead-letters": "A queue has dead letters.",
+    "lapsed-leases": "A worker ended without settling its jobs.",
+    "stalled-queues": "Jobs are due for long, and no worker takes them.",
+    "workers": "A worker stopped reporting.",
+}

@@ -1,0 +1,93 @@
+"""``honker migrate``: bring a file to the schema of this honker."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import click
+
+from honker.cli.database_file import connect_as_it_is, database_argument, is_target, look_at
+from honker.cli.output import Output, bright, json_option
+from honker.cli.schema import newest_version, objects, schema_version, upgrade
+from honker.cli.target import open_target
+from honker.errors import SchemaTooNewError, from_sqlite
+from honker.sqlite.path import file_of
+
+_SIGNS = {"add": "+", "drop": "-", "change": "~"}
+
+
+@click.command(
+    short_help="Upgrade honker's tables in a file.",
+    epilog="""\b
+Examples:
+  honker migrate shop.db --dry-run
+  honker migrate shop.db
+
+Make a copy by `honker backup` first. Every process that opens the file upgrades it too; this command does it at a time
+of your choice. Stop the processes of older honkers before: they are refused once the new features are in use.
+
+Exit codes: 0 the file is up to date (with --dry-run: no error), 1 database error, 2 usage error.""",
+)
+@database_argument
+@click.option("--dry-run", is_flag=True, help="Make the changes in a transaction, print them, and roll back.")
+@json_option
+def migrate(path: str, dry_run: bool, is_json: bool) -> None:
+    """Upgrade the tables of the database file DB to this honker, and print each change of the schema.
+
+    A file that is up to date is not changed. Missing tables and indexes are made again.
+    """
+    output = Output(is_json=is_json)
+    if is_target(path):
+        with open_target(path) as db:
+            path = str(file_of(db.path))
+    with closing(look_at(path)) as conn:
+        _refuse_newer(schema_version(conn))
+    try:
+        with closing(connect_as_it_is(path, mode="rw")) as conn:
+            versions, changes = _run(conn, keeps=not dry_run)
+    except sqlite3.Error as error:
+        raise from_sqlite(error) from error
+    for change in changes:
+        output.line(f"{_SIGNS[change['change']]} {change['type']} {bright(change['name'])}", change)
+    before, after = versions
+    summary = {"from": before, "to": after, "changes": len(changes), "is_dry_run": dry_run}
+    output.line(_summary(before, after, len(changes), dry_run), summary)
+
+
+def _summary(before: int, after: int, count: int, dry_run: bool) -> str:
+    if before == after and not count:
+        return f"schema version {after}; up to date"
+    what = "would change" if dry_run else "changed"
+    return f"schema version {before} -> {after}; {count} objects {what}"
+
+
+def _refuse_newer(found: int) -> None:
+    if found > newest_version():
+        raise SchemaTooNewError(
+            f"the file has schema version {found}, this honker knows {newest_version()}; upgrade honker"
+        )
+
+
+def _run(conn: sqlite3.Connection, *, keeps: bool) -> tuple[tuple[int, int], list[dict[str, Any]]]:
+    """Upgrade in one transaction, and keep or undo it; return the versions before and after, and the changes."""
+    conn.execute("BEGIN IMMEDIATE")
+    try:
+        before, old = schema_version(conn), objects(conn)
+        upgrade(conn)
+        versions, changes = (before, schema_version(conn)), list(_changes(old, objects(conn)))
+        conn.execute("COMMIT" if keeps else "ROLLBACK")
+    finally:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+    return versions, changes
+
+
+def _changes(old: dict[tuple[str, str], str], new: dict[tuple[str, str], str]) -> Iterator[dict[str, Any]]:
+    for kind, name in sorted(old.keys() | new.keys()):
+        before, after = old.get((kind, name)), new.get((kind, name))
+        if before != after:
+            change = "add" if before is None else "drop" if after is None else "change"
+            yield {"change": change, "type": kind, "name": name}

@@ -1,0 +1,129 @@
+"""The command ``honker top``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Generator
+
+import click
+
+from honker.cli.database_file import database_argument, open_existing
+from honker.cli.output import Output
+from honker.cli.signals import run_until_signal
+from honker.cli.top import screen
+from honker.cli.top.frame import frame
+from honker.cli.top.snapshot import Snapshot, take
+from honker.database import Database
+
+
+@click.command(
+    short_help="Watch queues, running jobs and workers.",
+    epilog="""\b
+Examples:
+  honker top shop.db
+  honker top -i 5 shop.db
+  honker top -n 1 shop.db > state.txt
+
+Ctrl-C or q ends it. In a pipe it prints plain frames one after another.
+
+Exit codes: 0 q or -n, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM, 141 the output pipe was closed.""",
+)
+@click.option(
+    "-i",
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(min=0.1),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time between two frames.",
+)
+@click.option("-n", "--frames", type=click.IntRange(min=1), metavar="N", help="End after N frames.")
+@database_argument
+def top(path: str, interval_s: float, frames: int | None) -> int:
+    """Show the state of the database file DB, refreshed until Ctrl-C."""
+    with open_existing(path) as db:
+        return run_until_signal(lambda: _watch(db, path, interval_s, frames))
+
+
+async def _watch(db: Database, title: str, interval_s: float, frames: int | None) -> None:
+    is_screen = sys.stdout.isatty()
+    with screen.entered() if is_screen else contextlib.nullcontext(), _events() as events:
+        snapshot = await take(db, title)
+        shown = 1
+        while True:
+            _show(snapshot, is_screen=is_screen)
+            if shown == frames:
+                return
+            due = asyncio.get_running_loop().time() + interval_s
+            while await events.wait_until(due):
+                if events.is_over:
+                    return
+                _show(snapshot, is_screen=is_screen)  # in the new size
+            snapshot = await take(db, title)
+            shown += 1
+
+
+def _show(snapshot: Snapshot, *, is_screen: bool) -> None:
+    columns, lines = screen.size()
+    drawn = frame(snapshot, columns, lines if is_screen else None)
+    if is_screen:
+        screen.draw(drawn)
+        return
+    output = Output(is_json=False)
+    for line in [*drawn, ""]:
+        output.line(line, {})
+
+
+class _Events:
+    """Changes of the size of the terminal, and keys.
+
+    Attributes:
+        is_over: True once the key q was pressed.
+    """
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._happened = asyncio.Event()
+
+    def resize(self) -> None:
+        """Note a new size."""
+        self._happened.set()
+
+    def press(self) -> None:
+        """Read the keys that were pressed."""
+        keys = os.read(sys.stdin.fileno(), 64)
+        if keys and b"q" in keys.lower():
+            self.is_over = True
+            self._happened.set()
+        elif not keys:  # the terminal is gone
+            asyncio.get_running_loop().remove_reader(sys.stdin)
+
+    async def wait_until(self, due: float) -> bool:
+        """Wait for an event or a time of the loop. True if an event came."""
+        left_s = due - asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait_for(self._happened.wait(), max(0.0, left_s))
+        except TimeoutError:
+            return False
+        self._happened.clear()
+        return True
+
+
+@contextlib.contextmanager
+def _events() -> Generator[_Events]:
+    loop, events = asyncio.get_running_loop(), _Events()
+    loop.add_signal_handler(signal.SIGWINCH, events.resize)
+    reads_keys = sys.stdin.isatty() and sys.stdout.isatty()
+    if reads_keys:
+        loop.add_reader(sys.stdin, events.press)
+    try:
+        yield events
+    finally:
+        if reads_keys:
+            loop.remove_reader(sys.stdin)
+        loop.remove_signal_handler(signal.SIGWINCH)

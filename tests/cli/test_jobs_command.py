@@ -1,0 +1,162 @@
+"""`honker jobs`, `job` and `dead`."""
+
+import json
+import time
+
+import pytest
+from honker.cli import main
+
+from ..support.program import honker
+from ..support.terminal import on_terminal
+
+
+def call(task, *args, **kwargs):
+    return {"__honker_task__": {"task": task, "args": list(args), "kwargs": kwargs}}
+
+
+def run(capsys, *arguments):
+    code = main.run([*map(str, arguments), "--json"])
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def ids(capsys, *arguments):
+    return [row["id"] for row in run(capsys, *arguments)[1]]
+
+
+@pytest.fixture
+def jobs(db):
+    """Six jobs: dead, running, blocked, delayed, waiting and ready."""
+    queue = db.queue("q")
+    queue.configure(concurrency_per_key=1)
+    queue.enqueue(call("send", "alice"))
+    queue.claim_one("w").fail("TimeoutError: too slow\nsecond line")
+    queue.enqueue(call("send", to="bob"), key="acme")
+    queue.claim_one("w")
+    queue.enqueue(call("send", to="carol"), key="acme")
+    queue.enqueue(call("report"), delay=60)
+    queue.enqueue(5, after=[2])
+    db.queue("other").enqueue(6)
+    return queue
+
+
+def test_jobs_are_listed_newest_first(jobs, path, capsys):
+    code, rows = run(capsys, "jobs", path)
+    assert code == 0
+    states = [(row["id"], row["state"]) for row in rows]
+    assert states == [(6, "ready"), (5, "waiting"), (4, "delayed"), (3, "blocked"), (2, "running"), (1, "dead")]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--queue", "other"], [6]),
+        (["--state", "blocked"], [3]),
+        (["--task", "send"], [3, 2, 1]),
+        (["--key", "acme"], [3, 2]),
+        (["--error", "TimeoutError"], [1]),
+        (["--args", "to=bob"], [2]),
+        (["--args", "0=alice"], [1]),
+        (["--args", "alice"], [1]),
+        (["--since", "1h"], [6, 5, 4, 3, 2, 1]),
+        (["--since", str(time.time() + 9999)], []),
+        (["--task", "send", "--state", "running"], [2]),
+        (["--task", "nothing"], []),
+    ],
+)
+def test_filters_select_jobs(jobs, path, options, found, capsys):
+    assert ids(capsys, "jobs", path, *options) == found
+
+
+@pytest.mark.parametrize("options", [["--since", "yesterday"], ["--state", "gone"], ["--args", "a", "--args", "b=1"]])
+def test_a_filter_that_cannot_be_read_is_a_usage_error(jobs, path, options, capsys):
+    assert main.run(["jobs", str(path), *options]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_long_list_goes_on_after_a_cursor(db, path):
+    db.queue("q").enqueue_many(list(range(5)))
+    done = honker("jobs", path, "-n", 3)
+    assert done.stdout.count("\n") == 4
+    cursor = done.stderr.split("--after ")[1].split()[0]
+    rest = honker("jobs", path, "--after", cursor)
+    assert [line.split()[0] for line in rest.stdout.splitlines()[1:]] == ["2", "1"]
+    assert rest.stderr == ""
+
+
+def test_more_jobs_than_a_page_are_listed(db, path, capsys):
+    db.queue("q").enqueue_many([0] * 2_500)
+    assert ids(capsys, "jobs", path, "-n", 2_400) == list(range(2_500, 100, -1))
+
+
+def test_a_rare_job_among_many_is_found(db, path, capsys):
+    queue = db.queue("q")
+    queue.enqueue(call("rare"))
+    queue.enqueue_many([0] * 20_000)
+    assert ids(capsys, "jobs", path, "--task", "rare") == [1]
+
+
+def test_people_see_the_arguments_and_the_error(jobs, path, capsys):
+    assert main.run(["jobs", str(path), "--task", "send"]) == 0
+    heading, blocked, running, dead = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["id", "queue", "state", "task", "key", "attempt", "enqueued", "about"]
+    assert blocked.endswith('to="carol"')
+    assert running.split()[:6] == ["2", "q", "running", "send", "acme", "1/3"]
+    assert dead.endswith("TimeoutError: too slow")
+
+
+def test_a_table_fits_its_terminal(db, path):
+    db.queue("q" * 40).enqueue(call("module.of.many.names.task" * 3, "漢字" * 60))
+    for columns in (120, 80, 50):
+        with on_terminal("jobs", path, columns=columns, NO_COLOR="1") as terminal:
+            code, output = terminal.end()
+        assert code == 0
+        lines = output.replace("\r\n", "\n").splitlines()
+        assert len(lines) == 2
+        assert all(width_of(line) <= columns for line in lines)
+
+
+def width_of(line):
+    return sum(2 if "\u2e80" <= each <= "\uffdc" else 1 for each in line)
+
+
+def test_a_job_is_shown_with_the_reason_why_it_does_not_run(jobs, path, capsys):
+    assert main.run(["job", str(path), "3"]) == 0
+    shown = capsys.readouterr().out
+    assert "state" in shown.splitlines()[1]
+    assert "acme" in next(line for line in shown.splitlines() if line.startswith("why"))
+    assert '      "task": "send"' in shown
+    _, [record] = run(capsys, "job", path, 3)
+    assert (record["id"], record["state"], record["key"]) == (3, "blocked", "acme")
+
+
+def test_a_job_is_shown_with_its_relatives_its_error_and_its_attempts(jobs, path, capsys):
+    assert main.run(["job", str(path), "5"]) == 0
+    assert "parents     2\n" in capsys.readouterr().out
+    assert main.run(["job", str(path), "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "error:\n  TimeoutError: too slow\n  second line\n" in shown
+    assert "attempts that did not succeed:\n  1  " in shown
+
+
+def test_a_job_that_does_not_exist_is_an_exit_code(db, path):
+    done = honker("job", path, 99)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "job 99 does not exist" in done.stderr
+
+
+def test_dead_letters_are_grouped_by_error(db, path, capsys):
+    queue = db.queue("q")
+    for error in ("TimeoutError: a", "ValueError: b", "TimeoutError: c"):
+        queue.enqueue(call("send"))
+        queue.claim_one("w").fail(error)
+    assert ids(capsys, "dead", path) == [3, 2, 1]
+    assert ids(capsys, "dead", path, "-n", 1) == [3]
+    _, groups = run(capsys, "dead", path, "--by", "error")
+    assert [(each["task"], each["error"], each["count"]) for each in groups] == [
+        ("send", "TimeoutError", 2),
+        ("send", "ValueError", 1),
+    ]
+    assert run(capsys, "dead", path, "--by", "error", "--queue", "other")[1] == []
+    assert len(run(capsys, "dead", path, "--by", "error", "--since", "1h")[1]) == 2
+    assert main.run(["dead", str(path), "--by", "error"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["2", "q", "send", "TimeoutError"]

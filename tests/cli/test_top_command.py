@@ -1,0 +1,135 @@
+"""`honker top` on terminals of several sizes: each frame fits, and the terminal is left as it was."""
+
+import signal
+import time
+
+import honker as package
+import pytest
+from honker.cli.top.frame import frame
+from honker.cli.top.snapshot import Snapshot
+
+from ..support.program import honker
+from ..support.terminal import ENTER, LEAVE, on_terminal, plain
+
+QUEUES = ["emails", "reports", "thumbnails", "webhooks", "search-index", "invoices", "exports", "cleanup"]
+
+
+@pytest.fixture
+def busy(db):
+    """Queues with ready, delayed, running and dead jobs, and schedules."""
+    for number, name in enumerate(QUEUES):
+        queue = db.queue(name)
+        call = {"__honker_task__": {"task": f"shop.tasks.{name}", "args": [], "kwargs": {"to": "alice@example.org"}}}
+        queue.enqueue_many([call] * (20 + number))
+        queue.enqueue(call, delay=600)
+        queue.claim_one("w").fail("broken")
+        for _ in range(6):
+            queue.claim_one("w")
+    db.queue("exports").pause(reason="disk is full")
+    db.queue("漢字" * 20).enqueue(1)
+    package.Scheduler(db).add(name="nightly", queue="reports", schedule=package.crontab("0 3 * * *"))
+    return db
+
+
+def has(*texts):
+    return lambda lines: all(any(text in line for line in lines) for text in texts)
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (132, 50), (60, 12), (30, 6), (300, 100)])
+def test_every_frame_fits_its_terminal(busy, path, columns, lines):
+    with on_terminal("top", path, "-i", "0.1", columns=columns, lines=lines) as terminal:
+        seen = terminal.wait_for_frame(has("honker top"))
+        terminal.press("q")
+        code, _ = terminal.end()
+        frames = terminal.frames()
+        assert terminal.has_settings_of_the_start()
+    assert code == 0
+    assert len(seen) <= lines
+    assert all(len(each) <= lines and all(width_of(line) <= columns for line in each) for each in frames)
+
+
+def width_of(line):
+    return sum(2 if "\u2e80" <= each <= "\uffdc" else 1 for each in plain(line))
+
+
+def test_it_shows_queues_running_jobs_workers_and_schedules(busy, path):
+    with on_terminal("top", path, columns=160, lines=50) as terminal:
+        lines = [plain(line) for line in terminal.wait_for_frame(has("honker top"))]
+        terminal.press("q")
+        terminal.end()
+    assert any(line.split()[:4] == ["emails", "13", "1", "6"] for line in lines)
+    assert any("shop.tasks.emails" in line and 'to="alice@example.org"' in line for line in lines)
+    assert any(line.endswith("paused: disk is full") for line in lines)
+    assert "no workers" in lines
+    assert any(line.startswith("nightly") for line in lines)
+    assert lines[1].split()[:4] == ["ready", "133", "delayed", "8"]
+
+
+def test_a_change_of_another_process_appears(busy, path):
+    with on_terminal("top", path, "-i", "0.1") as terminal:
+        terminal.wait_for_frame(has("honker top"))
+        busy.queue("urgent").enqueue_many([1] * 77)
+        terminal.wait_for_frame(lambda lines: any(line.split()[:2] == ["urgent", "77"] for line in lines))
+
+
+def test_a_resize_is_followed_at_once(busy, path):
+    with on_terminal("top", path, "-i", "600", columns=80, lines=24) as terminal:
+        assert len(terminal.wait_for_frame(has("honker top"))) <= 24
+        terminal.resize(120, 60)
+        terminal.wait_for_frame(lambda lines: len(lines) > 24)
+        terminal.resize(50, 9)
+        small = terminal.wait_for_frame(lambda lines: len(lines) <= 9)
+        assert all(width_of(line) <= 50 for line in small)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_the_terminal_clean(busy, path, number, code):
+    with on_terminal("top", path, "-i", "600") as terminal:
+        terminal.wait_for_frame(has("honker top"))
+        terminal.process.send_signal(number)
+        ended, output = terminal.end()
+        assert terminal.has_settings_of_the_start()
+    assert ended == code
+    assert output.startswith(ENTER)
+    assert output.endswith(LEAVE)
+    assert "Traceback" not in output
+
+
+def test_colours_are_shown_unless_they_are_off(busy, path):
+    coloured, without = first_frame(path), first_frame(path, NO_COLOR="1")
+    assert any("\x1b[36m" in line for line in coloured)
+    assert any("\x1b[31m" in line for line in coloured)
+    assert not any("\x1b" in line for line in without)
+    # The times differ by a second.
+    assert [plain(line)[:20] for line in coloured] == [line[:20] for line in without]
+
+
+def first_frame(path, **variables):
+    with on_terminal("top", path, "-n", "1", **variables) as terminal:
+        assert terminal.end()[0] == 0
+        return terminal.frames()[0]
+
+
+def test_in_a_pipe_it_prints_whole_frames(busy, path):
+    done = honker("top", "-n", "2", "-i", "0.1", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert done.stdout.count("honker top") == 2
+    assert all(name in done.stdout for name in QUEUES)
+
+
+def test_an_interval_of_nothing_is_a_usage_error(db, path):
+    assert honker("top", "-i", "0", path).returncode == 2
+
+
+def test_a_frame_of_an_empty_file_says_so():
+    empty = Snapshot(title="a.db", at=time.time(), queues=[], running=[], workers=[], schedules=[], wal_bytes=0)
+    lines = [plain(line) for line in frame(empty, 80, 24)]
+    assert [line for line in lines if line.startswith("no ")] == [
+        "no jobs",
+        "no job is running",
+        "no workers",
+        "no schedules",
+    ]
+    for height in range(1, 30):
+        assert len(frame(empty, 80, height)) <= height
