@@ -284,6 +284,22 @@ def test_a_child_that_was_forked_in_a_transaction_is_refused(engine):
         assert session.query(Order).count() == 1
 
 
+def test_without_install_the_error_names_it(make_engine, app, path):
+    async def in_async_session():
+        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        async with AsyncSession(engine) as session:
+            with pytest.raises(honker.InvalidArgumentError, match=r"contrib\.sqlalchemy\.install\(engine\)"):
+                await app.queue("q").aenqueue(1, tx=session)
+        await engine.dispose()
+
+    with (
+        Session(make_engine()) as session,
+        pytest.raises(honker.InvalidArgumentError, match=r"contrib\.sqlalchemy\.install\(engine\)"),
+    ):
+        app.queue("q").enqueue(1, tx=session)
+    asyncio.run(in_async_session())
+
+
 def test_only_engines_on_sqlite_are_accepted(engine):
     other = Engine(None, postgresql.dialect(), None)
     for wrong, seen in [(other, "postgresql"), ("sqlite://", "str")]:
