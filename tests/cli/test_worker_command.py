@@ -270,6 +270,7 @@ def test_a_worker_without_tasks_is_an_error(write, tmp_path):
     done = program.honker("worker", "tasks:db", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: no tasks are registered for tasks:db: tasks and what it imports define none")
+    assert "imports=[...]" in done.stderr
 
 
 def test_a_queue_without_tasks_is_an_error(write, tmp_path):

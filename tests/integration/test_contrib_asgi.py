@@ -288,3 +288,15 @@ def test_a_lifespan_without_workers_leaves_jobs_to_others(app):
 
     asyncio.run(main())
     assert app.queue("emails").stats().ready == 1
+
+
+def test_the_example_of_the_module_enqueues(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = {"Annotated": Annotated}
+    exec(asgi.__doc__.partition("\n")[2], named)
+    with named["app"] as app:
+        named["send_receipt"] = app.task(queue="q")(lambda item: None)
+        with app.db.transaction() as tx:
+            tx.execute("CREATE TABLE orders (item TEXT)")
+            asyncio.run(named["order"]("tea", tx))
+        assert app.queue("q").stats().ready == 1

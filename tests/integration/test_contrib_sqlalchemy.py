@@ -5,6 +5,7 @@ import os
 import sqlite3
 
 import honker
+import honker.contrib.sqlalchemy
 import pytest
 from honker.contrib.sqlalchemy import include_name, include_object, install
 from sqlalchemy import Column, Index, Integer, MetaData, Table, create_engine, event, text
@@ -282,6 +283,34 @@ def test_a_child_that_was_forked_in_a_transaction_is_refused(engine):
         assert in_child(is_refused)
     with Session(engine) as session:
         assert session.query(Order).count() == 1
+
+
+def test_the_example_of_the_module_enqueues(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with honker.App("shop.db") as app:
+        named = {"order": Order(item="tea"), "send_receipt": app.task(queue="q")(lambda order_id: None)}
+        setup = create_engine("sqlite:///shop.db")
+        Base.metadata.create_all(setup)
+        setup.dispose()
+        exec(honker.contrib.sqlalchemy.__doc__.partition("\n")[2], named)
+        named["engine"].dispose()
+        assert app.queue("q").stats().ready == 1
+
+
+def test_without_install_the_error_names_it(make_engine, app, path):
+    async def in_async_session():
+        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        async with AsyncSession(engine) as session:
+            with pytest.raises(honker.InvalidArgumentError, match=r"contrib\.sqlalchemy\.install\(engine\)"):
+                await app.queue("q").aenqueue(1, tx=session)
+        await engine.dispose()
+
+    with (
+        Session(make_engine()) as session,
+        pytest.raises(honker.InvalidArgumentError, match=r"contrib\.sqlalchemy\.install\(engine\)"),
+    ):
+        app.queue("q").enqueue(1, tx=session)
+    asyncio.run(in_async_session())
 
 
 def test_only_engines_on_sqlite_are_accepted(engine):

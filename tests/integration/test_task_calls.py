@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import pickle
 from datetime import timedelta
 from decimal import Decimal
 
@@ -191,3 +192,24 @@ def test_the_name_of_a_queue_or_schedule_that_the_engine_would_refuse_is_refused
 @pytest.fixture
 def task(queue):
     return queue.task(name="t")(lambda: None)
+
+
+@pytest.mark.parametrize("call", [lambda send: send(1, tx=None), lambda send: send(delay=5)])
+def test_an_option_among_the_arguments_is_sent_to_enqueue_with(queue, call):
+    send = queue.task(name="send")(lambda order: None)
+    with pytest.raises(honker.InvalidCallError, match=r"it takes \(order\); options .* task\.enqueue_with\(tx=tx\)"):
+        call(send)
+    with pytest.raises(honker.InvalidCallError, match=r"it takes \(order\)$"):
+        send()
+
+
+def test_a_task_is_pickled_by_the_name_of_its_module_and_function(queue, monkeypatch):
+    def sent(order): ...
+
+    sent.__qualname__ = "sent"
+    task = queue.task(name="any")(sent)
+    monkeypatch.setitem(globals(), "sent", task)
+    assert pickle.loads(pickle.dumps(task)) is task
+    monkeypatch.setitem(globals(), "sent", sent)
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(task)

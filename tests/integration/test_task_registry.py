@@ -143,6 +143,11 @@ def test_an_unknown_name_is_an_error_that_names_the_known():
         TaskRegistry().get("x")
 
 
+def test_an_unknown_task_of_a_script_is_explained():
+    with pytest.raises(honker.UnknownTaskError, match=r"unknown task: '__main__\.send'.*a script.*pass name="):
+        TaskRegistry().get("__main__.send")
+
+
 @pytest.fixture
 def task(queue):
     return queue.task(name="t")(lambda: None)

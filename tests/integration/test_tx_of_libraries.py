@@ -250,6 +250,20 @@ def test_a_connection_of_aiosqlite_carries_a_job(queue, path):
     assert payloads(path) == ["1"]
 
 
+def test_a_connection_of_aiosqlite_gets_the_functions_of_the_registration_alone(queue, path):
+    honker.unregister_auto_extension()
+
+    async def main():
+        async with aiosqlite.connect(path) as conn:
+            with pytest.raises(InvalidArgumentError, match=r"honker\.register_auto_extension\(\) once") as refused:
+                await queue.aenqueue(1, tx=conn)
+            assert "load_extension" not in str(refused.value)
+            with pytest.raises(InvalidArgumentError, match=r"is asynchronous.*honker\.register_auto_extension\(\)"):
+                honker.load_extension(conn)
+
+    asyncio.run(main())
+
+
 def test_a_result_follows_the_end_of_a_transaction_of_aiosqlite(db, path):
     task = db.task("q")(print)
 

@@ -67,6 +67,17 @@ def test_a_plain_pytest_project_with_the_setting(project):
     assert "shop.db" not in os.listdir(project()), "no test has touched the database of the application"
 
 
+def test_a_test_that_names_no_fixture_leaves_the_database_of_the_application_alone(project):
+    folder = project("pytest.ini")
+    (folder / "test_alone.py").write_text(
+        "from shop import app, send_email\n\n"
+        "def test():\n    send_email('ann')\n    assert 'shop.db' not in app.db.path\n"
+    )
+    code, output = run(folder, "pytest", *PLUGIN)
+    assert code == 0, output
+    assert "shop.db" not in os.listdir(folder)
+
+
 def test_a_plain_pytest_project_with_a_fixture_of_its_own(project):
     code, output = run(project("conftest.py", "test_shop.py"), "pytest", *PLUGIN)
     assert code == 0, output

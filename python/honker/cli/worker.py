@@ -162,7 +162,8 @@ def _check_queues(db: Database, target: str, queues: tuple[str, ...]) -> None:
         module, _, variable = target.partition(":")
         raise NoTasksError(
             f"no tasks are registered for {target}: {module} and what it imports define none; "
-            f"decorate functions with @{variable}.task() there, or import the modules that do"
+            f"decorate functions with @{variable}.task() there, or import the modules that do; "
+            "a honker.App imports those of its imports=[...]"
         )
     for name in queues:
         if name not in known:

@@ -12,7 +12,7 @@ Tx = Annotated[honker.Transaction, asgi.transaction(app)]
 @web.post("/orders")
 async def order(item: str, tx: Tx) -> None:
     tx.execute("INSERT INTO orders (item) VALUES (?)", [item])
-    send_receipt.enqueue(item, tx=tx)  # exists if and only if the order does
+    send_receipt.enqueue_with(tx=tx)(item)  # exists if and only if the order does
 
 @web.get("/events")
 async def events():

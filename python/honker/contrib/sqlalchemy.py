@@ -12,7 +12,8 @@ honker.contrib.sqlalchemy.install(engine)
 
 with Session(engine) as session, session.begin():
     session.add(order)
-    send_receipt.enqueue(order.id, tx=session)  # exists if and only if the order does
+    session.flush()  # gives the order its id
+    send_receipt.enqueue_with(tx=session)(order.id)  # exists if and only if the order does
 """
 
 from __future__ import annotations

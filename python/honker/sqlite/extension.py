@@ -12,8 +12,9 @@ import sqlite3
 from types import ModuleType
 from typing import Any
 
-from honker.errors import ExtensionUnsupportedError
+from honker.errors import ExtensionUnsupportedError, InvalidArgumentError
 from honker.sqlite.auto_extension import auto_extension
+from honker.sqlite.drivers import is_asynchronous
 from honker.sqlite.library import extension_info
 
 
@@ -24,9 +25,15 @@ def load_extension(conn: Any) -> None:
         conn: A ``sqlite3.Connection`` or a compatible object.
 
     Raises:
+        InvalidArgumentError: The connection is asynchronous; call `register_auto_extension` before it is opened.
         ExtensionUnsupportedError: The connection cannot load extensions; open it with `honker.connect` instead.
         ExtensionNotFoundError: The library is missing.
     """
+    if is_asynchronous(conn):
+        raise InvalidArgumentError(
+            f"{type(conn).__module__}.{type(conn).__name__} is asynchronous, so the engine cannot be loaded into it "
+            "here; call honker.register_auto_extension() once, before the application opens connections"
+        )
     path, entrypoint = extension_info()
     can_switch = hasattr(conn, "enable_load_extension")
     if can_switch:

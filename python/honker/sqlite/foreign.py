@@ -71,10 +71,11 @@ def script(raw: Any, file: DatabaseFile, sql: str, params: tuple[SQLValue, ...])
 class _Foreign:
     """A session in the transaction of the application's ``sqlite3`` connection."""
 
-    def __init__(self, raw: sqlite3.Connection, module: ModuleType, file: DatabaseFile) -> None:
+    def __init__(self, raw: sqlite3.Connection, module: ModuleType, file: DatabaseFile, remedy: str) -> None:
         self._raw = raw
         self._module = module
         self._file = file
+        self._remedy = remedy
 
     def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
@@ -83,7 +84,7 @@ class _Foreign:
             run = script(self._raw, self._file, sql, params)
             return play(run, lambda sql, params: cursor.execute(sql, params).fetchall())
         except self._module.Error as error:
-            raise explain(from_sqlite(error)) from error
+            raise explain(from_sqlite(error), self._remedy) from error
 
 
 class _SQLAlchemy:
@@ -104,7 +105,7 @@ class _SQLAlchemy:
             # SQLAlchemy wraps the exceptions of drivers.
             original = getattr(error, "orig", None)
             if isinstance(original, Exception):
-                raise explain(from_sqlite(original)) from error
+                raise explain(from_sqlite(original), _OF_SQLALCHEMY) from error
             raise
 
     def _run(self, sql: str, params: tuple[SQLValue, ...]) -> list[Any]:
@@ -135,13 +136,27 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, str) else bytes(value).decode()
 
 
-def explain(error: HonkerError) -> HonkerError:
-    """The error to raise instead of one of a foreign connection."""
+#: How a connection of each kind gets honker's functions.
+_OF_SQLALCHEMY = (
+    "call honker.contrib.sqlalchemy.install(engine) once, where the engine is made, or "
+    "honker.register_auto_extension() before it connects"
+)
+_OF_SQLITE3 = (
+    "call honker.register_auto_extension() before the application opens connections, or "
+    "honker.load_extension(connection), or open it with honker.connect()"
+)
+OF_AIOSQLITE = "call honker.register_auto_extension() once, before the application opens connections"
+
+
+def explain(error: HonkerError, remedy: str) -> HonkerError:
+    """The error to raise instead of one of a foreign connection.
+
+    Args:
+        error: The error of its statement.
+        remedy: The way in which a connection of its kind gets honker's functions.
+    """
     if "no such function" in str(error):
-        return InvalidArgumentError(
-            f"tx is a connection without honker's functions ({error}); call honker.register_auto_extension() before "
-            "the application opens connections, or honker.load_extension(connection), or open it with honker.connect()"
-        )
+        return InvalidArgumentError(f"tx is a connection without honker's functions ({error}); {remedy}")
     return error
 
 
@@ -160,12 +175,14 @@ def session_of(tx: TransactionLike, module: ModuleType, file: DatabaseFile) -> S
     if drivers.is_asynchronous(tx):
         raise InvalidArgumentError(
             f"tx is {type(tx).__name__}, which is asynchronous; await the method whose name begins with a, as in "
-            "await queue.aenqueue(payload, tx=tx), or call this one in run_sync"
+            "await queue.aenqueue(payload, tx=tx) or await task.enqueue_with(tx=tx).aenqueue(...), or call this one in "
+            "run_sync"
         )
     connection = drivers.sqlalchemy_connection(tx)
     raw = drivers.driver_connection(tx if connection is None else connection)
     if isinstance(raw, (sqlite3.Connection, module.Connection)):
-        return _Foreign(raw, module if isinstance(raw, module.Connection) else sqlite3, file)
+        remedy = _OF_SQLITE3 if connection is None else _OF_SQLALCHEMY
+        return _Foreign(raw, module if isinstance(raw, module.Connection) else sqlite3, file, remedy)
     if connection is not None and drivers.is_sqlite(connection):
         return _SQLAlchemy(connection, file)
     raise _unsupported(tx)
@@ -174,7 +191,7 @@ def session_of(tx: TransactionLike, module: ModuleType, file: DatabaseFile) -> S
 def _unsupported(tx: Any) -> InvalidArgumentError:
     return InvalidArgumentError(
         f"tx is {type(tx).__name__}; pass a honker.Transaction, a sqlite3.Connection, an aiosqlite.Connection, a "
-        "SQLAlchemy Connection or Session, or a Django connection"
+        "SQLAlchemy Connection or Session, or a Django connection inside transaction.atomic()"
     )
 
 

@@ -10,7 +10,7 @@ from honker.arguments import SQLValue, TransactionLike
 from honker.errors import from_sqlite
 from honker.sqlite import drivers
 from honker.sqlite.database_file import DatabaseFile
-from honker.sqlite.foreign import explain, script, session_of
+from honker.sqlite.foreign import OF_AIOSQLITE, explain, script, session_of
 from honker.sqlite.transaction import SQLiteTransaction
 
 
@@ -59,4 +59,4 @@ async def _on_aiosqlite(connection: Any, file: DatabaseFile, sql: str, params: t
     except StopIteration as end:
         return end.value
     except sqlite3.Error as error:
-        raise explain(from_sqlite(error)) from error
+        raise explain(from_sqlite(error), OF_AIOSQLITE) from error

@@ -20,6 +20,10 @@ from honker.middleware import Hook, Middleware
 from honker.task.injection import Injection, injections_of
 from honker.task.options import JITTER, ExceptionTypes, Executor, KeyOption, RetryRule
 
+_SCRIPT_HINT: Final = (
+    "; a script defined it and called it: define tasks in a module that the script and the worker import, or pass name="
+)
+
 
 class HasExpression(Protocol):
     """A schedule: a `honker.CronSchedule`, or any object with an ``expr``."""
@@ -188,7 +192,8 @@ class TaskRegistry:
         """
         found = [each.spec for each in self._by_name.get(name, []) if _is_of(each.spec, path)]
         if not found:
-            raise UnknownTaskError(f"unknown task: {name!r}. Registered tasks: {self.names(path)}")
+            hint = _SCRIPT_HINT if name.startswith("__main__.") else ""
+            raise UnknownTaskError(f"unknown task: {name!r}. Registered tasks: {self.names(path)}{hint}")
         return next((spec for spec in reversed(found) if spec.queue_name == queue), found[-1])
 
     def names(self, path: str | None = None) -> list[str]:

@@ -13,6 +13,7 @@ from honker.task.injection import injections_of
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _VARIADIC: Final = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+_OPTIONS_HINT: Final = "; options such as tx and delay are arguments of enqueue_with: task.enqueue_with(tx=tx)(...)"
 
 
 def check_function(fn: Any) -> None:
@@ -98,7 +99,8 @@ class CallSignature:
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise InvalidCallError(f"call of task {self._name!r}: {error}; it takes {self._shown()}") from None
+            hint = "" if kwargs.keys() <= self._signature.parameters.keys() else _OPTIONS_HINT
+            raise InvalidCallError(f"call of task {self._name!r}: {error}; it takes {self._shown()}{hint}") from None
 
     def _shown(self) -> str:
         assert self._signature is not None

@@ -246,6 +246,10 @@ class Task(Generic[P, R, F]):
     def __repr__(self) -> str:
         return f"<honker.Task {self.name!r} of queue {self.spec.queue_name!r}>"
 
+    def __reduce__(self) -> str:
+        """Pickled by name, as functions are: for another process that imports its module, as spawn does."""
+        return str(getattr(self, "__qualname__", self.name))
+
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskResult[R]:
         """Enqueue a call; its arguments travel as JSON.
 
