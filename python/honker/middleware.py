@@ -72,7 +72,8 @@ class Middleware:
         A plain handler is called within the same thread and context, so that it sees context variables. The handler's
         exception is raised at the ``yield``. An exception from here counts as the failure of the attempt, like one of
         the handler: `honker.Snooze` and `honker.Discard` work too. An exception that is swallowed makes the attempt a
-        success without a result. For a handler with a transaction, the end of this precedes the commit.
+        success without a result; a swallowed cancellation still ends it. For a handler with a transaction, the end of
+        this precedes the commit.
         """
         return contextlib.nullcontext()
 

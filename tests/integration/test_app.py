@@ -246,6 +246,25 @@ def test_objects_that_were_handed_out_in_a_block_of_using_follow_the_app_after_i
     assert payloads(path) == ["2"]
 
 
+def test_a_block_of_using_keeps_its_file_when_an_earlier_one_of_another_thread_ends(app, path, tmp_path):
+    queue = app.queue("q")
+    earlier, later = app.using(tmp_path / "one.db"), app.using(tmp_path / "two.db")
+    with app.using(tmp_path / "outer.db"):
+        earlier.__enter__()
+        queue.enqueue("one")
+        later.__enter__()
+        queue.enqueue("two")
+        earlier.__exit__(None, None, None)
+        queue.enqueue("two")
+        later.__exit__(None, None, None)
+        queue.enqueue("outer")
+    queue.enqueue("app")
+    assert payloads(path) == ['"app"']
+    assert payloads(tmp_path / "outer.db") == ['"outer"']
+    assert payloads(tmp_path / "one.db") == ['"one"']
+    assert payloads(tmp_path / "two.db") == ['"two"'] * 2
+
+
 def test_blocks_of_using_may_be_nested_and_one_that_fails_ends_too(app, path, tmp_path):
     queue = app.queue("q")
     with app.using(tmp_path / "one.db"):

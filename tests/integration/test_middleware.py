@@ -307,6 +307,42 @@ def test_a_swallowed_exception_is_a_success_without_a_result(db, middleware):
     assert dead(db.path) == []
 
 
+def test_a_swallowed_cancellation_gives_the_job_back_when_the_worker_stops(db, middleware):
+    """The handler has not done its work; a success would lose the job."""
+
+    class Swallowing(honker.Middleware):
+        def run(self, job):
+            return contextlib.suppress(BaseException)
+
+    middleware.append(Swallowing())
+    stop = asyncio.Event()
+
+    @db.task("q")
+    async def work():
+        stop.set()
+        await asyncio.Event().wait()
+
+    work()
+    asyncio.run(honker.Worker(db.queue("q"), grace_s=0).run(stop))
+    assert live(db.path) == [("pending", 0, None)]
+
+
+def test_a_swallowed_time_limit_is_a_failure(db, middleware):
+    class Swallowing(honker.Middleware):
+        def run(self, job):
+            return contextlib.suppress(BaseException)
+
+    middleware.append(Swallowing())
+
+    @db.task("q", timeout_s=0.01, max_attempts=1)
+    async def work():
+        await asyncio.Event().wait()
+
+    work()
+    run_until(db, lambda: dead(db.path))
+    assert dead(db.path)[0][1].startswith("timeout after")
+
+
 def test_a_failure_after_the_handler_rolls_its_transaction_back(db, middleware):
     with db.transaction() as tx:
         tx.execute("CREATE TABLE orders (id INTEGER)")

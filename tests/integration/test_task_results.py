@@ -135,6 +135,22 @@ def test_the_result_of_a_call_that_was_rolled_back_is_gone_at_once(db, task, tim
         assert "rolled back" in str(error)
 
 
+def test_a_call_that_was_rolled_back_cancels_no_job_that_has_its_id_now(db, task):
+    lost = rolled_back(db, lambda tx: task.enqueue_with(tx=tx)())
+    other = task()
+    assert other.id == lost.id
+    assert lost.cancel() == asyncio.run(lost.acancel()) == "gone"
+    assert other.cancel() == "cancelled"
+
+
+def test_a_call_that_was_rolled_back_has_no_progress_of_the_job_that_has_its_id_now(db, queue, task):
+    lost = rolled_back(db, lambda tx: task.enqueue_with(tx=tx)())
+    other = task()
+    queue.claim_one("w").progress(1, 2)
+    assert other.progress() is not None
+    assert lost.progress() is asyncio.run(lost.aprogress()) is None
+
+
 def test_a_waiter_is_told_of_a_rollback(db, task):
     seen = []
     with contextlib.suppress(ZeroDivisionError), db.transaction() as tx:

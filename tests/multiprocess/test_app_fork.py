@@ -132,6 +132,39 @@ with app.db.transaction() as tx:
     assert payloads(path) == ["before", "after"]
 
 
+def test_a_child_that_was_forked_while_another_thread_closed_the_app_refuses(path):
+    """SQLite's record of the locks may be half changed then: a child that opened the file could wait for ever."""
+    lines = script(
+        path,
+        """
+def work():
+    try:
+        queue.enqueue("child")
+    except honker.ForkError:
+        print("refused")
+
+class Closing:
+    def __init__(self, raw):
+        self.raw = raw
+
+    def __getattr__(self, name):
+        return getattr(self.raw, name)
+
+    def close(self):
+        join(child(work))
+        self.raw.close()
+
+queue.enqueue("before")
+writer = app.db.engine.current._writer
+writer._raw = Closing(writer._raw)
+app.close()
+queue.enqueue("after")
+""",
+    )
+    assert lines == ["refused"]
+    assert payloads(path) == ["before", "after"]
+
+
 def test_a_child_opens_the_file_that_was_in_use_at_the_fork_and_returns_to_the_one_of_the_app(path, tmp_path):
     lines = script(
         path,

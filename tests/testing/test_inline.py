@@ -45,6 +45,31 @@ def test_the_jobs_of_a_transaction_run_when_it_has_committed(db, work, ran):
     assert kit.enqueued(db) == []
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_jobs_after_one_that_failed_run_at_the_end_of_the_block(db, ran, is_async):
+    @db.task(queue="q")
+    def work(n):
+        if n == 0:
+            raise KeyError(n)
+        ran.append(n)
+
+    def enqueue():
+        with db.transaction() as tx:
+            work.enqueue_with(tx=tx)(0)
+            work.enqueue_with(tx=tx)(1)
+
+    async def aenqueue():
+        async with db.transaction() as tx:
+            await work.enqueue_with(tx=tx).aenqueue(0)
+            await work.enqueue_with(tx=tx).aenqueue(1)
+
+    with kit.inline(db):
+        with pytest.raises(KeyError):
+            asyncio.run(aenqueue()) if is_async else enqueue()
+        assert ran == []
+    assert ran == [1]
+
+
 def roll_back(db, work):
     with db.transaction() as tx:
         work.enqueue_with(tx=tx)(1)

@@ -298,6 +298,10 @@ WRONG = [
     (Literal[1], True, "one of 1"),
     (Literal["a"], ["a"], "one of 'a'"),
     (set[int], [1], r"set\[int\]"),
+    (set, {(1, 2)}, r"annotate its items, as in set\[tuple"),
+    (frozenset[Any], frozenset({(1, 2)}), "annotate its items"),
+    (dict[int | str, int], {1: 2, "1": 3}, "keys differ as text"),
+    (dict[str | None, date], {None: date(2026, 1, 1), "null": date(2026, 1, 2)}, "keys differ as text"),
     (tuple[int, int], (1,), "of 2 items"),
     (Line, {"article": "a"}, "Line"),
     (Order, Order(ID, MOMENT, [Line("a", 1)]), r"at \.lines\[0\]\.price, is 1 of type int"),
@@ -417,9 +421,10 @@ def test_the_json_of_plain_values_is_that_of_the_json_module():
         (Level | int, "Level and int"),
         (Any | datetime, "JSON string"),
         (User | Line, "JSON object"),
+        (Literal[b"x"], "the Literal value b'x' is no value of JSON"),
     ],
 )
-def test_a_union_that_json_cannot_tell_apart_is_refused_where_it_is_declared(hint, told):
+def test_a_type_that_json_cannot_tell_apart_is_refused_where_it_is_declared(hint, told):
     with pytest.raises(InvalidTaskError, match="parameter 'it' of task 'task' cannot be carried: ") as caught:
         types_of(hint)
     assert told in str(caught.value)

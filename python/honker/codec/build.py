@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from honker.codec import classes, hints
 from honker.codec.choices import EnumOf, LiteralOf
-from honker.codec.containers import DictOf, FixedTuple, Keys, ListOf, PairsOf, SetOf, TupleOf
+from honker.codec.containers import DictOf, FixedTuple, Keys, ListOf, MixedKeysOf, PairsOf, SetOf, TupleOf
 from honker.codec.converter import UNCHECKED, Converter, Postponed, UnsupportedTypeError
 from honker.codec.models import model_converter
 from honker.codec.scalars import SCALARS
@@ -119,7 +119,7 @@ class Builder:
         if not key.is_checked or Keys.fit(key):
             return DictOf(key, item)
         # JSON makes text of plain keys of several types; it always has, and others read it.
-        return DictOf(UNCHECKED, item) if key.is_plain else PairsOf(key, item)
+        return MixedKeysOf(item) if key.is_plain else PairsOf(key, item)
 
     def _class(self, hint: Any, kind: Any, arguments: tuple[Any, ...]) -> Converter | None:
         if not isinstance(kind, type):

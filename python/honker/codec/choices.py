@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum, Flag
 from typing import Any, Final, cast
 
-from honker.codec.converter import FORMS, Converter, Mismatch, form_of, shown_value
+from honker.codec.converter import FORMS, Converter, Mismatch, UnsupportedTypeError, form_of, shown_value
 
 _SHOWN_VALUES: Final = 8
 
@@ -50,13 +50,19 @@ class EnumOf(Converter):
 
 
 class LiteralOf(Converter):
-    """The values of a ``Literal``."""
+    """The values of a ``Literal``.
+
+    Raises:
+        UnsupportedTypeError: One of them is no value of JSON and no member of an enum.
+    """
 
     def __init__(self, values: Iterable[Any], enums: dict[type, Converter]) -> None:
         self._written: dict[tuple[type, Any], Any] = {}
         self._read: dict[tuple[type, Any], Any] = {}
         for value in values:
             plain = enums[cast("type", type(value))].encode(value) if isinstance(value, Enum) else value
+            if type(plain) not in FORMS:
+                raise UnsupportedTypeError(f"the Literal value {shown_value(value)} is no value of JSON")
             self._written[type(value), value] = plain
             self._read[type(plain), plain] = value
         self.name = f"one of {_listed(value for _, value in self._written)}"

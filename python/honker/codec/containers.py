@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from honker.codec.converter import Converter, Mismatch, each, expect, shown_value
+from honker.codec.converter import UNCHECKED, Converter, Mismatch, each, expect, shown_value
 from honker.codec.scalars import BOOLEAN, INTEGER, NUMBER, STRING
 
 _ARRAY = frozenset({"array"})
@@ -58,6 +58,9 @@ class SetOf(Converter):
         if not isinstance(value, (set, frozenset)):
             raise Mismatch(value, self.name)
         encoded = each(self._item.encode, cast("set[Any]", value))
+        if not self._item.is_checked and any(isinstance(item, tuple) for item in encoded):
+            # It would come back as a list, which no set can hold.
+            raise Mismatch(value, f"{self.name} of single values", "annotate its items, as in set[tuple[int, str]]")
         try:
             return sorted(encoded)
         except TypeError:  # Values of several kinds have no order.
@@ -182,6 +185,20 @@ class DictOf(Converter):
             return value
         read = _same if self._keys is None else self._keys.decode
         return _each_item(expect(value, dict, self.name), read, self._item.decode)
+
+
+class MixedKeysOf(DictOf):
+    """Dicts with keys of several types of JSON, which all become text."""
+
+    def __init__(self, item: Converter) -> None:
+        super().__init__(UNCHECKED, item)
+        self.exact = None
+
+    def encode(self, value: Any) -> Any:
+        encoded: dict[Any, Any] = super().encode(value)
+        if len({key if isinstance(key, str) else _text(key) for key in encoded}) < len(encoded):
+            raise Mismatch(value, f"{self.name} whose keys differ as text", "one of two such keys would be lost")
+        return encoded
 
 
 class PairsOf(Converter):

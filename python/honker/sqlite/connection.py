@@ -100,6 +100,7 @@ class Connection:
         #: None while the connection is opened, and after that failed.
         self._held: Held | None = None
         self._is_opening = True
+        self._is_closing = False
         _open_connections.add(self)  # before SQLite opens the file: another thread may fork meanwhile
         try:
             self._raw = _open(path, module, creates=creates)
@@ -336,13 +337,19 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection. Idempotent; does nothing in a forked child."""
-        raw, self._raw = self._raw, None
-        if raw is None:
-            return
-        if self._pid == os.getpid():
-            raw.close()
-        else:
-            make_immortal(raw)
+        is_first = not self._is_closing
+        self._is_closing = True  # before the raw connection is taken: another thread may fork meanwhile
+        try:
+            raw, self._raw = self._raw, None
+            if raw is None:
+                return
+            if self._pid == os.getpid():
+                raw.close()
+            else:
+                make_immortal(raw)
+        finally:
+            if is_first:
+                self._is_closing = False
 
     def prepare_fork(self) -> None:
         """Note the WAL index of the file, before a fork: after it, the parent may close and delete it at any moment.
@@ -354,7 +361,7 @@ class Connection:
 
     def inherit(self, *, watchers_were_idle: bool) -> None:
         """Abandon the connection in a forked child, and record if its file is unsafe to open there."""
-        if self._is_opening:
+        if self._is_opening or self._is_closing:
             self.close()
             inherit_half_open(str(file_of(self._path)), parent_pid=self._pid)
             return

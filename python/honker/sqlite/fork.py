@@ -76,7 +76,7 @@ def inherit(held: Held, *, parent_pid: int, was_idle: bool) -> None:
 
 
 def inherit_half_open(path: str, *, parent_pid: int) -> None:
-    """Record that a file is unsafe: another thread of the parent was opening it, and its locks are not known."""
+    """Record that a file is unsafe: a thread of the parent was opening or closing it, and its locks are not known."""
     identity = identity_of(path)
     if identity is not None:  # A file that is not there was not open either.
         _unsafe[identity] = parent_pid

@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from honker.engine.forwarding import ForwardingEngine
@@ -27,6 +28,15 @@ from honker.sqlite.fork import make_immortal
 Open: TypeAlias = "Callable[[str, bool], SQLiteEngine]"
 #: The path of the database, found at the moment of opening.
 PathFinder: TypeAlias = Callable[[], str]
+
+
+@dataclass(slots=True, eq=False)
+class _SetAside:
+    """The path and the engine that a block of `using` has set aside."""
+
+    find_path: PathFinder
+    engine: SQLiteEngine | None
+
 
 _engines: weakref.WeakSet[ProcessEngine] = weakref.WeakSet()
 
@@ -43,8 +53,8 @@ class ProcessEngine(ForwardingEngine[SQLiteEngine]):
         self._find_path = find_path
         self._open_engine = open_engine
         self._engine = None
-        # The paths and engines that `using` has set aside, the innermost last.
-        self._aside: list[tuple[PathFinder, SQLiteEngine | None]] = []
+        # The innermost block of `using` is the last.
+        self._aside: list[_SetAside] = []
         # Guards the fields above. Reentrant: a signal handler may interrupt the opening and need the engine.
         self._mutex = threading.RLock()
         _engines.add(self)
@@ -84,25 +94,37 @@ class ProcessEngine(ForwardingEngine[SQLiteEngine]):
     def using(self, path: str) -> Generator[None]:
         """Use another file in the block, in all threads, and close it at the end."""
         with self._mutex:
-            self._aside.append((self._find_path, self._engine))
+            aside = _SetAside(self._find_path, self._engine)
+            self._aside.append(aside)
             self._find_path, self._engine = lambda: path, None
         try:
             yield
         finally:
             with self._mutex:
-                used = self._engine
-                self._find_path, self._engine = self._aside.pop()
+                used = self._end_block(aside)
             if used is not None:
                 used.close()
+
+    def _end_block(self, aside: _SetAside) -> SQLiteEngine | None:
+        """End a block of `using`, and return its engine. A later block of another thread goes on with its own file."""
+        position = self._aside.index(aside)
+        del self._aside[position]
+        if position == len(self._aside):
+            used, self._find_path, self._engine = self._engine, aside.find_path, aside.engine
+            return used
+        later = self._aside[position]
+        used, later.find_path, later.engine = later.engine, aside.find_path, aside.engine
+        return used
 
     def leave_to_parent(self) -> None:
         """Forget the inherited engines; the first step of a forked child."""
         self._mutex = threading.RLock()  # Another thread of the parent may have held it.
-        for engine in (self._engine, *(engine for _, engine in self._aside)):
+        for engine in (self._engine, *(aside.engine for aside in self._aside)):
             if engine is not None:
                 make_immortal(engine)
         self._engine = None
-        self._aside = [(find_path, None) for find_path, _ in self._aside]
+        for aside in self._aside:
+            aside.engine = None
 
 
 class HandleEngine(ProcessEngine):

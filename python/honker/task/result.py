@@ -254,11 +254,11 @@ class TaskResult(Generic[R]):
         Cost: read-only; one seek. Each report is a commit, which wakes `Database.update_events`.
         Source: SQL ``honker_progress_get``.
         """
-        return read_progress(self._engine.ask(_GET_PROGRESS, self.id))
+        return None if self._is_rolled_back() else read_progress(self._engine.ask(_GET_PROGRESS, self.id))
 
     async def aprogress(self) -> Progress | None:
         """Like `progress`, without blocking the event loop."""
-        return read_progress(await self._engine.aask(_GET_PROGRESS, self.id))
+        return None if self._is_rolled_back() else read_progress(await self._engine.aask(_GET_PROGRESS, self.id))
 
     def cancel(self, tx: TransactionLike = None) -> CancelOutcome:
         """Cancel the job; if it runs, ask its handler to end.
@@ -272,23 +272,31 @@ class TaskResult(Generic[R]):
 
         Returns:
             ``"cancelled"`` if the job waited and is removed, ``"requested"`` if its handler is asked to end, ``"gone"``
-            if it has ended.
+            if it has ended, or its transaction was rolled back.
 
         Raises:
             DatabaseBusyError: The write lock was not free within the busy timeout.
 
         Source: SQL ``honker_cancel_request``.
         """
+        if self._is_rolled_back():
+            return "gone"
         outcome: CancelOutcome = self._engine.call(_REQUEST_CANCEL, self.id, tx=tx)
         return outcome
 
     async def acancel(self, tx: TransactionLike = None) -> CancelOutcome:
         """Like `cancel`, without blocking the event loop."""
+        if self._is_rolled_back():
+            return "gone"
         outcome: CancelOutcome = await self._engine.acall(_REQUEST_CANCEL, self.id, tx=tx)
         return outcome
 
     def _value(self, value: Any) -> R:
         return value if self._payloads is None else self._payloads.read_result(self.id, value)
+
+    def _is_rolled_back(self) -> bool:
+        """True if the transaction that enqueued the job was rolled back; the id may be that of another job now."""
+        return self._origin is not None and self._origin.fate.is_committed is False
 
     def _is_over(self) -> bool:
         """True if the transaction that enqueued the job has ended. Asked before the job is looked for, see `_check`.
@@ -301,7 +309,7 @@ class TaskResult(Generic[R]):
         fate = self._origin.fate
         if not fate.is_over:
             return False
-        if fate.is_committed is False:
+        if self._is_rolled_back():
             raise ResultGoneError(f"job {self.id} was never enqueued: its transaction was rolled back")
         self._is_committed = self._is_committed or fate.is_committed is True
         return True

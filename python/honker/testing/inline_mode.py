@@ -66,6 +66,9 @@ class _Inline:
         self._is_running, self._has_jobs = True, False
         try:
             drain(self._target, raise_errors=self._raise_errors)
+        except BaseException:
+            self._has_jobs = True  # Those after the failed one.
+            raise
         finally:
             self._is_running = False
 
@@ -76,6 +79,9 @@ class _Inline:
         self._is_running, self._has_jobs = True, False
         try:
             await adrain(self._target, raise_errors=self._raise_errors)
+        except BaseException:
+            self._has_jobs = True  # Those after the failed one.
+            raise
         finally:
             self._is_running = False
 

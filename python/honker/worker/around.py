@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack
@@ -28,13 +29,13 @@ def around(middleware: Sequence[Middleware], job: Job, fn: Callable[..., Any], *
         async with AsyncExitStack() as stack:
             await enter_all_async(stack, middleware, job)
             return await value
-        return None  # Middleware has swallowed the handler's exception.
+        return _swallowed()
 
     async def call_async(*args: Any, **kwargs: Any) -> Any:
         async with AsyncExitStack() as stack:
             await enter_all_async(stack, middleware, job)
             return await fn(*args, **kwargs)
-        return None
+        return _swallowed()
 
     return call_async if is_async else call
 
@@ -57,4 +58,17 @@ async def around_process(middleware: Sequence[Middleware], job: Job, call: Calla
         if error is not failed or outcome is None:
             raise
         return outcome
-    return Ack()  # Middleware has swallowed the failure.
+    _swallowed()
+    return Ack()
+
+
+def _swallowed() -> None:
+    """The result after middleware has swallowed an exception.
+
+    Raises:
+        asyncio.CancelledError: The attempt was cancelled, so the handler has not done its work: the worker stops, the
+            lease is lost, the time is over, or the job is cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
