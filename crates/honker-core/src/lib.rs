@@ -7,12 +7,14 @@
 
 pub mod clock;
 mod context;
+pub mod counters;
 mod effects;
 pub mod error;
 pub mod json_length;
 pub mod limits;
 pub mod lock;
 pub mod malformed;
+pub mod moves;
 pub mod notify;
 pub mod queue;
 pub mod rate_limit;
