@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import ModuleType, TracebackType
 from typing import Any, Final, Self, TypedDict, cast
 
-from honker import malformed, rate_limit, serialization
+from honker import counters as counting, malformed, rate_limit, serialization
 from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLike, optional_seconds
 from honker.engine import FALLBACK_POLL_S, Engine, Transaction
 from honker.engine.forwarding import ForwardingEngine
@@ -461,6 +461,14 @@ class Database:
     aworkflows = _workflows.aworkflows
     schedules = _schedules.schedules
     aschedules = _schedules.aschedules
+    counters = counting.counters
+    acounters = counting.acounters
+    counter_totals = counting.counter_totals
+    acounter_totals = counting.acounter_totals
+    configure = counting.configure
+    aconfigure = counting.aconfigure
+    settings = counting.settings
+    asettings = counting.asettings
 
     def retention(self) -> list[Retention]:
         """The policies set by `Queue.retain_dead` and `Stream.retain`, by kind and name.

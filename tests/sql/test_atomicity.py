@@ -42,7 +42,23 @@ REPORT = (
     '"worker_ids": [], "running": []}'
 )
 
+RECORD = """SELECT honker_file_configure('{"counters": true, "events": true}')"""
+
 STORIES = {
+    "file-configure": Story(
+        """honker_file_configure('{"counters": true, "events": true}')""", "INSERT _honker_retention"
+    ),
+    "retry-counts": Story("honker_retry(1, 'w', 0, 'x')", "UPDATE _honker_counters", [RECORD, sql_enqueue(), CLAIM]),
+    "retry-publishes": Story("honker_retry(1, 'w', 0, 'x')", "INSERT _honker_stream", [RECORD, sql_enqueue(), CLAIM]),
+    "work-counts": Story(
+        """honker_work('q', 'w', 1, 60, '[{"id":1,"attempt":1,"do":"ack","task":"t"}]')""",
+        "INSERT _honker_counters WHEN NEW.task = 't'",
+        [RECORD, sql_enqueue(), CLAIM, sql_enqueue()],
+    ),
+    "enqueue-many-publishes": Story(
+        "honker_enqueue_many('q', '[1, 2]', NULL, NULL, 0, 3, NULL)", "INSERT _honker_stream", [RECORD]
+    ),
+    "cancel-publishes": Story("honker_cancel(1)", "INSERT _honker_stream", [RECORD, sql_enqueue()]),
     "worker-report": Story(
         f"honker_worker_report('{REPORT}')",
         "DELETE _honker_workers",

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Params, Row};
 use crate::clock::{Instant, Reading, Span};
 use crate::effects::Effects;
 use crate::limits::TIED_JOBS_KNOWN;
+use crate::moves::{self, Moved, Recording};
 use crate::queue::Settings;
 use crate::statements::{Prepared, Sql, Statements};
 use crate::{Result, schema, test_clock};
@@ -22,6 +23,7 @@ pub struct Ctx<'c> {
     /// The settings of the queue that this call has asked for last.
     settings: RefCell<Option<(String, Settings)>>,
     effects: RefCell<Effects>,
+    moves: RefCell<Vec<Moved>>,
 }
 
 impl<'c> Ctx<'c> {
@@ -34,6 +36,7 @@ impl<'c> Ctx<'c> {
             is_shared: Cell::new(None),
             settings: RefCell::default(),
             effects: RefCell::default(),
+            moves: RefCell::default(),
         }
     }
 
@@ -53,6 +56,7 @@ impl<'c> Ctx<'c> {
         self.is_shared.set(None);
         self.forget_settings();
         self.effects.take();
+        self.moves.take();
     }
 
     /// Writes the effects that the work so far has left to do. Inside the bracket of that work: either both are there
@@ -61,16 +65,37 @@ impl<'c> Ctx<'c> {
     /// # Errors
     /// Whatever SQLite reports.
     pub fn flush(&self) -> Result<()> {
-        while !self.is_flushed() {
+        while !self.effects.borrow().is_empty() {
             self.effects.take().write(self)?;
         }
         Ok(())
     }
 
-    /// True if [`Ctx::flush`] has nothing to write.
+    /// Writes the effects, and then the record of all moves of the call: see [`crate::moves`]. At the end of its work, once.
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub fn finish(&self) -> Result<()> {
+        self.flush()?;
+        let moves = self.moves.take();
+        if moves.is_empty() { Ok(()) } else { moves::write(self, &moves) }
+    }
+
+    /// True if [`Ctx::finish`] has nothing to write.
     #[must_use]
     pub fn is_flushed(&self) -> bool {
-        self.effects.borrow().is_empty()
+        self.effects.borrow().is_empty() && self.moves.borrow().is_empty()
+    }
+
+    /// The settings of the record of moves.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        moves::recording(self.statements)
+    }
+
+    /// Notes a move for [`Ctx::finish`].
+    pub(crate) fn note_move(&self, moved: Moved) {
+        self.moves.borrow_mut().push(moved);
     }
 
     /// Notes an effect for [`Ctx::flush`].

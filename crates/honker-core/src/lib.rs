@@ -7,6 +7,7 @@
 
 pub mod clock;
 mod context;
+pub mod counters;
 mod effects;
 pub mod error;
 pub mod inspect;
@@ -14,6 +15,7 @@ pub mod json_length;
 pub mod limits;
 pub mod lock;
 pub mod malformed;
+pub mod moves;
 pub mod notify;
 pub mod queue;
 pub mod rate_limit;

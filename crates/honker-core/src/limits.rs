@@ -220,3 +220,17 @@ pub const CONSUMERS_READ: i64 = 10_000;
 
 /// Jobs of a workflow that a list names.
 pub const WORKFLOW_JOBS_SHOWN: usize = 200;
+/// Minutes for which counters are kept by minute. The sums stay.
+pub const COUNTER_MINUTES: i64 = 240;
+
+/// Minutes of counters in one call.
+pub const MINUTES: RangeInclusive<i64> = 1..=COUNTER_MINUTES;
+
+/// Rows of counters after which a call ends.
+pub const COUNTER_ROWS: usize = 20_000;
+
+/// Events of moves that are kept unless their topic has a policy: one event holds all moves of a call.
+pub const EVENTS_KEPT: i64 = 10_000;
+
+/// Moves in one event: some 100 KB.
+pub const MOVES_PER_EVENT: usize = 1_000;

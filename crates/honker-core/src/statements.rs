@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::{Batch, Connection, Params, Row, Rows, Statement, StatementStatus};
 
+use crate::moves;
 use crate::test_clock::Known;
 use crate::{Error, Result};
 
@@ -65,6 +66,7 @@ pub struct Statements {
     test_clock: Cell<Known>,
     /// See `Ctx::is_known_as_tied`.
     tied: RefCell<BTreeSet<i64>>,
+    recording: Cell<moves::Known>,
     conn: Box<Connection>,
 }
 
@@ -78,6 +80,7 @@ impl Statements {
             waiting_cursors: RefCell::default(),
             test_clock: Cell::default(),
             tied: RefCell::default(),
+            recording: Cell::default(),
             conn: Box::new(conn),
         }
     }
@@ -102,6 +105,10 @@ impl Statements {
 
     pub(crate) const fn tied(&self) -> &RefCell<BTreeSet<i64>> {
         &self.tied
+    }
+
+    pub(crate) const fn recording(&self) -> &Cell<moves::Known> {
+        &self.recording
     }
 
     /// Finalises every statement that is not in use.

@@ -39,7 +39,7 @@ pub fn consistently<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Resul
 fn whole<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<T> {
     ctx.begin();
     let done = work()?;
-    ctx.flush()?;
+    ctx.finish()?;
     Ok(done)
 }
 

@@ -124,6 +124,7 @@ class Runner:
         self._failures = 0
         self._claim_count = 0
         self._is_full = False
+        self._is_recorded = False  # as of the last round
         self._claiming: asyncio.Task[str] | None = None
         self._signalled: asyncio.Future[None] | None = None
         self._updates: Updates | None = None
@@ -264,10 +265,11 @@ class Runner:
     def _take_answer(self, answer: dict[str, Any], finished: list[FinishedJob]) -> None:
         for settled, one in zip(answer["settled"], finished, strict=True):
             if (told := awaited(one.settlement, settled)) is not None:
-                self._backlog.add(one.job, told)
+                self._backlog.add(one.job, told, one.run_s, one.task)
             elif not settled:
                 logger.info("lease of job %d was lost; its outcome is dropped", one.job.id)
         self._is_full = answer.get("is_full", False)
+        self._is_recorded = answer.get("is_recorded", False)
         now_s = self._loop.time()
         self._claim_count += len(answer["jobs"])
         for row in answer["jobs"]:
@@ -330,8 +332,11 @@ class Runner:
         if is_ours and run.fate is Fate.CANCELLED:
             outcome = cancelled_outcome(run.job, outcome)
         if is_ours and not isinstance(outcome, Committed):
-            # The history has no attempts that succeeded.
-            self._backlog.add(run.job, outcome, None if type(outcome) is Ack else run_s)
+            if self._is_recorded:
+                self._backlog.add(run.job, outcome, run_s, run.name)
+            else:
+                # The history has no attempts that succeeded.
+                self._backlog.add(run.job, outcome, None if type(outcome) is Ack else run_s)
         if self._ending is not None:
             self._ending.counts[word_of(outcome) if is_ours else "lost"] += 1
         self.wake()

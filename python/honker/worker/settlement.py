@@ -144,11 +144,13 @@ class FinishedJob(NamedTuple):
 
     Attributes:
         run_s: Seconds that its handler ran, for the history of the job; None if that is not known, or not kept.
+        task: The name of its task, for the counters of the file; empty if nothing is counted.
     """
 
     job: Job
     settlement: Settlement
     run_s: float | None = None
+    task: str = ""
 
 
 def awaited(settlement: Settlement, answer: int) -> Ack | None:
@@ -167,6 +169,8 @@ def _as_json(one: FinishedJob) -> dict[str, Any]:
     fields = {"id": one.job.id, "attempt": one.job.attempts, **one.settlement.as_json()}
     if one.run_s is not None:
         fields["run_s"] = one.run_s
+    if one.task:
+        fields["task"] = one.task
     return fields
 
 
@@ -184,9 +188,9 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def add(self, job: Job, settlement: Settlement, run_s: float | None = None) -> None:
+    def add(self, job: Job, settlement: Settlement, run_s: float | None = None, task: str = "") -> None:
         """Settle a job in one of the next rounds."""
-        self._jobs.append(FinishedJob(job, settlement, run_s))
+        self._jobs.append(FinishedJob(job, settlement, run_s, task))
 
     def take(self) -> list[FinishedJob]:
         """Remove and return as many jobs as fit into one round."""

@@ -13,6 +13,7 @@ use super::unique::{self, Unique};
 use super::{keys, lost_parents, slack};
 use crate::clock::Instant;
 use crate::limits::PRUNED_PER_CHILD;
+use crate::moves::{self, Kind};
 use crate::{Ctx, Result, schema, sql};
 
 /// The relations of a new job to others.
@@ -124,5 +125,7 @@ fn insert(
             waiting_for
         ],
     )?;
-    Ok(ctx.conn().last_insert_rowid())
+    let id = ctx.conn().last_insert_rowid();
+    moves::note(ctx, Kind::Enqueued, id, queue, payload);
+    Ok(id)
 }

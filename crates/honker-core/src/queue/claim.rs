@@ -27,6 +27,7 @@ use super::{history, lost_parents, ties};
 use crate::clock::{Instant, Span};
 use crate::json_length::Room;
 use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S, PARKED_PER_CLAIM};
+use crate::moves::{self, Kind};
 use crate::{Ctx, Result, schema, sql};
 
 /// The terms of a claim.
@@ -391,6 +392,14 @@ impl<'a> Batch<'a> {
                 // Its next attempt needs a start of its own.
                 let ties = job.ties & !ties::START_GIVEN | keep;
                 leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties })?;
+                let wait_ms = job.run_at.map_or(0, |due| (ctx.now() - due).as_ms()).max(0);
+                moves::note(
+                    ctx,
+                    Kind::Claimed { wait_s: as_real(wait_ms) / 1e3 },
+                    job.id,
+                    self.claim.queue,
+                    &job.payload,
+                );
                 self.jobs.push(job);
             }
             Verdict::DeadLetter(id, error) => {

@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::admission::{Flow, admit};
 use super::slack;
 use crate::clock::Instant;
+use crate::moves::{self, Kind};
 use crate::{Ctx, Result, sql};
 
 /// A job to add.
@@ -78,5 +79,7 @@ fn insert(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
             ],
         )?,
     }
-    Ok(ctx.conn().last_insert_rowid())
+    let id = ctx.conn().last_insert_rowid();
+    moves::note(ctx, Kind::Enqueued, id, queue, payload);
+    Ok(id)
 }

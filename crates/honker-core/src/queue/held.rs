@@ -11,4 +11,6 @@ pub struct Held<'a> {
     pub attempt: Option<i64>,
     /// Seconds that its handler ran, for the history; `None` if that is not known.
     pub run_s: Option<f64>,
+    /// The task that it calls, for the record of moves; `None` if the holder does not say.
+    pub task: Option<&'a str>,
 }

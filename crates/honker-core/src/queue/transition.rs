@@ -43,6 +43,8 @@
 //! and later ones keep it; `take` leaves it for the worker to read; every other move leaves NULL, `requeue` included. A lapse
 //! may hide that the task was unknown, and then the time begins again. It has charged an attempt, so that is bounded.
 //!
+//! A move is noted for the record of moves (see `moves`) while its row is there; the bracket writes the record after the moves.
+//!
 //! A move that has an effect needs the columns that the effect depends on: queue, key and ties. They are read by the
 //! statement that tests the claim, or by primary key. No statement says RETURNING: it takes
 //! 2 microseconds, as much as the DELETE of a job, where a SELECT by primary key takes a quarter of that (measured).
@@ -54,6 +56,7 @@ use super::history::{self, End};
 use super::ties::{self, Left, To};
 use super::{dependencies, finished, keys, slack, unique};
 use crate::clock::Instant;
+use crate::moves::{self, Kind};
 use crate::{Ctx, Result, sql};
 
 /// A state of a job. An acknowledged or a cancelled job leaves no row.
@@ -155,6 +158,9 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
                 return end_held(ctx, held, tied.clone());
             }
             let is_held = release(ctx, held, run_at, error, is_unknown, true)?;
+            if is_held {
+                moves::note_live(ctx, Kind::Released, held.id, held.task, None)?;
+            }
             note(ctx, held.id, tied, To::Back, "");
             return Ok(is_held);
         }
@@ -165,6 +171,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
                 end_cancelled(ctx, id, tied)?;
                 return Ok(true);
             }
+            moves::note_live(ctx, Kind::Lapsed, id, None, None)?;
             ctx.change_one(sql!("lapse.sql"), params![id, slack::WAITING])?;
             note(ctx, id, tied, To::Back, "");
             1
@@ -177,6 +184,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
                 end_cancelled(ctx, id, tied)?;
                 return Ok(true);
             }
+            moves::note_live(ctx, Kind::Dead, id, None, None)?;
             dead_letter(ctx, id, Some(queue), error)?;
             note(ctx, id, tied, To::Dead, error);
             1
@@ -200,7 +208,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
 /// Ends a plain job that succeeded. One statement. False if the claim is not held, or the job has ties: then see
 /// [`Move::Ack`].
 pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Held<'_>) -> Result<bool> {
-    if ctx.is_known_as_tied(id) {
+    if ctx.is_known_as_tied(id) || ctx.recording().is_on() {
         return Ok(false);
     }
     Ok(ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1)
@@ -209,6 +217,7 @@ pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Hel
 /// Ends a job that succeeded, whatever ties it has. False if the claim is not held.
 pub(super) fn ack_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
     let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
+    moves::note_live(ctx, Kind::Done, held.id, held.task, held.run_s)?;
     end(ctx, held.id, Some(tied), To::Done)?;
     Ok(true)
 }
@@ -239,6 +248,7 @@ fn retry(ctx: &Ctx<'_>, held: Held<'_>, run_at: Instant, error: &str) -> Result<
         return Ok(false);
     }
     history::record(ctx, held.id, End::Failed, held.run_s, Some(error))?;
+    moves::note_live(ctx, Kind::Retried, held.id, held.task, held.run_s)?;
     ctx.change_one(sql!("retry.sql"), params![held.id, run_at, error, slack::WAITING, ties::HISTORY])?;
     note(ctx, held.id, Some(tied), To::Back, "");
     Ok(true)
@@ -253,6 +263,9 @@ pub(super) fn release_untied(
     error: Option<&str>,
     is_unknown: bool,
 ) -> Result<bool> {
+    if ctx.recording().is_on() {
+        return Ok(false);
+    }
     release(ctx, held, run_at, error, is_unknown, false)
 }
 
@@ -275,6 +288,7 @@ fn fail(ctx: &Ctx<'_>, held: Held<'_>, error: &str) -> Result<bool> {
         return end_held(ctx, held, tied);
     }
     history::record(ctx, held.id, End::Failed, held.run_s, Some(error))?;
+    moves::note_live(ctx, Kind::Failed, held.id, held.task, held.run_s)?;
     dead_letter(ctx, held.id, tied.queue.as_deref(), error)?;
     note(ctx, held.id, Some(tied), To::Dead, error);
     Ok(true)
@@ -315,6 +329,7 @@ fn end_held(ctx: &Ctx<'_>, held: Held<'_>, mut tied: Tied) -> Result<bool> {
 }
 
 fn end_cancelled(ctx: &Ctx<'_>, id: i64, tied: Option<Tied>) -> Result<()> {
+    moves::note_live(ctx, Kind::Cancelled, id, None, None)?;
     end(ctx, id, tied, To::Cancelled)?;
     ctx.note(|effects| effects.cancelled(id));
     Ok(())
@@ -326,6 +341,7 @@ fn snooze(ctx: &Ctx<'_>, held: Held<'_>, run_at: Instant, error: Option<&str>) -
         return end_held(ctx, held, tied);
     }
     history::record_snooze(ctx, &held)?;
+    moves::note_live(ctx, Kind::Snoozed, held.id, held.task, held.run_s)?;
     ctx.change_one(sql!("snooze.sql"), params![held.id, run_at, slack::WAITING, ties::HISTORY, error])?;
     note(ctx, held.id, Some(tied), To::Back, "");
     Ok(true)
@@ -349,6 +365,7 @@ fn requeue(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<bool> {
     let is_copied = ctx.execute(sql!("requeue_insert.sql"), params)? == 1;
     if is_copied {
         ctx.change_one(sql!("requeue_delete.sql"), [id])?;
+        moves::note_live(ctx, Kind::Requeued, id, None, None)?;
         if let Some(Tied { queue: Some(queue), key, ties, .. }) = Tied::of(ctx, id)? {
             if let Some(key) = &key {
                 keys::enter(ctx, id, &queue, key)?;
@@ -369,6 +386,7 @@ fn revive(ctx: &Ctx<'_>, id: i64, waiting_for: i64) -> Result<usize> {
     let copied = ctx.execute(sql!("revive_insert.sql"), params)?;
     if copied == 1 {
         ctx.change_one(sql!("requeue_delete.sql"), [id])?;
+        moves::note_live(ctx, Kind::Requeued, id, None, None)?;
         if Tied::of(ctx, id)?.is_some_and(|tied| tied.ties & ties::DEPENDENTS != 0) {
             ctx.note(|effects| effects.lives_again(id));
         }

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS main._honker_counters (
   enqueued INTEGER NOT NULL,
   claimed INTEGER NOT NULL,
   done INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
   retried INTEGER NOT NULL,
   dead INTEGER NOT NULL,
   cancelled INTEGER NOT NULL,

@@ -31,7 +31,13 @@ pub fn cancel_requests(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Outpu
     let claims: Vec<(Integer, Integer)> =
         json::array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
     let worker_id = arguments.name(1, "worker_id")?;
-    let held = |claim: &(Integer, Integer)| Held { id: claim.0.0, worker_id, attempt: Some(claim.1.0), run_s: None };
+    let held = |claim: &(Integer, Integer)| Held {
+        id: claim.0.0,
+        worker_id,
+        attempt: Some(claim.1.0),
+        run_s: None,
+        task: None,
+    };
     let found = consistently(ctx, || queue::cancel_requests(ctx, claims.iter().map(held)))?;
     Ok(Output::json(&found))
 }

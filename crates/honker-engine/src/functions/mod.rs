@@ -3,6 +3,7 @@
 mod bulk;
 mod clock;
 mod connections;
+mod counters;
 mod flow;
 mod flow_options;
 mod inspect;
@@ -162,6 +163,8 @@ static FUNCTIONS: &[Function] = {
         row("honker_test_clock_advance",   &[1],       Transition, clock::advance_of_file),
         row("honker_database_file",        &[0],       Read,       connections::database_file),
         row("honker_file_share",           &[1],       Transition, schema::file_share),
+        row("honker_file_configure",       &[1],       Transition, counters::configure),
+        row("honker_file_settings",        &[0],       Read,       counters::settings),
         row("honker_file_is_shared",       &[0],       Read,       schema::file_is_shared),
         row("honker_hazards",              &[0],       Read,       schema::hazards),
         row("honker_has_additions",        &[0],       Read,       schema::has_additions),
@@ -252,6 +255,9 @@ static FUNCTIONS: &[Function] = {
         row("honker_scheduler_list",       &[0],       Read,       schedules::list),
         row("honker_scheduler_update",     &[6, 8, 10, 12], Transition, schedules::update),
         row("honker_cron_next_after",      &[2, 3],    Read,       schedules::next_after),
+
+        row("honker_counter_minutes",      &[2],       Read,       counters::minutes),
+        row("honker_counter_totals",       &[3],       Read,       counters::totals),
 
         row("honker_worker_report",        &[1],       Transition, workers::report),
         row("honker_worker_leave",         &[1],       Statement,  workers::leave),

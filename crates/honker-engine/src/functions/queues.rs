@@ -28,15 +28,20 @@ const OPTIONS_ARITY: usize = 3;
 /// One statement for a plain job; a job that stands in a relation to others needs the bracket.
 pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     if arguments.count() != OPTIONS_ARITY {
-        return queue::enqueue(ctx, &new_job(ctx, arguments, None)?).map(Output::from);
+        return added(ctx, || queue::enqueue(ctx, &new_job(ctx, arguments, None)?).map(Output::from));
     }
     let options = Options::parse(arguments, 2, "options_json")?;
     let flow = FlowOptions::parse(&options)?;
     let row = positional(arguments, &options)?;
     match flow.as_ref().map(FlowOptions::flow) {
-        None => queue::enqueue(ctx, &new_job(ctx, &row, None)?).map(Output::from),
+        None => added(ctx, || queue::enqueue(ctx, &new_job(ctx, &row, None)?).map(Output::from)),
         flow => atomically(ctx, || queue::enqueue(ctx, &new_job(ctx, &row, flow)?).map(Output::from)),
     }
+}
+
+/// Adds a plain job by one statement, in a bracket only if its record is to be written with it.
+fn added(ctx: &Ctx<'_>, add: impl FnOnce() -> Result<Output>) -> Result<Output> {
+    if ctx.recording().is_on() { atomically(ctx, add) } else { add() }
 }
 
 /// As [`enqueue`] of a job with a unique key, and says if that was taken.
@@ -225,6 +230,7 @@ pub(super) fn held<'a>(arguments: &Arguments<'a>, attempt_index: usize) -> Resul
         worker_id: arguments.name(1, "worker_id")?,
         attempt: arguments.optional_integer(attempt_index, "attempt")?,
         run_s: None,
+        task: None,
     })
 }
 
@@ -245,8 +251,8 @@ pub fn ack_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         add_attempts(&mut claims, json)?;
     }
     let held = |claim| match claim {
-        JobClaim::Id(id) => Held { id, worker_id, attempt: None, run_s: None },
-        JobClaim::Pair(id, attempt) => Held { id, worker_id, attempt, run_s: None },
+        JobClaim::Id(id) => Held { id, worker_id, attempt: None, run_s: None, task: None },
+        JobClaim::Pair(id, attempt) => Held { id, worker_id, attempt, run_s: None, task: None },
     };
     queue::ack_batch(ctx, claims.into_iter().map(held)).map(Output::from)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use honker_core::clock::Span;
 use honker_core::json_length::Room;
-use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, REPORT_ITEMS_MAX, SPAN_MAX_S};
+use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, NAME_MAX_BYTES, REPORT_ITEMS_MAX, SPAN_MAX_S};
 use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settled, Settlement, Snooze, task_of};
 use honker_core::worker::{self, Report, RunningJob};
 use honker_core::{Ctx, Error, Result};
@@ -35,8 +35,13 @@ pub fn heartbeat_batch(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Outpu
         json::array(arguments.text(0, "claims_json")?, "claims_json", "pairs of job id and attempt")?;
     let worker_id = arguments.name(1, "worker_id")?;
     let lease = arguments.positive_span(2, "extend_s", LEASE_MAX_S)?;
-    let claims =
-        claims.into_iter().map(|(id, attempt)| Held { id: id.0, worker_id, attempt: Some(attempt.0), run_s: None });
+    let claims = claims.into_iter().map(|(id, attempt)| Held {
+        id: id.0,
+        worker_id,
+        attempt: Some(attempt.0),
+        run_s: None,
+        task: None,
+    });
     Ok(Output::json(&queue::heartbeat_batch(ctx, claims, lease)?))
 }
 
@@ -61,6 +66,8 @@ struct Finished<'a> {
     withholds_result: Option<bool>,
     is_unknown: Option<bool>,
     run_s: Option<f64>,
+    #[serde(borrow)]
+    task: Option<Cow<'a, str>>,
     hold: Option<Holding>,
 }
 
@@ -97,8 +104,15 @@ impl Finished<'_> {
         let error = self.error.as_deref().unwrap_or("");
         let ttl = self.result_ttl_s.map(|ttl_s| span("result_ttl_s", ttl_s, -SPAN_MAX_S)).transpose()?;
         let run_s = self.run_s.map(run_s).transpose()?;
+        if let Some(task) = self.task.as_deref().filter(|task| task.len() > NAME_MAX_BYTES) {
+            let seen = task.len();
+            return Err(Error::invalid(
+                SETTLEMENTS,
+                format!("has a task of {seen} bytes; up to {NAME_MAX_BYTES} are allowed"),
+            ));
+        }
         Ok(Settlement {
-            held: Held { id: self.id.0, worker_id, attempt: Some(self.attempt.0), run_s },
+            held: Held { id: self.id.0, worker_id, attempt: Some(self.attempt.0), run_s, task: self.task.as_deref() },
             ending: match self.verb {
                 Verb::Ack => Ending::Ack,
                 Verb::Retry => Ending::Retry { delay: delay.unwrap_or(Span::from_seconds(0)), error },
@@ -147,6 +161,9 @@ struct Round<'a> {
     /// All slots of the queue are taken, so a worker with slots of its own has nothing to look for.
     #[serde(skip_serializing_if = "Option::is_none")]
     is_full: Option<bool>,
+    /// Moves are recorded: the worker may tell the task and the running time of every job.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_recorded: bool,
     /// After which time the next report of the worker is due, if this call has written one.
     #[serde(skip_serializing_if = "Option::is_none")]
     report_in_s: Option<Span>,
@@ -176,7 +193,10 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         let settled = settled.iter().map(|settled| number(*settled)).collect();
         let is_full = (jobs.len() < n && queue::is_full(ctx, queue)?).then_some(true);
         let jobs = detailed(jobs, queue, worker_id);
-        fitting(ctx.conn(), Output::json(&Round { settled, jobs, is_full, report_in_s }))
+        fitting(
+            ctx.conn(),
+            Output::json(&Round { settled, jobs, is_full, is_recorded: ctx.recording().is_on(), report_in_s }),
+        )
     };
 
     if settlements.is_empty() && report.is_none() {

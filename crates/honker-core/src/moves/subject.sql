@@ -1,0 +1,5 @@
+-- The queue and the beginning of the payload of a live job, for the record of its move.
+-- ?1 id, ?2 1 to leave the payload out, else 0.
+-- Returns queue, the payload's first characters or NULL.
+-- Index: the primary key. Lock: read.
+SELECT queue, iif(?2, NULL, substr(payload, 1, 400)) FROM main._honker_live WHERE id = ?1

@@ -1,0 +1,189 @@
+"""Counters of the moves of jobs, and the settings of a file that record them: methods of `honker.Database`."""
+
+# Docstrings do not describe `self`.
+# ruff: noqa: D417
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from honker import serialization
+from honker.arguments import whole
+from honker.engine import Handle
+from honker.records import Record
+
+_PER_PAGE: Final = 1_000
+
+_CONFIGURE: Final = "SELECT honker_file_configure(?)"
+_SETTINGS: Final = "SELECT honker_file_settings()"
+_MINUTES: Final = "SELECT honker_counter_minutes(?, ?)"
+_TOTALS: Final = "SELECT honker_counter_totals(?, ?, ?)"
+
+#: The topic of the events that `configure` turns on.
+EVENTS_TOPIC: Final = "honker.events"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FileSettings(Record):
+    """The settings of a file.
+
+    Attributes:
+        counters: True if the moves of jobs are counted by minute; see `Database.counters`.
+        events: True if each move is published to the stream ``honker.events``.
+    """
+
+    counters: bool
+    events: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MinuteCounts(Record):
+    """The moves of the jobs of one queue and task in one minute, or all so far.
+
+    Attributes:
+        queue: The queue's name.
+        task: The task's name; empty for jobs that call no task.
+        minute: Unix seconds at which the minute began; of a total, that of the last move.
+        enqueued: Jobs that were added.
+        claimed: Claims.
+        done: Jobs that succeeded.
+        failed: Attempts that failed.
+        retried: Failed attempts that another one follows.
+        dead: Jobs that became dead letters.
+        cancelled: Jobs that were cancelled.
+        snoozed: Claims that their handlers put off.
+        released: Claims that were given back.
+        lapsed: Claims whose lease lapsed, of jobs that wait again.
+        runs: Attempts whose running time is known: those of `honker.Worker`.
+        run_s: The seconds that they ran, together.
+        run_max_s: The longest of them in the minute.
+        wait_s: Seconds from the time at which the claimed jobs were due, together. A job that is enqueued to run at
+            once counts from the second in which it was enqueued.
+        wait_max_s: The longest of them in the minute.
+    """
+
+    queue: str
+    task: str
+    minute: int
+    enqueued: int
+    claimed: int
+    done: int
+    failed: int
+    retried: int
+    dead: int
+    cancelled: int
+    snoozed: int
+    released: int
+    lapsed: int
+    runs: int
+    run_s: float
+    run_max_s: float
+    wait_s: float
+    wait_max_s: float
+
+
+def configure(self: Handle, *, counters: bool | None = None, events: bool | None = None) -> FileSettings:
+    """Turn the record of the moves of jobs on or off, for all processes of the file.
+
+    Other connections follow within a second. What was counted stays. Turning events on gives their stream a retention
+    policy of 10,000 events, unless it has one; see `Stream.set_retention`.
+
+    Args:
+        counters: True to count moves by minute; None leaves it as it is.
+        events: True to publish moves to the stream ``honker.events``: one event for each call, a list of the moves it
+            made. None leaves it as it is.
+
+    Returns:
+        All settings.
+
+    Cost: with counters, one more row for each queue and task of a call.
+    Source: SQL ``honker_file_configure``.
+    """
+    return _settings(self.engine.call(_CONFIGURE, _given(counters, events)))
+
+
+async def aconfigure(self: Handle, *, counters: bool | None = None, events: bool | None = None) -> FileSettings:
+    """Like `configure`, without blocking the event loop."""
+    return _settings(await self.engine.acall(_CONFIGURE, _given(counters, events)))
+
+
+def settings(self: Handle) -> FileSettings:
+    """The settings of the file; see `configure`. Read-only.
+
+    Source: SQL ``honker_file_settings``.
+    """
+    return _settings(self.engine.ask(_SETTINGS))
+
+
+async def asettings(self: Handle) -> FileSettings:
+    """Like `settings`, without blocking the event loop."""
+    return _settings(await self.engine.aask(_SETTINGS))
+
+
+def counters(self: Handle, queue: str | None = None, minutes: int = 60) -> list[MinuteCounts]:
+    """The moves of jobs in the last minutes, by queue, task and minute. Read-only.
+
+    Empty unless `configure` has turned counters on. Minutes without a move are left out.
+
+    Args:
+        queue: The queue; None for all.
+        minutes: 1 to 240, the present minute included.
+
+    Raises:
+        InvalidArgumentError: ``minutes`` is outside its range.
+
+    Cost: O(queues * tasks * minutes); no more than some 20,000 rows are returned.
+    Source: SQL ``honker_counter_minutes``.
+    """
+    return _counts(self.engine.ask(_MINUTES, queue, whole(minutes, "minutes")))
+
+
+async def acounters(self: Handle, queue: str | None = None, minutes: int = 60) -> list[MinuteCounts]:
+    """Like `counters`, without blocking the event loop."""
+    return _counts(await self.engine.aask(_MINUTES, queue, whole(minutes, "minutes")))
+
+
+def counter_totals(self: Handle) -> list[MinuteCounts]:
+    """The moves of jobs since counters were first turned on, by queue and task. Read-only.
+
+    The sums survive restarts and never fall; the maxima are of the last minute.
+
+    Cost: O(queues * tasks).
+    Source: SQL ``honker_counter_totals``.
+    """
+    found: list[MinuteCounts] = []
+    while True:
+        page = _counts(self.engine.ask(_TOTALS, *_place(found), _PER_PAGE))
+        found += page
+        if len(page) < _PER_PAGE:
+            return found
+
+
+async def acounter_totals(self: Handle) -> list[MinuteCounts]:
+    """Like `counter_totals`, without blocking the event loop."""
+    found: list[MinuteCounts] = []
+    while True:
+        page = _counts(await self.engine.aask(_TOTALS, *_place(found), _PER_PAGE))
+        found += page
+        if len(page) < _PER_PAGE:
+            return found
+
+
+def _place(found: list[MinuteCounts]) -> tuple[str | None, str | None]:
+    return (found[-1].queue, found[-1].task) if found else (None, None)
+
+
+def _given(counters: bool | None, events: bool | None) -> str:
+    given = {"counters": counters, "events": events}
+    return json.dumps({name: bool(value) for name, value in given.items() if value is not None})
+
+
+def _settings(text: str) -> FileSettings:
+    return FileSettings.of(serialization.read(text))
+
+
+def _counts(text: str) -> list[MinuteCounts]:
+    rows: list[dict[str, Any]] = serialization.read(text)
+    return [MinuteCounts.of(row) for row in rows]
