@@ -103,7 +103,7 @@ ORDINARY = {
     "queue_settings": '{"concurrency": 3}',
     "worker_report": '{"name": "w1", "started_at": 5, "host": "h", "pid": 7, "version": "1", "slots": 2, "busy": 0, '
     '"queues": ["q"], "worker_ids": ["w"], "running": []}',
-    "file_settings": '{"counters": true}',
+    "file_settings_change": '{"counters": true}',
     "task_name": "mail",
     "array<settlement>": '[{"id": 1, "attempt": 1, "do": "ack"}]',
     "array<new_event>": '[[null, "{}"]]',

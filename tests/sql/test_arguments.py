@@ -135,7 +135,7 @@ CONTENT = {
     "flow_options": lambda seen: False,
     "queue_settings": lambda seen: False,
     "job_filter": lambda seen: False,
-    "file_settings": lambda seen: False,
+    "file_settings_change": lambda seen: False,
     "worker_report": lambda seen: False,
     "array<claim>": lambda seen: seen == VALUES["claims"],
     "array<settlement>": lambda seen: seen == VALUES["settlements"],
