@@ -1,5 +1,6 @@
 """Transactions of handlers: the writes, the children and the end of the job are committed together."""
 
+import asyncio
 import threading
 
 import honker
@@ -118,3 +119,31 @@ def test_a_transaction_whose_commit_fails_is_a_failed_attempt(db, queue, ledger)
     with pytest.raises(honker.JobFailedError, match="FOREIGN KEY"):
         run_for(db, task())
     assert ledger() == []
+
+
+def test_the_transaction_of_a_thread_that_returns_a_coroutine_after_it_was_given_up_ends(db):
+    begun, goes_on, kept = threading.Event(), threading.Event(), []
+
+    async def rest(): ...
+
+    @db.task("q")
+    def work(tx: honker.Transaction):
+        tx.query("SELECT 1")
+        kept.append(tx)
+        begun.set()
+        goes_on.wait(10)
+        return rest()
+
+    work()
+
+    async def main():
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(honker.Worker(db.queue("q"), grace_s=0).run(stop))
+        await asyncio.to_thread(begun.wait, 10)
+        stop.set()
+        await running
+
+    asyncio.run(main())
+    goes_on.set()
+    db.queue("other").enqueue(1)  # needs the write lock
+    assert len(kept) == 1

@@ -98,10 +98,11 @@ def is_async_callable(fn: Callable[..., Any]) -> bool:
 
 
 class _Awaited:
-    """An awaitable that a handler has returned in its thread."""
+    """An awaitable that a handler has returned in its thread, and the transaction that goes on in it."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, tx: HandlerScope | None = None) -> None:
         self.value = value
+        self.tx = tx
 
 
 class Execution:
@@ -296,7 +297,7 @@ class Execution:
             value = call.fn(*call.args, **call.kwargs)
             if inspect.isawaitable(value):
                 is_over = False
-                return _Awaited(value)
+                return _Awaited(value, call.tx)
             refuse_lazy(value)
             settlement = success(job, call.policy, value)
             if call.tx is None or not call.tx.is_active:
@@ -393,7 +394,9 @@ class _Threads:
         try:
             return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
-            if not running.cancel() and not running.done():
+            if running.done():
+                _drop(running)
+            elif not running.cancel():
                 self._give_up(job, running)
             raise
 
@@ -410,25 +413,32 @@ class _Threads:
             )
 
     def _when_stray_ends(self, loop: asyncio.AbstractEventLoop, job: Job, running: Future[Outcome | _Awaited]) -> None:
-        # The rollback of its transaction may have failed, which must not keep the slot.
-        end = running.result() if running.exception() is None else None
-        if isinstance(end, _Awaited):
-            _close(end.value)
-
         def leave() -> None:
             self._strays.discard(job)
             logger.info("the thread of %r has ended; its slot is free", job)
             self._on_free()
 
         try:
-            loop.call_soon_threadsafe(leave)
-        except RuntimeError:
-            logger.debug("the thread of %r has ended after its event loop", job)
+            _drop(running)
+        finally:  # A rollback that fails must not keep the slot.
+            try:
+                loop.call_soon_threadsafe(leave)
+            except RuntimeError:
+                logger.debug("the thread of %r has ended after its event loop", job)
 
     def close(self) -> None:
         """Let the idle threads end."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _drop(running: Future[Outcome | _Awaited]) -> None:
+    """End the awaitable that a thread has returned after its handler was given up, and its transaction."""
+    end = running.result() if running.exception() is None else None
+    if isinstance(end, _Awaited):
+        _close(end.value)
+        if end.tx is not None:
+            end.tx.finish(commits=False)
 
 
 def _close(value: Any) -> None:
