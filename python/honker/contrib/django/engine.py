@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 
 import django.db
 from asgiref.sync import sync_to_async
+from django.core.exceptions import SynchronousOnlyOperation
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike, sql_parameters
 from honker.contrib.django.no_updates import NoUpdates
@@ -260,12 +261,21 @@ def _is_on_a_loop() -> bool:
     return True
 
 
+def _cursor_of(connection: Any) -> Any:
+    try:
+        return connection.cursor()
+    except SynchronousOnlyOperation as error:
+        raise SynchronousOnlyOperation(
+            f"{error} honker's methods whose names begin with a do that: await task.aenqueue(...)"
+        ) from None
+
+
 def run_function(connection: Any, sql: str, *params: SQLValue) -> Any:
     """Run a SQL function on a connection of Django, and return its result.
 
     Through Django's cursor, which logs, checks the thread, and refuses a block that must roll back.
     """
-    with connection.cursor() as cursor:
+    with _cursor_of(connection) as cursor:
         try:
             if not connection.get_autocommit() and not connection.in_atomic_block:
                 _begin_as_an_insert_would(connection, cursor)

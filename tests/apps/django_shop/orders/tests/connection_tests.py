@@ -158,7 +158,7 @@ def test_a_workflow_is_part_of_the_block():
 def test_coroutines_use_the_connection_of_sync_to_async():
     async def go():
         result = await send_confirmation.aenqueue(1)
-        with pytest.raises(django.core.exceptions.SynchronousOnlyOperation):
+        with pytest.raises(django.core.exceptions.SynchronousOnlyOperation, match=r"await task\.aenqueue"):
             send_confirmation(2)
         return await app.db.aget_job(result.id)
 
