@@ -179,7 +179,7 @@ pub const FINISHED_IDS: i64 = 5_000;
 pub const INSPECT_MS: u64 = 25;
 
 /// Rows that it looks at before that time counts, and the milliseconds that end it before them: payloads of many megabytes.
-pub const INSPECT_ROWS_MIN: usize = 32;
+pub const INSPECT_ROWS_MIN: usize = 12;
 /// See [`INSPECT_ROWS_MIN`].
 pub const INSPECT_MS_MAX: u64 = 250;
 
