@@ -1,6 +1,7 @@
 """Lists of jobs, the facts about one, and verbs for many, through the package."""
 
 import asyncio
+import itertools
 import threading
 
 import honker
@@ -89,7 +90,9 @@ def test_a_verb_for_many_tells_its_progress_after_each_batch(db, queue):
     queue.enqueue_many([{}] * 1_200)
     told = []
     applied = db.apply("cancel", queue="q", on_progress=lambda done, skipped: told.append((done, skipped)))
-    assert told == [(500, 0), (1_000, 0), (1_200, 0)]
+    assert told == sorted(told)
+    assert told[-1] == (1_200, 0)
+    assert all(later[0] - earlier[0] <= 500 for earlier, later in itertools.pairwise([(0, 0), *told]))
     assert (applied.done, applied.skipped, applied.reasons, applied.is_complete) == (1_200, 0, {}, True)
     assert db.jobs().jobs == []
 
@@ -97,8 +100,9 @@ def test_a_verb_for_many_tells_its_progress_after_each_batch(db, queue):
 def test_a_verb_stops_between_batches_if_it_is_told_to(db, queue):
     queue.enqueue_many([{}] * 1_200)
     applied = db.apply("cancel", on_progress=lambda done, _skipped: done < 900)
-    assert (applied.done, applied.is_complete) == (1_000, False)
-    assert len(walk(db, limit=500)) == 200
+    assert 900 <= applied.done <= 1_199
+    assert not applied.is_complete
+    assert len(walk(db, limit=500)) == 1_200 - applied.done
 
 
 def test_an_exception_between_batches_leaves_what_was_told(db, queue):
@@ -111,8 +115,8 @@ def test_an_exception_between_batches_leaves_what_was_told(db, queue):
 
     with pytest.raises(KeyboardInterrupt):
         db.apply("cancel", on_progress=interrupt)
-    assert told == [500]
-    assert len(walk(db, limit=500)) == 700
+    assert 0 < told[0] <= 500
+    assert len(walk(db, limit=500)) == 1_200 - told[0]
 
 
 def test_a_limit_ends_a_verb_at_that_number(db, jobs):
@@ -148,7 +152,7 @@ def test_others_write_between_the_batches_of_a_verb(db, path, queue):
             thread.join(10)
 
         assert db.apply("cancel", queue="q", on_progress=write).done == 2_000
-    assert len(written) == 4
+    assert len(written) >= 4
 
 
 def test_a_requeue_of_all_brings_every_dead_letter_back(db, queue):

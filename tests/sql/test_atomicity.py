@@ -108,6 +108,24 @@ STORIES = {
     "retry-reschedules": Story(
         "honker_retry(1, 'w', 0, 'x')", "UPDATE _honker_live", [sql_enqueue(), CLAIM]
     ),
+    "jobs-apply-cancels": Story(
+        "honker_jobs_apply('cancel', NULL, NULL, 9)", "DELETE _honker_live WHEN OLD.id = 1", [sql_enqueue()] * 3
+    ),
+    "jobs-apply-requeues": Story(
+        "honker_jobs_apply('requeue', NULL, NULL, 9)",
+        "DELETE _honker_dead WHEN OLD.id = 1",
+        [sql_enqueue(), sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')", "SELECT honker_fail(2, 'w', 'x')"],
+    ),
+    "jobs-apply-deletes": Story(
+        "honker_jobs_apply('delete', NULL, NULL, 9)",
+        "DELETE _honker_attempts",
+        [sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')"],
+    ),
+    "jobs-apply-hastens": Story(
+        "honker_jobs_apply('run_now', NULL, NULL, 9)",
+        "UPDATE _honker_live WHEN NEW.id = 1",
+        ["SELECT honker_enqueue('q', '{}', NULL, 600, 0, 3, NULL)"] * 2,
+    ),
     "requeue": Story(
         "honker_requeue(1)", "DELETE _honker_dead", [sql_enqueue(), CLAIM, "SELECT honker_fail(1, 'w', 'x')"]
     ),

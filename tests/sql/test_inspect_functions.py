@@ -29,8 +29,8 @@ def page(conn, after=None, n=100, **conditions):
     return call_json(conn, "honker_jobs_list", json.dumps(conditions), after, n)
 
 
-def ids(conn, **conditions):
-    return [job["id"] for job in page(conn, **conditions)["jobs"]]
+def ids(conn, n=100, **conditions):
+    return [job["id"] for job in page(conn, None, n, **conditions)["jobs"]]
 
 
 def apply(conn, verb, after=None, n=500, **conditions):
@@ -178,6 +178,17 @@ def test_an_expired_finished_job_is_not_listed(conn):
     advance(conn, 120)
     assert ids(conn) == ids(conn, queue="q") == []
     assert call(conn, "honker_job_detail", 1) is None
+
+
+def test_an_expired_finished_job_takes_no_place_on_a_page(conn):
+    configure(conn, keep_finished_s=600)
+    configure(conn, "brief", keep_finished_s=60)
+    for queue in ("q", "brief"):
+        enqueue(conn, queue)
+        call(conn, "honker_ack", claim(conn, queue)[0]["id"], "w")
+    advance(conn, 120)
+    assert ids(conn, n=1) == [1]
+    assert apply(conn, "delete")["done"] == 1
 
 
 def test_a_state_of_a_newer_program_is_shown_as_it_is(conn):

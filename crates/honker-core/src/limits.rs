@@ -178,6 +178,11 @@ pub const FINISHED_IDS: i64 = 5_000;
 /// Milliseconds after which an inspection looks at no further row: its callers wait for a page. Rows with large payloads take long.
 pub const INSPECT_MS: u64 = 25;
 
+/// Rows that it looks at before that time counts, and the milliseconds that end it before them: payloads of many megabytes.
+pub const INSPECT_ROWS_MIN: usize = 12;
+/// See [`INSPECT_ROWS_MIN`].
+pub const INSPECT_MS_MAX: u64 = 250;
+
 /// Jobs in one page of a list, and likewise other rows.
 pub const JOBS_PAGE: RangeInclusive<i64> = 0..=500;
 

@@ -107,7 +107,7 @@ struct Found<'a> {
 impl Found<'_> {
     /// Counts a step. False if there were too many.
     fn take(&mut self) -> bool {
-        if self.left == 0 || (self.left.is_multiple_of(256) && self.look.is_late(2)) {
+        if self.left == 0 || (self.left.is_multiple_of(256) && self.look.is_half_over()) {
             return false;
         }
         self.left -= 1;
