@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PYTHON_SOURCES = ("python/honker",)
-# Commands that look at a file from outside: it may be of an older or a newer honker, damaged, or none of honker's, so the
+# Commands that look at a file from outside. It may be of another version of honker, damaged, or none of ours, so its
 # functions cannot be asked. They only read.
 OUTSIDERS = ("cli/copying.py", "cli/database_file.py", "cli/doctor", "cli/schema.py")
 RUST_SOURCES = ("crates/honker-engine/src", "crates/honker-extension/src", "crates/honker-watch/src")
