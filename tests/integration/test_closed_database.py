@@ -17,20 +17,33 @@ from ..support.waiting import wait_until
 # Every public method that reaches the database, with how to call it; a method that is added must be added here. Those
 # with a twin that begins with "a" are called in both ways.
 DATABASE = {
+    "apply": lambda db: db.apply("requeue"),
     "cancel": lambda db: db.cancel(1),
+    "configure": lambda db: db.configure(counters=True),
+    "counters": lambda db: db.counters(),
+    "counter_totals": lambda db: db.counter_totals(),
+    "dead_groups": lambda db: db.dead_groups(),
     "request_cancel": lambda db: db.request_cancel(1),
     "get_job": lambda db: db.get_job(1),
+    "job": lambda db: db.job(1),
+    "jobs": lambda db: db.jobs(),
     "listen": lambda db: db.listen("c"),
+    "locks": lambda db: db.locks(),
     "malformed_rows": lambda db: db.malformed_rows(),
     "notify": lambda db: db.notify("c", 1),
     "prune_notifications": lambda db: db.prune_notifications(max_keep=0),
     "query": lambda db: db.query("SELECT 1"),
     "requeue": lambda db: db.requeue(1),
     "retention": lambda db: db.retention(),
+    "schedules": lambda db: db.schedules(),
+    "settings": lambda db: db.settings(),
     "stats": lambda db: db.stats(),
+    "streams": lambda db: db.streams(),
     "sweep_rate_limits": lambda db: db.sweep_rate_limits(),
     "try_rate_limit": lambda db: db.try_rate_limit("r", 1, 60),
+    "workers": lambda db: db.workers(),
     "workflow_result": lambda db: db.workflow_result(1),
+    "workflows": lambda db: db.workflows(),
 }
 DATABASE_WITHOUT_TWIN = {
     "lock": lambda db: db.lock("l").__enter__(),
