@@ -11,6 +11,10 @@ from ..sql import loading
 from . import workload
 from .faults import DEATH, KINDS, Disk
 
+# Names of the package are imported at first use. The zygote imports all: a child must not spend its short life on that.
+for _name in honker.__all__:
+    getattr(honker, _name)
+
 # The disk operations between which a death may matter.
 WRITING = KINDS.keys() - {"read"}
 # A budget of attempts that deaths never use up.
