@@ -20,6 +20,7 @@ pub struct Ctx<'c> {
     statements: &'c Statements,
     reading: Cell<Option<Reading>>,
     is_shared: Cell<Option<bool>>,
+    recording: Cell<Option<Recording>>,
     /// The settings of the queue that this call has asked for last.
     settings: RefCell<Option<(String, Settings)>>,
     effects: RefCell<Effects>,
@@ -34,6 +35,7 @@ impl<'c> Ctx<'c> {
             statements,
             reading: Cell::new(None),
             is_shared: Cell::new(None),
+            recording: Cell::new(None),
             settings: RefCell::default(),
             effects: RefCell::default(),
             moves: RefCell::default(),
@@ -54,6 +56,7 @@ impl<'c> Ctx<'c> {
     pub fn begin(&self) {
         self.reading.set(None);
         self.is_shared.set(None);
+        self.recording.set(None);
         self.forget_settings();
         self.effects.take();
         self.moves.take();
@@ -87,10 +90,15 @@ impl<'c> Ctx<'c> {
         self.effects.borrow().is_empty() && self.moves.borrow().is_empty()
     }
 
-    /// The settings of the record of moves.
+    /// The settings of the record of moves, the same throughout a call.
     #[must_use]
     pub fn recording(&self) -> Recording {
-        moves::recording(self.statements)
+        if let Some(recording) = self.recording.get() {
+            return recording;
+        }
+        let recording = moves::recording(self.statements);
+        self.recording.set(Some(recording));
+        recording
     }
 
     /// Notes a move for [`Ctx::finish`].
