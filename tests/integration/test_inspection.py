@@ -6,6 +6,8 @@ import threading
 
 import honker
 import pytest
+from honker.cli.jobs import arguments
+from honker.codec import SignedCodec
 
 from ..support.workers import run_until
 
@@ -53,6 +55,19 @@ def test_a_task_is_listed_by_its_name(db, queue):
     (listed,) = db.jobs(task="mail", args={"0": "a@b"}).jobs
     assert listed.task == "mail"
     assert db.jobs(task="mail", args={"0": "c@d"}).jobs == []
+
+
+def test_a_call_that_a_codec_wrote_is_found_by_its_task(path):
+    app = honker.App(path, codec=SignedCodec(["k" * 32]))
+    with app, app.using(path):
+        app.task("q", name="mail")(print)("a@b")
+        app.queue("q").claim_one("w").fail("ValueError: no")
+        app.task("q", name="other")(print)(1)
+        (listed,) = app.db.jobs(task="mail").jobs
+        assert (listed.task, listed.state) == ("mail", "dead")
+        assert [group.task for group in app.db.dead_groups()] == ["mail"]
+        assert app.db.apply("requeue", task="mail").done == 1
+        assert arguments(app.db.job(listed.id).payload) == "(written by the codec 'signed')"
 
 
 @pytest.mark.parametrize(

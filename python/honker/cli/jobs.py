@@ -27,10 +27,10 @@ from honker.cli.table import (
 from honker.database import Database
 from honker.engine import Engine
 from honker.inspection import JobDetail, JobSummary
+from honker.task.message import read_envelope
 
 _EXIT_CODES: Final = "Exit codes: 0 done, 1 database error, 2 usage error."
 
-_CALL: Final = "__honker_task__"
 _STATE_COLOURS: Final = {"running": "green", "dead": "red", "blocked": "yellow", "waiting": "yellow", "done": "blue"}
 
 
@@ -50,11 +50,15 @@ def _about(row: Row) -> str:
 def arguments(payload: str) -> str:
     """The arguments of a call as in Python; another payload, and one that a list has shortened, as it is."""
     try:
-        call = json.loads(payload)[_CALL]
-        named = [f"{name}={_short(value)}" for name, value in call["kwargs"].items()]
-        return ", ".join([*map(_short, call["args"]), *named]) or "-"
-    except (ValueError, LookupError, TypeError, AttributeError):
+        call = read_envelope(json.loads(payload))
+    except ValueError:
         return payload
+    if call is None:
+        return payload
+    if call.codec is not None:
+        return f"(written by the codec {call.codec!r})"
+    named = [f"{name}={_short(value)}" for name, value in call.kwargs.items()]
+    return ", ".join([*map(_short, call.args), *named]) or "-"
 
 
 def _short(value: Any) -> str:

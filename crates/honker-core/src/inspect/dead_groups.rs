@@ -6,8 +6,9 @@ use rusqlite::{Row, params};
 use serde::Serialize;
 
 use super::look::Look;
-use super::summary::{HEAD_CHARS, first_line, task_of};
+use super::summary::{HEAD_CHARS, first_line};
 use crate::clock::Instant;
+use crate::queue::task_of;
 use crate::{Ctx, Result, sql};
 
 /// Characters of the beginning and of the end of an error that are read.

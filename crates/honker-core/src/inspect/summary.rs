@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::filter::Table;
 use crate::clock::Instant;
-use crate::queue::Progress;
+use crate::queue::{Progress, task_of};
 use crate::{Ctx, Result, sql};
 
 /// Characters of a payload in a list, and of the first line of an error.
@@ -111,42 +111,9 @@ fn shortened(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
 }
 
-/// The task in a payload, or in the beginning of one. The writers of calls put its name first.
-pub(super) fn task_of(payload: &str) -> Option<String> {
-    let mut rest = payload;
-    for token in ["{", "\"__honker_task__\"", ":", "{", "\"task\"", ":"] {
-        match rest.trim_start().strip_prefix(token) {
-            Some(after) => rest = after,
-            None if token == "\"task\"" => return task_of_whole(payload),
-            None => return None,
-        }
-    }
-    serde_json::Deserializer::from_str(rest).into_iter::<String>().next().and_then(std::result::Result::ok)
-}
-
-fn task_of_whole(payload: &str) -> Option<String> {
-    let parsed: serde_json::Value = serde_json::from_str(payload).ok()?;
-    parsed["__honker_task__"]["task"].as_str().map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{shortened, task_of};
-
-    #[test]
-    fn the_task_is_found_in_the_beginning_of_a_call() {
-        for (payload, task) in [
-            (r#"{"__honker_task__": {"task": "a.b", "args": [1, 2"#, Some("a.b")),
-            (r#"{"__honker_task__":{"task":"\u00e9","args":[]}}"#, Some("\u{e9}")),
-            (r#"{"__honker_task__":{"args":[],"task":"late"}}"#, Some("late")),
-            (r#"{"__honker_task__":{"args":[1,2,3"#, None),
-            (r#"{"task": "a"}"#, None),
-            ("[]", None),
-            ("", None),
-        ] {
-            assert_eq!(task_of(payload).as_deref(), task, "{payload}");
-        }
-    }
+    use super::shortened;
 
     #[test]
     fn a_text_is_shortened_between_characters() {

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from honker.cli.doctor.finding import Finding
 from honker.cli.table import moment, span
+from honker.task.message import read_envelope
 from honker.worker.listing import read_workers
 
 #: Seconds by which a schedule or a job may be late.
@@ -130,9 +131,10 @@ def check_workers(conn: sqlite3.Connection) -> Iterator[Finding]:
 def _task_of(payload: str) -> str | None:
     """The task that a payload calls."""
     try:
-        return json.loads(payload)["__honker_task__"]["task"]
-    except (ValueError, LookupError, TypeError):
+        call = read_envelope(json.loads(payload))
+    except ValueError:
         return None
+    return None if call is None else call.task
 
 
 def check_clock(conn: sqlite3.Connection, path: str) -> Iterator[Finding]:
