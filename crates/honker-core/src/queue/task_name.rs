@@ -13,15 +13,12 @@ pub fn task_of(payload: &str) -> Option<String> {
     let text = payload.trim_start().strip_prefix('{')?.trim_start().strip_prefix('"')?;
     let (key, call) = CALLS.iter().find_map(|key| Some((*key, text.strip_prefix(key)?.strip_prefix('"')?)))?;
     let call = call.trim_start().strip_prefix(':')?.trim_start().strip_prefix('{')?.trim_start();
-    let name = match call.strip_prefix("\"task\"") {
-        Some(name) => {
-            let name = name.trim_start().strip_prefix(':')?;
-            serde_json::Deserializer::from_str(name).into_iter::<String>().next()?.ok()
-        }
-        None => {
-            let whole: serde_json::Value = serde_json::from_str(payload).ok()?;
-            whole[key]["task"].as_str().map(str::to_owned)
-        }
+    let name = if let Some(name) = call.strip_prefix("\"task\"") {
+        let name = name.trim_start().strip_prefix(':')?;
+        serde_json::Deserializer::from_str(name).into_iter::<String>().next()?.ok()
+    } else {
+        let whole: serde_json::Value = serde_json::from_str(payload).ok()?;
+        whole[key]["task"].as_str().map(str::to_owned)
     };
     name.filter(|name| !name.is_empty() && name.len() <= NAME_MAX_BYTES)
 }
