@@ -99,7 +99,7 @@ if TYPE_CHECKING:
     from honker.sqlite.auto_extension import register_auto_extension, unregister_auto_extension
     from honker.sqlite.connection import BUSY_TIMEOUT_S as BUSY_TIMEOUT_S
     from honker.sqlite.extension import connect, load_extension
-    from honker.sqlite.library import EXTENSION_ENTRYPOINT, extension_info
+    from honker.sqlite.extension_file import EXTENSION_ENTRYPOINT, extension_info
     from honker.sqlite.watcher import UpdateEvents
     from honker.stream.event import Event
     from honker.stream.notifications import Listener, Notification
@@ -202,7 +202,7 @@ _MODULES: Final = {
         "sqlite.auto_extension": ("register_auto_extension", "unregister_auto_extension"),
         "sqlite.connection": ("BUSY_TIMEOUT_S",),
         "sqlite.extension": ("connect", "load_extension"),
-        "sqlite.library": ("EXTENSION_ENTRYPOINT", "extension_info"),
+        "sqlite.extension_file": ("EXTENSION_ENTRYPOINT", "extension_info"),
         "sqlite.watcher": ("UpdateEvents",),
         "stream.event": ("Event",),
         "stream.notifications": ("Listener", "Notification"),

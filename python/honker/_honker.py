@@ -9,7 +9,7 @@ from honker.queue.queue import Queue
 from honker.schedule.cron import CronSchedule, crontab, every_s
 from honker.schedule.scheduler import Scheduler
 from honker.sqlite.extension import load_extension
-from honker.sqlite.library import EXTENSION_ENTRYPOINT, extension_info
+from honker.sqlite.extension_file import EXTENSION_ENTRYPOINT, extension_info
 from honker.sqlite.watcher import UpdateEvents
 from honker.stream.event import Event
 from honker.stream.notifications import Listener, Notification

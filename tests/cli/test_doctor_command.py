@@ -12,7 +12,7 @@ from pathlib import Path
 import honker as package
 import pytest
 from honker.cli import main
-from honker.cli.doctor import file_checks, library_checks
+from honker.cli.doctor import file_checks, sqlite_checks
 from honker.cli.doctor.finding import CHECKS
 from honker.cli.doctor.schema_checks import check_settings
 
@@ -131,18 +131,18 @@ def test_a_large_wal_is_found(db, path, capsys):
 
 @pytest.mark.parametrize("version", [(3, 7, 0), (3, 40, 1), (3, 51, 2)])
 def test_a_faulty_sqlite_is_found(version):
-    [finding] = library_checks.check_version(version)
+    [finding] = sqlite_checks.check_version(version)
     assert ".".join(map(str, version)) in finding.fact
 
 
 @pytest.mark.parametrize("version", [(3, 6, 23), (3, 51, 3), (4, 0, 0)])
 def test_a_repaired_sqlite_is_no_finding(version):
-    assert list(library_checks.check_version(version)) == []
+    assert list(sqlite_checks.check_version(version)) == []
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_two_copies_of_sqlite_in_a_process_with_the_file_are_found(db, path, tmp_path, capsys):
-    library = next(name for name in library_checks.copies_in(os.getpid()))
+    library = next(name for name in sqlite_checks.copies_in(os.getpid()))
     copy = tmp_path / "libother.so"
     copy.write_bytes(Path(library).read_bytes())
     script = (

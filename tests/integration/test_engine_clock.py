@@ -9,7 +9,7 @@ import time
 
 import honker
 import pytest
-from honker.sqlite.library import extension_info
+from honker.sqlite.extension_file import extension_info
 
 from ..sql import loading
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import honker
 import pytest
 from honker import ExtensionNotFoundError, ExtensionUnsupportedError
-from honker.sqlite import library
+from honker.sqlite import extension, extension_file
 
 PACKAGE = Path(honker.__file__).resolve().parent
 LIBRARY, ENTRY_POINT = honker.extension_info()
@@ -135,14 +135,14 @@ def copied_package(monkeypatch, tmp_path):
     """Make the package's location look like an empty checkout."""
     package = tmp_path / "python" / "honker"
     package.mkdir(parents=True)
-    monkeypatch.setattr(library, "__file__", str(package / "sqlite" / "library.py"))
+    monkeypatch.setattr(extension_file, "__file__", str(package / "sqlite" / "extension_file.py"))
     (tmp_path / "crates" / "honker-extension").mkdir(parents=True)
     return package
 
 
 def place(folder):
     folder.mkdir(parents=True)
-    placed = folder / library._FILE_NAMES.get(sys.platform, "libhonker_ext.so")
+    placed = folder / extension_file._FILE_NAMES.get(sys.platform, "libhonker_ext.so")
     placed.write_bytes(b"")
     return placed
 
@@ -290,7 +290,7 @@ def without_enable(monkeypatch):
         shape = types.ModuleType("sqlite3")
         shape.Connection = object
         shape.connect = sqlite3.connect
-        monkeypatch.setattr(library, "sqlite3", shape)
+        monkeypatch.setattr(extension, "sqlite3", shape)
         return shape
     return sqlite3
 

@@ -34,8 +34,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from honker.errors import InvalidArgumentError
 from honker.sqlite.auto_extension import register_auto_extension
 from honker.sqlite.connection import BUSY_TIMEOUT_S
+from honker.sqlite.extension_file import extension_info
 from honker.sqlite.fork import Held, check_inherited, identity_of, inherit, make_immortal
-from honker.sqlite.library import extension_info
 from honker.sqlite.path import file_of
 
 #: The execution option that begins a transaction with the write lock, or without it.

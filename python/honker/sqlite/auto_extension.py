@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Final
 
 from honker.errors import ExtensionUnsupportedError
-from honker.sqlite.library import extension_info
+from honker.sqlite.extension_file import extension_info
 
 # The usual entry point returns a code that is a failure of an automatic extension, see `include/honker.h`.
 _ENTRY_POINT: Final = "sqlite3_honkerauto_init"

@@ -24,11 +24,11 @@ from honker.errors import (
 from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.engine_clock import EngineClock, note_testing_file
+from honker.sqlite.extension_file import extension_info
 from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.foreign_async import ascalar_in
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
-from honker.sqlite.library import extension_info
 from honker.sqlite.loop_updates import LoopHub, LoopWaiter
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool

@@ -15,7 +15,7 @@ from typing import Any
 from honker.errors import ExtensionUnsupportedError, InvalidArgumentError
 from honker.sqlite.auto_extension import auto_extension
 from honker.sqlite.drivers import is_asynchronous
-from honker.sqlite.library import extension_info
+from honker.sqlite.extension_file import extension_info
 
 
 def load_extension(conn: Any) -> None:

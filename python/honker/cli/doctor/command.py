@@ -12,9 +12,9 @@ import click
 from honker.cli.database_file import check_exists, database_argument, is_target, look_at
 from honker.cli.doctor.file_checks import check_file
 from honker.cli.doctor.finding import CHECKS, Finding
-from honker.cli.doctor.library_checks import check_libraries
 from honker.cli.doctor.row_checks import ask, check_clock, check_queues, check_rows, check_schedules, check_workers
 from honker.cli.doctor.schema_checks import check_reference, check_settings, check_version
+from honker.cli.doctor.sqlite_checks import check_libraries
 from honker.cli.output import Output, bright, faint, json_option, visible
 from honker.cli.schema import newest_version, schema_version
 from honker.cli.target import open_target
