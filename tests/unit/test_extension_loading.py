@@ -12,7 +12,7 @@ from pathlib import Path
 import honker
 import pytest
 from honker import ExtensionNotFoundError, ExtensionUnsupportedError
-from honker.sqlite import extension, extension_file
+from honker.sqlite import auto_extension, extension, extension_file
 
 PACKAGE = Path(honker.__file__).resolve().parent
 LIBRARY, ENTRY_POINT = honker.extension_info()
@@ -290,7 +290,8 @@ def without_enable(monkeypatch):
         shape = types.ModuleType("sqlite3")
         shape.Connection = object
         shape.connect = sqlite3.connect
-        monkeypatch.setattr(extension, "sqlite3", shape)
+        for each in (extension, auto_extension):
+            monkeypatch.setattr(each, "sqlite3", shape)
         return shape
     return sqlite3
 
