@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from honker.engine import Handle
+from honker.inspection.pages import aevery_row, every_row
 from honker.records import Record
 
 _LIST: Final = "SELECT honker_lock_list(?, ?)"
@@ -38,26 +38,9 @@ def locks(self: Handle) -> list[LockInfo]:
     Cost: O(locks).
     Source: SQL ``honker_lock_list``.
     """
-    found: list[LockInfo] = []
-    after: str | None = None
-    while True:
-        page, after = _page(self.engine.ask(_LIST, after, _PER_PAGE))
-        found += page
-        if after is None:
-            return found
+    return [LockInfo.of(row) for row in every_row(self, _LIST, "locks", _PER_PAGE)]
 
 
 async def alocks(self: Handle) -> list[LockInfo]:
     """Like `locks`, without blocking the event loop."""
-    found: list[LockInfo] = []
-    after: str | None = None
-    while True:
-        page, after = _page(await self.engine.aask(_LIST, after, _PER_PAGE))
-        found += page
-        if after is None:
-            return found
-
-
-def _page(text: str) -> tuple[list[LockInfo], str | None]:
-    answer: dict[str, Any] = json.loads(text)
-    return [LockInfo.of(row) for row in answer["locks"]], answer["next"]
+    return [LockInfo.of(row) for row in await aevery_row(self, _LIST, "locks", _PER_PAGE)]

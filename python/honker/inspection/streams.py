@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from honker.engine import Handle
+from honker.inspection.pages import aevery_row, every_row
 from honker.records import Record
 
 _LIST: Final = "SELECT honker_stream_list(?, ?)"
@@ -59,29 +59,12 @@ def streams(self: Handle) -> list[StreamInfo]:
     Cost: for each stream and consumer, a few reads by key and a count up to 10,000.
     Source: SQL ``honker_stream_list``.
     """
-    found: list[StreamInfo] = []
-    after: str | None = None
-    while True:
-        page, after = _page(self.engine.ask(_LIST, after, _PER_PAGE))
-        found += page
-        if after is None:
-            return found
+    return [_stream(row) for row in every_row(self, _LIST, "streams", _PER_PAGE)]
 
 
 async def astreams(self: Handle) -> list[StreamInfo]:
     """Like `streams`, without blocking the event loop."""
-    found: list[StreamInfo] = []
-    after: str | None = None
-    while True:
-        page, after = _page(await self.engine.aask(_LIST, after, _PER_PAGE))
-        found += page
-        if after is None:
-            return found
-
-
-def _page(text: str) -> tuple[list[StreamInfo], str | None]:
-    answer: dict[str, Any] = json.loads(text)
-    return [_stream(row) for row in answer["streams"]], answer["next"]
+    return [_stream(row) for row in await aevery_row(self, _LIST, "streams", _PER_PAGE)]
 
 
 def _stream(row: dict[str, Any]) -> StreamInfo:
