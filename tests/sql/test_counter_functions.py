@@ -2,12 +2,13 @@
 
 import itertools
 import json
+import sqlite3
 
 import pytest
 
 from ..support.waiting import wait_until
 from .clock import advance
-from .database import call, call_json, claim, enqueue, refused, rows, value
+from .database import call, call_json, claim, dump, enqueue, refused, rows, value
 
 CALL = '{"__honker_task__": {"task": "mail", "args": []}}'
 SUMS = (
@@ -208,6 +209,28 @@ def test_a_transaction_that_is_rolled_back_records_nothing(conn):
     conn.execute("ROLLBACK")
     assert totals(conn) == {}
     assert events(conn) == []
+
+
+@pytest.mark.parametrize("move", ["honker_enqueue", "honker_ack", "honker_release"])
+def test_a_move_is_refused_while_the_settings_cannot_be_read(conn, connect, move):
+    """It would leave no record. The connection has read no settings before."""
+    configure(conn, counters=True)
+    job_id = held(conn)
+    before = dump(conn)
+    other = connect()
+
+    def deny_meta(action, table, *_):
+        is_denied = action == sqlite3.SQLITE_READ and table == "_honker_meta"
+        return sqlite3.SQLITE_DENY if is_denied else sqlite3.SQLITE_OK
+
+    other.set_authorizer(deny_meta)
+    arguments = {"honker_enqueue": ("q", CALL, "{}")}.get(move, (job_id, "w", 1))
+    with pytest.raises(sqlite3.DatabaseError, match="prohibited"):
+        call(other, move, *arguments)
+    other.set_authorizer(None)
+    assert dump(conn) == before
+    assert call(other, move, *arguments)
+    assert sum(totals(conn)["q", "mail"].values()) == 3
 
 
 # ------------------------------------------------------------------------------------------------------------- minutes

@@ -208,7 +208,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
 /// Ends a plain job that succeeded. One statement. False if the claim is not held, or the job has ties: then see
 /// [`Move::Ack`].
 pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Held<'_>) -> Result<bool> {
-    if ctx.is_known_as_tied(id) || ctx.recording().is_on() {
+    if ctx.is_known_as_tied(id) || ctx.recording()?.is_on() {
         return Ok(false);
     }
     Ok(ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1)
@@ -263,7 +263,7 @@ pub(super) fn release_untied(
     error: Option<&str>,
     is_unknown: bool,
 ) -> Result<bool> {
-    if ctx.recording().is_on() {
+    if ctx.recording()?.is_on() {
         return Ok(false);
     }
     release(ctx, held, run_at, error, is_unknown, false)
