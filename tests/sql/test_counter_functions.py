@@ -137,6 +137,21 @@ def test_a_lapsed_lease_is_counted_by_the_claim_that_finds_it(counted):
     assert totals(counted)["q", "mail"] == {"enqueued": 1, "claimed": 2, "lapsed": 1}
 
 
+def test_a_job_that_the_reference_held_back_until_its_time_has_not_lapsed(counted):
+    enqueue(counted, "q", CALL)
+    counted.execute("UPDATE _honker_live SET state = 'scheduled', run_at = 1000")
+    assert len(claim(counted, "q", "w")) == 1
+    assert totals(counted)["q", "mail"] == {"enqueued": 1, "claimed": 1}
+
+
+def test_the_moves_of_a_task_with_a_long_name_are_counted_under_one_name(counted):
+    """A move that reads the payload again reads the whole name, which is longer as JSON."""
+    name = "\x01" * 255
+    job_id = enqueue(counted, "q", json.dumps({"__honker_encoded_task__": {"task": name, "codec": "c"}}))
+    call(counted, "honker_cancel", job_id)
+    assert totals(counted) == {("q", name): {"enqueued": 1, "cancelled": 1}}
+
+
 def test_an_expired_job_is_dead_without_a_failed_attempt(counted):
     enqueue(counted, "q", CALL, expires=-1)
     claim(counted, "q", "w")

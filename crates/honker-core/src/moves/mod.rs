@@ -143,7 +143,9 @@ pub(crate) fn note_live(ctx: &Ctx<'_>, kind: Kind, id: i64, task: Option<&str>, 
     if !ctx.recording()?.is_on() {
         return Ok(());
     }
-    let subject = ctx.row(sql!("subject.sql"), rusqlite::params![id, task.is_some()], |row| {
+    // A job that another program held back until its time had no lease.
+    let was_leased = kind == Kind::Lapsed;
+    let subject = ctx.row(sql!("subject.sql"), rusqlite::params![id, task.is_some(), was_leased], |row| {
         let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str().ok().map(str::to_owned));
         Ok((text(0)?, text(1)?))
     })?;
