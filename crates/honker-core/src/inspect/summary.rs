@@ -111,10 +111,15 @@ fn shortened(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
 }
 
+/// The members that hold a call, plain or with arguments that a codec wrote.
+const CALLS: [&str; 2] = ["__honker_task__", "__honker_encoded_task__"];
+
 /// The task in a payload, or in the beginning of one. The writers of calls put its name first.
 pub(super) fn task_of(payload: &str) -> Option<String> {
-    let mut rest = payload;
-    for token in ["{", "\"__honker_task__\"", ":", "{", "\"task\"", ":"] {
+    let member = payload.trim_start().strip_prefix('{')?.trim_start().strip_prefix('"')?;
+    let call = CALLS.iter().find_map(|call| member.strip_prefix(call)?.strip_prefix('"'))?;
+    let mut rest = call;
+    for token in [":", "{", "\"task\"", ":"] {
         match rest.trim_start().strip_prefix(token) {
             Some(after) => rest = after,
             None if token == "\"task\"" => return task_of_whole(payload),
@@ -126,7 +131,7 @@ pub(super) fn task_of(payload: &str) -> Option<String> {
 
 fn task_of_whole(payload: &str) -> Option<String> {
     let parsed: serde_json::Value = serde_json::from_str(payload).ok()?;
-    parsed["__honker_task__"]["task"].as_str().map(str::to_owned)
+    CALLS.iter().find_map(|call| parsed[call]["task"].as_str()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -139,6 +144,8 @@ mod tests {
             (r#"{"__honker_task__": {"task": "a.b", "args": [1, 2"#, Some("a.b")),
             (r#"{"__honker_task__":{"task":"\u00e9","args":[]}}"#, Some("\u{e9}")),
             (r#"{"__honker_task__":{"args":[],"task":"late"}}"#, Some("late")),
+            (r#"{"__honker_encoded_task__":{"task":"a.b","codec":"c","body":"x"#, Some("a.b")),
+            (r#"{"__honker_encoded_task__":{"codec":"c","task":"late"}}"#, Some("late")),
             (r#"{"__honker_task__":{"args":[1,2,3"#, None),
             (r#"{"task": "a"}"#, None),
             ("[]", None),
