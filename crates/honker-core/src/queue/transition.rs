@@ -53,6 +53,7 @@ use rusqlite::params;
 
 use super::held::Held;
 use super::history::{self, End};
+use super::settings::Settings;
 use super::ties::{self, Left, To};
 use super::{dependencies, finished, keys, slack, unique};
 use crate::clock::Instant;
@@ -398,6 +399,7 @@ fn hasten(ctx: &Ctx<'_>, id: i64) -> Result<usize> {
     let moved = ctx.execute(sql!("hasten.sql"), params![id, ctx.second()])?;
     if moved == 1
         && let Some(Tied { queue: Some(queue), key: Some(key), .. }) = Tied::of(ctx, id)?
+        && !keys::is_head(ctx, &Settings::of(ctx, &queue)?, &queue, &key, id)?
     {
         keys::enter(ctx, id, &queue, &key)?;
     }
