@@ -37,11 +37,12 @@
 //!   the row does not match, and changes nothing. `take`, `lapse` and `dead` are given rows that were read under the
 //!   write lock, or in the snapshot in which it was taken; so is the row that `fail` tests first.
 //! - *COMMIT fails.* The bracket rolls back, and the error reaches the caller. Nothing of a move is kept in memory beyond
-//!   the call: the effects are part of its [`Ctx`].
+//!   the call but a hint (`Ctx::remember_as_tied`): the effects are part of its [`Ctx`].
 //!
 //! `unknown_since` counts the time of a task that no worker knows. `release` sets it if its caller does not know the task,
-//! and later ones keep it; `take` leaves it for the worker to read; every other move leaves NULL, `requeue` included. A lapse
-//! may hide that the task was unknown, and then the time begins again. It has charged an attempt, so that is bounded.
+//! and later ones keep it; `take` leaves it for the worker to read, and `hasten` leaves it. Every other move of a job in flight
+//! leaves NULL, and so does `requeue`. A lapse may hide that the task was unknown, and then the time begins again. It has
+//! charged an attempt, so that is bounded.
 //!
 //! A move is noted for the record of moves (see `moves`) while its row is there; the bracket writes the record after the moves.
 //!
