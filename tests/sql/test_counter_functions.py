@@ -2,12 +2,13 @@
 
 import itertools
 import json
+import sqlite3
 
 import pytest
 
 from ..support.waiting import wait_until
 from .clock import advance
-from .database import call, call_json, claim, enqueue, refused, rows, value
+from .database import call, call_json, claim, dump, enqueue, refused, rows, value
 
 CALL = '{"__honker_task__": {"task": "mail", "args": []}}'
 SUMS = (
@@ -136,6 +137,21 @@ def test_a_lapsed_lease_is_counted_by_the_claim_that_finds_it(counted):
     assert totals(counted)["q", "mail"] == {"enqueued": 1, "claimed": 2, "lapsed": 1}
 
 
+def test_a_job_that_the_reference_held_back_until_its_time_has_not_lapsed(counted):
+    enqueue(counted, "q", CALL)
+    counted.execute("UPDATE _honker_live SET state = 'scheduled', run_at = 1000")
+    assert len(claim(counted, "q", "w")) == 1
+    assert totals(counted)["q", "mail"] == {"enqueued": 1, "claimed": 1}
+
+
+def test_the_moves_of_a_task_with_a_long_name_are_counted_under_one_name(counted):
+    """A move that reads the payload again reads the whole name, which is longer as JSON."""
+    name = "\x01" * 255
+    job_id = enqueue(counted, "q", json.dumps({"__honker_encoded_task__": {"task": name, "codec": "c"}}))
+    call(counted, "honker_cancel", job_id)
+    assert totals(counted) == {("q", name): {"enqueued": 1, "cancelled": 1}}
+
+
 def test_an_expired_job_is_dead_without_a_failed_attempt(counted):
     enqueue(counted, "q", CALL, expires=-1)
     claim(counted, "q", "w")
@@ -209,6 +225,28 @@ def test_a_transaction_that_is_rolled_back_records_nothing(conn):
     conn.execute("ROLLBACK")
     assert totals(conn) == {}
     assert events(conn) == []
+
+
+@pytest.mark.parametrize("move", ["honker_enqueue", "honker_ack", "honker_release"])
+def test_a_move_is_refused_while_the_settings_cannot_be_read(conn, connect, move):
+    """It would leave no record. The connection has read no settings before."""
+    configure(conn, counters=True)
+    job_id = held(conn)
+    before = dump(conn)
+    other = connect()
+
+    def deny_meta(action, table, *_):
+        is_denied = action == sqlite3.SQLITE_READ and table == "_honker_meta"
+        return sqlite3.SQLITE_DENY if is_denied else sqlite3.SQLITE_OK
+
+    other.set_authorizer(deny_meta)
+    arguments = {"honker_enqueue": ("q", CALL, "{}")}.get(move, (job_id, "w", 1))
+    with pytest.raises(sqlite3.DatabaseError, match="prohibited"):
+        call(other, move, *arguments)
+    other.set_authorizer(None)
+    assert dump(conn) == before
+    assert call(other, move, *arguments)
+    assert sum(totals(conn)["q", "mail"].values()) == 3
 
 
 # ------------------------------------------------------------------------------------------------------------- minutes

@@ -364,3 +364,20 @@ def test_settings_that_are_not_given_stay(conn):
     assert claimed_ids(conn) == []
     assert call(conn, "honker_queue_resume", "q") == 1
     assert call_json(conn, "honker_queue_settings", "q")["concurrency"] == 5
+
+
+@pytest.mark.parametrize("delay", [0, 3_600])
+def test_a_better_priority_does_not_overtake_a_job_between_two_attempts_in_an_ordered_queue(conn, delay):
+    configure(conn, ordered=True)
+    first = keyed(conn, "k")
+    assert claimed_ids(conn) == [first]
+    second = keyed(conn, "k", priority=5)
+    call(conn, "honker_retry", first, "w", delay, "again", 1)
+    if delay:
+        call(conn, "honker_jobs_apply", "run_now", json.dumps({"ids": [first]}), None, 10)
+    assert "no worker has claimed it yet" in call_json(conn, "honker_job_detail", first)["why"]
+    assert claimed_ids(conn, n=5) == [first]
+    assert claimed_ids(conn, n=5) == []
+    call(conn, "honker_ack", first, "w", 2)
+    assert claimed_ids(conn, n=5) == [second]
+    assert call_json(conn, "honker_flow_violations", 10) == []

@@ -91,14 +91,16 @@ impl<'c> Ctx<'c> {
     }
 
     /// The settings of the record of moves, the same throughout a call.
-    #[must_use]
-    pub fn recording(&self) -> Recording {
+    ///
+    /// # Errors
+    /// Whatever SQLite reports.
+    pub fn recording(&self) -> Result<Recording> {
         if let Some(recording) = self.recording.get() {
-            return recording;
+            return Ok(recording);
         }
-        let recording = moves::recording(self.statements);
+        let recording = moves::recording(self.statements)?;
         self.recording.set(Some(recording));
-        recording
+        Ok(recording)
     }
 
     /// Notes a move for [`Ctx::finish`].

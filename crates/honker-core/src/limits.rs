@@ -225,6 +225,7 @@ pub const CONSUMERS_READ: i64 = 10_000;
 
 /// Jobs of a workflow that a list names.
 pub const WORKFLOW_JOBS_SHOWN: usize = 200;
+
 /// Minutes for which counters are kept by minute. The sums stay.
 pub const COUNTER_MINUTES: i64 = 240;
 

@@ -104,7 +104,7 @@ pub fn matching(ctx: &Ctx<'_>, verb: Verb, filter: &Filter, after: Option<i64>, 
         ids.push(id);
         Ok(())
     })?;
-    // Of a list of ids those are told that do not exist, in the call that comes to its end.
+    // Of a list of ids those are told that do not exist, by a call that sees the whole list.
     let missing = match &filter.ids {
         Some(given) if after.is_none() && walked.next.is_none() => {
             let given: std::collections::BTreeSet<i64> = given.iter().copied().collect();

@@ -13,8 +13,8 @@ SELECT id, iif(
   AND (?8 IS NULL OR instr(last_error, ?8) > 0)
   AND (?10 IS NULL OR instr(payload, ?10) > 0)
   AND (?9 IS NULL OR iif(substr(payload, 1, 64) GLOB '{*"__honker_*task__"*',
-    iif(json_valid(payload), ifnull(json_extract(payload, '$.__honker_task__.task'),
-      json_extract(payload, '$.__honker_encoded_task__.task')) = ?9, 0), 0))
+    iif(json_valid(payload), ?9 IN (json_extract(payload, '$.__honker_task__.task'),
+      json_extract(payload, '$.__honker_encoded_task__.task')), 0), 0))
   AND (?11 IS NULL OR iif(json_valid(payload), NOT EXISTS (
     SELECT 1 FROM json_each(?11) AS wanted
     WHERE json_extract(payload, iif(json_type(payload, '$.__honker_task__') IS NULL,

@@ -1,5 +1,6 @@
--- Looks at finished jobs by id, the greatest first, and tests each against a filter; those that have expired do not pass. A condition whose parameter is NULL reads nothing of
--- the row: what stands behind a large payload is reached through its overflow pages only.
+-- Looks at finished jobs by id, the greatest first, and tests each against a filter; those that have expired do not pass. A
+-- condition whose parameter is NULL reads nothing of the row: what stands behind a large payload is reached through its
+-- overflow pages only.
 -- ?1 the smallest id, ?2 the greatest id, ?3 queue, ?4 state as it is shown, ?5 now (instant), ?6 key, ?7 the instant at or
 -- after which it was enqueued, ?8 a part of its error, ?9 task, ?10 a part of its payload, ?11 arguments as a JSON array of
 -- [path in a task's call, path in another payload, value].
@@ -14,8 +15,8 @@ SELECT id, iif(
   AND (?8 IS NULL OR instr(last_error, ?8) > 0)
   AND (?10 IS NULL OR instr(payload, ?10) > 0)
   AND (?9 IS NULL OR iif(substr(payload, 1, 64) GLOB '{*"__honker_*task__"*',
-    iif(json_valid(payload), ifnull(json_extract(payload, '$.__honker_task__.task'),
-      json_extract(payload, '$.__honker_encoded_task__.task')) = ?9, 0), 0))
+    iif(json_valid(payload), ?9 IN (json_extract(payload, '$.__honker_task__.task'),
+      json_extract(payload, '$.__honker_encoded_task__.task')), 0), 0))
   AND (?11 IS NULL OR iif(json_valid(payload), NOT EXISTS (
     SELECT 1 FROM json_each(?11) AS wanted
     WHERE json_extract(payload, iif(json_type(payload, '$.__honker_task__') IS NULL,

@@ -42,24 +42,19 @@ impl Recording {
 /// The settings as a connection has read them last, and when.
 pub type Known = Option<(Moment, Recording)>;
 
-/// The settings, at most a second old. If they cannot be read the last ones count; the statement that moves the job reports
-/// the error.
-pub(crate) fn recording(statements: &Statements) -> Recording {
+/// The settings, at most a second old. A move is refused if they cannot be read: it would leave no record.
+pub(crate) fn recording(statements: &Statements) -> Result<Recording> {
     match statements.recording().get() {
-        Some((at, recording)) if at.elapsed() < GOOD_FOR => recording,
-        last => look(statements, last),
+        Some((at, recording)) if at.elapsed() < GOOD_FOR => Ok(recording),
+        _ => look(statements),
     }
 }
 
 #[cold]
-fn look(statements: &Statements, last: Known) -> Recording {
-    match read(statements) {
-        Ok(recording) => {
-            statements.recording().set(Some((Moment::now(), recording)));
-            recording
-        }
-        Err(_) => last.map_or_else(Recording::default, |(_, recording)| recording),
-    }
+fn look(statements: &Statements) -> Result<Recording> {
+    let recording = read(statements)?;
+    statements.recording().set(Some((Moment::now(), recording)));
+    Ok(recording)
 }
 
 fn read(statements: &Statements) -> Result<Recording> {
@@ -135,19 +130,22 @@ pub(crate) struct Moved {
 }
 
 /// Notes a move whose queue and payload are at hand.
-pub(crate) fn note(ctx: &Ctx<'_>, kind: Kind, id: i64, queue: &str, payload: &str) {
-    if ctx.recording().is_on() {
+pub(crate) fn note(ctx: &Ctx<'_>, kind: Kind, id: i64, queue: &str, payload: &str) -> Result<()> {
+    if ctx.recording()?.is_on() {
         let task = task_of(payload).unwrap_or_default();
         ctx.note_move(Moved { kind, id, queue: queue.to_owned(), task, run_s: None });
     }
+    Ok(())
 }
 
 /// Notes a move of a live job; call it while its row is there. `task` saves reading the payload.
 pub(crate) fn note_live(ctx: &Ctx<'_>, kind: Kind, id: i64, task: Option<&str>, run_s: Option<f64>) -> Result<()> {
-    if !ctx.recording().is_on() {
+    if !ctx.recording()?.is_on() {
         return Ok(());
     }
-    let subject = ctx.row(sql!("subject.sql"), rusqlite::params![id, task.is_some()], |row| {
+    // A job that another program held back until its time had no lease.
+    let was_leased = kind == Kind::Lapsed;
+    let subject = ctx.row(sql!("subject.sql"), rusqlite::params![id, task.is_some(), was_leased], |row| {
         let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str().ok().map(str::to_owned));
         Ok((text(0)?, text(1)?))
     })?;
@@ -160,7 +158,7 @@ pub(crate) fn note_live(ctx: &Ctx<'_>, kind: Kind, id: i64, task: Option<&str>, 
 
 /// Writes the moves of a call. Run in its bracket, after its work.
 pub(crate) fn write(ctx: &Ctx<'_>, moves: &[Moved]) -> Result<()> {
-    let recording = ctx.recording();
+    let recording = ctx.recording()?;
     if recording.counters {
         counters::write(ctx, moves)?;
     }

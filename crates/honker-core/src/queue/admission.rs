@@ -126,6 +126,6 @@ fn insert(
         ],
     )?;
     let id = ctx.conn().last_insert_rowid();
-    moves::note(ctx, Kind::Enqueued, id, queue, payload);
+    moves::note(ctx, Kind::Enqueued, id, queue, payload)?;
     Ok(id)
 }

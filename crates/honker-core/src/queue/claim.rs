@@ -399,7 +399,7 @@ impl<'a> Batch<'a> {
                     job.id,
                     self.claim.queue,
                     &job.payload,
-                );
+                )?;
                 self.jobs.push(job);
             }
             Verdict::DeadLetter(id, error) => {

@@ -80,6 +80,6 @@ fn insert(ctx: &Ctx<'_>, job: &NewJob<'_>) -> Result<i64> {
         )?,
     }
     let id = ctx.conn().last_insert_rowid();
-    moves::note(ctx, Kind::Enqueued, id, queue, payload);
+    moves::note(ctx, Kind::Enqueued, id, queue, payload)?;
     Ok(id)
 }

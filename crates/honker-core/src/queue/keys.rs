@@ -19,7 +19,8 @@
 //!
 //! Order: a blocked row has its creation as `run_at`, so the best blocked job is that of the highest priority that was
 //! enqueued first. A promoted row has the second of its promotion, so it joins the back of its priority, and keys take turns.
-//! The claim does not take a candidate while a better job of its key is blocked ([`Candidates::judge`]).
+//! The claim does not take a candidate while a better job of its key is blocked ([`Candidates::judge`]), unless the candidate is
+//! the head of an ordered line: it has begun, and its next attempt comes first.
 
 use std::collections::BTreeMap;
 
@@ -198,7 +199,9 @@ pub(super) fn obstacle(
         if in_flight >= limit {
             return Ok(Some(Obstacle::Full { limit, in_flight }));
         }
-        if let Some(first) = best_blocked(ctx, queue, key)?.filter(|first| first.is_before(&place)) {
+        if let Some(first) = best_blocked(ctx, queue, key)?.filter(|first| first.is_before(&place))
+            && !is_head(ctx, settings, queue, key, place.id)?
+        {
             return Ok(Some(Obstacle::Behind(first.id)));
         }
     }
@@ -228,6 +231,15 @@ fn holdup(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, id: Option
     let counts_dead = settings.on_dead != Some(OnDead::Continue);
     let waits = ctx.row(sql!("key_head.sql"), params![head, queue, key, counts_dead], |_row| Ok(()))?.is_some();
     Ok(waits.then_some(Obstacle::Head(head)))
+}
+
+/// True if a pending job is the head for which the line of an ordered queue waits.
+pub(super) fn is_head(ctx: &Ctx<'_>, settings: &Settings, queue: &str, key: &str, id: i64) -> Result<bool> {
+    if !settings.is_ordered {
+        return Ok(false);
+    }
+    let head = ctx.row(sql!("key_facts.sql"), [queue, key], |row| Ok(row.get_ref(2)?.as_i64().ok()))?.flatten();
+    Ok(head == Some(id))
 }
 
 /// Keeps the line of an ordered queue: a job between two attempts, or dead, stays its head until it has ended.
@@ -301,7 +313,7 @@ impl Candidates {
         }
         let Some(limit) = slots(settings) else { return Ok(i64::MAX) };
         Ok(match Line::of(ctx, settings, queue, key)? {
-            Some(line) if line.first.is_before(&place) => 0,
+            Some(line) if line.first.is_before(&place) && !is_head(ctx, settings, queue, key, place.id)? => 0,
             Some(line) => limit - line.in_flight,
             None => limit - in_flight(ctx, queue, key, limit)?,
         })

@@ -37,11 +37,12 @@
 //!   the row does not match, and changes nothing. `take`, `lapse` and `dead` are given rows that were read under the
 //!   write lock, or in the snapshot in which it was taken; so is the row that `fail` tests first.
 //! - *COMMIT fails.* The bracket rolls back, and the error reaches the caller. Nothing of a move is kept in memory beyond
-//!   the call: the effects are part of its [`Ctx`].
+//!   the call but a hint (`Ctx::remember_as_tied`): the effects are part of its [`Ctx`].
 //!
 //! `unknown_since` counts the time of a task that no worker knows. `release` sets it if its caller does not know the task,
-//! and later ones keep it; `take` leaves it for the worker to read; every other move leaves NULL, `requeue` included. A lapse
-//! may hide that the task was unknown, and then the time begins again. It has charged an attempt, so that is bounded.
+//! and later ones keep it; `take` leaves it for the worker to read, and `hasten` leaves it. Every other move of a job in flight
+//! leaves NULL, and so does `requeue`. A lapse may hide that the task was unknown, and then the time begins again. It has
+//! charged an attempt, so that is bounded.
 //!
 //! A move is noted for the record of moves (see `moves`) while its row is there; the bracket writes the record after the moves.
 //!
@@ -53,6 +54,7 @@ use rusqlite::params;
 
 use super::held::Held;
 use super::history::{self, End};
+use super::settings::Settings;
 use super::ties::{self, Left, To};
 use super::{dependencies, finished, keys, slack, unique};
 use crate::clock::Instant;
@@ -208,7 +210,7 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
 /// Ends a plain job that succeeded. One statement. False if the claim is not held, or the job has ties: then see
 /// [`Move::Ack`].
 pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Held<'_>) -> Result<bool> {
-    if ctx.is_known_as_tied(id) || ctx.recording().is_on() {
+    if ctx.is_known_as_tied(id) || ctx.recording()?.is_on() {
         return Ok(false);
     }
     Ok(ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1)
@@ -263,7 +265,7 @@ pub(super) fn release_untied(
     error: Option<&str>,
     is_unknown: bool,
 ) -> Result<bool> {
-    if ctx.recording().is_on() {
+    if ctx.recording()?.is_on() {
         return Ok(false);
     }
     release(ctx, held, run_at, error, is_unknown, false)
@@ -398,6 +400,7 @@ fn hasten(ctx: &Ctx<'_>, id: i64) -> Result<usize> {
     let moved = ctx.execute(sql!("hasten.sql"), params![id, ctx.second()])?;
     if moved == 1
         && let Some(Tied { queue: Some(queue), key: Some(key), .. }) = Tied::of(ctx, id)?
+        && !keys::is_head(ctx, &Settings::of(ctx, &queue)?, &queue, &key, id)?
     {
         keys::enter(ctx, id, &queue, &key)?;
     }

@@ -41,7 +41,7 @@ pub fn enqueue(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 
 /// Adds a plain job by one statement, in a bracket only if its record is to be written with it.
 fn added(ctx: &Ctx<'_>, add: impl FnOnce() -> Result<Output>) -> Result<Output> {
-    if ctx.recording().is_on() { atomically(ctx, add) } else { add() }
+    if ctx.recording()?.is_on() { atomically(ctx, add) } else { add() }
 }
 
 /// As [`enqueue`] of a job with a unique key, and says if that was taken.

@@ -193,10 +193,8 @@ pub fn work(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
         let settled = settled.iter().map(|settled| number(*settled)).collect();
         let is_full = (jobs.len() < n && queue::is_full(ctx, queue)?).then_some(true);
         let jobs = detailed(jobs, queue, worker_id);
-        fitting(
-            ctx.conn(),
-            Output::json(&Round { settled, jobs, is_full, is_recorded: ctx.recording().is_on(), report_in_s }),
-        )
+        let is_recorded = ctx.recording()?.is_on();
+        fitting(ctx.conn(), Output::json(&Round { settled, jobs, is_full, is_recorded, report_in_s }))
     };
 
     if settlements.is_empty() && report.is_none() {
