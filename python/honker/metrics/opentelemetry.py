@@ -20,7 +20,7 @@ from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TracerProvider
 
-from honker.errors import Discard, Retryable, Snooze
+from honker.errors import Discard, RateLimited, Retryable, Snooze
 from honker.job import Job
 from honker.job.headers import ENCODED, ENVELOPE
 from honker.middleware import EnqueuedCall, Middleware
@@ -85,7 +85,7 @@ class Tracing(Middleware):
                 try:
                     yield
                 except BaseException as error:
-                    if not isinstance(error, Snooze):
+                    if not isinstance(error, (Snooze, RateLimited)):
                         failure = {"error.type": type(error).__qualname__}
                         span.set_attributes(failure)
                         span.set_status(Status(StatusCode.ERROR, str(error)))
