@@ -9,15 +9,13 @@ from contextlib import closing
 import click
 
 from honker.cli.copying import CopyError, copy_verified
-from honker.cli.database_file import check_exists, database_argument, is_target, look_at
+from honker.cli.database_file import check_exists, database_argument, look_at, path_of
 from honker.cli.output import Output, bright, json_option, notice
 from honker.cli.schema import newest_version, schema_version
-from honker.cli.target import open_target
 from honker.database import open
 from honker.errors import from_sqlite
 from honker.queue.every_queue import stats
 from honker.schedule.scheduler import ScheduleInfo, Scheduler
-from honker.sqlite.path import file_of
 
 _EXIT_CODES = "Exit codes: 0 done, 1 error, 2 usage error, 130 Ctrl-C. Without success, TARGET is as before."
 
@@ -54,9 +52,7 @@ The copy holds everything that was committed when it began; writers go on meanwh
 @json_option
 def backup(path: str, target: str, force: bool, is_json: bool) -> None:
     """Copy the database file DB, which may be in use, to the file TARGET."""
-    if is_target(path):
-        with open_target(path) as db:
-            path = str(file_of(db.path))
+    path = path_of(path)
     copied = _copied(path, target, force, is_json)
     text = f"{bright(target)}: {copied['bytes']:,} bytes, {copied['rows']:,} rows, verified"
     Output(is_json=is_json).line(text, {"target": target, **copied})

@@ -17,6 +17,7 @@ from honker.cli.table import (
     Row,
     age_column,
     count,
+    limit_option,
     list_options,
     moment,
     name_column,
@@ -27,10 +28,10 @@ from honker.cli.table import (
 from honker.database import Database
 from honker.engine import Engine
 from honker.inspection import JobDetail, JobSummary
+from honker.job.headers import ENVELOPE
 
 _EXIT_CODES: Final = "Exit codes: 0 done, 1 database error, 2 usage error."
 
-_CALL: Final = "__honker_task__"
 _STATE_COLOURS: Final = {"running": "green", "dead": "red", "blocked": "yellow", "waiting": "yellow", "done": "blue"}
 
 
@@ -50,7 +51,7 @@ def _about(row: Row) -> str:
 def arguments(payload: str) -> str:
     """The arguments of a call as in Python; another payload, and one that a list has shortened, as it is."""
     try:
-        call = json.loads(payload)[_CALL]
+        call = json.loads(payload)[ENVELOPE]
         named = [f"{name}={_short(value)}" for name, value in call["kwargs"].items()]
         return ", ".join([*map(_short, call["args"]), *named]) or "-"
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -86,9 +87,7 @@ Examples:
 )
 @database_argument
 @filter_options
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N."
-)
+@limit_option
 @click.option("--after", metavar="CURSOR", help="Go on after the last job of another list.")
 @list_options
 def jobs(path: str, limit: int, after: str | None, is_json: bool, is_csv: bool, **filters: Any) -> None:
@@ -233,9 +232,7 @@ Examples:
     metavar="MOMENT",
     help="Only jobs enqueued, with --by those that died, since: 15m, 3h, 7d, or a moment.",
 )
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N."
-)
+@limit_option
 @list_options
 def dead(  # noqa: PLR0917 - click passes them by name
     path: str, by: str | None, queue: str | None, since: Any, limit: int, is_json: bool, is_csv: bool
