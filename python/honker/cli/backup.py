@@ -58,9 +58,11 @@ def backup(path: str, target: str, force: bool, is_json: bool) -> None:
     Output(is_json=is_json).line(text, {"target": target, **copied})
 
 
-def _copied(source: str, target: str, force: bool, is_json: bool) -> dict[str, int]:
+def _copied(
+    source: str, target: str, force: bool, is_json: bool, prepare: Callable[[str], None] | None = None
+) -> dict[str, int]:
     try:
-        return copy_verified(source, target, force=force, on_progress=_show_progress(is_json))
+        return copy_verified(source, target, force=force, on_progress=_show_progress(is_json), prepare=prepare)
     except CopyError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -97,8 +99,15 @@ def restore(  # noqa: PLR0917 - click passes them by name
     with closing(look_at(backup_path)) as conn:
         if schema_version(conn) > newest_version():
             raise click.ClickException(f"{backup_path!r} is of a newer honker; upgrade honker, then restore it")
-    copied = _copied(backup_path, target, force, is_json)
-    paused, moved = _calm(target, pauses=pauses, catch_up=catch_up)
+    paused: list[str] = []
+    moved: list[str] = []
+
+    def prepare(copy: str) -> None:
+        # Before the copy gets its name: a worker that is started at once must not run its jobs.
+        nonlocal paused, moved
+        paused, moved = _calm(copy, pauses=pauses, catch_up=catch_up)
+
+    copied = _copied(backup_path, target, force, is_json, prepare)
     text = f"{bright(target)}: {copied['bytes']:,} bytes, {copied['rows']:,} rows, verified"
     text += f"; {len(moved)} schedules moved on, {len(paused)} queues paused"
     Output(is_json=is_json).line(text, {"target": target, **copied, "schedules": moved, "paused": paused})
