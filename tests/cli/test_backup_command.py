@@ -194,6 +194,20 @@ def test_queues_may_be_paused_until_an_operator_has_looked(saved, tmp_path, caps
         assert db.queue("q").claim_one("w").payload == "second"
 
 
+def test_a_restore_that_cannot_move_the_schedules_leaves_the_target_as_it_was(saved, tmp_path, monkeypatch, capsys):
+    target = tmp_path / "target.db"
+    target.write_bytes(b"as before")
+
+    def fail(*args, **options):
+        raise package.DatabaseError("the disk is gone")
+
+    monkeypatch.setattr(package.Scheduler, "update", fail)
+    assert main.run(["restore", str(saved), str(target), "--force", "--pause"]) == 1
+    assert "the disk is gone" in capsys.readouterr().err
+    assert target.read_bytes() == b"as before"
+    assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]
+
+
 def test_a_file_without_honker_is_no_backup(tmp_path):
     with closing(sqlite3.connect(tmp_path / "other.db")) as conn:
         conn.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")

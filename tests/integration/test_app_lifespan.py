@@ -6,6 +6,7 @@ import honker
 import pytest
 
 from ..support.locking import ask
+from ..support.waiting import until
 
 
 @pytest.fixture
@@ -86,8 +87,7 @@ def test_one_of_two_lifespans_leads_and_the_other_stands_by(app, path):
             other = honker.App(path)
             other.periodic_task(honker.crontab("0 3 * * *"))(nightly.fn)
             async with other.lifespan(workers=0):
-                while not app.db.query("SELECT 1 FROM _honker_locks"):
-                    await asyncio.sleep(0.01)
+                await until(lambda: app.db.query("SELECT 1 FROM _honker_locks"))
                 assert len(app.db.query("SELECT * FROM _honker_locks")) == 1
 
     asyncio.run(asyncio.wait_for(main(), 15))
@@ -114,8 +114,7 @@ def test_a_failure_of_the_workers_is_logged_at_once_and_raised_at_the_end(app, m
 
     async def main():
         async with app.lifespan(workers=1):
-            while "have ended" not in caplog.text:
-                await asyncio.sleep(0.01)
+            await until(lambda: "have ended" in caplog.text)
 
     with pytest.raises(honker.DatabaseError, match="the disk is gone"):
         asyncio.run(asyncio.wait_for(main(), 15))

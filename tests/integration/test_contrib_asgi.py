@@ -117,6 +117,20 @@ def test_a_response_ends_when_the_server_is_told_to_stop(app):
     asyncio.run(main())
 
 
+def test_a_response_ends_with_the_lifespan(app):
+    async def silent():
+        yield 1
+        await asyncio.Event().wait()
+
+    async def main():
+        async with asgi.lifespan(app)(FastAPI()):
+            client = await Client(asgi.sse(silent())).connected()
+        await asyncio.wait_for(client.task, 5)
+        assert client.is_complete
+
+    asyncio.run(main())
+
+
 def test_a_client_that_does_not_read_does_not_hold_the_stop_up(app):
     async def main():
         orders = app.stream("orders")

@@ -32,6 +32,8 @@ def test_a_client_that_connects_again_gets_what_it_has_missed(orders):
     for last_event_id, options, expected in [
         (str(offsets[0]), {}, [1, 2]),
         ("none", {"from_offset": 0}, [0, 1, 2]),
+        ("9" * 19, {"from_offset": 0}, [0, 1, 2]),
+        ("9" * 5000, {"from_offset": 0}, [0, 1, 2]),
         (None, {"from_offset": offsets[1]}, [2]),
     ]:
         body = wsgi.sse(orders, last_event_id, event="order", **options)

@@ -91,6 +91,22 @@ def test_each_attempt_is_a_span_and_a_failed_one_says_why(db, telemetry):
     }
 
 
+@pytest.mark.parametrize("wish", [honker.Snooze(60), honker.RateLimited(60)], ids=["snooze", "rate_limited"])
+def test_an_attempt_that_is_put_off_has_not_failed(db, telemetry, wish):
+    spans, points, _ = telemetry
+
+    @db.queue("q").task(name="later")
+    def later():
+        raise wish
+
+    later()
+    run_until(db, lambda: of_kind(spans, SpanKind.CONSUMER))
+    (attempt,) = of_kind(spans, SpanKind.CONSUMER)
+    assert attempt.status.status_code is StatusCode.UNSET
+    assert "error.type" not in attempt.attributes
+    assert ["error.type" in point.attributes for point in points()["messaging.process.duration"]] == [False]
+
+
 def test_a_handler_makes_its_spans_inside_the_attempt(db, telemetry):
     spans, _, tracer = telemetry
 

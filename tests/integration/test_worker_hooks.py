@@ -6,6 +6,7 @@ import contextvars
 import honker
 import pytest
 
+from ..support.waiting import until
 from ..support.workers import live, run_for, working
 
 POOL = contextvars.ContextVar("pool")
@@ -102,8 +103,7 @@ def test_a_stop_hook_that_fails_is_logged_and_the_others_are_called(db, events, 
 def test_stop_hooks_are_called_after_a_cancellation(db, events):
     async def main():
         running = asyncio.ensure_future(db.run_workers())
-        while "connect" not in events:
-            await asyncio.sleep(0)
+        await until(lambda: "connect" in events)
         running.cancel()
         await asyncio.wait([running])
         return running.cancelled()
@@ -123,8 +123,7 @@ def test_a_cancellation_within_a_stop_hook_leaves_the_others(db, events, tasks):
 
     async def main():
         running = asyncio.ensure_future(db.run_workers(burst=True))
-        while not begun:
-            await asyncio.sleep(0)
+        await until(lambda: begun)
         running.cancel()
         await asyncio.wait([running])
         return running.cancelled()

@@ -205,3 +205,17 @@ def test_the_clock_follows_inside_a_transaction(db):
             shown[0] += 3600
             job_id = db.queue("q").enqueue({}, tx=tx, delay=5)
             assert db.queue("q").get_job(job_id, tx=tx).run_at == 1_800_003_605
+
+
+def test_the_clock_follows_inside_a_transaction_of_a_coroutine(db):
+    shown = [1_800_000_000.0]
+
+    async def main():
+        async with db.transaction() as tx:
+            shown[0] += 3600
+            job_id = await db.queue("q").aenqueue({}, tx=tx)
+        return await db.queue("q").aget_job(job_id)
+
+    with kit.clock(db) as clock:
+        clock.follow(lambda: shown[0])
+        assert asyncio.run(main()).run_at == 1_800_003_600

@@ -10,6 +10,8 @@ import honker
 import honker.testing as kit
 import pytest
 
+from ..support.waiting import until
+
 
 def test_due_jobs_run_and_those_that_they_enqueue(db):
     ran = []
@@ -276,9 +278,7 @@ def test_a_real_worker_beside_a_drain_shares_the_jobs(db):
         stop = asyncio.Event()
         workers = asyncio.create_task(db.run_workers(stop_event=stop, concurrency=2))
         await asyncio.to_thread(kit.drain, db)
-        async with asyncio.timeout(20):
-            while db.queue("q").stats().processing:
-                await db.engine.loop_updates().wait_async(0.05)
+        await until(lambda: not db.queue("q").stats().processing)
         stop.set()
         await workers
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from honker.database import Database
-from honker.errors import LeadershipLost, NoTasksError
+from honker.errors import NoTasksError
 from honker.schedule.scheduler import Scheduler
 from honker.worker.worker import run_workers
 
@@ -36,7 +36,7 @@ async def lifespan(
     if workers != 0:
         running.append(_started(run_workers(db, concurrency=workers, stop_event=stop, grace_s=grace_s)))
     if scheduler:
-        running.append(_started(_schedule(db, stop)))
+        running.append(_started(Scheduler(db).run(stop, standby=True)))
     try:
         yield
     finally:
@@ -64,11 +64,3 @@ async def _ended(running: list[asyncio.Task[None]]) -> None:
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _schedule(db: Database, stop: asyncio.Event) -> None:
-    while not stop.is_set():
-        try:
-            await Scheduler(db).run(stop, standby=True)
-        except LeadershipLost as error:
-            logger.warning("%s; standing by", error)

@@ -9,15 +9,13 @@ from contextlib import closing
 import click
 
 from honker.cli.copying import CopyError, copy_verified
-from honker.cli.database_file import check_exists, database_argument, is_target, look_at
+from honker.cli.database_file import check_exists, database_argument, look_at, path_of
 from honker.cli.output import Output, bright, json_option, notice
 from honker.cli.schema import newest_version, schema_version
-from honker.cli.target import open_target
 from honker.database import open
 from honker.errors import from_sqlite
 from honker.queue.every_queue import stats
 from honker.schedule.scheduler import ScheduleInfo, Scheduler
-from honker.sqlite.path import file_of
 
 _EXIT_CODES = "Exit codes: 0 done, 1 error, 2 usage error, 130 Ctrl-C. Without success, TARGET is as before."
 
@@ -54,17 +52,17 @@ The copy holds everything that was committed when it began; writers go on meanwh
 @json_option
 def backup(path: str, target: str, force: bool, is_json: bool) -> None:
     """Copy the database file DB, which may be in use, to the file TARGET."""
-    if is_target(path):
-        with open_target(path) as db:
-            path = str(file_of(db.path))
+    path = path_of(path)
     copied = _copied(path, target, force, is_json)
     text = f"{bright(target)}: {copied['bytes']:,} bytes, {copied['rows']:,} rows, verified"
     Output(is_json=is_json).line(text, {"target": target, **copied})
 
 
-def _copied(source: str, target: str, force: bool, is_json: bool) -> dict[str, int]:
+def _copied(
+    source: str, target: str, force: bool, is_json: bool, prepare: Callable[[str], None] | None = None
+) -> dict[str, int]:
     try:
-        return copy_verified(source, target, force=force, on_progress=_show_progress(is_json))
+        return copy_verified(source, target, force=force, on_progress=_show_progress(is_json), prepare=prepare)
     except CopyError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -101,8 +99,15 @@ def restore(  # noqa: PLR0917 - click passes them by name
     with closing(look_at(backup_path)) as conn:
         if schema_version(conn) > newest_version():
             raise click.ClickException(f"{backup_path!r} is of a newer honker; upgrade honker, then restore it")
-    copied = _copied(backup_path, target, force, is_json)
-    paused, moved = _calm(target, pauses=pauses, catch_up=catch_up)
+    paused: list[str] = []
+    moved: list[str] = []
+
+    def prepare(copy: str) -> None:
+        # Before the copy gets its name: a worker that is started at once must not run its jobs.
+        nonlocal paused, moved
+        paused, moved = _calm(copy, pauses=pauses, catch_up=catch_up)
+
+    copied = _copied(backup_path, target, force, is_json, prepare)
     text = f"{bright(target)}: {copied['bytes']:,} bytes, {copied['rows']:,} rows, verified"
     text += f"; {len(moved)} schedules moved on, {len(paused)} queues paused"
     Output(is_json=is_json).line(text, {"target": target, **copied, "schedules": moved, "paused": paused})

@@ -21,7 +21,14 @@ class CopyError(Exception):
     """The copy cannot be made, or is not equal to the file; the target is as before."""
 
 
-def copy_verified(source: str, target: str, *, force: bool, on_progress: Callable[[int, int], None]) -> dict[str, int]:
+def copy_verified(
+    source: str,
+    target: str,
+    *,
+    force: bool,
+    on_progress: Callable[[int, int], None],
+    prepare: Callable[[str], None] | None = None,
+) -> dict[str, int]:
     """Copy a file to a target, which appears complete or not at all.
 
     Args:
@@ -29,6 +36,7 @@ def copy_verified(source: str, target: str, *, force: bool, on_progress: Callabl
         target: The path of the copy.
         force: Overwrite an existing file.
         on_progress: Called with the pages copied and their total.
+        prepare: Changes the verified copy before it gets its name; None leaves it as it is.
 
     Returns:
         The bytes and rows of the copy.
@@ -44,6 +52,9 @@ def copy_verified(source: str, target: str, *, force: bool, on_progress: Callabl
     try:
         rows = _copy(source, temporary, on_progress)
         _verify(temporary, rows)
+        if prepare is not None:
+            prepare(temporary)
+            _check_is_closed(temporary)
         os.chmod(temporary, stat.S_IMODE(os.stat(source).st_mode))
         _sync(temporary)
         _check_target(source, target, force=force)  # again: it may have appeared meanwhile
@@ -69,6 +80,12 @@ def _check_target(source: str, target: str, *, force: bool) -> None:
                 f"{name!r} exists, so {target!r} is in use or was not closed, and SQLite would mix the two; stop its "
                 "processes, or open and close the file once"
             )
+
+
+def _check_is_closed(path: str) -> None:
+    """Refuse a copy with commits that are in its -wal only, which does not get the name of the target."""
+    if os.path.exists(f"{path}-wal") and os.path.getsize(f"{path}-wal"):
+        raise CopyError("the copy is still open in another process; run the command again")
 
 
 def _copy(source: str, target: str, on_progress: Callable[[int, int], None]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from honker.database import Database, open
 from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
 from honker.sqlite.connection import BUSY_TIMEOUT_S
 from honker.sqlite.extension import connect
+from honker.sqlite.path import file_of
 
 _HAS_TABLES: Final = "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = '_honker_live')"
 
@@ -30,6 +31,14 @@ def is_target(path: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def path_of(path: str) -> str:
+    """The path of a database file, or of the file of an app."""
+    if not is_target(path):
+        return path
+    with open_target(path) as db:
+        return str(file_of(db.path))
 
 
 def open_existing(path: str) -> Database:

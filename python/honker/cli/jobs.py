@@ -17,6 +17,7 @@ from honker.cli.table import (
     Row,
     age_column,
     count,
+    limit_option,
     list_options,
     moment,
     name_column,
@@ -90,9 +91,7 @@ Examples:
 )
 @database_argument
 @filter_options
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N."
-)
+@limit_option
 @click.option("--after", metavar="CURSOR", help="Go on after the last job of another list.")
 @list_options
 def jobs(path: str, limit: int, after: str | None, is_json: bool, is_csv: bool, **filters: Any) -> None:
@@ -237,9 +236,7 @@ Examples:
     metavar="MOMENT",
     help="Only jobs enqueued, with --by those that died, since: 15m, 3h, 7d, or a moment.",
 )
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N."
-)
+@limit_option
 @list_options
 def dead(  # noqa: PLR0917 - click passes them by name
     path: str, by: str | None, queue: str | None, since: Any, limit: int, is_json: bool, is_csv: bool

@@ -16,6 +16,7 @@ from honker.cli.table import (
     age_column,
     count,
     distance,
+    limit_option,
     list_options,
     name_column,
     number_column,
@@ -201,9 +202,7 @@ Examples:
 {_EXIT_CODES}""",
 )
 @database_argument
-@click.option(
-    "-n", "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="At most N."
-)
+@limit_option
 @list_options
 def workflows(path: str, limit: int, is_json: bool, is_csv: bool) -> None:
     """List the workflows of the database file DB, the last one first."""

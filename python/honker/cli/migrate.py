@@ -9,12 +9,10 @@ from typing import Any
 
 import click
 
-from honker.cli.database_file import connect_as_it_is, database_argument, is_target, look_at
+from honker.cli.database_file import connect_as_it_is, database_argument, look_at, path_of
 from honker.cli.output import Output, bright, json_option
 from honker.cli.schema import newest_version, objects, schema_version, upgrade
-from honker.cli.target import open_target
 from honker.errors import SchemaTooNewError, from_sqlite
-from honker.sqlite.path import file_of
 
 _SIGNS = {"add": "+", "drop": "-", "change": "~"}
 
@@ -40,9 +38,7 @@ def migrate(path: str, dry_run: bool, is_json: bool) -> None:
     A file that is up to date is not changed. Missing tables and indexes are made again.
     """
     output = Output(is_json=is_json)
-    if is_target(path):
-        with open_target(path) as db:
-            path = str(file_of(db.path))
+    path = path_of(path)
     with closing(look_at(path)) as conn:
         _refuse_newer(schema_version(conn))
     try:

@@ -88,9 +88,11 @@ def lifespan(
         stop.watch()
         try:
             async with app.lifespan(workers=workers, scheduler=is_scheduling, grace_s=grace_s):
-                yield
+                try:
+                    yield
+                finally:
+                    stop.set()
         finally:
-            stop.set()
             stop.unwatch()
 
     return run

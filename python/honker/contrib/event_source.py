@@ -20,6 +20,8 @@ BEGINNING: Final = b"retry: 1000\n\n"
 PING: Final = b": ping\n\n"
 #: `Stream.offset_at` gives the end of the stream for it, because every event is older.
 FAR_FUTURE: Final = 9_000_000_000
+#: Digits of an offset, at most: SQLite takes any number of so many digits.
+_OFFSET_DIGITS: Final = 18
 
 
 def name_line(event: str | None) -> bytes:
@@ -44,5 +46,6 @@ def message(item: Any, name: bytes) -> bytes:
 
 
 def offset_of(last_event_id: str | None, from_offset: int | None) -> int | None:
-    """The offset at which a client begins; None is the end of the stream."""
-    return int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else from_offset
+    """The offset at which a client begins; None is the end of the stream. An id that is no offset counts as none."""
+    is_offset = last_event_id is not None and last_event_id.isdecimal() and len(last_event_id) <= _OFFSET_DIGITS
+    return int(last_event_id) if last_event_id is not None and is_offset else from_offset

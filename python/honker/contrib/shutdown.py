@@ -64,7 +64,8 @@ class Stop:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
-            while not self.is_set:
+            # The waiter as well: after the end of a lifespan the stop is forgotten before this task runs again.
+            while not (waiter.done() or self.is_set):
                 await asyncio.wait([waiter], timeout=_LOOK_S)
         finally:
             self._waiters.discard(waiter)

@@ -17,7 +17,12 @@ _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 def headers_of(payload: Any) -> Mapping[str, Any]:
     """The headers in a payload; empty for one without, and for one that is no call of a task."""
+    headers = call_in(payload).get("headers")
+    return MappingProxyType(cast("dict[str, Any]", headers)) if isinstance(headers, dict) else _NONE
+
+
+def call_in(payload: Any) -> Mapping[str, Any]:
+    """The call in a payload, plain or written by a codec; empty for one that is no call of a task."""
     fields = cast("dict[str, Any]", payload) if isinstance(payload, dict) else {}
     call = fields.get(ENVELOPE) or fields.get(ENCODED)
-    headers = cast("dict[str, Any]", call).get("headers") if isinstance(call, dict) else None
-    return MappingProxyType(cast("dict[str, Any]", headers)) if isinstance(headers, dict) else _NONE
+    return cast("dict[str, Any]", call) if isinstance(call, dict) else _NONE

@@ -14,15 +14,15 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode, TracerProvider
 
-from honker.errors import Discard, Retryable, Snooze
+from honker.errors import Discard, RateLimited, Retryable, Snooze
 from honker.job import Job
-from honker.job.headers import ENCODED, ENVELOPE
+from honker.job.headers import call_in
 from honker.middleware import EnqueuedCall, Middleware
 
 _SYSTEM: Final = "honker"
@@ -61,7 +61,7 @@ class Tracing(Middleware):
 
     @contextmanager
     def _processing(self, job: Job) -> Generator[None]:
-        attributes = _attributes("process", "process", job.queue.name, _task_of(job.payload))
+        attributes = _attributes("process", "process", job.queue.name, str(call_in(job.payload).get("task", "")))
         sent = propagate.extract({name: value for name, value in job.headers.items() if isinstance(value, str)})
         origin = trace.get_current_span(sent).get_span_context()
         span = self._tracer.start_span(
@@ -85,7 +85,7 @@ class Tracing(Middleware):
                 try:
                     yield
                 except BaseException as error:
-                    if not isinstance(error, Snooze):
+                    if not isinstance(error, (Snooze, RateLimited)):
                         failure = {"error.type": type(error).__qualname__}
                         span.set_attributes(failure)
                         span.set_status(Status(StatusCode.ERROR, str(error)))
@@ -104,9 +104,3 @@ def _attributes(operation: str, kind: str, queue: str, task: str) -> dict[str, s
         "messaging.destination.name": queue,
         "honker.task": task,
     }
-
-
-def _task_of(payload: Any) -> str:
-    fields = cast("dict[str, Any]", payload) if isinstance(payload, dict) else {}
-    call = fields.get(ENVELOPE) or fields.get(ENCODED)
-    return str(cast("dict[str, Any]", call).get("task", "")) if isinstance(call, dict) else ""

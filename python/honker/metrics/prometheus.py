@@ -3,7 +3,7 @@
     from honker.metrics.prometheus import Collector
 
     prometheus_client.REGISTRY.register(Collector(db))
-    prometheus_client.start_http_server(9000)
+    prometheus_client.start_http_server(9100)
 
 Everything is read from the file at each scrape, so one process may serve the metrics of all, and restarts lose nothing.
 No label holds a host, a key or an id. The counters are there if `honker.Database.configure` has turned them on.

@@ -159,7 +159,6 @@ class TaskRegistry:
             owner: The engine of the handle that decorated it. A function that was a task of a closed handle gives way
                 to another function of its name.
 
-
         Raises:
             TaskConflictError: Another function is registered under its name, in the same database.
         """

@@ -49,6 +49,7 @@ class FollowedClock:
             self._interception.replace(name, self._abefore)
         self._interception.replace("call_now", self._before_now)
         self._interception.replace("add", self._before_add)
+        self._interception.replace("aadd", self._before_aadd)
 
     def end(self) -> None:
         """Follow no more."""
@@ -63,10 +64,7 @@ class FollowedClock:
 
     def _abefore(self, method: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapped(sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-            if tx is not None or not is_writing_here(self._engine):
-                call = self._needed(await self._aask(GET, tx=tx))
-                if call is not None:
-                    await self._acall(*call, tx=tx)
+            await self._aset(tx)
             return await method(sql, *params, tx=tx)
 
         return wrapped
@@ -87,6 +85,13 @@ class FollowedClock:
 
         return wrapped
 
+    def _before_aadd(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def wrapped(one: Call, many: Call, element: Element, tx: TransactionLike) -> Any:
+            await self._aset(tx)
+            return await method(one, many, element, tx)
+
+        return wrapped
+
     def _set(self, tx: TransactionLike) -> None:
         # Without `tx` a write would wait for the transaction that is open here.
         if tx is None and is_writing_here(self._engine):
@@ -94,6 +99,13 @@ class FollowedClock:
         call = self._needed(self._ask(GET, tx=tx))
         if call is not None:
             self._call(*call, tx=tx)
+
+    async def _aset(self, tx: TransactionLike) -> None:
+        if tx is None and is_writing_here(self._engine):
+            return
+        call = self._needed(await self._aask(GET, tx=tx))
+        if call is not None:
+            await self._acall(*call, tx=tx)
 
     def _needed(self, text: str | None) -> Call | None:
         """The call that makes the file show the time of the followed clock; None if it does."""

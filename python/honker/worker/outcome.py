@@ -166,8 +166,13 @@ def _sealed(job: Job, codec: Codec | None, result: EncodedResult) -> EncodedResu
 def failure_of(job: Job, policy: Policy, error: BaseException) -> Settlement:
     """The settlement of a job whose handler raised; never raises."""
     # Before the description, which drops the traceback.
-    ruling = policy.rules.ruling(job, error) if policy.rules is not None and is_judged(error) else NO_RULING
+    ruling = ruling_of(job, policy.rules, error)
     return settlement_of(job, policy, describe(error), ruling)
+
+
+def ruling_of(job: Job, rules: RetryRules | None, error: BaseException) -> Ruling:
+    """The decision of the rules of a task, if there are any, on an exception of its handler; never raises."""
+    return rules.ruling(job, error) if rules is not None and is_judged(error) else NO_RULING
 
 
 def is_judged(error: BaseException) -> bool:

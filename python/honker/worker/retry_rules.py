@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from honker.job import Job
 from honker.task.options import ExceptionTypes, RetryRule
+from honker.task.registry import TaskSpec
 
 
 class Ruling(NamedTuple):
@@ -41,6 +42,13 @@ class RetryRules(NamedTuple):
     give_up_on: ExceptionTypes = ()
     retry_on: ExceptionTypes | None = None
     retry: RetryRule | None = None
+
+    @classmethod
+    def of(cls, spec: TaskSpec) -> Self | None:
+        """The rules of a task; None if it has none."""
+        if not spec.give_up_on and spec.retry_on is None and spec.retry is None:
+            return None
+        return cls(spec.give_up_on, spec.retry_on, spec.retry)
 
     def ruling(self, job: Job, error: BaseException) -> Ruling:
         """The decision on an exception; never raises."""

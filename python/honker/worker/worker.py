@@ -199,7 +199,7 @@ class _Plan(NamedTuple):
             timeout_s=spec.timeout_s,
             keeps_result=spec.store_result,
             result_ttl_s=spec.result_ttl_s,
-            rules=_rules(spec),
+            rules=RetryRules.of(spec),
             types=spec.types,
             codec=codec,
         )
@@ -212,12 +212,6 @@ class _Plan(NamedTuple):
         if not self.middleware or self.target is not None:
             return self.spec.fn
         return around(self.middleware, job, self.spec.fn, is_async=self.is_async)
-
-
-def _rules(spec: TaskSpec) -> RetryRules | None:
-    if not spec.give_up_on and spec.retry_on is None and spec.retry is None:
-        return None
-    return RetryRules(spec.give_up_on, spec.retry_on, spec.retry)
 
 
 def retry_delays(

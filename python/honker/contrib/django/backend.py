@@ -30,7 +30,7 @@ from django.utils import timezone
 
 from honker.contrib.django import app
 from honker.contrib.django.task_record import TaskRecord, find_record, task_at
-from honker.contrib.django.task_runner import make_runner
+from honker.contrib.django.task_runner import carrier_name, make_runner
 from honker.contrib.django.tasks_api import (
     BaseTaskBackend,
     InvalidTask,
@@ -98,7 +98,7 @@ class HonkerBackend(BaseTaskBackend):
             runner = _runners.setdefault((self.alias, path), make_runner(type(self), self.alias, path, self._ttl_s))
             options = {**self.options, "result_ttl_s": self._ttl_s}
             try:
-                declare = app.queue(queue).task(name=f"{path}@{self.alias}", **options)
+                declare = app.queue(queue).task(name=carrier_name(path, self.alias), **options)
                 self._tasks[path, queue] = declare(runner)
             except InvalidArgumentError as error:
                 raise InvalidTask(str(error)) from error

@@ -24,11 +24,19 @@ from honker.contrib.django.tasks_api import (
 from honker.errors import Discard, HonkerError, JobCancelledError, RateLimited, Snooze
 from honker.job import Job
 from honker.queue.queue import Queue
+from honker.task.registry import registry_of
+from honker.worker.outcome import ruling_of
+from honker.worker.retry_rules import RetryRules
 
 #: Ends of an attempt that are no failures of the task.
 _NO_FAILURE: Final = (Snooze, RateLimited, JobCancelledError, asyncio.CancelledError, GeneratorExit)
 
 logger = logging.getLogger("honker")
+
+
+def carrier_name(path: str, alias: str) -> str:
+    """The name of the `honker.Task` that calls a task of Django."""
+    return f"{path}@{alias}"
 
 
 def make_runner(backend: type, alias: str, path: str, ttl_s: float) -> Callable[..., Any]:
@@ -59,6 +67,7 @@ class _Attempt:
     def __init__(self, backend: type, job: Job, record: TaskRecord, ttl_s: float) -> None:
         self.task = task_at(record.path)
         self._backend = backend
+        self._name = carrier_name(record.path, record.backend)
         self._job = job
         self._ttl_s = ttl_s
         self._record = self._earlier() or record
@@ -129,9 +138,16 @@ class _Attempt:
         self._record.errors.append(
             [f"{kind.__module__}.{kind.__qualname__}", "".join(traceback.format_exception(error))]
         )
-        is_last = isinstance(error, Discard) or self._job.attempts >= self._job.max_attempts
-        self._end(TaskResultStatus.FAILED if is_last else TaskResultStatus.READY)
+        self._end(TaskResultStatus.FAILED if self._is_last(error) else TaskResultStatus.READY)
         return True
+
+    def _is_last(self, error: BaseException) -> bool:
+        """True if the worker will end the job after this failure."""
+        job = self._job
+        if isinstance(error, Discard) or job.attempts >= job.max_attempts:
+            return True
+        spec = registry_of(self._queue.db).get(self._name, self._queue.name)
+        return job.attempts >= spec.retries or ruling_of(job, RetryRules.of(spec), error).gives_up
 
     def _end(self, status: Any) -> None:
         self._record.status = status.value

@@ -145,6 +145,24 @@ def test_discard_is_final(signals):
     assert signals[-1][0] == "finished"
 
 
+@with_options(give_up_on=ValueError)
+def test_an_exception_to_give_up_on_is_final(signals):
+    result = mails.attempt.enqueue(succeeds_at=2)
+    drain(raise_errors=False)
+    result.refresh()
+    assert (result.status, result.attempts) == (FAILED, 1)
+    assert [error.exception_class for error in result.errors] == [ValueError]
+    assert [name for name, *_ in signals] == ["enqueued", "started", "finished"]
+
+
+@with_options(retry_on=ConnectionError)
+def test_an_exception_that_is_not_retried_is_final():
+    result = mails.attempt.enqueue(succeeds_at=2)
+    drain(raise_errors=False)
+    result.refresh()
+    assert (result.status, len(result.errors)) == (FAILED, 1)
+
+
 @with_options(max_attempts=1)
 def test_a_value_without_json_is_a_failure():
     result = mails.unreadable.enqueue()
