@@ -114,13 +114,15 @@ class Database:
 
     def _join(self, host: Database) -> None:
         for name, queue in self._queues.items():
+            if name in host._queues and _queue_options(queue) != (VISIBILITY_TIMEOUT_S, MAX_ATTEMPTS):
+                _check_options(host._queues[name], queue)
+        host.registry.include(self.registry)
+        # Nothing is refused from here on.
+        for name, queue in self._queues.items():
             known = host._queues.setdefault(name, queue)
-            if _queue_options(queue) == (VISIBILITY_TIMEOUT_S, MAX_ATTEMPTS):
-                queue.visibility_timeout_s, queue.max_attempts = _queue_options(known)
-            _check_options(known, queue)
+            queue.visibility_timeout_s, queue.max_attempts = _queue_options(known)
         host._streams.update(self._streams)
         host._outboxes.update(self._outboxes)
-        host.registry.include(self.registry)
         self._queues, self._streams, self._outboxes = host._queues, host._streams, host._outboxes
         self.registry = host.registry
 

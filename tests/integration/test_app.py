@@ -476,6 +476,20 @@ def test_a_blueprint_takes_the_options_of_the_apps_queue_unless_it_has_its_own(a
         app.include(other)
 
 
+def test_a_blueprint_that_is_refused_leaves_nothing_behind(app):
+    reports = honker.Blueprint()
+    reports.registry.imports.append("json")
+    reports.middleware(honker.Middleware())
+    reports.task(queue="reports", name="fine")(lambda: None)
+    reports.task(queue="reports", name="taken")(lambda: None)
+    app.task(queue="emails", name="taken")(lambda: None)
+    for _ in range(2):
+        with pytest.raises(TaskConflictError, match="taken"):
+            app.include(reports)
+    assert (app.registry.names(), app.registry.imports, app.registry.middleware) == (["taken"], [], [])
+    assert app.queue("reports") is not reports.queue("reports")
+
+
 def test_a_blueprint_uses_the_file_that_the_app_uses(app, path, tmp_path):
     blueprint = honker.Blueprint()
     task = blueprint.task("q")(print)

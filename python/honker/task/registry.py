@@ -164,19 +164,26 @@ class TaskRegistry:
         """
         entry = _Entry(spec, None if owner is None else weakref.ref(owner))
         with self._mutex:
-            kept: list[_Entry] = []
-            for known in self._by_name.get(spec.name, []):
-                if not _share_a_database(known.spec, spec):
+            self._by_name[spec.name] = [*self._kept(spec), entry]
+
+    def _kept(self, spec: TaskSpec) -> list[_Entry]:
+        """The tasks of a name that stay beside a new one.
+
+        Raises:
+            TaskConflictError: Another function is registered under the name, in the same database.
+        """
+        kept: list[_Entry] = []
+        for known in self._by_name.get(spec.name, []):
+            if not _share_a_database(known.spec, spec):
+                kept.append(known)
+            elif _is_same(known.spec.fn, spec.fn):
+                if known.spec.queue_name != spec.queue_name:
                     kept.append(known)
-                elif _is_same(known.spec.fn, spec.fn):
-                    if known.spec.queue_name != spec.queue_name:
-                        kept.append(known)
-                elif not known.is_stale:
-                    raise TaskConflictError(
-                        f"duplicate task name {spec.name!r}: {known.spec.fn!r} is registered under it already; "
-                        "pass name="
-                    )
-            self._by_name[spec.name] = [*kept, entry]
+            elif not known.is_stale:
+                raise TaskConflictError(
+                    f"duplicate task name {spec.name!r}: {known.spec.fn!r} is registered under it already; pass name="
+                )
+        return kept
 
     def get(self, name: str, queue: str | None = None, path: str | None = None) -> TaskSpec:
         """The task of that name.
@@ -218,11 +225,14 @@ class TaskRegistry:
             importlib.import_module(name)
 
     def include(self, other: TaskRegistry) -> None:
-        """Register the tasks, middleware and hooks of another registry here too.
+        """Register the tasks, middleware and hooks of another registry here too; all or none.
 
         Raises:
             TaskConflictError: A task has the name of another one here.
         """
+        with self._mutex:
+            for spec in other.specs():
+                self._kept(spec)
         self.imports.extend(name for name in other.imports if name not in self.imports)
         for spec in other.specs():
             self.register(spec)

@@ -29,7 +29,7 @@ from honker.worker.outcome import ruling_of
 from honker.worker.retry_rules import RetryRules
 
 #: Ends of an attempt that are no failures of the task.
-_NO_FAILURE: Final = (Snooze, RateLimited, JobCancelledError, asyncio.CancelledError, GeneratorExit)
+_NO_FAILURE: Final = (Snooze, RateLimited, asyncio.CancelledError, GeneratorExit)
 
 logger = logging.getLogger("honker")
 
@@ -132,7 +132,9 @@ class _Attempt:
 
     def _fail(self, error: BaseException) -> bool:
         """Note the end of an attempt. True if it failed, False if it was put off or taken away."""
-        if isinstance(error, _NO_FAILURE):
+        # The cancellation of another job, whose result it has waited for, is a failure.
+        is_cancelled = isinstance(error, JobCancelledError) and error.job_id == self._job.id
+        if is_cancelled or isinstance(error, _NO_FAILURE):
             return False
         kind = type(error)
         self._record.errors.append(

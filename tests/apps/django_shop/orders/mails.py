@@ -39,5 +39,10 @@ def give_up():
 
 
 @task
+def wait_for_a_cancelled_job():
+    raise honker.errors.JobCancelledError(2**40)
+
+
+@task
 def unreadable():
     return object()

@@ -164,6 +164,15 @@ def test_an_exception_that_is_not_retried_is_final():
 
 
 @with_options(max_attempts=1)
+def test_the_cancellation_of_another_job_is_a_failure(signals):
+    result = mails.wait_for_a_cancelled_job.enqueue()
+    drain(raise_errors=False)
+    result.refresh()
+    assert (result.status, result.errors[0].exception_class) == (FAILED, honker.errors.JobCancelledError)
+    assert signals[-1][0] == "finished"
+
+
+@with_options(max_attempts=1)
 def test_a_value_without_json_is_a_failure():
     result = mails.unreadable.enqueue()
     with pytest.raises(TypeError, match="Unsupported type"):
