@@ -87,7 +87,7 @@ class MinuteCounts(Record):
 def configure(self: Handle, *, counters: bool | None = None, events: bool | None = None) -> FileSettings:
     """Turn the record of the moves of jobs on or off, for all processes of the file.
 
-    Other connections follow within a second. What was counted stays. Turning events on gives their stream a retention
+    Other connections follow within a second. Earlier counts stay. Turning events on gives their stream a retention
     policy of 10,000 events, unless it has one; see `Stream.set_retention`.
 
     Args:
