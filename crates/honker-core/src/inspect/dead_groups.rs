@@ -70,8 +70,9 @@ pub fn dead_groups(ctx: &Ctx<'_>, queue: Option<&str>, since: Option<Instant>, n
         looked_at += 1;
         let one = read(row)?;
         if since.is_some_and(|since| one.newest_at.is_none_or(|at| at < since)) {
-            if queue.is_some() {
-                break; // Those of a queue come in the order of their deaths.
+            // Those of a queue come in the order of their deaths, a time that was edited into a text first.
+            if queue.is_some() && one.newest_at.is_some() {
+                break;
             }
             continue;
         }
