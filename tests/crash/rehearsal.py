@@ -110,7 +110,10 @@ def dies(rehearsal, zygote, torture, place, number, first, step):
     for _ in range(5):
         if rehearsal.run(zygote, place, number, first, step):
             return True
-        number = torture.random.choice(rehearsal.places(zygote, place, first, step))
+        places = rehearsal.places(zygote, place, first, step)
+        if not places:
+            return False
+        number = torture.random.choice(places)
     return False
 
 

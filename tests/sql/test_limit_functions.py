@@ -366,6 +366,16 @@ def test_settings_that_are_not_given_stay(conn):
     assert call_json(conn, "honker_queue_settings", "q")["concurrency"] == 5
 
 
+def test_an_ordered_key_runs_its_jobs_by_priority_and_then_by_id(conn):
+    configure(conn, ordered=True)
+    ids = [keyed(conn, "k", priority=priority) for priority in (0, 0, 5)]
+    seen = []
+    while taken := claimed_ids(conn, n=5):
+        seen += taken
+        call(conn, "honker_ack", taken[0], "w", 1)
+    assert seen == [ids[2], ids[0], ids[1]]
+
+
 @pytest.mark.parametrize("delay", [0, 3_600])
 def test_a_better_priority_does_not_overtake_a_job_between_two_attempts_in_an_ordered_queue(conn, delay):
     configure(conn, ordered=True)

@@ -46,7 +46,7 @@ class QueueSettings(Record):
     Attributes:
         concurrency: Jobs of the queue in flight at most, over all processes.
         concurrency_per_key: Jobs of one key in flight at most, over all processes.
-        ordered: True if the jobs of a key run one at a time, in the order of their ids, else None.
+        ordered: True if the jobs of a key run one at a time, by priority and id, else None.
         on_dead: Of an ordered queue: ``"block"`` if a dead letter holds up the jobs of its key, else ``"continue"``.
             None means ``"block"``.
         rate: Starts of the queue, and the seconds in which they are allowed.
@@ -99,7 +99,7 @@ def configure(
     Args:
         concurrency: Jobs of the queue in flight at most, 1 to 1,000, over all processes.
         concurrency_per_key: Jobs of one key in flight at most, 1 to 1,000, over all processes.
-        ordered: True to run one job of a key at a time, in the order of ids. A job between two attempts holds up the
+        ordered: True to run one job of a key at a time, by priority and id. A job between two attempts holds up the
             jobs behind it. False is the same as None.
         on_dead: Of an ordered queue: ``"block"`` (the default) if a dead letter holds up the jobs of its key until it
             is requeued or deleted; ``"continue"`` if it does not. Without effect until the queue is ordered.
