@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # These tests start processes, kill them and measure time, so no other test runs beside them. All others run two at a
 # time, a file at a time.
-TESTS_ALONE := tests/apps tests/chaos tests/cli tests/crash tests/hostile tests/multiprocess tests/watch bench/tests examples/tests examples/shop/tests \
+TESTS_ALONE := tests/apps tests/chaos tests/cli tests/crash tests/hostile tests/multiprocess tests/watch tests/web/browser bench/tests examples/tests examples/shop/tests \
 	tests/integration/test_handler_processes.py
 # Times that a failed test runs again; the report names it even if it passes then. Some tests wait for other processes, and a
 # machine that is busy with something else can be too slow for their deadlines. `make python-test RERUNS=0` hunts for these.

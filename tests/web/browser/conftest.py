@@ -1,0 +1,134 @@
+"""A real browser on a real ``honker web``. An error in its console or a request to another origin fails the test."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.web.browser.serving import run_script, serving, working
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DEADLINE_MS = 15_000
+DESKTOP = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH; install the package chromium to test the page in a browser")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as api:
+        running = api.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory):
+    """The file of the shop, made once; tests use copies."""
+    path = tmp_path_factory.mktemp("filled") / "shop.db"
+    run_script("shop_file.py", "fill", path)
+    return path
+
+
+@pytest.fixture
+def shop(filled, path):
+    """A copy of the file of the shop."""
+    source, target = sqlite3.connect(filled), sqlite3.connect(path)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+    return path
+
+
+@pytest.fixture
+def server(shop, tmp_path):
+    """The page of the shop."""
+    with serving(shop, tmp_path / "web.log") as running:
+        yield running
+
+
+@pytest.fixture
+def busy_server(shop, tmp_path):
+    """The page of the shop while workers hold some of its jobs."""
+    with working(shop), serving(shop, tmp_path / "web.log") as running:
+        yield running
+
+
+class Watch:
+    """The faults that a page has shown, as sentences.
+
+    Attributes:
+        allowed: Parts of console messages that the test expects.
+    """
+
+    def __init__(self):
+        self.faults = []
+        self.allowed = []
+
+    def follow(self, page, origin):
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("request", lambda request: self._request(request.url, origin))
+        page.on("requestfailed", self._failed)
+
+    def _console(self, message):
+        if message.type in {"error", "warning"} and not any(part in message.text for part in self.allowed):
+            self.faults.append(f"console {message.type}: {message.text}")
+
+    def _request(self, url, origin):
+        if not url.startswith(("data:", "blob:", "about:")) and urlsplit(url).netloc != urlsplit(origin).netloc:
+            self.faults.append(f"request to another origin: {url}")
+
+    def _failed(self, request):
+        # Leaving a page aborts its event stream.
+        if "ERR_ABORTED" not in (request.failure or ""):
+            self.faults.append(f"failed request: {request.url}: {request.failure}")
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open pages in contexts of their own: ``open_page(server.url + "/", color_scheme="dark")``."""
+    contexts, watch = [], Watch()
+
+    def open_one(url, **options):
+        context = browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
+        contexts.append(context)
+        context.set_default_timeout(DEADLINE_MS)
+        page = context.new_page()
+        watch.follow(page, url)
+        page.goto(url)
+        return page
+
+    open_one.watch = watch
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert watch.faults == []
+
+
+@pytest.fixture(scope="session")
+def axe_source():
+    """The script of axe-core."""
+    package = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
+    return (Path(package.__file__).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture
+def violations(axe_source):
+    """List the serious violations of accessibility rules in a page, as axe-core reports them."""
+
+    def check(page):
+        page.evaluate(axe_source)  # not a script element: the page's policy would refuse it
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{each['id']}: {each['help']} at {', '.join(str(node['target']) for node in each['nodes'][:5])}"
+            for each in result["violations"]
+            if each["impact"] in {"serious", "critical"}
+        ]
+
+    return check
