@@ -111,7 +111,7 @@ def fill(path):
 
 
 def write_history(db):
-    """Counts of the last hour, since a test has no hour: the sums at the end of each minute, as the engine keeps them."""
+    """Write the counts of an hour: the sums at the end of each minute, as the engine keeps them."""
     present = int(time.time()) // 60
     for queue, task, rate in (("emails", "send_email", 90), ("invoices", "charge", 25), ("photos", "develop", 12)):
         enqueued = done = failed = dead = 0
