@@ -1,0 +1,13 @@
+"""The pages: a module each, with its routes, its line of the navigation, and a template of the same name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from honker.web.pages import queues
+
+#: The modules in the order of the navigation.
+_MODULES: Final = (queues,)
+
+NAVIGATION: Final = tuple(each.ENTRY for each in _MODULES)
+ROUTES: Final = tuple(route for each in _MODULES for route in each.ROUTES)
