@@ -52,7 +52,12 @@ class Record(NamedTuple):
 
     def publish_call(self) -> Call:
         """The call that writes the record and returns its id."""
-        fields = {"name": self.name, "jobs": self.ids, "shape": self.value.shape, "filled_by": list(self.value.jobs)}
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "jobs": self.ids,
+            "shape": self.value.shape,
+            "filled_by": list(self.value.jobs),
+        }
         if sum(map(len, self.parents)) <= _SHOWN_PARENTS:
             fields["parents"] = self.parents
         return _PUBLISH, TOPIC, self.name or None, serialization.encode(fields)

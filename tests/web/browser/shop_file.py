@@ -17,6 +17,8 @@ import honker
 from honker import chain, chord, crontab, every_s, group
 
 HISTORY_MINUTES = 60
+#: Queues and tasks with jobs by minute.
+HISTORY = (("emails", "shop.send_email", 90), ("invoices", "shop.charge", 25), ("photos", "shop.develop", 12))
 
 app = honker.App()
 emails = app.queue("emails")
@@ -113,19 +115,21 @@ def fill(path):
 def write_history(db):
     """Write the counts of an hour: the sums at the end of each minute, as the engine keeps them."""
     present = int(time.time()) // 60
-    for queue, task, rate in (("emails", "send_email", 90), ("invoices", "charge", 25), ("photos", "develop", 12)):
-        enqueued = done = failed = dead = 0
+    for queue, task, rate in HISTORY:
+        enqueued = done = failed = dead = run_s = wait_s = 0
         for minute in range(present - HISTORY_MINUTES, present):
             wave = 1 + 0.6 * ((minute // 3) % 5) / 4
             arrived = int(rate * wave * random.uniform(0.8, 1.2))
             lost = arrived // 12 if queue == "invoices" else arrived // 80
             enqueued, done, failed, dead = enqueued + arrived, done + arrived - lost, failed + lost, dead + lost // 2
-            run_s, longest_s = (done + failed) * 0.02, random.uniform(0.05, 0.4)
+            run_s += arrived * wave * random.uniform(0.015, 0.03)
+            wait_s += arrived * wave**2 * random.uniform(0.02, 0.08)
+            longest_s = random.uniform(0.05, 0.4)
             row = (queue, task, minute, enqueued, done + failed, done, failed, failed - dead, dead, done + failed)
             write(
                 db,
                 "INSERT INTO _honker_counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, ?)",
-                (*row, run_s, longest_s, run_s * 3, longest_s * 3),
+                (*row, run_s, longest_s, wait_s, longest_s * 3),
             )
 
 
