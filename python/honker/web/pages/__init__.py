@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from honker.web.pages import queues
+from honker.web.pages import acting, dead, job, jobs, queue, queues
 
-#: The modules in the order of the navigation.
-_MODULES: Final = (queues,)
+#: The modules with a line in the navigation, in its order.
+_MODULES: Final = (queues, jobs, dead)
+#: The modules whose pages are reached from others.
+_INNER: Final = (queue, job, acting)
 
 NAVIGATION: Final = tuple(each.ENTRY for each in _MODULES)
-ROUTES: Final = tuple(route for each in _MODULES for route in each.ROUTES)
+ROUTES: Final = tuple(route for each in (*_MODULES, *_INNER) for route in each.ROUTES)
