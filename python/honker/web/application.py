@@ -73,4 +73,7 @@ def _environment(assets: Assets) -> Environment:
     environment.filters.update(formats.FILTERS)
     names: dict[str, Any] = {"navigation": pages.NAVIGATION, "asset": assets.path}
     environment.globals.update(names)
+    # Compiled now, or the first visit of each page would take some 100 ms longer.
+    for name in environment.list_templates():
+        environment.get_template(name)
     return environment

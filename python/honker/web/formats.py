@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from honker.task.message import read_envelope
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 #: The largest instant that is shown as a date: the end of the year 9999.
 _MAX_INSTANT: Final = 253_402_300_799
+#: The beginning of a call's payload, up to its arguments.
+_CALL: Final = re.compile(r'^\{"__honker_task__": \{"task": "[^"]*", "args": ')
 
 
 def number(value: float, is_exact: bool = True) -> str:
@@ -79,7 +82,7 @@ def arguments(payload: str) -> str:
     try:
         call = read_envelope(json.loads(payload))
     except (ValueError, RecursionError):
-        return payload
+        return _CALL.sub("", payload)
     if call is None:
         return payload
     if call.codec is not None:

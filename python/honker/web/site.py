@@ -12,6 +12,7 @@ from typing import Final
 from honker.app.application import App
 from honker.database import Database
 from honker.errors import InvalidArgumentError
+from honker.web.operations import Operation, Recent, Restorable
 
 #: A shorter token could be guessed.
 MIN_TOKEN: Final = 16
@@ -31,6 +32,8 @@ class Site:
         allowed_hosts: The names under which it may be reached; None allows the names of this machine, or with a token
             each name.
         title: The name at the top; None shows the name of the file.
+        operations: Verbs for many jobs that this process runs or ran.
+        restorable: Jobs that were cancelled and can be restored.
     """
 
     source: Database | App
@@ -38,6 +41,8 @@ class Site:
     token: str | None = field(default=None, repr=False)
     allowed_hosts: Sequence[str] | None = None
     title: str | None = None
+    operations: Recent[Operation] = field(default_factory=Recent[Operation])
+    restorable: Recent[Restorable] = field(default_factory=Recent[Restorable])
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < MIN_TOKEN:
