@@ -1,5 +1,6 @@
 """A real browser on a real ``honker web``. An error in its console or a request to another origin fails the test."""
 
+import contextlib
 import shutil
 import sqlite3
 from pathlib import Path
@@ -36,13 +37,14 @@ def filled(tmp_path_factory):
 @pytest.fixture
 def shop(filled, path):
     """A copy of the file of the shop."""
-    source, target = sqlite3.connect(filled), sqlite3.connect(path)
-    try:
-        source.backup(target)
-    finally:
-        source.close()
-        target.close()
+    copy(filled, path)
     return path
+
+
+def copy(source_path, target_path):
+    opened = contextlib.closing(sqlite3.connect(source_path)), contextlib.closing(sqlite3.connect(target_path))
+    with opened[0] as source, opened[1] as target:
+        source.backup(target)
 
 
 @pytest.fixture
@@ -52,10 +54,12 @@ def server(shop, tmp_path):
         yield running
 
 
-@pytest.fixture
-def busy_server(shop, tmp_path):
-    """The page of the shop while workers hold some of its jobs."""
-    with working(shop), serving(shop, tmp_path / "web.log") as running:
+@pytest.fixture(scope="session")
+def busy_server(filled, tmp_path_factory):
+    """The page of the shop while workers hold some of its jobs, for tests that only read."""
+    folder = tmp_path_factory.mktemp("busy")
+    copy(filled, folder / "shop.db")
+    with working(folder / "shop.db"), serving(folder / "shop.db", folder / "web.log") as running:
         yield running
 
 
@@ -64,11 +68,13 @@ class Watch:
 
     Attributes:
         allowed: Parts of console messages that the test expects.
+        expects_failures: True if requests fail because the test stops the server.
     """
 
     def __init__(self):
         self.faults = []
         self.allowed = []
+        self.expects_failures = False
 
     def follow(self, page, origin):
         page.on("console", self._console)
@@ -86,7 +92,7 @@ class Watch:
 
     def _failed(self, request):
         # Leaving a page aborts its event stream.
-        if "ERR_ABORTED" not in (request.failure or ""):
+        if not self.expects_failures and "ERR_ABORTED" not in (request.failure or ""):
             self.faults.append(f"failed request: {request.url}: {request.failure}")
 
 
@@ -120,11 +126,12 @@ def axe_source():
 
 @pytest.fixture
 def violations(axe_source):
-    """List the serious violations of accessibility rules in a page, as axe-core reports them."""
+    """List the serious violations of all accessibility rules in a page, or of the given ones, by axe-core."""
 
-    def check(page):
+    def check(page, *rules):
         page.evaluate(axe_source)  # not a script element: the page's policy would refuse it
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+        result = page.evaluate("options => axe.run(document, options)", options)
         return [
             f"{each['id']}: {each['help']} at {', '.join(str(node['target']) for node in each['nodes'][:5])}"
             for each in result["violations"]

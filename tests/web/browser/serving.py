@@ -31,9 +31,9 @@ class Server:
         path: The database file.
     """
 
-    def __init__(self, path, log, *options):
+    def __init__(self, path, log, *options, port=None):
         self.path = path
-        self.port = free_port()
+        self.port = free_port() if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         command = [sys.executable, "-m", "honker", "web", path, "--port", self.port, *options]
