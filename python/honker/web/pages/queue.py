@@ -7,6 +7,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from honker.counters import MinuteCounts
 from honker.queue.stats import QueueStats
 from honker.web.flash import Undo
 from honker.web.pages.queues import by_queue
@@ -14,6 +15,7 @@ from honker.web.routing import get, post
 from honker.web.view import View, read_number
 
 _JOBS: Final = 12
+_GROUPS: Final = 5
 _MINUTES: Final = 60
 #: The ends of a pause that the form offers, in seconds; empty means none.
 PAUSES: Final = (("", "until resumed"), ("900", "for 15 minutes"), ("3600", "for 1 hour"), ("86400", "for 1 day"))
@@ -23,19 +25,21 @@ async def show(view: View) -> Response:
     """Show one queue."""
     name = _name(view.query("name"))
     queue = view.db.queue(name)
+    stats = await queue.astats()
     has_counters = (await view.db.asettings()).counters
     counts = await view.db.acounters(name, _MINUTES) if has_counters else []
     return view.page(
         "queue.html",
         name=name,
-        stats=await queue.astats(),
+        stats=stats,
         settings=await queue.asettings(),
         has_counters=has_counters,
         moves=by_queue(counts, view.db.engine.clock()).get(name, {}),
-        run_s=sum(each.run_s for each in counts) / max(1, sum(each.runs for each in counts)),
-        wait_s=sum(each.wait_s for each in counts) / max(1, sum(each.claimed for each in counts)),
-        jobs=(await view.db.ajobs(queue=name, limit=_JOBS)).jobs,
-        groups=await view.db.adead_groups(queue=name, limit=5),
+        run_s=_mean(counts, "run_s", "runs"),
+        wait_s=_mean(counts, "wait_s", "claimed"),
+        # By an index; a list of all states would look at the newer jobs of other queues first.
+        running=(await view.db.ajobs(queue=name, state="running", limit=_JOBS)).jobs,
+        groups=await view.db.adead_groups(queue=name, limit=_GROUPS) if stats.dead else [],
         pauses=PAUSES,
     )
 
@@ -63,6 +67,11 @@ def _pause_again(stats: QueueStats) -> Undo | None:
         return None
     fields = {"name": stats.queue, "reason": stats.pause_reason or ""}
     return Undo("/queue/pause", fields | ({} if stats.paused_until is None else {"until": str(stats.paused_until)}))
+
+
+def _mean(counts: list[MinuteCounts], sum_field: str, count_field: str) -> float | None:
+    number = sum(each[count_field] for each in counts)
+    return sum(each[sum_field] for each in counts) / number if number else None
 
 
 def _name(text: str | None) -> str:

@@ -109,6 +109,20 @@
     setTimeout(() => { isFetching = false; if (isStale) refresh(); }, Math.max(250, 9 * last));
   }
 
+  // A search that found nothing among the newest jobs goes on with older ones, a bounded step at a time.
+  async function searchOn() {
+    let link = document.querySelector("a[data-search-on]");
+    while (link && !document.hidden) {
+      const { main } = await fetchPage(link.href);
+      if (!main) return;
+      history.replaceState(null, "", link.href);
+      morph(document.getElementById("main"), main);
+      tick(document);
+      link = document.querySelector("a[data-search-on]");
+    }
+  }
+  searchOn();
+
   // --------------------------------------------------------------------------------------------- live updates
 
   let source = null;
