@@ -51,6 +51,8 @@ class _Events(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _first_of(self._follow(send), stop.wait(), _disconnected(receive))
+            # Also when the server stops: it would report a response that is not complete.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._wakes.close()
 
@@ -62,7 +64,6 @@ class _Events(Response):
                 is_changed = await self._wakes.wait_async(_PING_S)
                 await _send(send, _CHANGE if is_changed else _PING)
                 await asyncio.sleep(_GAP_S)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _first_of(*coroutines: Coroutine[Any, Any, None]) -> None:

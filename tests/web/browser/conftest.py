@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import honker
 import pytest
 
 from tests.web.browser.serving import run_script, serving, working
@@ -60,6 +61,21 @@ def busy_server(filled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("busy")
     copy(filled, folder / "shop.db")
     with working(folder / "shop.db"), serving(folder / "shop.db", folder / "web.log") as running:
+        yield running
+
+
+@pytest.fixture
+def read_only_server(shop, tmp_path):
+    """The page of the shop, started with ``--read-only``."""
+    with serving(shop, tmp_path / "web.log", "--read-only") as running:
+        yield running
+
+
+@pytest.fixture
+def empty_server(path, tmp_path):
+    """The page of a file without jobs."""
+    honker.open(path).close()
+    with serving(path, tmp_path / "web.log") as running:
         yield running
 
 

@@ -2,10 +2,7 @@
 
 import re
 
-import honker
 import pytest
-
-from .serving import serving
 
 pytestmark = pytest.mark.timeout(240)  # axe-core takes a second for a page, on a busy machine several
 
@@ -105,15 +102,15 @@ def test_links_lead_on_without_script(server, open_page):
     assert "waits for parent 133" in page.locator("main").inner_text().lower()
 
 
-def test_a_read_only_page_has_no_button_that_changes_anything(shop, tmp_path, open_page):
-    with serving(shop, tmp_path / "web.log", "--read-only") as server:
-        page = open_page(server.url + "/")
-        for path in PAGES:
-            page.goto(server.url + path)
-            assert page.locator('form[method="post"]').count() == 0, path
-        assert page.locator("text=read-only").is_visible()
-        answer = page.request.post(server.url + "/queue/pause", form={"name": "emails"})
-        assert answer.status == 403
+def test_a_read_only_page_has_no_button_that_changes_anything(read_only_server, open_page):
+    page = open_page(read_only_server.url + "/")
+    for path in PAGES:
+        page.goto(read_only_server.url + path)
+        assert page.locator('form[method="post"] button').count() == 0, path
+        assert page.locator('main input[type="checkbox"]').count() == 0, path
+    assert page.locator("text=read-only").is_visible()
+    answer = page.request.post(read_only_server.url + "/queue/pause", form={"name": "emails"})
+    assert answer.status == 403
 
 
 def test_payloads_are_shown_as_text(server, open_page):
@@ -138,11 +135,9 @@ def test_the_policy_of_the_page_blocks_injected_scripts(server, open_page):
     assert page.evaluate("window.isInjected") is None
 
 
-def test_an_empty_file_says_on_each_page_what_fills_it(path, tmp_path, open_page, violations):
-    honker.open(path).close()
-    with serving(path, tmp_path / "web.log") as server:
-        page = open_page(server.url + "/")
-        for each in EMPTY_PAGES:
-            page.goto(server.url + each)
-            assert page.locator(".empty").is_visible(), each
-            assert violations(page) == [], each
+def test_an_empty_file_says_on_each_page_what_fills_it(empty_server, open_page, violations):
+    page = open_page(empty_server.url + "/")
+    for path in EMPTY_PAGES:
+        page.goto(empty_server.url + path)
+        assert page.locator(".empty").is_visible(), path
+        assert violations(page) == [], path

@@ -15,7 +15,7 @@ PAGES = (
     "/jobs?state=dead",
     "/jobs?state=delayed&queue=queue-3",
     "/jobs?task=shop.task_1",
-    "/jobs?q=number+77",
+    "/jobs?contains=number+77",
     "/jobs?state=dead&error=KeyError",
     "/job/1000",
     "/dead",

@@ -73,7 +73,7 @@ async def limits(view: View) -> Response:
 async def form(view: View) -> Response:
     """The form of the settings of one queue."""
     name = view.query("queue")
-    if name is None:
+    if name is None or view.site.is_read_only:
         return view.go(view.link("/limits"))
     settings = await view.db.queue(name).asettings()
     return _form(view, name, _fields(settings))
