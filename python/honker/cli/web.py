@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import webbrowser
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,9 @@ from honker.cli.database_file import database_argument, open_existing
 from honker.cli.output import bright, notice
 from honker.errors import InvalidArgumentError
 from honker.web import app
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LOOPBACK_NAME: Final = "localhost"
 _TOKEN_VARIABLE: Final = "HONKER_WEB_TOKEN"
@@ -30,7 +33,7 @@ Examples:
 It listens on this machine only. Another --host needs a token, which the browser asks for once; programs send
 it as "Authorization: Bearer TOKEN". It needs `pip install 'honker[web]'`.
 
-Exit codes: 0 Ctrl-C or SIGTERM, 1 error, 2 usage error.""",
+Exit codes: 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM.""",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="The address to listen on.")
 @click.option(
@@ -79,10 +82,20 @@ def web(  # noqa: PLR0917 - click passes them by name
             notice(f"honker: {bright(url)} shows {path}; Ctrl-C ends it")
             if opens_browser:
                 webbrowser.open(url)
-            config = uvicorn.Config(
-                page, log_level="warning", access_log=False, lifespan="off", root_path=root_path.rstrip("/")
-            )
+            served = _under(root_path.rstrip("/"), page)
+            config = uvicorn.Config(served, log_level="warning", access_log=False, lifespan="off")
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _under(root: str, page: ASGIApp) -> ASGIApp:
+    """The application under a path of a proxy, which may cut the path off its requests or leave it on."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        whole = path if f"{path}/".startswith(f"{root}/") else root + path
+        await page({**scope, "root_path": root, "path": whole}, receive, send)
+
+    return serve
 
 
 def _is_loopback(host: str) -> bool:

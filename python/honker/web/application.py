@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -42,8 +43,7 @@ def make(
 ) -> ASGIApp:
     """Make the application; see `honker.web.app`."""
     site = Site(source=db, is_read_only=is_read_only, token=token, allowed_hosts=allowed_hosts, title=title)
-    assets = Assets()
-    environment = _environment(assets)
+    assets, environment = _shared()
 
     def endpoint(route: PageRoute) -> Callable[[Request], Awaitable[Response]]:
         async def run(request: Request) -> Response:
@@ -62,7 +62,10 @@ def make(
     return Guard(web, site)
 
 
-def _environment(assets: Assets) -> Environment:
+@cache
+def _shared() -> tuple[Assets, Environment]:
+    """The assets and the templates, which every application of a process has in common."""
+    assets = Assets()
     environment = Environment(
         loader=PackageLoader("honker.web"),
         autoescape=True,
@@ -76,4 +79,4 @@ def _environment(assets: Assets) -> Environment:
     # Compiled now, or the first visit of each page would take some 100 ms longer.
     for name in environment.list_templates():
         environment.get_template(name)
-    return environment
+    return assets, environment

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 from honker.database import Database
 from honker.errors import HonkerError
 from honker.inspection import Applied, Verb
+from honker.shutdown import stop
 
 T = TypeVar("T")
 
@@ -94,13 +95,14 @@ class Operation:
 
     async def _run(self, db: Database, verb: Verb, conditions: dict[str, Any]) -> None:
         try:
-            self.applied = await db.aapply(verb, **conditions, on_progress=self._tell)
+            # In a thread: batches that follow each other on the event loop would hold up every other request.
+            self.applied = await asyncio.to_thread(db.apply, verb, **conditions, on_progress=self._tell)
         except HonkerError as error:
             self.error = str(error)
 
     def _tell(self, done: int, skipped: int) -> bool:
         self.done, self.skipped = done, skipped
-        return not self.is_stopping
+        return not (self.is_stopping or stop.is_set)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from honker.web.view import View
 #: Seconds between two events while the file is busy. The first commit after a pause is told at once.
 _GAP_S: Final = 0.25
 _PING_S: Final = 15.0
+# Seconds for the end of the answer.
+_GOODBYE_S: Final = 1.0
 #: Sent first: the milliseconds after which a browser connects again.
 _BEGINNING: Final = b"retry: 1000\n\nevent: hello\ndata:\n\n"
 _CHANGE: Final = b"event: change\ndata:\n\n"
@@ -51,8 +53,9 @@ class _Events(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await _first_of(self._follow(send), stop.wait(), _disconnected(receive))
-            # Also when the server stops: it would report a response that is not complete.
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            # A client that does not read would hold the server's stop up.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(send({"type": "http.response.body", "body": b""}), _GOODBYE_S)
         finally:
             self._wakes.close()
 

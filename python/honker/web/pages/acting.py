@@ -88,7 +88,7 @@ async def _look(view: View, verb: JobVerb, conditions: dict[str, Any]) -> tuple[
             after = None
             for _ in range(_PAGES):
                 of_state: dict[str, Any] = {**each, "state": state}
-                page = await view.db.ajobs(**of_state, after=after, limit=500)
+                page = await view.read(view.db.jobs, **of_state, after=after, limit=500)
                 found += page.jobs
                 after = page.next
                 if after is None or len(found) >= _COUNTED:

@@ -24,7 +24,7 @@ async def show(view: View) -> Response:
     """Show the groups."""
     window, queue = view.query("window"), view.query("queue")
     since_s = WINDOWS[window][0] if window in WINDOWS else None
-    groups = await view.db.adead_groups(queue=queue, since_s=since_s, limit=_GROUPS)
+    groups = await view.read(view.db.dead_groups, queue=queue, since_s=since_s, limit=_GROUPS)
     return view.page("dead.html", groups=groups, windows=WINDOWS, window=window if since_s else None, queue_name=queue)
 
 

@@ -38,7 +38,7 @@ async def show(view: View) -> Response:
     except FilterError as error:
         page, trouble = JobPage(jobs=[], next=None, is_complete=True), str(error)
     else:
-        page, trouble = await view.db.ajobs(**conditions, after=view.query("after"), limit=_PER_PAGE), None
+        page, trouble = await view.read(view.db.jobs, **conditions, after=view.query("after"), limit=_PER_PAGE), None
     return view.page(
         "jobs.html",
         filter=wanted,
@@ -56,7 +56,7 @@ async def _tabs(view: View, wanted: JobFilter) -> list[dict[str, Any]]:
     counts: dict[str, tuple[int, bool]] = {}
     if wanted.is_only_queue:
         queue = others.get("queue")
-        counts = _sums([await view.db.queue(queue).astats()] if queue else await count(view))
+        counts = _sums([await view.read(view.db.queue(queue).stats)] if queue else await count(view))
     return [
         {"state": state, "url": view.link("/jobs", **others, state=state), "count": counts.get(state or "")}
         for state in (None, *STATES)

@@ -25,9 +25,9 @@ async def show(view: View) -> Response:
     """Show one queue."""
     name = _name(view.query("name"))
     queue = view.db.queue(name)
-    stats = await queue.astats()
+    stats = await view.read(queue.stats)
     has_counters = (await view.db.asettings()).counters
-    counts = await view.db.acounters(name, _MINUTES) if has_counters else []
+    counts = await view.read(view.db.counters, name, _MINUTES) if has_counters else []
     return view.page(
         "queue.html",
         name=name,
@@ -38,8 +38,8 @@ async def show(view: View) -> Response:
         run_s=_mean(counts, "run_s", "runs"),
         wait_s=_mean(counts, "wait_s", "claimed"),
         # By an index; a list of all states would look at the newer jobs of other queues first.
-        running=(await view.db.ajobs(queue=name, state="running", limit=_JOBS)).jobs,
-        groups=await view.db.adead_groups(queue=name, limit=_GROUPS) if stats.dead else [],
+        running=(await view.read(view.db.jobs, queue=name, state="running", limit=_JOBS)).jobs,
+        groups=await view.read(view.db.dead_groups, queue=name, limit=_GROUPS) if stats.dead else [],
         pauses=PAUSES,
     )
 
@@ -57,7 +57,7 @@ async def resume(view: View) -> Response:
     """Resume a queue."""
     name = _name(view.form.get("name"))
     queue = view.db.queue(name)
-    before = await queue.astats()
+    before = await view.read(queue.stats)
     await queue.aresume()
     return view.done(f"Queue {name} is running.", undo=_pause_again(before))
 

@@ -43,7 +43,11 @@ async def show(view: View) -> Response:
     stats = await count(view)
     lines = [QueueLine(each, None, {}) for each in stats]
     settings = await view.db.asettings()
-    moves = by_queue(await view.db.acounters(minutes=_MINUTES), view.db.engine.clock()) if settings.counters else {}
+    moves = (
+        by_queue(await view.read(view.db.counters, minutes=_MINUTES), view.db.engine.clock())
+        if settings.counters
+        else {}
+    )
     lines = [
         QueueLine(
             each,
@@ -57,8 +61,8 @@ async def show(view: View) -> Response:
 
 async def count(view: View) -> list[QueueStats]:
     """Count the jobs of each queue, to a bound with which the page comes at once."""
-    found = await view.db.astats(_LOW_BOUND)
-    return await view.db.astats(_HIGH_BOUND) if len(found) <= _FEW_QUEUES else found
+    found = await view.read(view.db.stats, _LOW_BOUND)
+    return await view.read(view.db.stats, _HIGH_BOUND) if len(found) <= _FEW_QUEUES else found
 
 
 def by_queue(rows: list[MinuteCounts], now: float, minutes: int = _MINUTES) -> dict[str, dict[str, list[int]]]:
