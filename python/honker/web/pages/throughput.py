@@ -80,7 +80,7 @@ async def show(view: View) -> Response:
     if minutes not in WINDOWS:
         raise HTTPException(400, f"minutes is {minutes}; it must be one of {', '.join(map(str, WINDOWS))}.")
     settings = await view.db.asettings()
-    rows = await view.db.acounters(minutes=minutes)
+    rows = await view.read(view.db.counters, minutes=minutes)
     queues = sorted({row.queue for row in rows} | ({queue} if queue else set()))
     rows = [row for row in rows if queue is None or row.queue == queue]
     first = int(view.db.engine.clock() // _MINUTE_S) - minutes + 1
