@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from honker.database import Database
 from honker.errors import InvalidArgumentError
 from honker.queue.settings import QueueSettings
 from honker.queue.stats import QueueStats
