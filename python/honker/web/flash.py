@@ -15,7 +15,14 @@ MAX_AGE_S: Final = 60
 #: Browsers keep cookies of up to 4 KiB.
 _MAX_CHARACTERS: Final = 3_500
 #: The paths to which an undo button may post: a forged cookie can name no other.
-UNDO_PATHS: Final = ("/queue/pause", "/queue/resume", "/jobs/restore", "/schedules/pause", "/schedules/resume")
+UNDO_PATHS: Final = (
+    "/queue/pause",
+    "/queue/resume",
+    "/jobs/restore",
+    "/schedules/pause",
+    "/schedules/resume",
+    "/limits/set",
+)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,13 @@ def when(instant: float | None) -> Markup | str:
     )
 
 
+def date(instant: float) -> str:
+    """An instant as a date of UTC."""
+    if not 0 <= instant <= _MAX_INSTANT:
+        return number(instant)
+    return f"{datetime.fromtimestamp(instant, UTC):%a %Y-%m-%d %H:%M:%S} UTC"
+
+
 def _short(seconds: float) -> str:
     """A length of time in one unit, as the script writes it too."""
     for size, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
@@ -97,6 +104,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "number": number,
     "span": span,
     "when": when,
+    "date": date,
     "pretty": pretty,
     "arguments": arguments,
     "count": count,

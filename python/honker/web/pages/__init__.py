@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from honker.web.pages import acting, dead, job, jobs, queue, queues
+from honker.web.pages import (
+    acting,
+    dead,
+    job,
+    jobs,
+    limits,
+    locks,
+    queue,
+    queues,
+    schedules,
+    streams,
+    throughput,
+    workers,
+    workflows,
+)
 
 #: The modules with a line in the navigation, in its order.
-_MODULES: Final = (queues, jobs, dead)
+_MODULES: Final = (queues, jobs, dead, workers, schedules, workflows, streams, locks, limits, throughput)
 #: The modules whose pages are reached from others.
 _INNER: Final = (queue, job, acting)
 

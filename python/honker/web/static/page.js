@@ -252,4 +252,9 @@
     };
     if (actions[event.key]) { event.preventDefault(); actions[event.key](); }
   });
+
+  // ------------------------------------------------------------------------------------- the navigation on a phone
+
+  const here = document.querySelector("nav [aria-current]");
+  if (here) here.scrollIntoView({ block: "nearest", inline: "center" });
 })();
