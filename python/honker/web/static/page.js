@@ -77,11 +77,21 @@
     return { answer, main: parsed.getElementById("main"), title: parsed.title };
   }
 
+  const textOf = (error) =>
+    [...error.querySelectorAll("h1, p:not(:has(a))")].map((each) => each.textContent.trim()).join(". ");
+
+  let retrying = 0;
+  function retry() {
+    // One at a time, and not put off: errors may come faster than this.
+    retrying ||= setTimeout(() => { retrying = 0; refresh(); }, 3000);
+  }
+
   let isFetching = false;
   let isStale = false;
   let last = 0;
-  // While the file is busy, a page is fetched at most twice a second, and leaves the server nine tenths of the time.
-  async function refresh() {
+  // While the file is busy, there is a pause after each fetch that lasts three times as long. The first fetch, after the
+  // page has connected, has none.
+  async function refresh({ isFirst = false } = {}) {
     if (isFetching || document.hidden) { isStale = true; return; }
     isFetching = true;
     isStale = false;
@@ -90,7 +100,7 @@
       const { answer, main, title } = await fetchPage(location.href);
       const error = main && main.querySelector("[data-error]");
       if (answer.redirected && new URL(answer.url).pathname.endsWith("/login")) location.reload();
-      if (!main || error) throw new Error(error ? error.textContent.trim().replace(/\s*\n\s*/g, " – ") : answer.statusText);
+      if (!main || error) throw new Error(error ? textOf(error) : answer.statusText);
       tick(main);
       const isOfError = document.querySelector("main [data-error]");
       morph(document.getElementById("main"), main);
@@ -103,10 +113,10 @@
       trouble.textContent = `The page is not up to date: ${error.message || "the server does not answer"}`;
       trouble.hidden = false;
       say("lost", "not up to date");
-      setTimeout(refresh, 3000);
+      retry();
     }
     last = performance.now() - began;
-    setTimeout(() => { isFetching = false; if (isStale) refresh(); }, Math.max(250, 9 * last));
+    setTimeout(() => { isFetching = false; if (isStale) refresh(); }, isFirst ? 0 : Math.min(2000, Math.max(150, 3 * last)));
   }
 
   // A search that found nothing among the newest jobs goes on with older ones, a bounded step at a time.
@@ -129,13 +139,13 @@
   function connect() {
     if (source || document.hidden || !document.body.dataset.live) return;
     source = new EventSource(document.body.dataset.live);
-    source.addEventListener("hello", () => { say("on", "live"); refresh(); });
-    source.addEventListener("change", refresh);
+    source.addEventListener("hello", () => { say("on", "live"); refresh({ isFirst: true }); });
+    source.addEventListener("change", () => refresh());
     source.addEventListener("error", () => {
       say("lost", "reconnecting");
+      retry();
       if (source.readyState !== EventSource.CLOSED) return;
       source = null;
-      refresh();
       setTimeout(connect, 3000);
     });
   }
@@ -149,7 +159,7 @@
   addEventListener("pagehide", disconnect);
   addEventListener("pageshow", connect);
   connect();
-  if (document.querySelector("[data-retry]")) setTimeout(refresh, 3000);
+  if (document.querySelector("[data-retry]")) retry();
 
   // ---------------------------------------------------------------------------------------------- dark and light
 
@@ -181,6 +191,12 @@
     const body = new URLSearchParams(new FormData(form, event.submitter));
     const { answer, main } = await fetchPage(form.action, { method: "POST", body });
     const asked = main && main.querySelector(".confirm");
+    const error = main && main.querySelector("[data-error]");
+    if (error) {
+      trouble.textContent = textOf(error);
+      trouble.hidden = false;
+      return;
+    }
     if (!asked) {
       location.assign(answer.redirected ? answer.url : location.href);
       return;
@@ -210,9 +226,12 @@
     if (event.target.id === "select-all") for (const each of boxes()) each.checked = event.target.checked;
     countSelection();
   });
-  document.addEventListener("honker:fresh", countSelection);
-  for (const each of document.querySelectorAll("[data-script]")) each.hidden = false;
-  countSelection();
+  function showScripted() {
+    for (const each of document.querySelectorAll("[data-script]")) each.hidden = false;
+    countSelection();
+  }
+  document.addEventListener("honker:fresh", showScripted);
+  showScripted();
 
   // ---------------------------------------------------------------------------------------------------------- keys
 
