@@ -1,4 +1,4 @@
-"""The pages of queues, jobs and dead letters: what they show, and where their links lead."""
+"""The pages of queues, jobs and dead letters: their content and their links."""
 
 import json
 import re

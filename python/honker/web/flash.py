@@ -60,7 +60,7 @@ class Flash:
 
 
 def unpack(cookie: str | None) -> Flash | None:
-    """The message in a cookie; None if there is none, or if it is not ours."""
+    """The message in a cookie; None without one, or if another program wrote it."""
     if not cookie:
         return None
     try:
