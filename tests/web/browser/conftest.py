@@ -16,7 +16,8 @@ DEADLINE_MS = 15_000
 DESKTOP = {"width": 1280, "height": 900}
 
 
-@pytest.fixture(scope="session")
+# Playwright runs an event loop in this thread while it is open, so it is closed before the tests of other modules.
+@pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH; install the package chromium to test the page in a browser")

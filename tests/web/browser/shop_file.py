@@ -17,6 +17,8 @@ import honker
 from honker import chain, chord, crontab, every_s, group
 
 HISTORY_MINUTES = 60
+#: Jobs of the last workflow that have ended.
+DONE_OF_TODAY = 5
 #: Queues and tasks with jobs by minute.
 HISTORY = (("emails", "shop.send_email", 90), ("invoices", "shop.charge", 25), ("photos", "shop.develop", 12))
 
@@ -183,8 +185,9 @@ def add_waiting(db):
     for number in range(4):
         build.enqueue_with(key="acme")(f"2026-{number + 1:02}")
     build.enqueue_with(key="globex")("2026-12")
-    db.queue("imports").pause(reason="the sender moves to another machine")
     nightly(db, "import of today").enqueue()
+    asyncio.run(db.run_workers("imports", concurrency=1, max_jobs=DONE_OF_TODAY))
+    db.queue("imports").pause(reason="the sender moves to another machine")
     db.queue("old mail").enqueue_many([{"to": "x@shop.example", "body": "x" * 900}, [1, 2, 3], "text", None])
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from honker.database import Database
 from honker.errors import InvalidArgumentError
 from honker.queue.settings import QueueSettings
 from honker.queue.stats import QueueStats
@@ -17,6 +18,8 @@ from honker.web.view import View
 
 #: The count of jobs in flight stops there; a limit is at most 1,000.
 _COUNT: Final = 1_000
+#: Queues in the list.
+_QUEUES: Final = 300
 _NUMBERS: Final = ("concurrency", "concurrency_per_key", "burst")
 _RATES: Final = ("rate", "rate_per_key")
 #: The fields of the form, in order.
@@ -66,8 +69,13 @@ class Change:
 
 async def limits(view: View) -> Response:
     """List the settings of all queues."""
-    rows = [LimitRow(each, await view.db.queue(each.queue).asettings()) for each in await view.db.astats(_COUNT)]
-    return view.page("limits.html", rows=rows, words=words)
+    found = await view.read(view.db.stats, _COUNT)
+    rows = await view.read(_rows, view.db, found[:_QUEUES])
+    return view.page("limits.html", rows=rows, more=len(found) - len(rows), words=words)
+
+
+def _rows(db: Database, stats: list[QueueStats]) -> list[LimitRow]:
+    return [LimitRow(each, db.queue(each.queue).settings()) for each in stats]
 
 
 async def form(view: View) -> Response:

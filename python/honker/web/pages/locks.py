@@ -13,7 +13,7 @@ from honker.web.view import View
 
 async def locks(view: View) -> Response:
     """List the locks that are held."""
-    return view.page("locks.html", locks=await view.db.alocks(), leader=Scheduler.LOCK_NAME)
+    return view.page("locks.html", locks=await view.read(view.db.locks), leader=Scheduler.LOCK_NAME)
 
 
 ENTRY: Final = Entry("/locks", "Locks", "l")

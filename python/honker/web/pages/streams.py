@@ -46,7 +46,7 @@ class EventRow:
 
 async def streams(view: View) -> Response:
     """List the streams."""
-    return view.page("streams.html", streams=await view.db.astreams())
+    return view.page("streams.html", streams=await view.read(view.db.streams))
 
 
 async def stream(view: View) -> Response:
@@ -54,7 +54,7 @@ async def stream(view: View) -> Response:
     topic = view.query("topic")
     if topic is None:
         return view.go(view.link("/streams"))
-    found = [each for each in await view.db.astreams() if each.topic == topic]
+    found = [each for each in await view.read(view.db.streams) if each.topic == topic]
     if not found:
         raise HTTPException(404, f"There is no stream {topic!r}.")
     before = view.query("before")

@@ -14,8 +14,8 @@ from honker.web.chart import Chart, Series, draw
 from honker.web.routing import Entry, get, post
 from honker.web.view import View, read_number
 
-#: The lengths of time to choose from, in minutes.
-WINDOWS: Final = (15, 60, 240)
+#: The lengths of time to choose from, in minutes, with the minutes between two points of a plot.
+WINDOWS: Final = {15: 1, 60: 1, 240: 5}
 _DEFAULT: Final = 60
 _MINUTE_S: Final = 60
 
@@ -80,11 +80,12 @@ async def show(view: View) -> Response:
     if minutes not in WINDOWS:
         raise HTTPException(400, f"minutes is {minutes}; it must be one of {', '.join(map(str, WINDOWS))}.")
     settings = await view.db.asettings()
-    rows = await view.db.acounters(minutes=minutes)
+    rows = await view.read(view.db.counters, minutes=minutes)
     queues = sorted({row.queue for row in rows} | ({queue} if queue else set()))
     rows = [row for row in rows if queue is None or row.queue == queue]
-    first = int(view.db.engine.clock() // _MINUTE_S) - minutes + 1
-    by_minute = sums_by_minute(rows, first, minutes)
+    step = WINDOWS[minutes]
+    first = (int(view.db.engine.clock() // _MINUTE_S) // step + 1) * step - minutes
+    by_step = sums_by_step(rows, first, minutes // step, step)
     return view.page(
         "throughput.html",
         has_counters=settings.counters,
@@ -93,10 +94,11 @@ async def show(view: View) -> Response:
         queue=queue,
         queues=queues,
         total=added(rows),
-        by_minute=[((first + number) * _MINUTE_S, each) for number, each in enumerate(by_minute)],
-        # Without the present minute, which is not over: each line would end in a fall.
-        jobs=_jobs_chart(by_minute[:-1]),
-        times=_times_chart(by_minute[:-1]),
+        unit="minute" if step == 1 else f"{step} minutes",
+        by_step=[((first + number * step) * _MINUTE_S, each) for number, each in enumerate(by_step)],
+        # Without the present step, which is not over: each line would end in a fall.
+        jobs=_jobs_chart(by_step[:-1]),
+        times=_times_chart(by_step[:-1]),
         tasks=sums_by_task(rows),
     )
 
@@ -116,18 +118,19 @@ def added(rows: Iterable[MinuteCounts]) -> Sums:
     return sums
 
 
-def sums_by_minute(rows: Iterable[MinuteCounts], first: int, minutes: int) -> list[Sums]:
-    """The sums of each minute, the oldest first, over all queues and tasks.
+def sums_by_step(rows: Iterable[MinuteCounts], first: int, count: int, step: int) -> list[Sums]:
+    """The sums of each step of time, the oldest first, over all queues and tasks.
 
     Args:
         rows: The counts.
         first: The first minute, in minutes since 1970.
-        minutes: The number of minutes.
+        count: The number of steps.
+        step: The minutes of a step.
     """
-    sums = [Sums() for _ in range(minutes)]
+    sums = [Sums() for _ in range(count)]
     for row in rows:
-        place = row.minute // _MINUTE_S - first
-        if 0 <= place < minutes:
+        place = (row.minute // _MINUTE_S - first) // step
+        if 0 <= place < count:
             sums[place].add(row)
     return sums
 

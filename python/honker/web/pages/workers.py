@@ -17,7 +17,7 @@ _MAX_JOBS: Final = 200
 
 async def workers(view: View) -> Response:
     """List the workers with their jobs."""
-    found = await view.db.aworkers()
+    found = await view.read(view.db.workers)
     return view.page("workers.html", workers=found, jobs=await _jobs(view, found))
 
 
@@ -26,7 +26,7 @@ async def _jobs(view: View, workers: list[WorkerInfo]) -> dict[int, JobSummary]:
     ids = [job.id for worker in workers for job in worker.running][:_MAX_JOBS]
     if not ids:
         return {}
-    page = await view.db.ajobs(ids=ids, limit=_MAX_JOBS)
+    page = await view.read(view.db.jobs, ids=ids, limit=_MAX_JOBS)
     return {job.id: job for job in page.jobs}
 
 

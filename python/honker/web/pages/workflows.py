@@ -15,8 +15,6 @@ from honker.web.routing import Entry, get, post
 from honker.web.view import View
 
 _PER_PAGE: Final = 25
-#: Jobs of a workflow whose relations are read one by one, where its record does not name them.
-_MAX_READ: Final = 200
 #: The order of states in a bar of progress.
 _WAITING: Final = ("ready", "delayed", "blocked", "waiting")
 STATES: Final = ("done", "running", "ready", "delayed", "blocked", "waiting", "cancelled", "dead")
@@ -24,7 +22,7 @@ STATES: Final = ("done", "running", "ready", "delayed", "blocked", "waiting", "c
 
 async def workflows(view: View) -> Response:
     """List the workflows, the last one first."""
-    page = await view.db.aworkflows(after=view.query("after"), limit=_PER_PAGE)
+    page = await view.read(view.db.workflows, after=view.query("after"), limit=_PER_PAGE)
     return view.page("workflows.html", page=page, after=view.query("after"), states=STATES)
 
 
@@ -80,7 +78,7 @@ async def _find(view: View, workflow_id: int) -> WorkflowInfo:
     Raises:
         HTTPException: There is none.
     """
-    page = await view.db.aworkflows(after=str(workflow_id + 1), limit=1)
+    page = await view.read(view.db.workflows, after=str(workflow_id + 1), limit=1)
     if not page.workflows or page.workflows[0].id != workflow_id:
         raise HTTPException(404, f"There is no workflow {workflow_id}, or its record has been pruned.")
     return page.workflows[0]
@@ -94,12 +92,11 @@ async def _parents(view: View, info: WorkflowInfo) -> list[Sequence[int]]:
     if recorded is not None:
         ids = [[position.get(each) for each in recorded.get(job.job_id, [])] for job in info.jobs]
         return [[each for each in before if each is not None and each < own] for own, before in enumerate(ids)]
-    parents: list[Sequence[int]] = []
-    for number, job in enumerate(info.jobs[:_MAX_READ]):
-        detail = await view.db.ajob(job.job_id)
-        known = [] if detail is None else [position.get(each.job_id, number) for each in detail.parents]
-        parents.append([each for each in known if each < number])
-    return parents + [()] * (len(info.jobs) - len(parents))
+    details = await view.read(lambda: [view.db.job(job.job_id) for job in info.jobs])
+    return [
+        [position[each.job_id] for each in detail.parents if position.get(each.job_id, own) < own] if detail else []
+        for own, detail in enumerate(details)
+    ]
 
 
 def _recorded(payload: Any) -> dict[int, list[int]] | None:
