@@ -102,3 +102,31 @@ def test_a_repeat_needs_a_disturbance_of_the_process_that_held_the_job(path, dis
     run = [line for line in mails if line.kind == "render" or line.facts[0] != 1]
     assert breaks(path, "check_effects", *run, first, again, disturbances=disturbances) is is_broken
     assert breaks(path, "check_effects", *run)
+
+
+NOON = 43_200
+SET_BACK = (Disturbance(HOLDER, 0, 1, is_clock=True),)
+
+
+@pytest.mark.parametrize(("steps", "fires", "disturbances", "is_broken"), [
+    ([(NOON, NOON + 1), (NOON + 1, NOON + 3)], 3, (), False),
+    ([(NOON, NOON + 1), (NOON + 1, NOON + 3)], 2, (), True),
+    ([(NOON, NOON + 1), (NOON + 1, NOON + 3)], 4, (), True),
+    ([(NOON, NOON + 1), (NOON + 2, NOON + 3)], 2, (), True),
+    ([(NOON, NOON + 1), (NOON + 1, 39_601), (39_601, NOON + 2)], 65, (), True),
+    ([(NOON, NOON + 1), (NOON + 1, 39_601), (39_601, NOON + 2)], 65, SET_BACK, False),
+    ([(NOON, NOON + 1), (NOON + 1, 39_601), (39_601, NOON + 2)], 66, SET_BACK, True),
+], ids=["exact", "lost", "repeated", "out of order", "unexplained", "set back", "set back and repeated"])  # fmt: skip
+def test_a_second_without_a_job_or_with_two_is_found(path, steps, fires, disturbances, is_broken):
+    for passed, following in steps:
+        ask(path, "INSERT INTO boundaries VALUES (?, ?)", passed, following)
+    for job_id in range(fires):
+        ask(path, "INSERT INTO fired VALUES (?)", job_id)
+        ask(path, "INSERT INTO ticked VALUES (?)", job_id)
+    assert breaks(path, "check_schedule", disturbances=disturbances) is is_broken
+
+
+def test_a_second_without_its_effect_is_found(path):
+    ask(path, "INSERT INTO boundaries VALUES (1, 2)")
+    ask(path, "INSERT INTO fired VALUES (1)")
+    assert breaks(path, "check_schedule")
