@@ -2,11 +2,11 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -19,23 +19,45 @@ STEPS = ("build", "lint", "test", "started", "package")
 
 
 @dataclass(frozen=True)
+class Need:
+    """Something that a machine must have: `probe` is a shell command that fails without it.
+
+    `packages` are Debian's; `get` says how to get it where there is no such package.
+    """
+
+    what: str
+    probe: str
+    packages: list[str] = field(default_factory=list[str])
+    get: str = ""
+
+    def is_met(self) -> bool:
+        """True if the machine has it."""
+        return subprocess.run(self.probe, shell=True, capture_output=True, check=False).returncode == 0
+
+    def how(self) -> str:
+        """How to get it."""
+        return self.get or f"apt-get install {' '.join(self.packages)}"
+
+
+@dataclass(frozen=True, eq=False)
 class Binding:
     """A language.
 
-    `needs` maps programs to the command that installs them. `agent` is the command of the agent, `started` runs the
-    getting-started program of its README. A step is a list of shell commands; all run in the binding's folder.
+    `agent` is the command of the agent, `started` runs the getting-started program of its README. A step is a list of
+    shell commands; all run in the binding's folder.
     """
 
     name: str
     title: str
     folder: Path
-    needs: dict[str, str]
+    needs: list[Need]
     agent: str
     steps: dict[str, list[str]]
 
-    def missing(self) -> dict[str, str]:
-        """The programs that this machine lacks, with the commands that install them."""
-        return {program: get for program, get in self.needs.items() if shutil.which(program) is None}
+    @cache  # noqa: B019 - there are as many as languages
+    def missing(self) -> list[Need]:
+        """What this machine lacks."""
+        return [need for need in self.needs if not need.is_met()]
 
     def agent_command(self) -> list[str]:
         """The command of the agent."""
@@ -63,7 +85,12 @@ def read(path: Path) -> Binding:
     entry = yaml.safe_load(path.read_text())
     steps = {step: _commands(entry.pop(step, ())) for step in STEPS}
     binding = Binding(
-        path.parent.name, entry.pop("title"), path.parent, entry.pop("needs", {}), entry.pop("agent"), steps
+        path.parent.name,
+        entry.pop("title"),
+        path.parent,
+        [Need(**need) for need in entry.pop("needs", ())],
+        entry.pop("agent"),
+        steps,
     )
     if entry:
         raise ValueError(f"{path}: unknown keys {sorted(entry)}; the keys are title, needs, agent, {', '.join(STEPS)}")
@@ -74,7 +101,7 @@ def _commands(value: str | Sequence[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-PYTHON = Binding("python", "Python", ROOT, {}, "{python} {root}/conformance/python_agent.py", {})
+PYTHON = Binding("python", "Python", ROOT, [], "{python} {root}/conformance/python_agent.py", {})
 
 
 def all_bindings() -> list[Binding]:

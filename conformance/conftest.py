@@ -12,7 +12,7 @@ def check_programs(binding: Binding) -> None:
     """Skip the test if this machine lacks a program of the language."""
     missing = binding.missing()
     if missing:
-        pytest.skip("; ".join(f"{binding.title} needs {program}: {get}" for program, get in missing.items()))
+        pytest.skip("; ".join(f"{binding.title} needs {need.what}: {need.how()}" for need in missing))
 
 
 @pytest.fixture(scope="session", params=BINDINGS, ids=lambda each: each.name)

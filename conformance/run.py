@@ -21,8 +21,8 @@ def main() -> int:
     bindings = all_bindings()
     failed = [each.title for each in bindings if not each.missing() and not run(each)]
     for each in bindings:
-        for program, get in each.missing().items():
-            print(f"SKIPPED {each.title}: there is no {program}; to get it: {get}")
+        for need in each.missing():
+            print(f"SKIPPED {each.title}: it needs {need.what}; to get it: {need.how()}")
     if failed:
         print(f"FAILED {', '.join(failed)}")
         return 1
