@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from honker.cli.jobs import plain
 from honker.cli.listings import FEW_QUEUES, LOW_BOUND
 from honker.database import Database
-from honker.sqlite.path import file_of
+from honker.metrics.wal import wal_bytes
 
 #: Running jobs that are read; a screen shows fewer.
 _RUNNING: Final = 200
@@ -58,16 +57,9 @@ async def take(db: Database, title: str) -> Snapshot:
         running=sorted(running, key=lambda job: (job["since"] or float("inf"), job["id"])),
         workers=sorted(workers, key=lambda worker: worker["name"]),
         schedules=sorted((each for each in schedules if each["enabled"]), key=lambda each: each["next_fire_at"]),
-        wal_bytes=await asyncio.to_thread(_wal_bytes, db.path),
+        wal_bytes=await asyncio.to_thread(wal_bytes, db.path),
     )
 
 
 def _activity(queue: dict[str, Any]) -> tuple[int, str]:
     return -(queue["processing"] + queue["ready"] + queue["dead"]), queue["queue"]
-
-
-def _wal_bytes(path: str) -> int:
-    try:
-        return os.stat(f"{os.path.realpath(file_of(path))}-wal").st_size
-    except OSError:
-        return 0
