@@ -168,7 +168,7 @@ def counter_totals(self: Handle) -> list[MinuteCounts]:
     """
     found: list[MinuteCounts] = []
     while True:
-        page = _counts(self.engine.ask(_TOTALS, *_place(found), _PER_PAGE))
+        page = read_counts(self.engine.ask(_TOTALS, *_place(found), _PER_PAGE))
         found += page
         if len(page) < _PER_PAGE:
             return found
@@ -178,7 +178,7 @@ async def acounter_totals(self: Handle) -> list[MinuteCounts]:
     """Like `counter_totals`, without blocking the event loop."""
     found: list[MinuteCounts] = []
     while True:
-        page = _counts(await self.engine.aask(_TOTALS, *_place(found), _PER_PAGE))
+        page = read_counts(await self.engine.aask(_TOTALS, *_place(found), _PER_PAGE))
         found += page
         if len(page) < _PER_PAGE:
             return found
@@ -204,6 +204,7 @@ def _minutes(text: str) -> CounterList:
     return found
 
 
-def _counts(text: str) -> list[MinuteCounts]:
+def read_counts(text: str) -> list[MinuteCounts]:
+    """The rows in an answer of ``honker_counter_totals``."""
     rows: list[dict[str, Any]] = serialization.read(text)
     return [MinuteCounts.of(row) for row in rows]

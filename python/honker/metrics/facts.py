@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from honker.counters import MinuteCounts
+from honker.counters import MinuteCounts, read_counts
 from honker.database import Database
 from honker.metrics.wal import wal_bytes
 from honker.queue.settings import QueueSettings
@@ -69,7 +69,7 @@ def read_facts(db: Database, count_limit: int, limit: int) -> Facts:
     count_limit = max(1, min(count_limit, _COUNTED // max(1, len(names))))
     rows: list[dict[str, Any]] = json.loads(db.engine.ask(_QUEUES, None, limit, count_limit))
     queues = [QueueStats(**row) for row in rows]
-    totals: list[dict[str, Any]] = json.loads(db.engine.ask(_TOTALS, None, None, limit + 1))
+    totals = read_counts(db.engine.ask(_TOTALS, None, None, limit + 1))
     schedules = [each for each in db.schedules() if each.enabled]
     lags, lags_are_cut = _lags(db, limit)
     at = db.engine.clock()
@@ -79,7 +79,7 @@ def read_facts(db: Database, count_limit: int, limit: int) -> Facts:
         queues=queues,
         blocked=_blocked(db, queues, at),
         workers=db.workers(),
-        totals=[MinuteCounts.of(row) for row in totals[:limit]],
+        totals=totals[:limit],
         schedules=schedules[:limit],
         lags=lags,
         wal_bytes=wal_bytes(db.path),
