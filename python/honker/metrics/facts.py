@@ -65,10 +65,7 @@ def read_facts(db: Database, count_limit: int, limit: int) -> Facts:
         count_limit: The largest number of jobs to count in a state of a queue. Smaller if there are many queues.
         limit: The largest number of queues, of pairs of a queue and a task, of schedules and of consumers.
     """
-    names: list[dict[str, Any]] = json.loads(db.engine.ask(_QUEUES, None, limit + 1, 1))
-    count_limit = max(1, min(count_limit, _COUNTED // max(1, len(names))))
-    rows: list[dict[str, Any]] = json.loads(db.engine.ask(_QUEUES, None, limit, count_limit))
-    queues = [QueueStats(**row) for row in rows]
+    queues, count_limit, queues_are_cut = _queues(db, count_limit, limit)
     totals = read_counts(db.engine.ask(_TOTALS, None, None, limit + 1))
     schedules = [each for each in db.schedules() if each.enabled]
     lags, lags_are_cut = _lags(db, limit)
@@ -84,12 +81,23 @@ def read_facts(db: Database, count_limit: int, limit: int) -> Facts:
         lags=lags,
         wal_bytes=wal_bytes(db.path),
         incomplete={
-            "queues": len(names) > limit,
+            "queues": queues_are_cut,
             "tasks": len(totals) > limit,
             "schedules": len(schedules) > limit,
             "consumers": lags_are_cut,
         },
     )
+
+
+def _queues(db: Database, count_limit: int, limit: int) -> tuple[list[QueueStats], int, bool]:
+    """The counts of up to ``limit`` queues, the number at which they stop, and True if there are more queues."""
+    least = min(count_limit, max(1, _COUNTED // limit))
+    rows: list[dict[str, Any]] = json.loads(db.engine.ask(_QUEUES, None, limit + 1, least))
+    most = min(count_limit, max(least, _COUNTED // max(1, len(rows))))
+    is_cut = len(rows) > limit
+    if most > least:
+        rows = json.loads(db.engine.ask(_QUEUES, None, limit, most))
+    return [QueueStats(**row) for row in rows[:limit]], most, is_cut
 
 
 def _lags(db: Database, limit: int) -> tuple[dict[tuple[str, str], int], bool]:

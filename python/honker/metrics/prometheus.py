@@ -61,7 +61,7 @@ class Collector:
         series_limit: The largest number of queues, of pairs of a queue and a task, of schedules and of consumers, 1 to
             9,999. The others are left out, and ``honker_metrics_incomplete`` says so.
 
-    Cost: a scrape of a small file takes some milliseconds; of a file with a thousand queues and tasks, some 100 ms.
+    Cost: a scrape takes 20 ms with eight queues of 120,000 jobs, and 0.5 s with a thousand queues and tasks.
     """
 
     def __init__(self, db: Database, *, count_limit: int = COUNT_LIMIT, series_limit: int = SERIES_LIMIT) -> None:
