@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from honker.counters import MinuteCounts, read_counts
 from honker.database import Database
-from honker.metrics.wal import wal_bytes
 from honker.queue.settings import QueueSettings
 from honker.queue.stats import QueueStats
 from honker.schedule.scheduler import ScheduleInfo
+from honker.sqlite.wal import wal_bytes
 from honker.worker.listing import WorkerInfo
 
 _QUEUES: Final = "SELECT honker_queue_list(?, ?, ?)"

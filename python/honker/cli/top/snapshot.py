@@ -12,7 +12,7 @@ from honker.cli.listings import FEW_QUEUES, LOW_BOUND
 from honker.cli.top.rates import Moves, Speed, by_queue
 from honker.counters import MinuteCounts, read_counts
 from honker.database import Database
-from honker.metrics.wal import wal_bytes
+from honker.sqlite.wal import wal_bytes
 
 #: Running jobs that are read; a screen shows fewer.
 _RUNNING: Final = 200
