@@ -222,6 +222,41 @@ def test_the_lag_of_a_consumer_counts_the_events_of_its_topic_only(conn):
     assert (second["topic"], second["count"], second["consumers"]) == ("b", 1, [])
 
 
+def test_each_consumer_has_the_lag_of_its_own_offset(conn):
+    """Lags are counted from one consumer to the next, the one that is furthest ahead first."""
+    conn.execute("""
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+        INSERT INTO _honker_stream (topic, payload) SELECT iif(i % 2, 'other', 't'), '{}' FROM n""")
+    conn.execute("""
+        WITH RECURSIVE n (i) AS (SELECT 12001 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+        INSERT INTO _honker_stream (topic, payload) SELECT 't', '{}' FROM n""")
+    offsets = {"z": 20_000, "beyond": 30_000, "a": 19_990, "same": 19_990, "at": 8_000, "behind": 7_999, "new": 0}
+    for name, offset in offsets.items():
+        call(conn, "honker_stream_save_offset", name, "t", offset)
+    (_, found) = call_json(conn, "honker_stream_list", None, 10)["streams"]
+    lags = {each["name"]: (each["lag"], each["lag_is_exact"]) for each in found["consumers"]}
+    behind = {
+        name: value(conn, f"SELECT count(*) FROM _honker_stream WHERE topic = 't' AND offset > {offset}")
+        for name, offset in offsets.items()
+    }
+    assert list(lags) == sorted(offsets)
+    assert lags == {name: (min(lag, 10_000), lag <= 10_000) for name, lag in behind.items()}
+    assert sorted(is_exact for _, is_exact in lags.values()) == [False] * 2 + [True] * 5
+
+
+def test_a_file_with_too_many_consumers_says_so(conn):
+    call(conn, "honker_stream_publish", "t", None, "{}")
+    conn.execute("""
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+        INSERT INTO _honker_stream_consumers (name, topic, offset) SELECT printf('c%04d', i), 't', 0 FROM n""")
+    (found,) = call_json(conn, "honker_stream_list", None, 10)["streams"]
+    assert (len(found["consumers"]), found["consumers_are_complete"]) == (4_000, True)
+    call(conn, "honker_stream_save_offset", "d", "t", 1)
+    (found,) = call_json(conn, "honker_stream_list", None, 10)["streams"]
+    assert (len(found["consumers"]), found["consumers_are_complete"]) == (4_000, False)
+    assert found["consumers"][-1]["name"] == "c4000"
+
+
 def test_a_long_stream_is_counted_up_to_a_limit(conn):
     conn.execute("""
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)

@@ -220,8 +220,8 @@ pub const LOST_WORKER_RETENTION: Span = Span::from_seconds(3_600);
 /// Lost workers that one report deletes.
 pub const LOST_WORKERS_PER_REPORT: i64 = 8;
 
-/// Consumers that a list of streams reads: far more than any use.
-pub const CONSUMERS_READ: i64 = 10_000;
+/// Consumers that a list of streams reads: far more than any use, and some 30 ms. The list tells if there are more.
+pub const CONSUMERS_READ: i64 = 4_000;
 
 /// Jobs of a workflow that a list names.
 pub const WORKFLOW_JOBS_SHOWN: usize = 200;
@@ -234,6 +234,9 @@ pub const MINUTES: RangeInclusive<i64> = 1..=COUNTER_MINUTES;
 
 /// Rows of counters after which a call ends.
 pub const COUNTER_ROWS: usize = 20_000;
+
+/// Pairs of a queue and a task at which a call looks for counters of the last minutes: 5 us each.
+pub const COUNTER_PAIRS: usize = 5_000;
 
 /// Events of moves that are kept unless their topic has a policy: one event holds all moves of a call.
 pub const EVENTS_KEPT: i64 = 10_000;
