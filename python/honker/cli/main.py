@@ -27,6 +27,7 @@ from honker.cli.schedules import schedules
 from honker.cli.signals import BROKEN_PIPE, FAILED, INTERRUPTED, leave
 from honker.cli.tail import tail
 from honker.cli.top.command import top
+from honker.cli.web import web
 from honker.cli.worker import worker
 from honker.cli.workers import workers
 from honker.errors import HonkerError, InvalidArgumentError
@@ -61,7 +62,7 @@ for _command in (
     *(worker, scheduler, call, enqueue),
     *(top, queues, jobs, job, dead, workers, schedules, streams, locks, workflows),
     *(requeue, run_now, cancel, discard, queue, limits, pause, resume),
-    *(listen, tail),
+    *(listen, tail, web),
     *(doctor, metrics, backup, restore, migrate),
 ):
     commands.add_command(_command)
