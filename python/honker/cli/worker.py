@@ -110,7 +110,9 @@ def worker(  # noqa: PLR0917 - click passes them by name
         return run_reloading([each for each in sys.argv[1:] if each != "--reload"], say)
     db = open_target(target)
     db.registry.load()
-    specs = [spec for spec in db.registry.specs(db.engine.identity) if not queues or spec.queue_name in queues]
+    # The tasks of an app have no path, so their list opens nothing.
+    identity = db.engine.identity if db.registry.is_shared else None
+    specs = [spec for spec in db.registry.specs(identity) if not queues or spec.queue_name in queues]
     if is_list:
         _list(specs, output)
         return 0
