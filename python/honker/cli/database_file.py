@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from honker.cli.moments import follow_clock
 from honker.cli.target import open_target, split
 from honker.database import Database, open
 from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
@@ -59,11 +60,13 @@ def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
     check_exists(file)
     try:
         _look_for_honker(file)
-        return open(file) if db is None else db
+        opened = open(file) if db is None else db
+        follow_clock(opened.engine)
     except NotBootstrappedError as error:
         raise click.ClickException(_no_tables(file)) from error
     except HonkerError as error:
         raise click.ClickException(f"{file!r}: {error}") from error
+    return opened
 
 
 def _file_of_app(db: Database) -> str:
