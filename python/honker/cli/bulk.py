@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from honker.cli.database_file import database_argument, open_existing
-from honker.cli.filters import count_matching, filter_options, is_given
+from honker.cli.filters import count_matching, filter_options, is_given, since_of
 from honker.cli.output import Output, bright, json_option, notice
 from honker.cli.table import count
 from honker.database import Database
@@ -191,6 +191,7 @@ def _run(kind: _Kind, path: str, ids: tuple[int, ...], **options: Any) -> int:
     if ids:
         filters["ids"] = list(dict.fromkeys(ids))
     with open_existing(path) as db:
+        filters["since"] = since_of(filters["since"])
         found, is_exact = _count(db, kind, filters, options["limit"])
         if options["dry_run"]:
             record = {"verb": kind.verb, "matching": found, "is_exact": is_exact, "is_dry_run": True}
