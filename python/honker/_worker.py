@@ -101,14 +101,18 @@ async def run_task(
         await _settle_failure(job, retries, text, delay_s)
     else:
         # Outside the try: the handler has succeeded, and a later failure is no reason to run it again.
-        keeps = save_result or (isinstance(job, Job) and job.has_dependents)
-        if not keeps and isinstance(job, Job):
-            if not await _is_awaited(job):
-                return
-            keeps = True
-        if keeps:
-            await _keep(job, value, result_ttl)
-        await _settle(job, "ack")
+        await _settle_success(job, value, result_ttl, keeps_result=save_result)
+
+
+async def _settle_success(job: RunnableJob, value: Any, ttl: float | None, *, keeps_result: bool) -> None:
+    """Ack a job, and keep its result if that is asked for or if other jobs wait for it."""
+    if not keeps_result and isinstance(job, Job):
+        if not job.has_dependents and not await _is_awaited(job):
+            return
+        keeps_result = True
+    if keeps_result:
+        await _keep(job, value, ttl)
+    await _settle(job, "ack")
 
 
 async def _settle_wish(job: Job, report: ErrorReport) -> bool:
