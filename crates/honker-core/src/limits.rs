@@ -127,6 +127,9 @@ pub const TIED_JOBS_KNOWN: usize = 10_000;
 /// Blocked jobs of one key that one call makes candidates: a limit that was dropped is digested in steps.
 pub const PROMOTED_PER_KEY: i64 = 1_000;
 
+/// Keys, or jobs of them, that a change of settings promotes: some 300 ms. Claims go on with the rest.
+pub const PROMOTED_PER_CHANGE: i64 = 10_000;
+
 /// Keys that a claim which finds nothing looks at, for jobs that nothing promotes.
 pub const RESCUED_KEYS_PER_CLAIM: usize = 16;
 

@@ -159,7 +159,7 @@ def _cancel_each(path: str, ids: tuple[int, ...], **options: Any) -> int:
     return int(is_any_gone)
 
 
-_FILTERS: Final = ("queue", "state", "task", "key", "error", "since", "args")
+_FILTERS: Final = ("queue", "state", "task", "key", "workflow", "error", "since", "args")
 
 
 def _check(ids: tuple[int, ...], options: dict[str, Any], with_ids: tuple[str, ...] = ()) -> None:
