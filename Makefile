@@ -37,7 +37,7 @@ FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 .DEFAULT_GOAL := help
 # Two of the targets install packages, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture fuzz demo shop bench bench-full wheel clean
+.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture bindings fuzz demo shop bench bench-full wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ endif
 
 torture: machine-for-tests setup build build-faults ## Kill, starve and cut the power for half an hour; the figures go to docs/torture.json
 	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)
+
+bindings: setup build ## Build, lint, test and pack the bindings for other languages, and run the conformance suite
+	$(BIN)/python -m conformance.run
 
 fuzz: setup ## Fuzz schedules, arguments and SQL calls for a minute (needs a C++ compiler)
 	$(BIN)/python fuzz/run.py $(ARGS)

@@ -63,11 +63,12 @@ def webhooks(db):
 async def deliver(db, count):
     """Run the outbox until `count` webhooks are delivered. A real worker runs for ever."""
     updates = db.update_events()
-    worker = asyncio.create_task(webhooks(db).run_worker("courier"))
+    stop = asyncio.Event()
+    worker = asyncio.create_task(webhooks(db).run_worker("courier", stop))
     while len(delivered) < count:
         await updates.wait_async(1)
-    worker.cancel()
-    await asyncio.gather(worker, return_exceptions=True)
+    stop.set()
+    await worker
     updates.close()
 
 

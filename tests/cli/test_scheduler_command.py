@@ -110,6 +110,17 @@ def test_one_that_lost_its_leadership_stands_by_until_it_is_free_again(run_sched
         process.expect(LEADING)
 
 
+def test_one_that_does_not_stand_by_ends_when_it_has_lost_its_leadership(run_scheduler, db):
+    with run_scheduler("--no-standby", "--log-level", "error") as process:
+        process.expect(STARTED)
+        process.expect(LEADING)
+        change(db, "UPDATE _honker_locks SET owner = 'a thief' WHERE name = 'honker-scheduler'")
+        code, output, errors = process.end()
+    assert (code, output) == (1, "")
+    assert errors.startswith("Error: leadership was lost: lock 'honker-scheduler'")
+    assert errors.endswith("; it ends here because of --no-standby\n")
+
+
 def test_a_scheduler_without_schedules_is_an_error(write, tmp_path):
     write("shop.py", "import honker\ndb = honker.open('app.db')\n")
     done = program.honker("scheduler", "shop:db", cwd=tmp_path)

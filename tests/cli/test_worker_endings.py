@@ -1,5 +1,6 @@
 """`honker worker` with the options that end it, its hooks, and its logs; run as a separate process."""
 
+import fcntl
 import json
 import signal
 
@@ -239,6 +240,17 @@ def test_a_signal_during_a_stop_hook_ends_it(hooked, tmp_path):
     hooked.expect("stop hook")
     hooked.signal(signal.SIGTERM)
     assert hooked.end() == (128 + signal.SIGTERM, "", "")
+
+
+@pytest.mark.parametrize("line", ["threading.Event().wait()", "fcntl.flock(open('held', 'w'), fcntl.LOCK_EX)"])
+def test_a_stop_hook_that_blocks_is_named_and_left(write, tmp_path, line):
+    hanging = f"import fcntl, threading\ndef hang():\n    {line}\nhonker.registry().on_stop.append(hang)\n"
+    write("tasks.py", TASKS + hanging)
+    with open(tmp_path / "held", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = program.honker("worker", "tasks:db", "--burst", "--grace", "0", cwd=tmp_path)
+    assert (done.returncode, "tasks.hang blocks the event loop" in done.stderr) == (1, True)
+    assert done.stdout.splitlines()[1:] == ["honker worker: stop hook tasks.hang does not end; leaving without it"]
 
 
 def test_a_start_hook_that_fails_is_an_error_with_its_traceback(write, db, tmp_path):

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import honker
 import honker.contrib.sqlalchemy
 import pytest
 from honker.contrib.sqlalchemy import include_name, include_object, install
-from sqlalchemy import Column, Index, Integer, MetaData, Table, create_engine, event, text
+from sqlalchemy import Column, Index, Integer, MetaData, Table, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -329,3 +330,90 @@ def test_alembic_is_told_about_every_table_but_those_of_honker():
         assert include_object(table, name, "table", True, None) is is_included
         assert include_object(index, "by_id", "index", True, None) is is_included
         assert include_object(table.c.id, "id", "column", False, table.c.id) is is_included
+
+
+# -------------------------------------------------------------------------------------------------------- forgotten tx=
+
+
+FORGOTTEN = "this {} has written in a transaction on a SQLAlchemy connection .* as tx="
+
+
+@pytest.fixture
+def queue(db, engine):
+    return db.queue("q")
+
+
+def calls(db, queue):
+    """Blocking calls that need the write lock."""
+    yield lambda: queue.enqueue(1)
+    yield lambda: db.transaction().__enter__()
+    yield lambda: db.lock("l").try_acquire()
+
+
+@pytest.mark.timeout(4)
+def test_a_call_without_tx_beside_the_writes_of_its_session_fails_at_once(engine, db, queue):
+    with Session(engine) as session:
+        session.add(Order(item="pen"))
+        session.flush()
+        for call in calls(db, queue):
+            with pytest.raises(honker.NestedTransactionError, match=FORGOTTEN.format("thread")):
+                call()
+        queue.enqueue(2, tx=session)
+        session.commit()
+        queue.enqueue(3)
+    assert [job.payload for job in db.jobs().jobs] == ["3", "2"]
+
+
+@pytest.mark.timeout(4)
+def test_a_call_without_tx_beside_an_immediate_transaction_fails_at_once(engine, db, queue):
+    with engine.connect().execution_options(honker_immediate=True) as conn:
+        conn.execute(text("SELECT 1"))
+        with pytest.raises(honker.NestedTransactionError, match=FORGOTTEN.format("thread")):
+            queue.enqueue(1)
+        conn.rollback()
+        queue.enqueue(2)
+
+
+def test_a_session_that_has_only_read_blocks_no_call(engine, db, queue):
+    with Session(engine) as session:
+        session.add(Order(item="pen"))
+        session.commit()
+        session.scalars(select(Order)).all()
+        queue.enqueue(1)
+    assert len(db.jobs().jobs) == 1
+
+
+def test_a_call_of_another_thread_waits_for_the_session(engine, db, queue):
+    with Session(engine) as session, ThreadPoolExecutor(1) as threads:
+        session.add(Order(item="pen"))
+        session.flush()
+        waiting = threads.submit(queue.enqueue, 1)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.1)
+        session.commit()
+        assert waiting.result(4)
+
+
+@pytest.mark.timeout(4)
+def test_an_awaited_call_without_tx_fails_in_the_task_of_its_session_and_waits_in_another(path, db, queue):
+    async def main():
+        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        install(engine)
+        async with AsyncSession(engine) as session:
+            session.add(Order(item="pen"))
+            await session.flush()
+            with pytest.raises(honker.NestedTransactionError, match=FORGOTTEN.format("task")):
+                await queue.aenqueue(1)
+            with pytest.raises(honker.NestedTransactionError, match=FORGOTTEN.format("task")):
+                await db.transaction().__aenter__()
+            with pytest.raises(honker.NestedTransactionError, match=FORGOTTEN.format("thread")):
+                queue.enqueue(1)
+            waiting = asyncio.create_task(queue.aenqueue(2))
+            await asyncio.wait([waiting], timeout=0.05)
+            assert not waiting.done()
+            await session.commit()
+            assert await waiting
+        await engine.dispose()
+
+    asyncio.run(main())
+    assert [job.payload for job in db.jobs().jobs] == ["2"]

@@ -208,3 +208,49 @@ def test_a_payload_that_is_no_json_is_a_dead_letter_and_the_next_one_is_delivere
     asyncio.run(working(outbox, is_empty(path)))
     assert seen == ["good"]
     assert "not JSON" in dead(path)[0][1]
+
+
+def test_a_stopped_worker_ends_the_delivery_under_way_and_begins_no_other(db, path):
+    seen, entered, goes_on = [], asyncio.Event(), asyncio.Event()
+
+    async def deliver(payload):
+        entered.set()
+        await goes_on.wait()
+        seen.append(payload)
+
+    async def main():
+        stop = asyncio.Event()
+        worker = asyncio.ensure_future(outbox.run_worker("w", stop))
+        await entered.wait()
+        stop.set()
+        await asyncio.sleep(0)  # the worker has seen the stop
+        assert not worker.done()
+        goes_on.set()
+        await asyncio.wait_for(worker, 10)
+
+    outbox = db.outbox("mail", deliver)
+    outbox.enqueue(1)
+    outbox.enqueue(2)
+    asyncio.run(main())
+    assert seen == [1]
+    assert ask(path, "SELECT payload, state, attempts FROM _honker_live") == [("2", "pending", 0)]
+
+
+def test_a_stopped_worker_gives_back_a_delivery_that_outlasts_the_grace_period(db, path):
+    entered = asyncio.Event()
+
+    async def deliver(_):
+        entered.set()
+        await asyncio.Event().wait()
+
+    async def main():
+        stop = asyncio.Event()
+        worker = asyncio.ensure_future(outbox.run_worker("w", stop, grace_s=0.05))
+        await entered.wait()
+        stop.set()
+        await asyncio.wait_for(worker, 10)
+
+    outbox = db.outbox("mail", deliver)
+    outbox.enqueue("x")
+    asyncio.run(main())
+    assert ask(path, "SELECT state, attempts FROM _honker_live") == [("pending", 0)]

@@ -13,6 +13,7 @@ from honker import DatabaseBusyError, InvalidArgumentError, StaleSnapshotError
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
+from sqlalchemy.util import greenlet_spawn
 
 from ..support.locking import ask, write_lock_elsewhere
 
@@ -74,6 +75,35 @@ def test_a_session_of_a_registry_carries_a_job(engine, queue, path):
     queue.enqueue(2, tx=sessions)
     sessions.rollback()
     sessions.remove()
+    assert payloads(path) == ["1"]
+
+
+def test_a_connection_of_the_pool_carries_a_job(engine, queue, path):
+    conn = engine.raw_connection()
+    conn.execute(ORDER.text)
+    queue.enqueue(1, tx=conn)
+    assert payloads(path) == []
+    conn.commit()
+    queue.enqueue(2, tx=conn)
+    assert conn.dbapi_connection.in_transaction
+    conn.rollback()
+    asyncio.run(queue.aenqueue(3, tx=conn))
+    conn.close()  # the pool rolls back
+    with pytest.raises(InvalidArgumentError, match=r"tx is _ConnectionFairy; pass"):
+        queue.enqueue(4, tx=conn)
+    assert payloads(path) == ["1"]
+
+
+def test_a_connection_of_the_asynchronous_pool_carries_a_job(async_engine, queue, path):
+    async def main():
+        conn = await async_engine.raw_connection()
+        await queue.aenqueue(1, tx=conn)
+        await conn.driver_connection.commit()
+        with pytest.raises(InvalidArgumentError, match="is asynchronous"):
+            queue.enqueue(2, tx=conn)
+        await greenlet_spawn(conn.close)
+
+    run(async_engine, main)
     assert payloads(path) == ["1"]
 
 

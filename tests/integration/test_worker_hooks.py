@@ -6,7 +6,7 @@ import contextvars
 import honker
 import pytest
 
-from ..support.waiting import until
+from ..support.waiting import until, wait_until
 from ..support.workers import live, run_for, working
 
 POOL = contextvars.ContextVar("pool")
@@ -163,3 +163,56 @@ def test_the_registry_of_a_worker_is_that_of_its_hooks(db):
 
     asyncio.run(main())
     assert events == ["own"]
+
+
+async def hang():
+    await asyncio.Event().wait()
+
+
+def test_a_stop_hook_that_hangs_is_cancelled_after_the_grace_and_the_others_are_called(db, events, tasks, caplog):
+    tasks.on_stop.insert(1, hang)
+    asyncio.run(asyncio.wait_for(db.run_workers(burst=True, grace_s=0.1), 10))
+    assert events == ["load", "connect", "disconnect", "unload"]
+    (record,) = [each for each in caplog.records if "stop hook" in each.message]
+    assert record.levelname == "ERROR"
+    assert "test_worker_hooks.hang has not ended" in record.message
+
+
+def test_a_timeout_within_a_stop_hook_is_its_failure(db, events, tasks, caplog):
+    async def fail():
+        await asyncio.wait_for(hang(), 0.01)
+
+    tasks.on_stop.insert(1, fail)
+    asyncio.run(db.run_workers(burst=True))
+    assert events == ["load", "connect", "disconnect", "unload"]
+    assert [each.exc_info[0] for each in caplog.records if "stop hook" in each.message] == [TimeoutError]
+
+
+def test_a_stop_hook_that_blocks_the_event_loop_is_logged(db, events, tasks, caplog, monkeypatch):
+    monkeypatch.setattr("honker.worker.hooks._LEAST_S", 0.01)
+    monkeypatch.setattr("honker.worker.hooks._CLEAN_UP_S", 0.01)
+
+    def block():
+        wait_until(lambda: "blocks the event loop" in caplog.text)
+
+    tasks.on_stop.insert(1, block)
+    asyncio.run(db.run_workers(burst=True, grace_s=0))
+    assert f"{block.__qualname__} blocks the event loop" in caplog.text
+    assert events == ["load", "connect", "disconnect", "unload"]
+
+
+def test_a_start_hook_that_hangs_is_cancelled_a_grace_after_the_stop(db, events, tasks):
+    call(db)
+    tasks.on_start.insert(1, hang)
+
+    async def main():
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(db.run_workers(stop_event=stop, grace_s=0.1))
+        await until(lambda: events == ["load"])
+        stop.set()
+        await asyncio.wait_for(running, 10)
+
+    with pytest.raises(honker.errors.StartHookError, match=r"start hook .*hang has not ended 0.1 s after the stop"):
+        asyncio.run(main())
+    assert events == ["load", "disconnect", "unload"]
+    assert live(db.path) == [("pending", 0, None)]

@@ -161,3 +161,13 @@ def test_an_unknown_id_is_no_workflow(db, tasks, number):
 def test_an_id_that_is_no_number_is_refused(db):
     with pytest.raises(honker.InvalidArgumentError, match=r"^workflow_id "):
         db.workflow_result("diamond")
+
+
+def test_the_jobs_of_a_workflow_are_listed_and_cancelled_by_its_id(db, tasks):
+    made, other = diamond(db, tasks).enqueue(), tasks.one(1)
+    assert sorted(job.id for job in db.jobs(workflow=made.id).jobs) == sorted(made.ids.values())
+    assert asyncio.run(db.ajobs(workflow=made.id, state="ready")).jobs == db.jobs(workflow=made.id, state="ready").jobs
+    asyncio.run(db.aapply("cancel", workflow=made.id))
+    db.apply("cancel", workflow=made.id)
+    assert db.jobs(workflow=made.id).jobs == []
+    assert [job.id for job in db.jobs().jobs] == [other.id]

@@ -104,7 +104,7 @@ def call(  # noqa: PLR0917 - click passes them by name
     neither the task nor its arguments are checked here: a worker that does not know the task puts the job back for one
     that does. With MODULE:APP, the task must be one of the app, and has its queue and attempts there.
     """
-    with open_existing(path) as db:
+    with open_existing(path, makes_app_file=True) as db:
         if is_target(path):
             spec = _task(db, task, queue)
             queue, max_attempts = queue or spec.queue_name, max_attempts or spec.retries

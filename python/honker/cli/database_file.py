@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from honker.cli.moments import follow_clock
 from honker.cli.target import open_target, split
 from honker.database import Database, open
 from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
@@ -41,23 +42,38 @@ def path_of(path: str) -> str:
         return str(file_of(db.path))
 
 
-def open_existing(path: str) -> Database:
+def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
     """Open an existing file with honker's tables, or the database of an app. A mistyped path creates nothing.
+
+    Args:
+        path: The file, or the target of an app.
+        makes_app_file: True to create the file of an app, or its tables, as its first use by the application does.
 
     Raises:
         click.BadParameter: The file does not exist, or the target leads to no app.
         click.ClickException: The file is not a database, or has no honker tables.
     """
-    if is_target(path):
-        return open_target(path)
-    check_exists(path)
+    db = open_target(path) if is_target(path) else None
+    if db is not None and makes_app_file:
+        return db
+    file = path if db is None else _file_of_app(db)
+    check_exists(file)
     try:
-        _look_for_honker(path)
-        return open(path)
+        _look_for_honker(file)
+        opened = open(file) if db is None else db
+        follow_clock(opened.engine)
     except NotBootstrappedError as error:
-        raise click.ClickException(_no_tables(path)) from error
+        raise click.ClickException(_no_tables(file)) from error
     except HonkerError as error:
-        raise click.ClickException(f"{path!r}: {error}") from error
+        raise click.ClickException(f"{file!r}: {error}") from error
+    return opened
+
+
+def _file_of_app(db: Database) -> str:
+    try:
+        return str(file_of(db.path))
+    except HonkerError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def look_at(path: str) -> sqlite3.Connection:

@@ -146,7 +146,7 @@ def enqueue(  # noqa: PLR0917 - click passes them by name
     options = {"run_at": run_at, "delay": delay, "priority": priority, "expires": expires, "max_attempts": max_attempts}
     flow["after"] = flow["after"] or None
     record: dict[str, Any] = {"queue": queue}
-    with open_existing(path) as db:
+    with open_existing(path, makes_app_file=True) as db:
         if flow["unique_key"] is None:
             record["id"] = db.queue(queue).enqueue(payload, **options, **flow)
         else:

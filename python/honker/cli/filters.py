@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, get_args
 
 import click
 
-from honker.cli.moments import read_moment
+from honker.cli.moments import now, read_moment
 from honker.database import Database
 from honker.inspection import JobState
 
@@ -23,15 +22,20 @@ _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 PAGE: Final = 500
 
 
-def read_since(ctx: click.Context, param: click.Parameter, text: str | None) -> float | datetime | None:
-    """Parse a span before now such as ``3h``, or a moment."""
+def read_since(ctx: click.Context, param: click.Parameter, text: str | None) -> float | datetime | timedelta | None:
+    """Parse a span before now such as ``3h``, or a moment; `since_of` makes a moment of the span."""
     match = _SPAN.fullmatch(text or "")
     if match:
-        return time.time() - float(match[1]) * _UNITS_S[match[2]]
+        return timedelta(seconds=float(match[1]) * _UNITS_S[match[2]])
     try:
         return read_moment(ctx, param, text)
     except click.BadParameter as error:
         raise click.BadParameter(f"{error.message}, nor a span such as 90s, 15m, 3h, 7d or 2w") from error
+
+
+def since_of(value: float | datetime | timedelta | None) -> float | datetime | None:
+    """The moment of an option that `read_since` has parsed, by the clock of the database that is open."""
+    return now() - value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _read_args(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, Any] | str | None:
@@ -66,6 +70,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Only jobs enqueued since: 15m, 3h, 7d, Unix seconds, or 2026-12-24T18:00:00+01:00.",
         ),
         click.option("--error", metavar="TEXT", help="Only jobs whose last error contains this text."),
+        click.option("--workflow", metavar="ID", type=int, help="Only jobs of this workflow."),
         click.option("--key", metavar="KEY", help="Only jobs of this key."),
         click.option("--task", metavar="NAME", help="Only calls of this task."),
         click.option("--state", type=click.Choice(get_args(JobState)), help="Only jobs in this state."),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
 from honker.cli.database_file import database_argument, open_existing
-from honker.cli.filters import PAGE, filter_options, read_since
+from honker.cli.filters import PAGE, filter_options, read_since, since_of
+from honker.cli.moments import now
 from honker.cli.output import Output, faint, json_option, notice, visible
 from honker.cli.table import (
     Column,
@@ -26,7 +28,6 @@ from honker.cli.table import (
     text_column,
 )
 from honker.database import Database
-from honker.engine import Engine
 from honker.inspection import JobDetail, JobSummary
 from honker.task.message import read_envelope
 
@@ -98,7 +99,7 @@ def jobs(path: str, limit: int, after: str | None, is_json: bool, is_csv: bool, 
     """List the jobs of the database file DB: waiting, running, dead, and finished ones if their queue keeps them."""
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
-        print_jobs(db, filters, limit, after, listing)
+        print_jobs(db, {**filters, "since": since_of(filters["since"])}, limit, after, listing)
 
 
 def print_jobs(db: Database, filters: dict[str, Any], limit: int, after: str | None, listing: Listing) -> None:
@@ -244,15 +245,16 @@ def dead(  # noqa: PLR0917 - click passes them by name
     """List the dead letters of the database file DB, the newest first. With --by error, the largest group first."""
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
+        since = since_of(since)
         if by is None:
             print_jobs(db, {"state": "dead", "queue": queue, "since": since}, limit, None, listing)
             return
-        groups = db.dead_groups(queue=queue, since_s=_age_s(db.engine, since), limit=limit)
+        groups = db.dead_groups(queue=queue, since_s=_age_s(since), limit=limit)
     listing.print([dict(each) for each in groups], _GROUP_COLUMNS, empty="no dead letters")
 
 
-def _age_s(engine: Engine, since: Any) -> float | None:
+def _age_s(since: float | datetime | None) -> float | None:
     """The seconds since a moment."""
     if since is None:
         return None
-    return max(0.0, engine.clock() - (since if isinstance(since, float) else since.timestamp()))
+    return max(0.0, now() - (since if isinstance(since, float) else since.timestamp()))

@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import datetime
+from typing import Final
 
 import click
+
+from honker.engine import Engine
+
+_CLOCK: Final = "SELECT honker_clock()"
+
+
+class _Clock:
+    """The clock of the database that the command has opened.
+
+    Attributes:
+        ahead_s: Seconds by which it is ahead of the system's clock; more than a moment for a testing file only.
+    """
+
+    ahead_s: float = 0.0
+
+
+_clock: Final = _Clock()
+
+
+def follow_clock(engine: Engine) -> None:
+    """Let `now` return the time of a database."""
+    # Not `Engine.clock`, which knows the testing files of its own process only.
+    _clock.ahead_s = engine.ask(_CLOCK) - time.time()
+
+
+def now() -> float:
+    """Unix seconds, by the clock of the database that the command has opened last."""
+    return time.time() + _clock.ahead_s
 
 
 def read_moment(ctx: click.Context, param: click.Parameter, text: str | None) -> float | datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import click
@@ -49,6 +49,39 @@ def _read_rate(ctx: click.Context, param: click.Parameter, text: str | None) -> 
         ) from error
 
 
+def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of the settings in `_LIMITS`, in order."""
+    for option in reversed(
+        (
+            click.option(
+                "--concurrency", callback=_read_number, metavar="N", help="Jobs in flight, over all processes."
+            ),
+            click.option(
+                "--concurrency-per-key",
+                "--per-key",
+                "concurrency_per_key",
+                callback=_read_number,
+                metavar="N",
+                help="The same for the jobs of one key.",
+            ),
+            click.option(
+                "--rate", callback=_read_rate, metavar="N/SECONDS", help="Starts in a span, over all processes."
+            ),
+            click.option(
+                "--rate-per-key", callback=_read_rate, metavar="N/SECONDS", help="The same for the jobs of one key."
+            ),
+            click.option(
+                "--burst",
+                callback=_read_number,
+                metavar="N",
+                help="Starts that may come at once, beside a rate (default: 1).",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(
     short_help="Show or change the settings of a queue.",
     epilog=f"""\b
@@ -91,8 +124,7 @@ Examples:
 )
 @database_argument
 @click.argument("name", metavar="QUEUE")
-@click.option("--concurrency", callback=_read_number, metavar="N", help="Jobs in flight, over all processes.")
-@click.option("--concurrency-per-key", callback=_read_number, metavar="N", help="The same for the jobs of one key.")
+@_limit_options
 @click.option(
     "--ordered/--unordered", "ordered", default=None, help="Run one job of a key at a time, in the order of ids."
 )
@@ -100,11 +132,6 @@ Examples:
     "--on-dead",
     type=click.Choice(["block", "continue", _NONE]),
     help="In an ordered queue: a dead letter holds up the jobs of its key (block, the default), or does not.",
-)
-@click.option("--rate", callback=_read_rate, metavar="N/SECONDS", help="Starts in a span, over all processes.")
-@click.option("--rate-per-key", callback=_read_rate, metavar="N/SECONDS", help="The same for the jobs of one key.")
-@click.option(
-    "--burst", callback=_read_number, metavar="N", help="Starts that may come at once, beside a rate (default: 1)."
 )
 @click.option(
     "--keep-finished", "keep_finished_s", callback=_read_number, metavar="SECONDS", help="Keep finished jobs so long."
@@ -116,7 +143,7 @@ def configure(path: str, name: str, only_unset: bool, is_json: bool, **given: An
     ordered, on_dead = given["ordered"], given["on_dead"]
     given["ordered"] = UNSET if ordered is None else ordered
     given["on_dead"] = UNSET if on_dead is None else None if on_dead == _NONE else on_dead
-    with open_existing(path) as db:
+    with open_existing(path, makes_app_file=True) as db:
         _print_settings(name, db.queue(name).configure(**given, only_unset=only_unset), is_json)
 
 
@@ -132,19 +159,13 @@ Examples:
 )
 @database_argument
 @click.argument("name", metavar="QUEUE")
-@click.option("--concurrency", callback=_read_number, metavar="N", help="Jobs in flight, over all processes.")
-@click.option(
-    "--per-key", "concurrency_per_key", callback=_read_number, metavar="N", help="The same for the jobs of one key."
-)
-@click.option("--rate", callback=_read_rate, metavar="N/SECONDS", help="Starts in a span, over all processes.")
-@click.option("--rate-per-key", callback=_read_rate, metavar="N/SECONDS", help="The same for the jobs of one key.")
-@click.option("--burst", callback=_read_number, metavar="N", help="Starts that may come at once, beside a rate.")
+@_limit_options
 @json_option
 def limits(path: str, name: str, is_json: bool, **given: Any) -> None:
     """Print the limits of QUEUE of the database file DB, after setting those that are given. "none" removes one."""
-    with open_existing(path) as db:
+    is_change = any(value is not UNSET for value in given.values())
+    with open_existing(path, makes_app_file=is_change) as db:
         jobs = db.queue(name)
-        is_change = any(value is not UNSET for value in given.values())
         settings = jobs.configure(**given) if is_change else jobs.settings()
     _print_settings(name, {each: settings[each] for each in _LIMITS}, is_json)
 
@@ -197,7 +218,7 @@ def pause(  # noqa: PLR0917 - click passes them by name
     path: str, name: str, key: str | None, until: Any, reason: str | None, is_json: bool
 ) -> None:
     """Stop claims from QUEUE of the database file DB until `honker resume`. Running jobs finish; jobs can be added."""
-    with open_existing(path) as db:
+    with open_existing(path, makes_app_file=True) as db:
         jobs = db.queue(name)
         if key is None:
             was_running = jobs.pause(until=until, reason=reason)

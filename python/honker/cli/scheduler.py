@@ -29,10 +29,15 @@ Example:
   honker scheduler shop.tasks:db
 
 Any number of processes may run it: one leads, the others stand by and take over if it ends. Ctrl-C or SIGTERM stops it.
-Exit codes: 0 stopped cleanly, 1 error, no schedule, or another scheduler leads (with --no-standby), 2 usage error.""",
+Exit codes: 0 stopped cleanly, 1 error, no schedule, or another scheduler leads, at the start or later (with
+--no-standby), 2 usage error.""",
 )
 @click.argument("target", metavar=METAVAR)
-@click.option("--standby/--no-standby", default=True, help="Wait while another scheduler leads (default), or exit.")
+@click.option(
+    "--standby/--no-standby",
+    default=True,
+    help="Wait while another scheduler leads (default), or exit.",
+)
 @log_option
 @json_option
 def scheduler(target: str, standby: bool, log_level: str, is_json: bool) -> int:
@@ -58,6 +63,7 @@ async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bo
 
     Raises:
         LockHeld: Another scheduler leads, and standby is off.
+        LeadershipLost: The leadership was lost, and standby is off.
         DatabaseError: There is no schedule at all.
     """
     scheduler = Scheduler(db)
@@ -75,8 +81,7 @@ async def schedule(db: Database, stop: asyncio.Event, say: Say, *, stands_by: bo
     try:
         await scheduler.run(stop, standby=stands_by, on_leading=announce, on_standby=tell)
     except LeadershipLost as error:
-        tell(error)
-        await scheduler.run(stop, standby=True, on_leading=announce, on_standby=tell)
+        raise LeadershipLost(f"{error}; it ends here because of --no-standby") from error
 
 
 def speaker(command: str, output: Output) -> Say:

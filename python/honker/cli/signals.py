@@ -164,9 +164,14 @@ def leave(code: int) -> NoReturn:
     if any(thread.is_alive() for thread in threads):
         # The interpreter's exit would wait for them. Their jobs are back in the queue, and their uncommitted writes are
         # rolled back by the system.
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        logging.shutdown()
-        os._exit(code)
+        leave_at_once(code)
     sys.exit(code)
+
+
+def leave_at_once(code: int) -> NoReturn:
+    """End the process with an exit code, from any thread, whatever the others do."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    logging.shutdown()
+    os._exit(code)

@@ -6,7 +6,6 @@ import csv
 import io
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -14,6 +13,7 @@ from unicodedata import combining, east_asian_width
 
 import click
 
+from honker.cli.moments import now
 from honker.cli.output import Output, bright, faint, json_option, local_time, visible
 
 #: A record that can be printed, with plain values.
@@ -80,7 +80,7 @@ def distance(unix: float | None) -> str:
     """The distance of an instant from now, as in ``5m ago`` or ``in 2h``."""
     if unix is None:
         return "-"
-    seconds = unix - time.time()
+    seconds = unix - now()
     return f"in {span(seconds)}" if seconds > 0 else f"{span(-seconds)} ago"
 
 

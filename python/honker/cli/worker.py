@@ -15,7 +15,7 @@ from honker.cli.memory import resident_bytes
 from honker.cli.output import Output, bright, json_option, visible
 from honker.cli.reload import run_reloading
 from honker.cli.scheduler import Say, schedule, speaker
-from honker.cli.signals import run_until_stopped
+from honker.cli.signals import FAILED, leave_at_once, run_until_stopped
 from honker.cli.target import METAVAR, open_target
 from honker.database import Database
 from honker.errors import NoTasksError
@@ -38,8 +38,8 @@ Examples:
 
 Ctrl-C or SIGTERM stops it: no more jobs are claimed, and running tasks have the grace period to end. A second signal
 returns their jobs to the queue at once, a third kills the process. Interrupted jobs run again elsewhere. Exit codes:
-0 stopped cleanly, 1 error, no tasks or a failed start hook, 2 usage error, 130 or 143 stopped at once by a second
-SIGINT or SIGTERM.""",
+0 stopped cleanly, 1 error, no tasks, a failed start hook or a stop hook that hangs, 2 usage error, 130 or 143 stopped
+at once by a second SIGINT or SIGTERM.""",
 )
 @click.argument("target", metavar=METAVAR)
 @click.option(
@@ -57,7 +57,7 @@ SIGINT or SIGTERM.""",
     default=GRACE_S,
     show_default=True,
     metavar="SECONDS",
-    help="Seconds that running tasks have to end after the first signal.",
+    help="Seconds that running tasks have to end after the first signal, and then stop hooks.",
 )
 @click.option("--with-scheduler", is_flag=True, help="Run the scheduler in the same process.")
 @click.option("--burst", is_flag=True, help="End once no task is due and none runs; tasks due later stay.")
@@ -110,7 +110,9 @@ def worker(  # noqa: PLR0917 - click passes them by name
         return run_reloading([each for each in sys.argv[1:] if each != "--reload"], say)
     db = open_target(target)
     db.registry.load()
-    specs = [spec for spec in db.registry.specs(db.engine.identity) if not queues or spec.queue_name in queues]
+    # The tasks of an app have no path, so their list opens nothing.
+    identity = db.engine.identity if db.registry.is_shared else None
+    specs = [spec for spec in db.registry.specs(identity) if not queues or spec.queue_name in queues]
     if is_list:
         _list(specs, output)
         return 0
@@ -121,8 +123,12 @@ def worker(  # noqa: PLR0917 - click passes them by name
     max_bytes = None if max_memory_mib is None else max_memory_mib * 2**20
     ending = Ending(burst=burst, max_jobs=max_jobs, max_memory_bytes=max_bytes, used_bytes=resident_bytes)
 
+    def on_stuck(hook: str) -> None:
+        say("stuck", f"stop hook {hook} does not end; leaving without it", hook=hook)
+        leave_at_once(FAILED)
+
     async def main(stop: asyncio.Event) -> None:
-        async with hooks_around(db.registry):
+        async with hooks_around(db.registry, grace_s, stop, on_stuck):
             if not stop.is_set():
                 _say_started(say, names, concurrency, len(specs))
                 workers = [Worker(db.queue(name), concurrency=concurrency, grace_s=grace_s) for name in names]

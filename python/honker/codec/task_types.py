@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from honker.codec.converter import UNCHECKED, Converter, Mismatch, Postponed, UnsupportedTypeError
 from honker.codec.hints import Scope, UnknownNameError, enclosing_names
+from honker.codec.recursion import more_frames
 from honker.errors import InvalidPayloadError, InvalidTaskError, InvalidValueError, PayloadMismatchError
 
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -305,7 +306,11 @@ class _Unknown(Converter):
 
 def _read(converter: Converter, value: Any, subject: str, *, shows_value: bool) -> Any:
     try:
-        return converter.decode(value)
+        try:
+            return converter.decode(value)
+        except RecursionError:
+            with more_frames():
+                return converter.decode(value)
     except Mismatch as mismatch:
         raise PayloadMismatchError(mismatch.told(subject, shows_value=shows_value)) from mismatch.__cause__
     except RecursionError as error:

@@ -19,6 +19,7 @@ with Session(engine) as session, session.begin():
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import operator
 import os
 import time
@@ -36,7 +37,9 @@ from honker.sqlite.auto_extension import register_auto_extension
 from honker.sqlite.connection import BUSY_TIMEOUT_S
 from honker.sqlite.extension_file import extension_info
 from honker.sqlite.fork import Held, check_inherited, identity_of, inherit, make_immortal
+from honker.sqlite.held_elsewhere import add_probe
 from honker.sqlite.path import file_of
+from honker.sqlite.write_lock import current_task
 
 #: The execution option that begins a transaction with the write lock, or without it.
 IMMEDIATE_OPTION: Final = "honker_immediate"
@@ -200,10 +203,16 @@ class _Installation:
 
     def _begin(self, conn: Connection) -> None:
         options = conn.get_execution_options()
-        if not options.get(IMMEDIATE_OPTION, self.immediate) or _is_autocommit(conn):
+        if _is_autocommit(conn):
             return
         driver_connection = conn.connection.driver_connection
         assert driver_connection is not None
+        is_immediate = bool(options.get(IMMEDIATE_OPTION, self.immediate))
+        opened = self._opened.get(id(conn.connection.dbapi_connection))
+        if opened is not None and opened.held is not None:
+            _note_begun(driver_connection, opened.held.path, is_immediate=is_immediate)
+        if not is_immediate:
+            return
         if driver_connection.in_transaction:  # empty: begun by ``autocommit=False`` or another listener of "begin"
             conn.exec_driver_sql("COMMIT")
         conn.exec_driver_sql("BEGIN IMMEDIATE")
@@ -218,6 +227,61 @@ class _Installation:
         self._opened.clear()
         self._pid = os.getpid()
         engine.dispose(close=False)
+
+
+class _Begun(NamedTuple):
+    """A transaction that SQLAlchemy has begun in this context.
+
+    Attributes:
+        driver_connection: The driver's connection.
+        path: Its file.
+        task: The asyncio task that has begun it, if any.
+        changes: The rows that the connection had changed before; None if it has the write lock from its beginning.
+    """
+
+    driver_connection: Any
+    path: str
+    task: asyncio.Task[Any] | None
+    changes: int | None
+
+    @property
+    def has_write_lock(self) -> bool:
+        """True if it has written, or has taken the lock at its beginning, and has not ended."""
+        try:
+            if not self.driver_connection.in_transaction:
+                return False
+            return self.changes is None or self.driver_connection.total_changes > self.changes
+        except Exception:  # Closed; each driver has its own error.
+            return False
+
+
+#: The transactions that were begun in this context and may not have ended. A context, and not a thread: the same thread
+#: of a pool serves requests in turn, and the session of a request may be used by several threads of the pool.
+_begun: Final[contextvars.ContextVar[tuple[_Begun, ...]]] = contextvars.ContextVar("honker_begun", default=())
+
+
+def _note_begun(driver_connection: Any, path: str, *, is_immediate: bool) -> None:
+    changes = None if is_immediate else driver_connection.total_changes
+    others = (each for each in _begun.get() if each.driver_connection is not driver_connection and each.has_write_lock)
+    _begun.set((*others, _Begun(driver_connection, path, current_task(), changes)))
+
+
+def _holder_here(path: str, is_blocking: bool) -> str | None:
+    """The probe of `honker.sqlite.held_elsewhere`.
+
+    An awaited call waits without the thread, so only its own task is certain not to end the transaction meanwhile.
+    """
+    begun = _begun.get()
+    if not begun:
+        return None
+    task = current_task()
+    for each in begun:
+        if each.path == path and (is_blocking or each.task is task) and each.has_write_lock:
+            return "SQLAlchemy connection"
+    return None
+
+
+add_probe(_holder_here)
 
 
 _installations: Final[weakref.WeakKeyDictionary[Engine, _Installation]] = weakref.WeakKeyDictionary()

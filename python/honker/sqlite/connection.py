@@ -30,6 +30,7 @@ from honker.sqlite.fork import (
     inherit_half_open,
     make_immortal,
 )
+from honker.sqlite.held_elsewhere import endless_wait
 from honker.sqlite.open_failure import explain
 from honker.sqlite.path import existing_only, file_of, is_writable
 from honker.sqlite.watcher import pause_watchers, resume_watchers
@@ -207,7 +208,8 @@ class Connection:
         again. Commits of event loops make no checkpoint. At least each `_CHECKPOINT_DELAY_S`, some run in a thread
         instead and catch up, so the -wal grows only by the commits of that time.
         """
-        if self._deferred_since is not None and monotonic() - self._deferred_since >= _CHECKPOINT_DELAY_S:
+        since = self._deferred_since  # read once: a commit in another thread may set it to None
+        if since is not None and monotonic() - since >= _CHECKPOINT_DELAY_S:
             self._deferred_since = None
             self._slow_commits = _SLOW_COMMITS
         return self._syncs_commits or self._slow_commits > 0
@@ -256,13 +258,41 @@ class Connection:
         if self.file is not None:
             self.file.check()
 
+    def check_wait(self, *, is_blocking: bool) -> None:
+        """See that this thread or task does not hold the write lock itself, before a wait for it.
+
+        Raises:
+            NestedTransactionError: It does, on a connection of another library.
+        """
+        error = endless_wait(self.real_path, is_blocking=is_blocking)
+        if error is not None:
+            raise error
+
+    def scalar_waiting(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        """Like `scalar`, waiting for the locks of others, but not for one that this thread holds itself.
+
+        Raises:
+            NestedTransactionError: This thread holds the write lock, on a connection of another library.
+        """
+        error = endless_wait(self.real_path, is_blocking=True)
+        if error is None:
+            self.wait_when_busy()
+            return self.scalar(sql, params)
+        self.fail_when_busy()
+        try:
+            return self.scalar(sql, params)  # it may need no lock, as when there is nothing to write
+        except DatabaseBusyError as busy:
+            raise error from busy
+
     def begin(self) -> None:
         """Begin a write transaction; waits for the write lock.
 
         Raises:
+            NestedTransactionError: This thread holds the lock, on a connection of another library.
             DatabaseBusyError: The write lock was not free within the busy timeout.
         """
         self.make_ready()
+        self.check_wait(is_blocking=True)
         self._set_busy_timeout(BUSY_TIMEOUT_S)
         self.run("BEGIN IMMEDIATE")
         self._changes_at_begin = self.raw.total_changes
@@ -274,6 +304,7 @@ class Connection:
         try:
             self.run("BEGIN IMMEDIATE")
         except DatabaseBusyError:
+            self.check_wait(is_blocking=False)
             return False
         finally:
             self._set_busy_timeout(BUSY_TIMEOUT_S)

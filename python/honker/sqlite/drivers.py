@@ -6,7 +6,13 @@ from typing import Any
 
 
 def current(tx: Any) -> Any:
-    """The session of this thread or task, if ``tx`` is a registry of them, such as SQLAlchemy's ``scoped_session``."""
+    """The object that ``tx`` stands for.
+
+    For a registry, such as SQLAlchemy's ``scoped_session``, that is the session of this thread or task. For a
+    connection of SQLAlchemy's pool, as ``engine.raw_connection()`` returns, it is that of the driver.
+    """
+    if hasattr(tx, "dbapi_connection") and getattr(tx, "driver_connection", None) is not None:
+        return tx.driver_connection
     registry = getattr(tx, "registry", None)
     return registry() if callable(registry) and hasattr(tx, "remove") else tx
 

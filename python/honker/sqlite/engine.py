@@ -246,6 +246,11 @@ class SQLiteEngine:
             self._writer.fail_when_busy()
             result = self._writer.scalar(sql, params)
         except DatabaseBusyError:
+            try:
+                self._writer.check_wait(is_blocking=False)
+            except BaseException:
+                self._write_lock.release()
+                raise
             self._write_lock.hand_to_thread()
             return await in_thread(self._call_and_release, sql, params, otherwise=self._write_lock.release)
         except BaseException:
@@ -257,8 +262,7 @@ class SQLiteEngine:
     def _call_and_release(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
             self._writer.make_ready()
-            self._writer.wait_when_busy()
-            return self._writer.scalar(sql, params)
+            return self._writer.scalar_waiting(sql, params)
         finally:
             self._write_lock.release()
 

@@ -17,6 +17,7 @@ from honker.arguments import OnConflict, UniqueUntil
 from honker.engine.limits import LIMITS
 from honker.errors import InvalidArgumentError, InvalidScheduleError, InvalidTaskError
 from honker.job import Job
+from honker.task.module_name import is_of_main
 
 #: Where a worker calls a plain function: in a thread, or in a process of its own.
 Executor: TypeAlias = Literal["thread", "process"]
@@ -332,7 +333,7 @@ def check_process_handler(fn: Callable[..., Any], injected: list[str], *, has_re
             f"{described} and retry=: the exception stays in the other process; use retry_on= and give_up_on=, or "
             "raise honker.Retryable(delay_s=...) in the function"
         )
-    if fn.__module__ == "__main__":
+    if is_of_main(fn):
         raise InvalidTaskError(
             f"{described}: it is defined in the script that runs, which other processes cannot import; "
             "move it to a module of its own and import that"

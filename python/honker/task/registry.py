@@ -18,10 +18,12 @@ from honker.engine import Handle
 from honker.errors import TaskConflictError, UnknownTaskError
 from honker.middleware import Hook, Middleware
 from honker.task.injection import Injection, injections_of
+from honker.task.module_name import is_of_main
 from honker.task.options import JITTER, ExceptionTypes, Executor, KeyOption, RetryRule
 
 _SCRIPT_HINT: Final = (
-    "; a script defined it and called it: define tasks in a module that the script and the worker import, or pass name="
+    "; an interactive session, a script without a file or an earlier release called it: define tasks in a module that "
+    "it and the worker import, or pass name="
 )
 
 
@@ -284,9 +286,13 @@ def _is_same(known: Callable[..., Any], fn: Callable[..., Any]) -> bool:
         return False
     # A reload runs the module's code in the same globals. Several lambdas or local functions may share a name, and a
     # decorator that wraps functions of several modules has its own globals.
-    is_of_module = "<" not in fn.__qualname__
-    names = (known.__module__, known.__qualname__), (fn.__module__, fn.__qualname__)
-    return is_of_module and known.__globals__ is fn.__globals__ and names[0] == names[1]
+    if "<" in fn.__qualname__ or known.__qualname__ != fn.__qualname__:
+        return False
+    if known.__module__ == fn.__module__:
+        return known.__globals__ is fn.__globals__
+    # A script that runs, and is imported by its name as well.
+    places = {(each.__code__.co_filename, each.__code__.co_firstlineno) for each in (known, fn)}
+    return (is_of_main(known) or is_of_main(fn)) and len(places) == 1
 
 
 _registry: Final = TaskRegistry(is_shared=True)

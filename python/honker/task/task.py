@@ -19,6 +19,7 @@ from honker.middleware import headers_for
 from honker.task.call import Callee, TaskCall
 from honker.task.keys import flow_options, resolve_keys
 from honker.task.mapping import amapped, mapped
+from honker.task.module_name import module_name_of
 from honker.task.options import (
     KeyOption,
     check_handler,
@@ -480,4 +481,4 @@ def _default_name(fn: Callable[..., Any]) -> str:
     named: Any = fn
     while isinstance(named, functools.partial):
         named = named.func
-    return f"{named.__module__}.{getattr(named, '__qualname__', type(named).__qualname__)}"
+    return f"{module_name_of(named)}.{getattr(named, '__qualname__', type(named).__qualname__)}"

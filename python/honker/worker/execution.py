@@ -8,6 +8,7 @@ import contextvars
 import functools
 import inspect
 import logging
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.task.running import RunningHandler, running_handler
 from honker.worker.around import around_process
+from honker.worker.forked_child import leave_if_forked
 from honker.worker.leases import STUBBORN_S, Fate, Run
 from honker.worker.outcome import (
     RESULT_MAX_CHARS,
@@ -131,6 +133,7 @@ class Execution:
         has_free_slot: Callable[[], bool],
         grace_s: float,
     ) -> None:
+        self._process_id = os.getpid()
         self._has_free_slot = has_free_slot
         self._grace_s = grace_s
         self._queue = queue
@@ -252,6 +255,7 @@ class Execution:
                 value = call.fn(*call.args, **call.kwargs)
             if inspect.isawaitable(value):
                 value = await value
+            leave_if_forked(self._process_id)
             refuse_lazy(value)
             settlement = success(job, call.policy, value)
             if call.tx is None or not call.tx.is_active:
@@ -263,6 +267,7 @@ class Execution:
             await call.tx.afinish(commits=is_held)
             return Committed(is_held)
         except BaseException as error:
+            leave_if_forked(self._process_id, error)
             # Any exception is the handler's failure: one that left this task would hold the slot for ever, and
             # KeyboardInterrupt or SystemExit would end the event loop with all its jobs.
             if not is_cancellation(error):
@@ -295,6 +300,7 @@ class Execution:
         is_over = True
         try:
             value = call.fn(*call.args, **call.kwargs)
+            leave_if_forked(self._process_id)
             if inspect.isawaitable(value):
                 is_over = False
                 return _Awaited(value, call.tx)
@@ -312,6 +318,7 @@ class Execution:
             call.tx.finish(commits=is_held)
             return Committed(is_held)
         except BaseException as error:
+            leave_if_forked(self._process_id, error)
             return failure_of(job, call.policy, error)
         finally:
             if call.tx is not None and is_over:

@@ -6,52 +6,131 @@ import asyncio
 import contextlib
 import inspect
 import logging
-from collections.abc import AsyncGenerator
-from typing import Any
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any, Final
 
 from honker.errors import StartHookError
 from honker.middleware import Hook
 from honker.task.registry import TaskRegistry
 from honker.worker.outcome import message_of
 
+#: Seconds that each stop hook has at least, after others have used up the grace period too.
+_LEAST_S: Final = 1.0
+#: Seconds after its cancellation in which a hook may clean up, before it counts as stuck.
+_CLEAN_UP_S: Final = 1.0
+
 logger = logging.getLogger("honker")
 
 
 @contextlib.asynccontextmanager
-async def hooks_around(tasks: TaskRegistry) -> AsyncGenerator[None]:
+async def hooks_around(
+    tasks: TaskRegistry,
+    grace_s: float,
+    stop_event: asyncio.Event | None = None,
+    on_stuck: Callable[[str], None] | None = None,
+) -> AsyncGenerator[None]:
     """Call the start hooks of a registry, and at the end its stop hooks, the last one first.
 
     Plain functions are called on the event loop. The stop hooks are called in any case: after a start hook that failed,
     after a cancellation, and after another stop hook that failed, which is logged.
 
+    Args:
+        tasks: The registry.
+        grace_s: Seconds that the stop hooks have together, and that the start hooks have after a stop. Then the
+            coroutine of the hook is cancelled.
+        stop_event: The stop.
+        on_stuck: Called in another thread with the name of a stop hook that its cancellation has not ended.
+
     Raises:
-        StartHookError: A start hook raised an error; the later ones are not called.
+        StartHookError: A start hook raised an error, or did not end after a stop; the later ones are not called.
     """
     try:
-        for hook in list(tasks.on_start):
-            try:
-                await _call(hook)
-            except (Exception, SystemExit) as error:
-                logger.error("start hook %s failed", _name_of(hook), exc_info=error)
-                raise StartHookError(f"start hook {_name_of(hook)} failed: {message_of(error)}") from error
+        await _start(tasks, grace_s, stop_event)
         # A signal that came during a plain function sets the stop event on the next turn of the loop.
         await asyncio.sleep(0)
         yield
     finally:
-        await _stop(tasks)
+        await _stop(tasks, grace_s, on_stuck)
 
 
-async def _stop(tasks: TaskRegistry) -> None:
-    cancellation: asyncio.CancelledError | None = None
-    for hook in reversed(list(tasks.on_stop)):
+async def _start(tasks: TaskRegistry, grace_s: float, stop_event: asyncio.Event | None) -> None:
+    # In this task, and not in tasks of their own: handlers see the context variables that a hook sets.
+    async with asyncio.timeout(None) as limit:
+        hooks = list(tasks.on_start)
+        ending = None if stop_event is None or not hooks else asyncio.ensure_future(_limit(limit, stop_event, grace_s))
         try:
-            await _call(hook)
+            for hook in hooks:
+                await _start_one(hook, limit, grace_s)
+        finally:
+            if ending is not None:
+                ending.cancel()
+
+
+async def _limit(limit: asyncio.Timeout, stop_event: asyncio.Event, grace_s: float) -> None:
+    await stop_event.wait()
+    limit.reschedule(asyncio.get_running_loop().time() + grace_s)
+
+
+async def _start_one(hook: Hook, limit: asyncio.Timeout, grace_s: float) -> None:
+    name = _name_of(hook)
+    try:
+        await _call(hook)
+    except asyncio.CancelledError as error:
+        if not limit.expired():
+            raise
+        logger.error("start hook %s has not ended %g s after the stop, and is cancelled", name, grace_s)
+        raise StartHookError(f"start hook {name} has not ended {grace_s:g} s after the stop") from error
+    except (Exception, SystemExit) as error:
+        logger.error("start hook %s failed", name, exc_info=error)
+        raise StartHookError(f"start hook {name} failed: {message_of(error)}") from error
+
+
+async def _stop(tasks: TaskRegistry, grace_s: float, on_stuck: Callable[[str], None] | None) -> None:
+    cancellation: asyncio.CancelledError | None = None
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + grace_s
+    for hook in reversed(list(tasks.on_stop)):
+        name = _name_of(hook)
+        limit_s = max(deadline - loop.time(), _LEAST_S)
+        try:
+            with _watched(name, limit_s, on_stuck):
+                await _stop_one(hook, name, limit_s)
         except asyncio.CancelledError as error:
             cancellation = error
         except (Exception, SystemExit) as error:
-            logger.error("stop hook %s failed", _name_of(hook), exc_info=error)
+            logger.error("stop hook %s failed", name, exc_info=error)
     if cancellation is not None:
         raise cancellation
+
+
+async def _stop_one(hook: Hook, name: str, limit_s: float) -> None:
+    limit = asyncio.timeout(limit_s)
+    try:
+        async with limit:
+            await _call(hook)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        logger.error("stop hook %s has not ended within the %g s left of the grace, and is cancelled", name, limit_s)
+
+
+@contextlib.contextmanager
+def _watched(name: str, limit_s: float, on_stuck: Callable[[str], None] | None) -> Generator[None]:
+    """Report a stop hook that blocks the event loop, or that ignores its cancellation."""
+
+    def report() -> None:
+        logger.error("stop hook %s blocks the event loop or ignores its cancellation; the worker waits for it", name)
+        if on_stuck is not None:
+            on_stuck(name)
+
+    timer = threading.Timer(limit_s + _CLEAN_UP_S, report)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _call(hook: Hook) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,7 +15,7 @@ from honker.queue.queue import Queue
 from honker.task.options import lazy_reason
 from honker.worker.execution import Call, is_async_callable
 from honker.worker.outcome import Policy
-from honker.worker.runner import Runner
+from honker.worker.runner import GRACE_S, Runner
 from honker.worker.settlement import Fail
 
 MAX_ATTEMPTS: Final = 5
@@ -100,17 +101,24 @@ class Outbox:
         """Like `enqueue`, without blocking the event loop."""
         return await self.queue.aenqueue(payload, tx=tx, priority=priority, delay=delay, run_at=run_at, expires=expires)
 
-    async def run_worker(self, worker_id: str) -> None:
-        """Deliver payloads one after the other until cancelled; the one under way is then given back uncharged.
+    async def run_worker(
+        self, worker_id: str, stop_event: asyncio.Event | None = None, *, grace_s: float = GRACE_S
+    ) -> None:
+        """Deliver payloads one after the other until ``stop_event`` is set, then let the delivery under way end.
+
+        Cancelled, it gives that delivery back at once, uncharged. As `run_workers`, it takes no signals: set the event
+        in a signal handler of the event loop.
 
         Args:
             worker_id: Non-empty text, at most 255 UTF-8 bytes.
+            stop_event: Ends it; it is only read, never set.
+            grace_s: Seconds that the delivery has to end after the stop; then it is given back, uncharged.
 
         Raises:
             DatabaseClosedError: The database was closed.
             DatabaseReplacedError: Its file was deleted or replaced. Other database errors are logged and retried.
         """
-        await Runner(self.queue, worker_id, self._resolve).run()
+        await Runner(self.queue, worker_id, self._resolve, grace_s=grace_s).run(stop_event)
 
     def _resolve(self, job: Job) -> Call | Fail:
         try:

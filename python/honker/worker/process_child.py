@@ -26,6 +26,7 @@ from honker.codec.task_types import TaskTypes
 from honker.errors import InvalidTaskError, JobCancelledError, PayloadMismatchError
 from honker.task.registry import all_specs
 from honker.task.task import Task
+from honker.worker.forked_child import leave_if_forked
 from honker.worker.forked_signals import replace_after_fork
 from honker.worker.outcome import ErrorReport, describe, encode_result, is_judged, refuse_lazy
 from honker.worker.retry_rules import kinds_of
@@ -195,6 +196,7 @@ def _end_of(link: _Link, call: Message) -> Message:
         try:
             link.raise_if_cancelled()  # asked while the module was imported
             value = fn(*args, **kwargs)
+            leave_if_forked(link.process_id)
         finally:
             link.is_in_handler = False
         if inspect.isawaitable(value):
@@ -202,6 +204,7 @@ def _end_of(link: _Link, call: Message) -> Message:
         refuse_lazy(value)
         return {"result": encode_result(value, types, call["result_max_chars"])}
     except BaseException as error:
+        leave_if_forked(link.process_id, error)
         kinds = kinds_of(error) if is_judged(error) else ()
         return describe(error)._replace(kinds=kinds)._asdict()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from honker.queue.queue import Queue
 from honker.task.running import mark_worker_loop
 from honker.worker.ending import Ending
 from honker.worker.execution import Execution, Resolver
+from honker.worker.forked_child import leave_if_forked
 from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import cancelled_outcome, report, word_of
 from honker.worker.registration import Registration
@@ -97,6 +99,7 @@ class Runner:
         ending: Ending | None = None,
         registration: Registration | None = None,
     ) -> None:
+        self._process_id = os.getpid()
         self._queue = queue
         self._engine = queue.db.engine
         most = self._engine.limits.claim_batch[1]
@@ -229,6 +232,7 @@ class Runner:
 
     async def _round(self) -> None:
         """Settle finished jobs and fill every free slot."""
+        leave_if_forked(self._process_id)  # A handler of a child has let the event loop go on.
         if self._ending is None:
             await self._settle_and_claim(self._free)
             return

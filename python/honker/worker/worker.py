@@ -298,7 +298,7 @@ async def run_workers(
     """Run the tasks of one queue, or of every queue that has tasks, until ``stop_event`` is set.
 
     The start hooks of the registry are called before the first claim. Its stop hooks are called after the last handler
-    has ended, in any case.
+    has ended, in any case, and have ``grace_s`` once more.
 
     Args:
         db: The database.
@@ -341,7 +341,7 @@ async def run_workers(
         for name in queues
     ]
     ending = Ending(burst=burst, max_jobs=max_jobs) if burst or max_jobs is not None else None
-    async with hooks_around(tasks):
+    async with hooks_around(tasks, grace_s, stop_event):
         await run_together(db, workers, stop_event, ending)
 
 

@@ -79,6 +79,7 @@ def check_schedules(conn: sqlite3.Connection, tasks: Collection[str] | None) -> 
         conn: The connection.
         tasks: The tasks of the application, if it is known.
     """
+    [(now,)] = conn.execute("SELECT honker_clock()").fetchall()
     for schedule in ask(conn, "SELECT honker_scheduler_list()"):
         name = schedule["name"]
         if schedule["last_error"]:
@@ -88,7 +89,7 @@ def check_schedules(conn: sqlite3.Connection, tasks: Collection[str] | None) -> 
                 why="it does not fire",
                 step="correct it, or remove it by Scheduler.remove",
             )
-        late_s = time.time() - schedule["next_fire_at"]
+        late_s = now - schedule["next_fire_at"]
         if schedule["enabled"] and late_s > LATE_S:
             yield Finding(
                 check="schedules",
