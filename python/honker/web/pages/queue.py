@@ -27,7 +27,7 @@ async def show(view: View) -> Response:
     queue = view.db.queue(name)
     stats = await view.read(queue.stats)
     has_counters = (await view.db.asettings()).counters
-    counts = await view.read(view.db.counters, name, _MINUTES) if has_counters else []
+    counts: list[MinuteCounts] = await view.read(view.db.counters, name, _MINUTES) if has_counters else []
     return view.page(
         "queue.html",
         name=name,
