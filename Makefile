@@ -9,13 +9,13 @@ BIN := $(VENV)/bin
 ARGS ?=
 # These tests start processes, kill them and measure time, so no other test runs beside them. All others run two at a
 # time, a file at a time.
-TESTS_ALONE := tests/apps tests/chaos tests/cli tests/crash tests/hostile tests/multiprocess tests/watch bench/tests examples/tests examples/shop/tests \
+TESTS_ALONE := tests/apps tests/chaos tests/cli tests/crash tests/hostile tests/multiprocess tests/watch tests/web/browser bench/tests examples/tests examples/shop/tests \
 	tests/integration/test_handler_processes.py
 # Times that a failed test runs again; the report names it even if it passes then. Some tests wait for other processes, and a
 # machine that is busy with something else can be too slow for their deadlines. `make python-test RERUNS=0` hunts for these.
 RERUNS ?= 1
 # The seconds that `make torture` gives its tests; what is around them takes another minute or two.
-TORTURE_S ?= 1380
+TORTURE_S ?= 1740
 # The folder that `make demo` hashes; the default exists on every machine.
 DIR ?=
 
@@ -37,7 +37,7 @@ FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 .DEFAULT_GOAL := help
 # Two of the targets install packages, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture fuzz demo shop bench bench-full wheel clean
+.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture bindings fuzz demo shop bench bench-full wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,8 +98,11 @@ else
 	$(BIN)/python -m pytest --reruns $(RERUNS) $(TESTS_ALONE)
 endif
 
-torture: machine-for-tests setup build build-faults ## Kill, starve and cut the power for twenty-five minutes; the figures go to docs/torture.json
+torture: machine-for-tests setup build build-faults ## Kill, starve and cut the power for half an hour; the figures go to docs/torture.json
 	HONKER_TORTURE=$(TORTURE_S) $(BIN)/python -m pytest -m torture $(ARGS)
+
+bindings: setup build ## Build, lint, test and pack the bindings for other languages, and run the conformance suite
+	$(BIN)/python -m conformance.run
 
 fuzz: setup ## Fuzz schedules, arguments and SQL calls for a minute (needs a C++ compiler)
 	$(BIN)/python fuzz/run.py $(ARGS)

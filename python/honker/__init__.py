@@ -247,6 +247,7 @@ _SUBMODULES: Final = frozenset(
         "sqlite",
         "stream",
         "task",
+        "web",
         "worker",
     }
 )

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from honker import serialization
 from honker.job import Job
 from honker.worker.execution import is_cancellation
 from honker.worker.outcome import ErrorReport, Policy, bounded, describe, refuse_lazy, settlement_of
-from honker.worker.settlement import Cancel, FinishedJob, Snoozed, encode
+from honker.worker.settlement import Ack, Cancel, FinishedJob, Snoozed, awaited, encode
 from honker.worker.worker import retry_delays
 
 __all__ = ["run_task"]
@@ -100,9 +101,18 @@ async def run_task(
         await _settle_failure(job, retries, text, delay_s)
     else:
         # Outside the try: the handler has succeeded, and a later failure is no reason to run it again.
-        if save_result or (isinstance(job, Job) and job.has_dependents):
-            await _keep(job, value, result_ttl)
-        await _settle(job, "ack")
+        await _settle_success(job, value, result_ttl, keeps_result=save_result)
+
+
+async def _settle_success(job: RunnableJob, value: Any, ttl: float | None, *, keeps_result: bool) -> None:
+    """Ack a job, and keep its result if that is asked for or if other jobs wait for it."""
+    if not keeps_result and isinstance(job, Job):
+        if not job.has_dependents and not await _is_awaited(job):
+            return
+        keeps_result = True
+    if keeps_result:
+        await _keep(job, value, ttl)
+    await _settle(job, "ack")
 
 
 async def _settle_wish(job: Job, report: ErrorReport) -> bool:
@@ -113,6 +123,13 @@ async def _settle_wish(job: Job, report: ErrorReport) -> bool:
     text = encode([FinishedJob(job, settlement)])
     await job.queue.db.engine.acall(_WORK, job.queue_name, job.worker_id, text)
     return True
+
+
+async def _is_awaited(job: Job) -> bool:
+    """Ack a job without its result, or return true if a job has begun to wait for it since its claim."""
+    ack = Ack(withheld=Ack)
+    answer = await job.queue.db.engine.acall(_WORK, job.queue_name, job.worker_id, encode([FinishedJob(job, ack)]))
+    return awaited(ack, serialization.read(answer)["settled"][0]) is not None
 
 
 class _TimedOut(Exception):

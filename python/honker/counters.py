@@ -84,6 +84,16 @@ class MinuteCounts(Record):
     wait_max_s: float
 
 
+class CounterList(list[MinuteCounts]):
+    """The counts of a call of `Database.counters`.
+
+    Attributes:
+        is_complete: False if a bound ended the call before the last queue and task. Name the queue to find its counts.
+    """
+
+    is_complete: bool = True
+
+
 def configure(self: Handle, *, counters: bool | None = None, events: bool | None = None) -> FileSettings:
     """Turn the record of the moves of jobs on or off, for all processes of the file.
 
@@ -122,7 +132,7 @@ async def asettings(self: Handle) -> FileSettings:
     return _settings(await self.engine.aask(_SETTINGS))
 
 
-def counters(self: Handle, queue: str | None = None, minutes: int = 60) -> list[MinuteCounts]:
+def counters(self: Handle, queue: str | None = None, minutes: int = 60) -> CounterList:
     """The moves of jobs in the last minutes, by queue, task and minute. Read-only.
 
     Empty unless `configure` has turned counters on. Minutes without a move are left out.
@@ -134,15 +144,18 @@ def counters(self: Handle, queue: str | None = None, minutes: int = 60) -> list[
     Raises:
         InvalidArgumentError: ``minutes`` is outside its range.
 
-    Cost: O(queues * tasks * minutes); no more than some 20,000 rows are returned.
+    Returns:
+        The counts, with `CounterList.is_complete`: a call ends after a look at 5,000 queues and tasks, or 20,000 rows.
+
+    Cost: a few reads by key for each queue and task, and for each returned minute.
     Source: SQL ``honker_counter_minutes``.
     """
-    return _counts(self.engine.ask(_MINUTES, queue, whole(minutes, "minutes")))
+    return _minutes(self.engine.ask(_MINUTES, queue, whole(minutes, "minutes")))
 
 
-async def acounters(self: Handle, queue: str | None = None, minutes: int = 60) -> list[MinuteCounts]:
+async def acounters(self: Handle, queue: str | None = None, minutes: int = 60) -> CounterList:
     """Like `counters`, without blocking the event loop."""
-    return _counts(await self.engine.aask(_MINUTES, queue, whole(minutes, "minutes")))
+    return _minutes(await self.engine.aask(_MINUTES, queue, whole(minutes, "minutes")))
 
 
 def counter_totals(self: Handle) -> list[MinuteCounts]:
@@ -155,7 +168,7 @@ def counter_totals(self: Handle) -> list[MinuteCounts]:
     """
     found: list[MinuteCounts] = []
     while True:
-        page = _counts(self.engine.ask(_TOTALS, *_place(found), _PER_PAGE))
+        page = read_counts(self.engine.ask(_TOTALS, *_place(found), _PER_PAGE))
         found += page
         if len(page) < _PER_PAGE:
             return found
@@ -165,7 +178,7 @@ async def acounter_totals(self: Handle) -> list[MinuteCounts]:
     """Like `counter_totals`, without blocking the event loop."""
     found: list[MinuteCounts] = []
     while True:
-        page = _counts(await self.engine.aask(_TOTALS, *_place(found), _PER_PAGE))
+        page = read_counts(await self.engine.aask(_TOTALS, *_place(found), _PER_PAGE))
         found += page
         if len(page) < _PER_PAGE:
             return found
@@ -184,6 +197,14 @@ def _settings(text: str) -> FileSettings:
     return FileSettings.of(serialization.read(text))
 
 
-def _counts(text: str) -> list[MinuteCounts]:
+def _minutes(text: str) -> CounterList:
+    answer: dict[str, Any] = serialization.read(text)
+    found = CounterList(MinuteCounts.of(row) for row in answer["counters"])
+    found.is_complete = answer["is_complete"]
+    return found
+
+
+def read_counts(text: str) -> list[MinuteCounts]:
+    """The rows in an answer of ``honker_counter_totals``."""
     rows: list[dict[str, Any]] = serialization.read(text)
     return [MinuteCounts.of(row) for row in rows]

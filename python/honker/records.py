@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, Self
@@ -23,8 +24,8 @@ class Record(Mapping[str, Any]):
         return cls(**{name: value for name, value in row.items() if name in names})
 
     @classmethod
-    def _names(cls) -> tuple[str, ...]:
-        return tuple(field.name for field in fields(cls))  # pyright: ignore[reportArgumentType] - subclasses are
+    def _names(cls) -> dict[str, None]:
+        return _names_of(cls)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._names():
@@ -42,3 +43,9 @@ class Record(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._names())
+
+
+@functools.cache
+def _names_of(cls: type[Record]) -> dict[str, None]:
+    """The names of the fields, in order. Kept, because lists make thousands of records."""
+    return dict.fromkeys(field.name for field in fields(cls))  # pyright: ignore[reportArgumentType] - subclasses are

@@ -91,7 +91,10 @@ class Chaos:
         return False
 
     def step_clock(self):
-        """Step one process's clock by an hour, and back. A scheduler's is set back only, see `leap_schedules`."""
+        """Step one process's clock by an hour, and back.
+
+        A scheduler's is set back only: ahead, it would fire the seconds of the next hour, and they would pass without.
+        """
         victim = self.choose()
         is_scheduler = victim.name in {"scheduler", "standby"}
         began = time.monotonic()

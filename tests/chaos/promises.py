@@ -11,3 +11,5 @@ LOCK_S = 2
 # do not count.
 UNFINISHED = """SELECT count(*) AS jobs FROM _honker_live
     WHERE run_at < unixepoch() + 60 AND coalesce(claim_expires_at, 0) < unixepoch() + 60"""
+# Seconds from a boundary of the schedule to the expiry of its job, which no clock reaches: the job tells its boundary.
+TICK_EXPIRES_S = 7 * 86_400

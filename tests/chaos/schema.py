@@ -2,6 +2,8 @@
 
 import honker
 
+from .promises import TICK_EXPIRES_S
+
 SCHEMA = (
     "CREATE TABLE orders (number INTEGER PRIMARY KEY AUTOINCREMENT)",
     "CREATE TABLE charged (number, job_id, attempt)",
@@ -9,10 +11,10 @@ SCHEMA = (
     "CREATE TABLE ticked (job_id)",
     "CREATE TABLE fulfilled (job_id)",
     "CREATE TABLE projected (consumer, number, offset)",
-    "CREATE TABLE fired (job_id)",
+    "CREATE TABLE fired (job_id, second)",
     "CREATE TABLE boundaries (passed, next)",
-    """CREATE TRIGGER fired AFTER INSERT ON _honker_live WHEN NEW.queue = 'ticks' AND NEW.attempts = 0
-       BEGIN INSERT INTO fired VALUES (NEW.id); END""",
+    f"""CREATE TRIGGER fired AFTER INSERT ON _honker_live WHEN NEW.queue = 'ticks' AND NEW.attempts = 0
+       BEGIN INSERT INTO fired VALUES (NEW.id, NEW.expires_at - {TICK_EXPIRES_S}); END""",
     """CREATE TRIGGER boundaries AFTER UPDATE OF next_fire_at ON _honker_scheduler_tasks
        WHEN NEW.next_fire_at != OLD.next_fire_at
        BEGIN INSERT INTO boundaries VALUES (OLD.next_fire_at, NEW.next_fire_at); END""",

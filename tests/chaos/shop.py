@@ -14,7 +14,7 @@ import time
 import honker
 
 from . import journal
-from .promises import LEASE_S
+from .promises import LEASE_S, TICK_EXPIRES_S
 
 PATH_VARIABLE = "SHOP_DB"
 # A budget of attempts that deaths never use up.
@@ -57,6 +57,6 @@ def poison(tx: honker.Transaction, number: int):
     raise ValueError("poison")
 
 
-@ticks.periodic_task(honker.every_s(1), name="tick")
+@ticks.periodic_task(honker.every_s(1), name="tick", expires_s=TICK_EXPIRES_S)
 def tick(job: honker.Job, tx: honker.Transaction):
     tx.execute("INSERT INTO ticked VALUES (?)", [job.id])

@@ -102,3 +102,39 @@ def test_a_repeat_needs_a_disturbance_of_the_process_that_held_the_job(path, dis
     run = [line for line in mails if line.kind == "render" or line.facts[0] != 1]
     assert breaks(path, "check_effects", *run, first, again, disturbances=disturbances) is is_broken
     assert breaks(path, "check_effects", *run)
+
+
+NOON = 43_200
+SET_BACK = (Disturbance(HOLDER, 0, 1, is_clock=True),)
+
+
+AHEAD = [(NOON, NOON + 1), (NOON + 1, 39_601)]
+
+
+@pytest.mark.parametrize(("steps", "fired", "disturbances", "is_broken"), [
+    ([(NOON, NOON + 1), (NOON + 1, NOON + 3)], [NOON, NOON + 1, NOON + 2], (), False),
+    ([(NOON, NOON + 1), (NOON + 1, NOON + 3)], [NOON, NOON + 1], (), True),
+    ([(NOON, NOON + 1), (NOON + 1, NOON + 3)], [NOON, NOON + 1, NOON + 1, NOON + 2], (), True),
+    ([(NOON, NOON + 1), (NOON + 2, NOON + 3)], [NOON, NOON + 2], (), True),
+    ([*AHEAD, (39_601, NOON + 2)], [NOON, NOON + 1], (), True),
+    ([*AHEAD, (39_601, NOON + 2)], [NOON, NOON + 1], SET_BACK, False),
+    ([*AHEAD, (39_601, 39_602), (39_602, NOON + 2)], [NOON, 39_601, NOON + 1], SET_BACK, False),
+    ([*AHEAD, (39_601, NOON + 2)], [NOON, 39_601, 39_602, NOON + 1], SET_BACK, True),
+    ([*AHEAD, (39_601, NOON + 2)], [NOON, NOON, NOON + 1], SET_BACK, True),
+    ([*AHEAD, (39_601, NOON + 2)], [NOON], SET_BACK, True),
+    ([(NOON, NOON + 100)], range(NOON, NOON + 64), (), False),
+], ids=["exact", "lost", "repeated", "out of order", "unexplained", "set back", "on time again", "caught up again",
+        "repeated after all", "lost after all", "capped"])  # fmt: skip
+def test_a_second_without_a_job_or_with_two_is_found(path, steps, fired, disturbances, is_broken):
+    for passed, following in steps:
+        ask(path, "INSERT INTO boundaries VALUES (?, ?)", passed, following)
+    for job_id, second in enumerate(fired):
+        ask(path, "INSERT INTO fired VALUES (?, ?)", job_id, second)
+        ask(path, "INSERT INTO ticked VALUES (?)", job_id)
+    assert breaks(path, "check_schedule", disturbances=disturbances) is is_broken
+
+
+def test_a_second_without_its_effect_is_found(path):
+    ask(path, "INSERT INTO boundaries VALUES (1, 2)")
+    ask(path, "INSERT INTO fired VALUES (1, 1)")
+    assert breaks(path, "check_schedule")

@@ -1,4 +1,4 @@
-"""`honker requeue`, `cancel` and `discard`, for given jobs and for all that match."""
+"""`honker requeue`, `run-now`, `cancel` and `discard`, for given jobs and for all that match."""
 
 import json
 import signal
@@ -105,6 +105,28 @@ def test_all_waiting_jobs_of_a_state_are_cancelled(db, path, capsys):
     assert queue.claim_one("w").payload == 2
 
 
+def test_given_delayed_jobs_are_made_due(db, path, capsys):
+    queue = db.queue("q")
+    for payload in (1, 2, 3):
+        queue.enqueue(payload, delay=600)
+    queue.enqueue(4)
+    assert run(capsys, "run-now", path, 1, 2) == (0, [applied("run_now", 2)])
+    assert run(capsys, "run-now", path, 1, 4) == (1, [applied("run_now", 0, {"is due already": 2})])
+    assert sorted(queue.claim_one("w").payload for _ in range(3)) == [1, 2, 4]
+    assert honker("run-now", path, 3).stdout == "1 made due\n"
+
+
+def test_all_delayed_jobs_of_a_filter_are_made_due(db, path, capsys):
+    for name in ("q", "other"):
+        db.queue(name).enqueue_many([1] * 700, delay=600)
+    filters = ["--all", "--queue", "q"]
+    assert run(capsys, "run-now", path, *filters, "--dry-run")[1][0]["matching"] == 700
+    assert db.queue("q").stats().ready == 0
+    assert run(capsys, "run-now", path, *filters, "--yes") == (0, [applied("run_now", 700)])
+    assert (db.queue("q").stats().ready, db.queue("other").stats().ready) == (700, 0)
+    assert honker("run-now", path, "--all", "--state", "dead", "--yes").returncode == 2
+
+
 def test_a_limit_bounds_the_change(db, path, capsys):
     db.queue("q").enqueue_many([1] * 10)
     assert run(capsys, "cancel", path, "--all", "-n", 4, "--yes")[1][0]["done"] == 4
@@ -129,7 +151,7 @@ def test_running_jobs_are_asked_to_end(db, path, capsys):
         (["1", "-n", "3"], "filters and --limit go with --all"),
     ],
 )
-@pytest.mark.parametrize("command", ["requeue", "discard", "cancel"])
+@pytest.mark.parametrize("command", ["requeue", "run-now", "discard", "cancel"])
 def test_an_ambiguous_selection_is_a_usage_error(dead, path, command, options, message, capsys):
     assert main.run([command, str(path), *options]) == 2
     assert message in capsys.readouterr().err

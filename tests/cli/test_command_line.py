@@ -18,7 +18,7 @@ from ..support.program import COMMAND, environment, honker
 
 COMMANDS = ["worker", "scheduler", "call", "enqueue", "queue", "pause", "resume", "cancel", "listen", "tail"]
 COMMANDS += ["queues", "jobs", "job", "dead", "workers", "schedules", "streams", "locks", "workflows"]
-COMMANDS += ["top", "requeue", "discard", "limits", "doctor", "backup", "restore", "migrate"]
+COMMANDS += ["top", "requeue", "discard", "limits", "doctor", "backup", "restore", "migrate", "metrics", "run-now"]
 # A call of each command that takes a database file.
 DATA_COMMANDS = {
     "call": ["call", "{}", "t"],
@@ -31,6 +31,8 @@ DATA_COMMANDS = {
     "tail": ["tail", "{}", "t", "--no-follow"],
     "jobs": ["jobs", "{}"],
     "requeue": ["requeue", "{}", "1"],
+    "run-now": ["run-now", "{}", "1"],
+    "metrics": ["metrics", "{}"],
     "top": ["top", "-n", "1", "{}"],
     "doctor": ["doctor", "{}"],
     "backup": ["backup", "{}", "copy.db"],
@@ -71,7 +73,7 @@ def test_the_version_is_that_of_the_package():
 def test_the_help_names_every_command():
     done = honker("--help")
     assert done.returncode == 0
-    assert re.findall(r"^  (\w+) {2,}\w", done.stdout.partition("Commands:")[2], re.MULTILINE) == sorted(COMMANDS)
+    assert re.findall(r"^  ([\w-]+) {2,}\w", done.stdout.partition("Commands:")[2], re.MULTILINE) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -67,7 +67,14 @@ def test_filters_select_jobs(jobs, path, options, found, capsys):
     assert ids(capsys, "jobs", path, *options) == found
 
 
-@pytest.mark.parametrize("options", [["--since", "yesterday"], ["--state", "gone"], ["--args", "a", "--args", "b=1"]])
+def test_the_jobs_of_a_workflow_are_selected_by_its_id(jobs, db, path, capsys):
+    record = db.stream("_workflows").publish({"name": "etl", "jobs": {"a": 4, "b": 6}})
+    assert ids(capsys, "jobs", path, "--workflow", record) == [6, 4]
+
+
+@pytest.mark.parametrize(
+    "options", [["--since", "yesterday"], ["--state", "gone"], ["--workflow", "etl"], ["--args", "a", "--args", "b=1"]]
+)
 def test_a_filter_that_cannot_be_read_is_a_usage_error(jobs, path, options, capsys):
     assert main.run(["jobs", str(path), *options]) == 2
     assert capsys.readouterr().out == ""

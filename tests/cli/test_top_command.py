@@ -1,11 +1,13 @@
 """`honker top` on terminals of several sizes: each frame fits, and the terminal is left as it was."""
 
+import re
 import signal
 import time
 
 import honker as package
 import pytest
 from honker.cli.top.frame import frame
+from honker.cli.top.rates import Moves, Rates
 from honker.cli.top.snapshot import Snapshot
 
 from ..support.program import honker
@@ -133,3 +135,105 @@ def test_a_frame_of_an_empty_file_says_so():
     ]
     for height in range(1, 30):
         assert len(frame(empty, 80, height)) <= height
+
+
+# --------------------------------------------------------------------------------------------------------------- rates
+
+
+def look(at, totals=None, last_minute=None, is_exact=True, **counts):
+    states = ("ready", "delayed", "processing", "blocked", "waiting", "dead")
+    queue = {name: counts.get(name, 0) for name in states} | {f"{name}_is_exact": is_exact for name in states}
+    facts = {"title": "a.db", "running": [], "workers": [], "schedules": [], "wal_bytes": 0}
+    return Snapshot(at=at, queues=[queue], totals=totals, last_minute=last_minute or {}, **facts)
+
+
+def test_rates_are_differences_of_the_counters_over_the_last_ten_seconds():
+    rates = Rates()
+    for second in range(30):
+        # 2 a second up to 15 s, 5 a second from there on.
+        enqueued = 2 * second if second <= 15 else 30 + 5 * (second - 15)
+        speed = rates.add(look(100.0 + second, {"q": Moves(enqueued, second, 0), "r": Moves(0, 0, second / 2)}))
+        if second == 12:
+            assert speed.total == {"enqueued": 2, "done": 1, "failed": 0.5}
+        if second == 20:
+            assert speed.total["enqueued"] == 3.5
+    assert speed.total == {"enqueued": 5, "done": 1, "failed": 0.5}
+    assert speed.queues == {"q": Moves(5, 1, 0), "r": Moves(0, 0, 0.5)}
+    assert speed.source == "counters, last 10 s"
+
+
+def test_the_first_look_has_the_rates_of_the_last_full_minute():
+    speed = Rates().add(look(100.0, {"q": Moves(9_000, 9_000, 9_000)}, {"q": Moves(120, 60, 6)}))
+    assert speed.total == {"enqueued": 2, "done": 1, "failed": 0.1}
+    assert speed.source == "counters, last full minute"
+
+
+def test_without_counters_the_growth_of_the_counts_is_shown():
+    rates = Rates()
+    assert rates.add(look(100.0, ready=10)).total == {}
+    speed = rates.add(look(102.0, ready=10, processing=2, blocked=1, dead=1))
+    assert speed.total == {"unfinished jobs": 1.5, "dead": 0.5}
+    assert speed.source == "growth of counts; counters are off"
+    assert rates.add(look(103.0, is_exact=False, ready=1_000)).total == {}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [look(99.0, {"q": Moves(9)}), look(101.0), look(101.0, {"q": Moves(4)}), look(101.0, {})],
+    ids=["clock set back", "counters turned off", "fewer than before", "another file"],
+)
+def test_looks_that_cannot_be_compared_begin_anew(later):
+    rates = Rates()
+    rates.add(look(100.0, {"q": Moves(5)}))
+    assert set(rates.add(later).total.values()) <= {0}
+
+
+def test_counters_of_too_many_queues_say_so():
+    cut = Snapshot(**{**vars(look(100.0, {"q": Moves(1)})), "totals_are_cut": True})
+    assert (
+        rates_line(cut, 120)
+        == "per second  enqueued 0  done 0  failed 0   counters, last full minute, some queues are left out"
+    )
+
+
+def rates_line(snapshot, columns):
+    shown = Snapshot(**{**vars(snapshot), "queues": [], "speed": Rates().add(snapshot)})
+    return plain(frame(shown, columns, 24)[2])
+
+
+def test_rates_without_room_are_left_out():
+    snapshot = look(100.0, {"q": Moves(1)}, {"q": Moves(12_345_678, 66, 6)})
+    assert rates_line(snapshot, 80) == "per second  enqueued 205,761  done 1.1  failed 0.1   counters, last full minute"
+    assert rates_line(snapshot, 60) == "per second  enqueued 205,761  done 1.1  failed 0.1"
+    assert rates_line(snapshot, 40) == "per second  enqueued 205,761  done 1.1"
+    assert rates_line(snapshot, 7) == "per se…"
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_the_rates_of_a_busy_file_are_shown(busy, path, columns):
+    busy.configure(counters=True)
+    with on_terminal("top", path, "-i", "0.1", columns=columns, lines=40) as terminal:
+        terminal.wait_for_frame(has("per second"))
+        busy.queue("emails").enqueue_many([1] * 500)
+        lines = terminal.wait_for_frame(lambda lines: "enqueued 0" not in lines[2] and "counters, last" in lines[2])
+    assert re.match(r"per second  enqueued [\d,.]+  done 0  failed 0   counters, last \d+ s$", plain(lines[2]))
+    heading, emails = (
+        next(line for line in map(plain, lines) if line.startswith(name)) for name in ("queue", "emails")
+    )
+    assert ("in/s" in heading) == (columns == 160)
+    if columns == 160:
+        assert heading.split()[-3:] == ["in/s", "done/s", "failed/s"]
+        assert float(emails.split()[-3].replace(",", "")) > 0
+
+
+def test_the_first_frame_has_the_rates_of_the_last_full_minute(db, path):
+    db.configure(counters=True)
+    db.queue("q").enqueue_many([1] * 60)
+    with db.transaction() as tx:
+        tx.execute("UPDATE _honker_counters SET minute = minute - 1")
+    done = honker("top", "-n", "1", path)
+    if "enqueued 0" in done.stdout:  # the minute has ended meanwhile
+        with db.transaction() as tx:
+            tx.execute("UPDATE _honker_counters SET minute = minute + 1")
+        done = honker("top", "-n", "1", path)
+    assert "per second  enqueued 1.0  done 0  failed 0   counters, last full minute" in done.stdout

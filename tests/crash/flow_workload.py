@@ -13,15 +13,14 @@ from .workload import LEASE_S, UNCLOCK, Step, Workload
 
 SETTINGS = {
     "keyed": {"concurrency": 4, "concurrency_per_key": 1},
-    "ordered": {"ordered": True},
+    "ordered": {"ordered": True, "on_dead": "block"},
     "slow": {"rate": [2, LEASE_S], "rate_per_key": [1, LEASE_S]},
     "free": {"keep_finished_s": LEASE_S},
 }
-# Settings that a step changes to and fro. The rules of keys stay: looser ones leave stranded keys, which
-# `honker_flow_violations` lists until later claims have promoted their jobs.
+# Settings that a step changes to and fro. Looser rules of keys promote their jobs in the same call.
 OTHER_SETTINGS = {
-    "keyed": {"concurrency": 1, "concurrency_per_key": 1},
-    "ordered": {"ordered": True, "concurrency": 3},
+    "keyed": {"concurrency": 1, "concurrency_per_key": 3},
+    "ordered": {"ordered": True, "concurrency": 3, "on_dead": "continue"},
     "slow": {"rate": None, "rate_per_key": None},
     "free": {"keep_finished_s": None},
 }

@@ -79,7 +79,7 @@ SCHEDULES = (
 
 # The clock decides when retried and released jobs are due. This makes their order depend on their ids alone.
 UNCLOCK = "UPDATE _honker_live SET run_at = 1000 + id WHERE run_at BETWEEN 1000000 AND unixepoch() + 60"
-TOUCHES_THE_CLOCK = {"retry", "release", "work", "worker dies", "tick"}
+TOUCHES_THE_CLOCK = {"retry", "release", "work", "worker dies", "tick", "tick after the clock has returned"}
 
 
 READ = "honker_stream_read_since('t', honker_stream_get_offset('c', 't'), 1)"
@@ -142,6 +142,13 @@ def _kinds(n, rng):
         "notify": (f"SELECT notify('n', '{n}')",),
         "prune notifications": ("SELECT honker_notification_prune(NULL, 5)",),
         "tick": ("SELECT honker_scheduler_tick(honker_scheduler_soonest() + 130)",),
+        "tick after the clock was set back": (
+            "UPDATE _honker_scheduler_tasks SET next_fire_at = unixepoch() + 7200 WHERE name = 'beat'",
+            "SELECT honker_scheduler_tick(unixepoch())",
+        ),
+        "tick after the clock has returned": (
+            "SELECT honker_scheduler_tick((SELECT coalesce(max(fired_before), 1000) FROM _honker_scheduler_tasks))",
+        ),
         "update schedule": (f"SELECT honker_scheduler_update('daily', '0 4 29 2 *', '{n}', 5, NULL, 1)",),
         "pause schedule": ("SELECT honker_scheduler_pause('daily')",),
         "resume schedule": ("SELECT honker_scheduler_resume('daily')",),
@@ -170,6 +177,7 @@ NEEDS = {
     "cancel": ("enqueue",),
     "sweep": ("enqueue what is late",),
     "consume": ("publish",),
+    "tick after the clock has returned": ("tick after the clock was set back",),
 }
 # Steps that reveal the effect of a kind.
 SHOWN_BY = {"worker dies": "claim three", "enqueue what is late": "claim", "lock": "lock", "limit rate": "limit rate"}

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
 from honker.contrib import asgi
-from honker.contrib.shutdown import stop
+from honker.shutdown import stop
 from starlette.background import BackgroundTask
 
 from ..support.waiting import until

@@ -1,10 +1,12 @@
 """Jobs that begin to wait for a job while it runs: they take its result even if its task stores none."""
 
+import asyncio
 import importlib
 from pathlib import Path
 
 import honker
 import pytest
+from honker._worker import run_task
 from honker.errors import UnknownParentError
 
 from ..support.workers import run_for, run_until
@@ -116,3 +118,26 @@ def test_a_child_that_comes_after_the_end_of_a_parent_without_a_result_is_refuse
     run_until(db, lambda: db.get_job(late.id) is None)
     with pytest.raises(UnknownParentError):
         children.enqueue("child", after=[late])
+
+
+@pytest.mark.parametrize("runs_ahead", [True, False], ids=["before the claim", "while it runs"])
+def test_a_child_takes_the_result_of_a_parent_that_run_task_ran(queue, children, runs_ahead):
+    parent = queue.enqueue({})
+    if runs_ahead:
+        children.enqueue("child", after=[parent])
+
+    async def handler(job):
+        if not runs_ahead:
+            await children.aenqueue("child", after=[parent])
+        return {"n": 41}
+
+    asyncio.run(run_task(queue.claim_one("w"), handler))
+    [outcome] = children.claim_one("w").parents()
+    assert (outcome.state, outcome.result) == ("done", {"n": 41})
+
+
+def test_a_result_that_run_task_was_not_asked_to_keep_is_not_stored(db, queue):
+    parent = queue.enqueue({})
+    asyncio.run(run_task(queue.claim_one("w"), lambda payload: object()))
+    assert db.get_job(parent) is None
+    assert queue.get_result(parent) == (False, None)

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+from honker.sqlite import connection
 
 from ..support.processes import run
 
@@ -117,3 +118,16 @@ def test_a_commit_that_syncs_does_not_block_the_loop(path, slow_disk, step):
 
 def test_a_checkpoint_does_not_block_the_loop(path, slow_disk):
     assert longest_stall_s(path, slow_disk, "NORMAL", "checkpoint") < STALL_S
+
+
+def test_a_commit_of_a_thread_does_not_disturb_the_question_for_a_slow_one(db, monkeypatch):
+    """It forgets the moment of the first commit without a checkpoint, perhaps between two reads of it."""
+    writer = db.engine.current._writer
+    writer._deferred_since = 0.0
+
+    def commit_elsewhere():
+        writer._deferred_since = None
+        return 1e9
+
+    monkeypatch.setattr(connection, "monotonic", commit_elsewhere)
+    assert db.engine.current.is_commit_slow

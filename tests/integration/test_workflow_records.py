@@ -40,6 +40,27 @@ def test_another_handle_finds_the_workflow_with_its_name_and_value(db, path, tas
         assert repr(found) == repr(made) == "<honker.WorkflowResult 'diamond' of 7 jobs>"
 
 
+def test_the_record_names_the_parents_of_each_job(db, tasks):
+    made = diamond(db, tasks).enqueue()
+    (event,) = db.stream(TOPIC).read_since(0)
+    names = list(made.ids)
+    parents = {name: {names[each] for each in of} for name, of in zip(names, event.payload["parents"], strict=True)}
+    assert parents["top"] == set()
+    assert parents["sides.0"] == parents["sides.1"] == {"top"}
+    assert parents["sum"] == {"sides.0", "sides.1"}
+    assert parents["on_finish"] == set(names) - {"on_finish"}
+
+
+def test_the_record_of_a_workflow_with_very_many_parents_leaves_them_out(db, tasks):
+    header = group(tasks.one.s(number) for number in range(101))
+    wide = db.workflow("wide").add("header", header)
+    for number in range(100):
+        wide.add(f"body {number}", tasks.total.s(), after="header")
+    wide.enqueue()
+    (event,) = db.stream(TOPIC).read_since(0)
+    assert "parents" not in event.payload
+
+
 PROGRAM = """
 import json, sys
 import honker
@@ -140,3 +161,13 @@ def test_an_unknown_id_is_no_workflow(db, tasks, number):
 def test_an_id_that_is_no_number_is_refused(db):
     with pytest.raises(honker.InvalidArgumentError, match=r"^workflow_id "):
         db.workflow_result("diamond")
+
+
+def test_the_jobs_of_a_workflow_are_listed_and_cancelled_by_its_id(db, tasks):
+    made, other = diamond(db, tasks).enqueue(), tasks.one(1)
+    assert sorted(job.id for job in db.jobs(workflow=made.id).jobs) == sorted(made.ids.values())
+    assert asyncio.run(db.ajobs(workflow=made.id, state="ready")).jobs == db.jobs(workflow=made.id, state="ready").jobs
+    asyncio.run(db.aapply("cancel", workflow=made.id))
+    db.apply("cancel", workflow=made.id)
+    assert db.jobs(workflow=made.id).jobs == []
+    assert [job.id for job in db.jobs().jobs] == [other.id]

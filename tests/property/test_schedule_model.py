@@ -1,14 +1,14 @@
 """Schedules against a model: the jobs enqueued by ticks, after any registrations, changes, pauses and missed ticks.
 
 The model gets the firing times from `cron_oracle`, and the misfire policies from their description. The clock may be
-set by an hour either way: a boundary that has fired does not fire again.
+set by an hour or two days either way: a boundary that has fired fires again only if it comes on time.
 """
 
 import bisect
 import copy
 import functools
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ pytestmark = [
 # Two hours before Berlin's clocks went back in 2026; the model covers the month after it.
 START_S = 1_792_882_800
 HORIZON_S = START_S + 40 * 86_400
-CATCH_UP, GRACE_S = 64, 60
+CATCH_UP, GRACE_S, BELIEVED_S = 64, 60, 86_400
+HOURS_MS = [hours * 3_600_000 for hours in (1, 1, -1, 24, -48)]
 
 CRONS = {
     cron.text: cron
@@ -81,6 +82,9 @@ class Schedule:
     expires_s: int | None
     next_fire_at: int
     is_enabled: bool = True
+    # Not listed: the boundary that it had come to before the clock was set back, and the time of that.
+    fired_before: int | None = field(default=None, compare=False)
+    set_back_at: int | None = field(default=None, compare=False)
 
     def after(self, instant):
         return following(self.expression, self.zone, instant)
@@ -89,8 +93,33 @@ class Schedule:
         """True if only a clock that was ahead can have stored the boundary to wait for."""
         return self.next_fire_at > self.after(self.after(now))
 
+    def set_back(self, now):
+        """The schedule at the first boundary after now; it remembers the furthest one that it had come to."""
+        reached = max(self.next_fire_at, self.fired_before or 0)
+        return replace(self, next_fire_at=self.after(now), fired_before=reached, set_back_at=int(now))
+
     def tick(self, until):
-        """The boundaries that fire, and the next one to wait for."""
+        """The boundaries that fire, and the schedule afterwards."""
+        reached = self.fired_before
+        if reached is not None and self.next_fire_at < reached:
+            return self._again(until) if until < reached else replace(self, next_fire_at=reached)._due(until)
+        return self._due(until)
+
+    def _again(self, until):
+        """Only the last boundary fires again, and only in time."""
+        passed, at = [], self.next_fire_at
+        while at <= until <= self.next_fire_at + GRACE_S:
+            passed.append(at)
+            at = self.after(at)
+        fired = passed[-1:]
+        if fired and fired[0] >= self.set_back_at + BELIEVED_S:
+            return fired, self.at(self.after(fired[0]))
+        following = self.after(fired[0] if fired else until)
+        if following >= self.fired_before:
+            return fired, self.at(self.fired_before)
+        return fired, replace(self, next_fire_at=following)
+
+    def _due(self, until):
         if self.misfire == "catch_up":
             return self._each(until)
         is_late = until > self.next_fire_at + GRACE_S
@@ -105,8 +134,11 @@ class Schedule:
         return fired, self._caught_up(at, until)
 
     def _caught_up(self, at, until):
-        """The boundary itself unless it has passed; otherwise the next one, without all that have passed."""
-        return at if at > until else self.after(until)
+        """At the boundary itself unless it has passed; otherwise at the next one, without all that have passed."""
+        return self.at(at if at > until else self.after(until))
+
+    def at(self, next_fire_at):
+        return replace(self, next_fire_at=next_fire_at, fired_before=None, set_back_at=None)
 
 
 class ScheduleMachine(RuleBasedStateMachine):
@@ -152,9 +184,11 @@ class ScheduleMachine(RuleBasedStateMachine):
         options = (name, "q", expression, "{}", 0, expires_s, 3, zone, misfire)
         assert call(self.conn, "honker_scheduler_register", *options) == 1
         known = self.schedules.get(name)
+        if known and (known.expression, known.zone) == (expression, zone):
+            kept = known.set_back(self.now) if known.is_too_far_ahead(self.now) else known  # missed boundaries are kept
+            self.schedules[name] = replace(kept, misfire=misfire, expires_s=expires_s)
+            return
         next_fire_at = following(expression, zone, self.now)
-        if known and (known.expression, known.zone) == (expression, zone) and not known.is_too_far_ahead(self.now):
-            next_fire_at = known.next_fire_at  # missed boundaries are kept
         is_enabled = known is None or known.is_enabled
         self.schedules[name] = Schedule(expression, zone, misfire, expires_s, next_fire_at, is_enabled)
 
@@ -182,7 +216,7 @@ class ScheduleMachine(RuleBasedStateMachine):
             expires_s=expires_s if touches_expiry else known.expires_s,
         )
         if expression is not None or zone is not None:
-            changed = replace(changed, next_fire_at=changed.after(self.now))
+            changed = changed.at(changed.after(self.now))
         self.schedules[name] = changed
 
     @rule(name=names, is_enabled=st.sampled_from([True, True, False]))
@@ -213,26 +247,27 @@ class ScheduleMachine(RuleBasedStateMachine):
         expected = []
         due = [(known.next_fire_at, name) for name, known in self.schedules.items() if known.is_enabled]
         self.schedules = {
-            name: replace(known, next_fire_at=known.after(until))
-            if known.is_enabled and known.is_too_far_ahead(until)
-            else known
+            name: known.set_back(until) if known.is_enabled and known.is_too_far_ahead(until) else known
             for name, known in self.schedules.items()
         }
         for at, name in sorted(entry for entry in due if entry[0] <= until):
             known = self.schedules[name]
             assert at == known.next_fire_at
-            fired, next_fire_at = known.tick(until)
+            fired, self.schedules[name] = known.tick(until)
             expected += [(name, boundary) for boundary in fired]
             self.jobs += [(boundary, known.expires_s and boundary + known.expires_s) for boundary in fired]
-            self.schedules[name] = replace(known, next_fire_at=next_fire_at)
         seen = call_json(self.conn, "honker_scheduler_tick", until)
         assert [(fire["name"], fire["fire_at"]) for fire in seen] == expected
         if is_repeated:
             assert call_json(self.conn, "honker_scheduler_tick", until) == []
 
-    @rule(ms=st.sampled_from([1, 1000, 30_000, 61_000, 900_000, 3_600_000, 3_600_000, -3_600_000, 86_400_000]))
+    @rule(
+        ms=st.sampled_from(
+            [1, 1000, 30_000, 61_000, 900_000, 3_600_000, 3_600_000, -3_600_000, 86_400_000, -2 * 86_400_000]
+        )
+    )
     def time_passes(self, ms):
-        """Or the clock is set, by an hour either way, within the period that the model covers."""
+        """Or the clock is set, by an hour or two days, within the period that the model covers."""
         if is_known(self.now + ms / 1000):
             self.clock.move(ms)
 

@@ -10,7 +10,7 @@ INSTANTS = {
     "_honker_dead": ("run_at", "created_at", "died_at", "expires_at"),
     "_honker_locks": ("expires_at", "taken_at"),
     "_honker_rate_limits": ("window_start", "expires_at"),
-    "_honker_scheduler_tasks": ("next_fire_at",),
+    "_honker_scheduler_tasks": ("next_fire_at", "fired_before", "set_back_at"),
     "_honker_results": ("created_at", "expires_at"),
     "_honker_stream": ("created_at",),
     "_honker_notifications": ("created_at",),

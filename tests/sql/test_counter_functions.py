@@ -38,7 +38,9 @@ def totals(conn):
 
 
 def minutes(conn, queue="q", n=60):
-    return call_json(conn, "honker_counter_minutes", queue, n)
+    found = call_json(conn, "honker_counter_minutes", queue, n)
+    assert found["is_complete"]
+    return found["counters"]
 
 
 def events(conn):
@@ -302,3 +304,17 @@ def test_all_queues_and_tasks_are_listed_in_order(counted):
     assert [(row["queue"], row["task"]) for row in minutes(counted, queue="b")] == [("b", ""), ("b", "mail")]
     page = call_json(counted, "honker_counter_totals", "b", "", 1)
     assert [(row["queue"], row["task"]) for row in page] == [("b", "mail")]
+
+
+def test_minutes_end_after_a_bounded_number_of_queues_that_were_not_used_lately(counted):
+    """Without an index by minute they are passed one by one: 200,000 of them took 1.7 s."""
+    enqueue(counted, "z")
+    columns = [name for _, name, *_ in rows(counted, "PRAGMA table_info(_honker_counters)")]
+    counted.execute(f"""
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5001)
+        INSERT INTO _honker_counters ({", ".join(columns)})
+        SELECT printf('q%04d', i), '', 1{", 1" * (len(columns) - 3)} FROM n""")
+    assert call_json(counted, "honker_counter_minutes", None, 60) == {"counters": [], "is_complete": False}
+    assert [row["enqueued"] for row in minutes(counted, "z")] == [1]
+    counted.execute("DELETE FROM _honker_counters WHERE queue IN ('q0001', 'q0002')")
+    assert [row["queue"] for row in minutes(counted, None)] == ["z"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from .clock import advance
-from .database import call, call_json, claim, enqueue, refused, rows, value
+from .database import call, call_json, claim, claimed_ids, enqueue, refused, rows, value
 from .inspecting import apply, call_of, configure, detail, enqueue_with, fail, ids, page, why
 from .jobs import put
 
@@ -222,6 +222,41 @@ def test_the_lag_of_a_consumer_counts_the_events_of_its_topic_only(conn):
     assert (second["topic"], second["count"], second["consumers"]) == ("b", 1, [])
 
 
+def test_each_consumer_has_the_lag_of_its_own_offset(conn):
+    """Lags are counted from one consumer to the next, the one that is furthest ahead first."""
+    conn.execute("""
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+        INSERT INTO _honker_stream (topic, payload) SELECT iif(i % 2, 'other', 't'), '{}' FROM n""")
+    conn.execute("""
+        WITH RECURSIVE n (i) AS (SELECT 12001 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+        INSERT INTO _honker_stream (topic, payload) SELECT 't', '{}' FROM n""")
+    offsets = {"z": 20_000, "beyond": 30_000, "a": 19_990, "same": 19_990, "at": 8_000, "behind": 7_999, "new": 0}
+    for name, offset in offsets.items():
+        call(conn, "honker_stream_save_offset", name, "t", offset)
+    (_, found) = call_json(conn, "honker_stream_list", None, 10)["streams"]
+    lags = {each["name"]: (each["lag"], each["lag_is_exact"]) for each in found["consumers"]}
+    behind = {
+        name: value(conn, f"SELECT count(*) FROM _honker_stream WHERE topic = 't' AND offset > {offset}")
+        for name, offset in offsets.items()
+    }
+    assert list(lags) == sorted(offsets)
+    assert lags == {name: (min(lag, 10_000), lag <= 10_000) for name, lag in behind.items()}
+    assert sorted(is_exact for _, is_exact in lags.values()) == [False] * 2 + [True] * 5
+
+
+def test_a_file_with_too_many_consumers_says_so(conn):
+    call(conn, "honker_stream_publish", "t", None, "{}")
+    conn.execute("""
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+        INSERT INTO _honker_stream_consumers (name, topic, offset) SELECT printf('c%04d', i), 't', 0 FROM n""")
+    (found,) = call_json(conn, "honker_stream_list", None, 10)["streams"]
+    assert (len(found["consumers"]), found["consumers_are_complete"]) == (4_000, True)
+    call(conn, "honker_stream_save_offset", "d", "t", 1)
+    (found,) = call_json(conn, "honker_stream_list", None, 10)["streams"]
+    assert (len(found["consumers"]), found["consumers_are_complete"]) == (4_000, False)
+    assert found["consumers"][-1]["name"] == "c4000"
+
+
 def test_a_long_stream_is_counted_up_to_a_limit(conn):
     conn.execute("""
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)
@@ -269,3 +304,52 @@ def test_a_list_of_a_file_that_was_restored_with_a_job_twice_shows_both(conn):
     conn.execute("INSERT INTO _honker_dead (id, queue, payload) VALUES (1, 'q', '{}')")
     assert sorted(job["state"] for job in page(conn)["jobs"]) == ["dead", "ready"]
     assert rows(conn, "SELECT count(*) FROM _honker_live") == [(1,)]
+
+
+def recorded(conn, jobs, name=""):
+    """Record a workflow, and return its id."""
+    return call(conn, "honker_stream_publish", "_workflows", None, json.dumps({"name": name, "jobs": jobs}))
+
+
+def test_a_filter_finds_the_jobs_of_a_workflow_in_any_state(conn):
+    configure(conn, keep_finished_s=60)
+    jobs = [enqueue(conn) for _ in range(4)]
+    enqueue(conn)
+    workflow = recorded(conn, {f"step {number}": job_id for number, job_id in enumerate(jobs)})
+    other = recorded(conn, {"only": enqueue(conn)})
+    assert claimed_ids(conn, n=3) == jobs[:3]
+    assert call(conn, "honker_ack", jobs[0], "w") == 1
+    fail(conn, jobs[1])
+    assert ids(conn, workflow=workflow) == jobs[::-1]
+    states = [job["state"] for job in page(conn, workflow=workflow)["jobs"]]
+    assert states == ["ready", "running", "dead", "done"]
+    assert ids(conn, workflow=workflow, state="dead") == [jobs[1]]
+    assert ids(conn, workflow=workflow, ids=[jobs[2], *ids(conn, workflow=other)]) == [jobs[2]]
+    assert ids(conn, n=2, workflow=workflow) == jobs[:1:-1]
+    assert page(conn, jobs[2], workflow=workflow)["jobs"][0]["id"] == jobs[1]
+
+
+@pytest.mark.parametrize("payload", ['"something else"', '{"name": "x", "jobs": {"a": "b"}}', "not JSON"])
+def test_a_workflow_without_a_record_has_no_jobs(conn, payload):
+    enqueue(conn)
+    number = call(conn, "honker_stream_publish", "_workflows", None, payload)
+    assert ids(conn, workflow=number) == ids(conn, workflow=number + 1) == ids(conn, workflow=2**63 - 1) == []
+
+
+def test_an_event_of_another_topic_is_no_workflow(conn):
+    number = call(conn, "honker_stream_publish", "t", None, json.dumps({"name": "", "jobs": {"a": enqueue(conn)}}))
+    assert ids(conn, workflow=number) == []
+
+
+def test_a_workflow_that_is_no_number_is_refused(conn):
+    with refused("HONKER_INVALID_ARGUMENT", "workflow"):
+        ids(conn, workflow="etl")
+
+
+def test_a_verb_changes_the_jobs_of_a_workflow(conn):
+    jobs = [enqueue(conn) for _ in range(3)]
+    claimed_ids(conn)
+    workflow = recorded(conn, {"a": jobs[0], "b": jobs[1]})
+    assert apply(conn, "cancel", workflow=workflow)["done"] == 2
+    assert [job["state"] for job in page(conn)["jobs"]] == ["ready", "running"]
+    assert apply(conn, "requeue", workflow=workflow)["done"] == 0

@@ -391,3 +391,67 @@ def test_a_better_priority_does_not_overtake_a_job_between_two_attempts_in_an_or
     call(conn, "honker_ack", first, "w", 2)
     assert claimed_ids(conn, n=5) == [second]
     assert call_json(conn, "honker_flow_violations", 10) == []
+
+
+# ------------------------------------------------------------------------------------------- settings that let jobs go
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "pending"),
+    [
+        ({"concurrency_per_key": 1}, {"concurrency_per_key": 3}, 2),
+        ({"concurrency_per_key": 1}, {"concurrency_per_key": None}, 4),
+        ({"ordered": True}, {"ordered": False}, 4),
+        ({"ordered": True}, {"ordered": False, "concurrency_per_key": 2}, 1),
+    ],
+)
+def test_a_key_with_more_room_has_candidates_at_once(conn, before, after, pending):
+    configure(conn, **before)
+    for _ in range(5):
+        keyed(conn, "k")
+    assert claimed_ids(conn) == [1]
+    configure(conn, **after)
+    assert list(states(conn).values()).count("pending") == pending
+    assert violations(conn) == []
+
+
+def test_a_line_that_may_pass_its_dead_head_goes_on_at_once(conn):
+    configure(conn, ordered=True)
+    for _ in range(2):
+        keyed(conn, "k")
+    claimed_ids(conn)
+    assert call(conn, "honker_fail", 1, "w", "e", 1) == 1
+    assert states(conn) == {2: "blocked"}
+    configure(conn, on_dead="continue")
+    assert states(conn) == {2: "pending"}
+    assert violations(conn) == []
+
+
+def test_a_change_of_limits_promotes_the_jobs_of_many_keys(conn):
+    configure(conn, concurrency_per_key=1)
+    for number in range(200):
+        for _ in range(3):
+            keyed(conn, f"k{number}")
+    configure(conn, concurrency_per_key=2)
+    assert list(states(conn).values()).count("pending") == 400
+    assert violations(conn) == []
+
+
+def test_a_change_of_limits_is_undone_whole(conn):
+    configure(conn, concurrency_per_key=1)
+    for _ in range(3):
+        keyed(conn, "k")
+    conn.execute("BEGIN")
+    configure(conn, concurrency_per_key=None)
+    conn.execute("ROLLBACK")
+    assert sorted(states(conn).values()) == ["blocked", "blocked", "pending"]
+
+
+def test_a_key_that_was_edited_into_no_text_stops_no_change_of_limits(conn):
+    configure(conn, concurrency_per_key=1)
+    for _ in range(2):
+        keyed(conn, "k")
+        keyed(conn, "z")
+    conn.execute("UPDATE _honker_live SET key = x'00ff' WHERE key = 'z'")
+    configure(conn, concurrency_per_key=2)
+    assert [state for job, state in states(conn).items() if job in {1, 3}] == ["pending", "pending"]

@@ -127,6 +127,9 @@ pub const TIED_JOBS_KNOWN: usize = 10_000;
 /// Blocked jobs of one key that one call makes candidates: a limit that was dropped is digested in steps.
 pub const PROMOTED_PER_KEY: i64 = 1_000;
 
+/// Keys, or jobs of them, that a change of settings promotes: some 300 ms. Claims go on with the rest.
+pub const PROMOTED_PER_CHANGE: i64 = 10_000;
+
 /// Keys that a claim which finds nothing looks at, for jobs that nothing promotes.
 pub const RESCUED_KEYS_PER_CLAIM: usize = 16;
 
@@ -220,8 +223,8 @@ pub const LOST_WORKER_RETENTION: Span = Span::from_seconds(3_600);
 /// Lost workers that one report deletes.
 pub const LOST_WORKERS_PER_REPORT: i64 = 8;
 
-/// Consumers that a list of streams reads: far more than any use.
-pub const CONSUMERS_READ: i64 = 10_000;
+/// Consumers that a list of streams reads: far more than any use, and some 30 ms. The list tells if there are more.
+pub const CONSUMERS_READ: i64 = 4_000;
 
 /// Jobs of a workflow that a list names.
 pub const WORKFLOW_JOBS_SHOWN: usize = 200;
@@ -234,6 +237,9 @@ pub const MINUTES: RangeInclusive<i64> = 1..=COUNTER_MINUTES;
 
 /// Rows of counters after which a call ends.
 pub const COUNTER_ROWS: usize = 20_000;
+
+/// Pairs of a queue and a task at which a call looks for counters of the last minutes: 5 us each.
+pub const COUNTER_PAIRS: usize = 5_000;
 
 /// Events of moves that are kept unless their topic has a policy: one event holds all moves of a call.
 pub const EVENTS_KEPT: i64 = 10_000;

@@ -1,4 +1,4 @@
-"""``honker requeue``, ``cancel`` and ``discard``: verbs for given jobs, or for all that match a filter."""
+"""``honker requeue``, ``run-now``, ``cancel`` and ``discard``: verbs for given jobs, or for all that match a filter."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class _Kind:
 
 _REQUEUE: Final = _Kind("requeue", "requeued", ("dead",))
 _DISCARD: Final = _Kind("delete", "discarded", ("dead", "done", "cancelled"), asks=True)
+_RUN_NOW: Final = _Kind("run_now", "made due", ("delayed",))
 _CANCEL: Final = _Kind("cancel", "cancelled", ("ready", "delayed", "running", "blocked", "waiting"))
 
 _EXIT_CODES: Final = "Exit codes: 0 done, 1 a job was passed over, or not confirmed, or database error, 2 usage error."
@@ -81,6 +82,27 @@ def requeue(path: str, ids: tuple[int, ...], **options: Any) -> int:
     Name the jobs, or all that match by --all and filters. With --all it prints their number and asks.
     """
     return _run(_REQUEUE, path, ids, **options)
+
+
+@click.command(
+    "run-now",
+    short_help="Make delayed jobs due.",
+    epilog=f"""\b
+Examples:
+  honker run-now shop.db 17 18
+  honker run-now shop.db --all --queue emails --dry-run
+  honker run-now shop.db --all --queue emails --task shop.tasks.send_email --yes
+
+{_EXIT_CODES}""",
+)
+@_bulk_options
+def run_now(path: str, ids: tuple[int, ...], **options: Any) -> int:
+    """Make delayed jobs of the database file DB due, also those that wait for their next attempt.
+
+    Limits, pauses and parents still hold. Name the jobs, or all that match by --all and filters. With --all it prints
+    their number and asks.
+    """
+    return _run(_RUN_NOW, path, ids, **options)
 
 
 @click.command(
@@ -137,7 +159,7 @@ def _cancel_each(path: str, ids: tuple[int, ...], **options: Any) -> int:
     return int(is_any_gone)
 
 
-_FILTERS: Final = ("queue", "state", "task", "key", "error", "since", "args")
+_FILTERS: Final = ("queue", "state", "task", "key", "workflow", "error", "since", "args")
 
 
 def _check(ids: tuple[int, ...], options: dict[str, Any], with_ids: tuple[str, ...] = ()) -> None:

@@ -70,6 +70,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Only jobs enqueued since: 15m, 3h, 7d, Unix seconds, or 2026-12-24T18:00:00+01:00.",
         ),
         click.option("--error", metavar="TEXT", help="Only jobs whose last error contains this text."),
+        click.option("--workflow", metavar="ID", type=int, help="Only jobs of this workflow."),
         click.option("--key", metavar="KEY", help="Only jobs of this key."),
         click.option("--task", metavar="NAME", help="Only calls of this task."),
         click.option("--state", type=click.Choice(get_args(JobState)), help="Only jobs in this state."),

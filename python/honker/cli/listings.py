@@ -9,6 +9,7 @@ import click
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.filters import PAGE
 from honker.cli.jobs import plain
+from honker.cli.output import notice
 from honker.cli.table import (
     Column,
     Listing,
@@ -134,6 +135,8 @@ def streams(path: str, is_json: bool, is_csv: bool) -> None:
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
         found = [plain(each) for each in db.streams()]
+    if not all(each["consumers_are_complete"] for each in found):
+        notice("honker: the file has more consumers than a list reads; the first by name are shown")
     nobody = {"name": None, "offset": None, "lag": None, "lag_is_exact": None}
     rows: list[dict[str, Any]] = []
     for stream in found:

@@ -11,13 +11,14 @@ from typing import NoReturn
 import click
 
 from honker.cli.backup import backup, restore
-from honker.cli.bulk import cancel, discard, requeue
+from honker.cli.bulk import cancel, discard, requeue, run_now
 from honker.cli.call import call
 from honker.cli.doctor.command import doctor
 from honker.cli.enqueue import enqueue
 from honker.cli.jobs import dead, job, jobs
 from honker.cli.listen import listen
 from honker.cli.listings import locks, queues, streams, workflows
+from honker.cli.metrics import metrics
 from honker.cli.migrate import migrate
 from honker.cli.operating import limits, pause, queue, resume
 from honker.cli.output import ReaderGone, notice
@@ -26,6 +27,7 @@ from honker.cli.schedules import schedules
 from honker.cli.signals import BROKEN_PIPE, FAILED, INTERRUPTED, leave
 from honker.cli.tail import tail
 from honker.cli.top.command import top
+from honker.cli.web import web
 from honker.cli.worker import worker
 from honker.cli.workers import workers
 from honker.errors import HonkerError, InvalidArgumentError
@@ -59,9 +61,9 @@ def commands() -> None:
 for _command in (
     *(worker, scheduler, call, enqueue),
     *(top, queues, jobs, job, dead, workers, schedules, streams, locks, workflows),
-    *(requeue, cancel, discard, queue, limits, pause, resume),
-    *(listen, tail),
-    *(doctor, backup, restore, migrate),
+    *(requeue, run_now, cancel, discard, queue, limits, pause, resume),
+    *(listen, tail, web),
+    *(doctor, metrics, backup, restore, migrate),
 ):
     commands.add_command(_command)
 

@@ -43,8 +43,8 @@ from honker.contrib.event_source import (
     name_line,
     offset_of,
 )
-from honker.contrib.shutdown import stop
 from honker.engine import Transaction
+from honker.shutdown import stop
 from honker.stream.stream import Stream
 from honker.worker.runner import GRACE_S
 

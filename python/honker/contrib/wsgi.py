@@ -13,7 +13,7 @@ from typing import Final
 
 from honker.clock import monotonic
 from honker.contrib.event_source import BEGINNING, FAR_FUTURE, PING, PING_S, message, name_line, offset_of
-from honker.contrib.shutdown import stop
+from honker.shutdown import stop
 from honker.stream.stream import Stream
 
 # Seconds between two looks at the server. A thread cannot wait for a signal.

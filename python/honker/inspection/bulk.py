@@ -57,6 +57,7 @@ def apply(
     key: str | None = None,
     error: str | None = None,
     ids: Sequence[int] | None = None,
+    workflow: int | None = None,
     args: ArgsFilter | None = None,
     since: Instant | None = None,
     limit: int | None = None,
@@ -77,6 +78,7 @@ def apply(
         key: Only jobs of this key.
         error: Only jobs whose last error contains this text.
         ids: Only these jobs, any number of them.
+        workflow: Only jobs of the workflow with this id.
         args: Values of arguments by path, or a part of the payload.
         since: Only jobs enqueued then or later.
         limit: The largest number of jobs to change; None means all.
@@ -90,7 +92,7 @@ def apply(
     Source: SQL ``honker_jobs_apply``.
     """
     conditions = filter_json(
-        state=state, queue=queue, task=task, key=key, error=error, ids=None, args=args, since=since
+        state=state, queue=queue, task=task, key=key, error=error, ids=None, workflow=workflow, args=args, since=since
     )
     run = _Run(verb, conditions, ids, limit)
     for call in run.calls():
@@ -110,6 +112,7 @@ async def aapply(
     key: str | None = None,
     error: str | None = None,
     ids: Sequence[int] | None = None,
+    workflow: int | None = None,
     args: ArgsFilter | None = None,
     since: Instant | None = None,
     limit: int | None = None,
@@ -117,7 +120,7 @@ async def aapply(
 ) -> Applied:
     """Like `apply`, without blocking the event loop."""
     conditions = filter_json(
-        state=state, queue=queue, task=task, key=key, error=error, ids=None, args=args, since=since
+        state=state, queue=queue, task=task, key=key, error=error, ids=None, workflow=workflow, args=args, since=since
     )
     run = _Run(verb, conditions, ids, limit)
     for call in run.calls():

@@ -91,6 +91,7 @@ def jobs(
     key: str | None = None,
     error: str | None = None,
     ids: Sequence[int] | None = None,
+    workflow: int | None = None,
     args: ArgsFilter | None = None,
     since: Instant | None = None,
     after: str | None = None,
@@ -109,6 +110,8 @@ def jobs(
         key: Only jobs of this key.
         error: Only jobs whose last error contains this text.
         ids: Only these jobs, at most 1,000.
+        workflow: Only jobs of the workflow with this id, see `Database.workflows`. A job that has ended is listed if it
+            is dead, or its queue keeps finished jobs. None are listed once the record of the workflow is pruned.
         args: A dict of paths and values, such as ``{"user.id": 5}``: arguments of a task's call by keyword, or by
             position as in ``{"0": 5}``, or members of another payload. A text: the payload's JSON contains it.
         since: Only jobs enqueued then or later. A page ends at the first job that is an hour older.
@@ -121,7 +124,9 @@ def jobs(
     Cost: bounded by the jobs looked at, independent of the number of jobs in the file.
     Source: SQL ``honker_jobs_list``.
     """
-    conditions = filter_json(state=state, queue=queue, task=task, key=key, error=error, ids=ids, args=args, since=since)
+    conditions = filter_json(
+        state=state, queue=queue, task=task, key=key, error=error, ids=ids, workflow=workflow, args=args, since=since
+    )
     return _page(self.engine.ask(_LIST, conditions, cursor(after), whole(limit, "limit")))
 
 
@@ -134,13 +139,16 @@ async def ajobs(
     key: str | None = None,
     error: str | None = None,
     ids: Sequence[int] | None = None,
+    workflow: int | None = None,
     args: ArgsFilter | None = None,
     since: Instant | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> JobPage:
     """Like `jobs`, without blocking the event loop."""
-    conditions = filter_json(state=state, queue=queue, task=task, key=key, error=error, ids=ids, args=args, since=since)
+    conditions = filter_json(
+        state=state, queue=queue, task=task, key=key, error=error, ids=ids, workflow=workflow, args=args, since=since
+    )
     return _page(await self.engine.aask(_LIST, conditions, cursor(after), whole(limit, "limit")))
 
 
@@ -152,6 +160,7 @@ def filter_json(
     key: str | None,
     error: str | None,
     ids: Sequence[int] | None,
+    workflow: int | None,
     args: ArgsFilter | None,
     since: Instant | None,
 ) -> str:
@@ -163,6 +172,7 @@ def filter_json(
         "key": key,
         "error": error,
         "ids": None if ids is None else [whole(each, "ids") for each in ids],
+        "workflow": None if workflow is None else whole(workflow, "workflow"),
         "args": args if args is None or isinstance(args, str) else dict(args),
         "since": optional_instant(since, "since"),
     }

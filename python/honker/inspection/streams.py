@@ -42,6 +42,7 @@ class StreamInfo(Record):
         count: The number of its events, counted up to 10,000.
         count_is_exact: False if there are more.
         consumers: Its consumers, by name.
+        consumers_are_complete: False if the file has more than 4,000 consumers: the stream may have others.
     """
 
     topic: str
@@ -51,12 +52,13 @@ class StreamInfo(Record):
     count: int
     count_is_exact: bool
     consumers: list[ConsumerInfo]
+    consumers_are_complete: bool
 
 
 def streams(self: Handle) -> list[StreamInfo]:
     """Every stream by topic, with the lag of its consumers.
 
-    Cost: for each stream and consumer, a few reads by key and a count up to 10,000.
+    Cost: for each stream, a few reads by key and two counts up to 10,000; for each consumer, a few microseconds.
     Source: SQL ``honker_stream_list``.
     """
     return [_stream(row) for row in every_row(self, _LIST, "streams", _PER_PAGE)]

@@ -7,6 +7,10 @@
 The context of the enqueueing travels in the job, as the header ``traceparent``. Each attempt is a trace of its own with
 a link to the enqueueing, as the conventions for messaging recommend:
 https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+
+There are no ``receive`` spans: the conventions make them where the application asks for messages, and here the worker
+hands them to the handler. There are no ``settle`` spans either: a worker settles the finished jobs and claims the next
+ones in one transaction, which belongs to no job alone.
 """
 
 from __future__ import annotations
@@ -28,6 +32,10 @@ from honker.middleware import EnqueuedCall, Middleware
 _SYSTEM: Final = "honker"
 _SCOPE: Final = "honker"
 
+# The bounds of buckets that the conventions name, and longer ones: handlers run for minutes. The default is for
+# milliseconds.
+_DURATIONS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 1800)
+
 
 class Tracing(Middleware):
     """Makes a span for each enqueued call and each attempt, and measures both.
@@ -46,7 +54,12 @@ class Tracing(Middleware):
         self._consumed = meter.create_counter(
             "messaging.client.consumed.messages", "{message}", "Attempts that were begun."
         )
-        self._duration = meter.create_histogram("messaging.process.duration", "s", "Seconds that handlers ran.")
+        self._duration = meter.create_histogram(
+            "messaging.process.duration",
+            "s",
+            "Seconds that handlers ran.",
+            explicit_bucket_boundaries_advisory=_DURATIONS_S,
+        )
 
     def enqueue(self, call: EnqueuedCall) -> None:
         """Record the enqueueing, and put its context into the headers of the call."""

@@ -208,7 +208,8 @@ class Connection:
         again. Commits of event loops make no checkpoint. At least each `_CHECKPOINT_DELAY_S`, some run in a thread
         instead and catch up, so the -wal grows only by the commits of that time.
         """
-        if self._deferred_since is not None and monotonic() - self._deferred_since >= _CHECKPOINT_DELAY_S:
+        since = self._deferred_since  # read once: a commit in another thread may set it to None
+        if since is not None and monotonic() - since >= _CHECKPOINT_DELAY_S:
             self._deferred_since = None
             self._slow_commits = _SLOW_COMMITS
         return self._syncs_commits or self._slow_commits > 0

@@ -156,11 +156,11 @@ class Workflow:
     def _write(self, plan: Plan, value: Value, engine: Engine, tx: TransactionLike) -> tuple[list[int], int]:
         """Add the jobs and the record of the workflow, and return their ids."""
         ids = plan.write(engine, tx)
-        return ids, save(engine, Record(self.name, _by_name(plan, ids), value), tx)
+        return ids, save(engine, _record(self.name, plan, ids, value), tx)
 
     async def _awrite(self, plan: Plan, value: Value, engine: Engine, tx: TransactionLike) -> tuple[list[int], int]:
         ids = await plan.awrite(engine, tx)
-        return ids, await asave(engine, Record(self.name, _by_name(plan, ids), value), tx)
+        return ids, await asave(engine, _record(self.name, plan, ids, value), tx)
 
     def _result(
         self, plan: Plan, value: Value, tx: TransactionLike, ids: list[int], workflow_id: int
@@ -219,8 +219,9 @@ class Workflow:
         return f"{shown}, ..." if len(self._nodes) > _SHOWN_NAMES else shown
 
 
-def _by_name(plan: Plan, ids: list[int]) -> dict[str, int]:
-    return {job.name: job_id for job, job_id in zip(plan.jobs, ids, strict=True)}
+def _record(name: str, plan: Plan, ids: list[int], value: Value) -> Record:
+    by_name = {job.name: job_id for job, job_id in zip(plan.jobs, ids, strict=True)}
+    return Record(name, by_name, value, [job.parents for job in plan.jobs])
 
 
 def _named(values: Mapping[str, Value]) -> Value:

@@ -10,6 +10,7 @@ recorded: chains, groups and chords have no name to list them by, and may be as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from honker import serialization
@@ -24,6 +25,8 @@ TOPIC: Final = "_workflows"
 #: The policy of the topic, set by the first workflow: seconds and events. Events without a policy would stay.
 _KEPT_S: Final = 30 * 24 * 3600
 _KEPT: Final = 100_000
+#: The most parents of a record, over all of its jobs. They are only shown.
+_SHOWN_PARENTS: Final = 10_000
 
 _PUBLISH: Final = "SELECT honker_stream_publish(?, ?, ?)"
 _READ: Final = "SELECT honker_stream_read_since(?, ?, 1)"
@@ -38,15 +41,25 @@ class Record(NamedTuple):
         name: The name of the workflow; may be empty.
         ids: The ids of its jobs by name, each after its parents.
         value: Its value.
+        parents: For each job the positions of its parents in ``ids``: the engine forgets these when they have ended.
+            Empty if there are too many, or if an older version wrote the record.
     """
 
     name: str
     ids: dict[str, int]
     value: Value
+    parents: Sequence[Sequence[int]] = ()
 
     def publish_call(self) -> Call:
         """The call that writes the record and returns its id."""
-        fields = {"name": self.name, "jobs": self.ids, "shape": self.value.shape, "filled_by": list(self.value.jobs)}
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "jobs": self.ids,
+            "shape": self.value.shape,
+            "filled_by": list(self.value.jobs),
+        }
+        if sum(map(len, self.parents)) <= _SHOWN_PARENTS:
+            fields["parents"] = self.parents
         return _PUBLISH, TOPIC, self.name or None, serialization.encode(fields)
 
 
@@ -71,7 +84,7 @@ def workflow_result(self: Handle, workflow_id: int) -> WorkflowResult[Any] | Non
 
     Workflows are recorded as events of the topic ``_workflows``, for 30 days and the last 100,000 of them.
     ``db.stream("_workflows").retain(...)`` changes that. Each event has the name of its workflow as key, and as payload
-    a dict of ``name``, ``jobs``, ``shape`` and ``filled_by``.
+    a dict of ``name``, ``jobs``, ``shape``, ``filled_by`` and ``parents``.
 
     Args:
         workflow_id: The ``id`` of the `honker.WorkflowResult` that `Workflow.enqueue` returned.

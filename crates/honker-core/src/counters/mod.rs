@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use crate::limits::COUNTER_MINUTES;
+use crate::limits::{COUNTER_MINUTES, COUNTER_PAIRS};
 use crate::moves::{Kind, Moved};
 use crate::{Ctx, Result, sql};
 
@@ -161,9 +161,19 @@ fn add(ctx: &Ctx<'_>, queue: &str, task: &str, counts: &Counts) -> Result<()> {
     ctx.execute(sql!("prune.sql"), params![queue, task, minute, COUNTER_MINUTES]).map(drop)
 }
 
+/// A queue and task with counters.
+struct Pair {
+    queue: String,
+    task: String,
+    /// The last minute that was counted in.
+    last: i64,
+}
+
 /// The next queue and task with counters.
-fn next(ctx: &Ctx<'_>, queue: &str, task: &str) -> Result<Option<(String, String)>> {
-    ctx.row(sql!("next.sql"), [queue, task], |row| Ok((row.get(0)?, row.get(1)?)))
+fn next(ctx: &Ctx<'_>, queue: &str, task: &str) -> Result<Option<Pair>> {
+    ctx.row(sql!("next.sql"), [queue, task], |row| {
+        Ok(Pair { queue: row.get(0)?, task: row.get(1)?, last: row.get(2)? })
+    })
 }
 
 /// The sums of up to `n` queues and tasks, in their order, from the one after `queue` and `task` on. Reads only.
@@ -174,7 +184,7 @@ pub fn totals(ctx: &Ctx<'_>, queue: &str, task: &str, n: usize) -> Result<Vec<Co
     let mut all = Vec::new();
     let mut place = (queue.to_owned(), task.to_owned());
     while all.len() < n
-        && let Some((queue, task)) = next(ctx, &place.0, &place.1)?
+        && let Some(Pair { queue, task, .. }) = next(ctx, &place.0, &place.1)?
     {
         let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)? * 60, Counts::read(row, 1)?));
         if let Some((minute, counts)) = ctx.row(sql!("total.sql"), [&queue, &task], read)? {
@@ -185,27 +195,42 @@ pub fn totals(ctx: &Ctx<'_>, queue: &str, task: &str, n: usize) -> Result<Vec<Co
     Ok(all)
 }
 
-/// The counts of the last minutes, of one queue or of all, by queue, task and minute. Minutes without a move are left out.
-/// Ends with the queue and task that reach `n` rows. Reads only.
+/// The counts of the last minutes.
+#[derive(Debug, Serialize)]
+pub struct Minutes {
+    /// By queue, task and minute. Minutes without a move are left out.
+    pub counters: Vec<Counted>,
+    /// False if a bound ended the call before the last queue and task.
+    pub is_complete: bool,
+}
+
+/// The counts of the last minutes, of one queue or of all. Ends with the queue and task that reach `n` rows, or after
+/// [`COUNTER_PAIRS`] of them: without an index by minute, those that were not used lately are passed one by one. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn minutes(ctx: &Ctx<'_>, queue: Option<&str>, minutes: i64, n: usize) -> Result<Vec<Counted>> {
+pub fn minutes(ctx: &Ctx<'_>, queue: Option<&str>, minutes: i64, n: usize) -> Result<Minutes> {
     let first = ctx.second().div_euclid(60) - minutes + 1;
-    let mut all = Vec::new();
+    let mut counters = Vec::new();
     let mut place = (queue.unwrap_or("").to_owned(), String::new());
     // The smallest task is the empty one, which comes after nothing: it is looked for by itself.
     if queue.is_some() {
-        read_minutes(ctx, &place, first, &mut all)?;
+        read_minutes(ctx, &place, first, &mut counters)?;
     }
-    while all.len() < n
-        && let Some(next) = next(ctx, &place.0, &place.1)?
-        && queue.is_none_or(|queue| queue == next.0)
+    let mut looked_at = 0;
+    while let Some(pair) = next(ctx, &place.0, &place.1)?
+        && queue.is_none_or(|queue| queue == pair.queue)
     {
-        read_minutes(ctx, &next, first, &mut all)?;
-        place = next;
+        if counters.len() >= n || looked_at >= COUNTER_PAIRS {
+            return Ok(Minutes { counters, is_complete: false });
+        }
+        looked_at += 1;
+        place = (pair.queue, pair.task);
+        if pair.last >= first {
+            read_minutes(ctx, &place, first, &mut counters)?;
+        }
     }
-    Ok(all)
+    Ok(Minutes { counters, is_complete: true })
 }
 
 fn read_minutes(ctx: &Ctx<'_>, (queue, task): &(String, String), first: i64, all: &mut Vec<Counted>) -> Result<()> {

@@ -30,9 +30,11 @@ pub(super) fn candidates(
     look: &Look,
 ) -> Result<Option<Candidates>> {
     let mut found = Found { greatest, ids: Vec::new(), left: INSPECT_IDS, look };
-    let is_whole = match (&filter.ids, table, &filter.queue) {
+    let named = filter.named();
+    let is_named = named.is_some();
+    let is_whole = match (named, table, &filter.queue) {
         (Some(ids), ..) => {
-            found.ids.extend(ids.iter().filter(|id| **id <= greatest));
+            found.ids.extend(ids.into_iter().filter(|id| *id <= greatest));
             true
         }
         (None, Table::Live, _) => of_live(ctx, filter, &mut found)?,
@@ -43,7 +45,7 @@ pub(super) fn candidates(
         (None, Table::Dead | Table::Finished, None) => false,
     };
     let is_cut = table == Table::Finished && i64::try_from(found.ids.len()).is_ok_and(|count| count >= FINISHED_IDS);
-    Ok(is_whole.then(|| Candidates { ids: found.descending(), is_cut: is_cut && filter.ids.is_none() }))
+    Ok(is_whole.then(|| Candidates { ids: found.descending(), is_cut: is_cut && !is_named }))
 }
 
 fn of_live(ctx: &Ctx<'_>, filter: &Filter, found: &mut Found<'_>) -> Result<bool> {

@@ -1,5 +1,7 @@
 //! The conditions under which a job is listed.
 
+use std::collections::HashSet;
+
 use rusqlite::types::{ToSql, ToSqlOutput, Value};
 use serde_json::{Value as Json, json};
 
@@ -125,6 +127,8 @@ pub struct Filter {
     pub error: Option<String>,
     /// These jobs only.
     pub ids: Option<Vec<i64>>,
+    /// These jobs only: those of a workflow.
+    pub members: Option<Vec<i64>>,
     /// The arguments.
     pub args: Option<Args>,
     /// Enqueued then or later.
@@ -132,6 +136,17 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// The only jobs that can match; `None` if the filter names none.
+    pub(super) fn named(&self) -> Option<Vec<i64>> {
+        match (&self.ids, &self.members) {
+            (Some(ids), Some(members)) => {
+                let members: HashSet<&i64> = members.iter().collect();
+                Some(ids.iter().filter(|id| members.contains(id)).copied().collect())
+            }
+            (named, members) => named.clone().or_else(|| members.clone()),
+        }
+    }
+
     pub(super) fn tables(&self) -> Vec<Table> {
         self.state.map_or_else(|| Table::ALL.to_vec(), |state| vec![state.table()])
     }

@@ -27,4 +27,4 @@ pub use locks::{Lock, Locks, locks};
 pub use streams::{Consumer, Stream, Streams, streams};
 pub use summary::Summary;
 pub use walk::Walked;
-pub use workflows::{Member, Workflow, Workflows, workflows};
+pub use workflows::{Member, Workflow, Workflows, members, workflows};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::look::Look;
@@ -83,6 +83,18 @@ pub fn workflows(ctx: &Ctx<'_>, after: Option<i64>, n: usize) -> Result<Workflow
         }
     }
     Ok(Workflows { workflows, next: None })
+}
+
+/// The ids of the jobs of a workflow; none if it is not recorded. Reads only.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn members(ctx: &Ctx<'_>, id: i64) -> Result<Vec<i64>> {
+    let Some(below) = id.checked_add(1) else { return Ok(Vec::new()) };
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get_ref(1)?.as_str().unwrap_or_default().to_owned()));
+    let record = ctx.row(sql!("workflows.sql"), params![TOPIC, below], read)?.filter(|(offset, _)| *offset == id);
+    let record = record.and_then(|(_, payload)| serde_json::from_str::<Record>(&payload).ok());
+    Ok(record.map_or_else(Vec::new, |record| record.jobs.values().filter_map(serde_json::Value::as_i64).collect()))
 }
 
 fn workflow(ctx: &Ctx<'_>, id: i64, created_at: Option<Instant>, record: &Record, look: &mut Look) -> Result<Workflow> {

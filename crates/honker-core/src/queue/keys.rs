@@ -14,8 +14,9 @@
 //! - *A reference process, an older honker or a DELETE by hand* ends a job without the promotion. Then a key may be stranded:
 //!   blocked jobs, nothing in flight and no candidate. A claim that finds nothing looks at a few keys ([`stranded`]), and goes
 //!   on with the next ones the next time.
-//! - *A limit is lowered*: nothing that runs is stopped; claims block candidates that they meet. *Raised or dropped*: keys
-//!   are promoted step by step as jobs leave, and by the rescue.
+//! - *A limit is lowered*: nothing that runs is stopped; claims block candidates that they meet. *Raised or dropped*, or a
+//!   dead head let pass: [`promote_all`] looks at every key with blocked jobs in the same call. Beyond
+//!   [`PROMOTED_PER_CHANGE`] jobs or keys the rest is left to the rescue, and the check lists those keys until then.
 //!
 //! Order: a blocked row has its creation as `run_at`, so the best blocked job is that of the highest priority that was
 //! enqueued first. A promoted row has the second of its promotion, so it joins the back of its priority, and keys take turns.
@@ -32,7 +33,8 @@ use super::ties::{Left, To};
 use super::transition::{Move, leave};
 use crate::clock::Instant;
 use crate::limits::{
-    CONCURRENCY, EXPIRED_ROWS_PER_WRITE, PROMOTED_PER_KEY, RESCUED_KEYS_PER_CLAIM, RESUMED_KEYS_PER_CLAIM,
+    CONCURRENCY, EXPIRED_ROWS_PER_WRITE, PROMOTED_PER_CHANGE, PROMOTED_PER_KEY, RESCUED_KEYS_PER_CLAIM,
+    RESUMED_KEYS_PER_CLAIM,
 };
 use crate::{Ctx, Result, sql};
 
@@ -79,7 +81,8 @@ pub(super) fn enter(ctx: &Ctx<'_>, id: i64, queue: &str, key: &str) -> Result<()
 }
 
 /// Makes the best blocked jobs of a key candidates while it has room. At the flush of every call that may have made room.
-pub(crate) fn promote(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<()> {
+/// Returns how many.
+pub(crate) fn promote(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<i64> {
     let settings = Settings::of(ctx, queue)?;
     let mut promoted = 0;
     while promoted < PROMOTED_PER_KEY
@@ -98,6 +101,20 @@ pub(crate) fn promote(ctx: &Ctx<'_>, queue: &str, key: &str) -> Result<()> {
         if room <= 0 {
             break;
         }
+    }
+    Ok(promoted)
+}
+
+/// Promotes the jobs of each key of a queue, whose rules have changed.
+pub(super) fn promote_all(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
+    let (mut after, mut left) = (String::new(), PROMOTED_PER_CHANGE);
+    let text = |row: &Row<'_>| Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned));
+    // A key that was edited into no text comes after all that are.
+    while left > 0
+        && let Some(key) = ctx.row(sql!("key_next.sql"), params![queue, after], text)?.flatten()
+    {
+        left -= promote(ctx, queue, &key)?.max(1);
+        after = key;
     }
     Ok(())
 }
@@ -345,7 +362,7 @@ pub(super) fn resume(ctx: &Ctx<'_>, keys: &[String], queue: &str) -> Result<()> 
     }
     keys.iter().try_for_each(|key| pause::end_of_key(ctx, queue, key))?;
     pause::count_keys(ctx, queue)?;
-    keys.iter().try_for_each(|key| promote(ctx, queue, key))
+    keys.iter().try_for_each(|key| promote(ctx, queue, key).map(drop))
 }
 
 /// When the first pause of a key with blocked jobs ends by time. Of many pauses without blocked jobs before it, only a few are
@@ -387,7 +404,7 @@ pub(super) fn stranded(ctx: &Ctx<'_>, settings: &Settings, queue: &str) -> Resul
 
 /// Promotes the jobs of stranded keys.
 pub(super) fn rescue(ctx: &Ctx<'_>, keys: &[String], queue: &str) -> Result<()> {
-    keys.iter().try_for_each(|key| promote(ctx, queue, key))
+    keys.iter().try_for_each(|key| promote(ctx, queue, key).map(drop))
 }
 
 /// True if a key has blocked jobs, room for one of them and no candidate: the invariant does not hold.

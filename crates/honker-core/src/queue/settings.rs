@@ -6,6 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Row, params};
 use serde::Serialize;
 
+use super::keys;
 use super::rate::Rate;
 use crate::clock::{Instant, Span};
 use crate::limits::CONCURRENCY;
@@ -206,11 +207,12 @@ impl Settings {
         })
     }
 
-    /// Writes the settings of a queue; the jobs of a key may then have room. Demands writers that know them.
+    /// Writes the settings of a queue in place of `before`, and promotes jobs of keys that have room by them. Demands writers
+    /// that know them.
     ///
     /// # Errors
     /// Whatever SQLite reports.
-    pub fn write(&self, decided: Decided, ctx: &Ctx<'_>, queue: &str) -> Result<()> {
+    pub fn write(&self, before: &Self, decided: Decided, ctx: &Ctx<'_>, queue: &str) -> Result<()> {
         schema::require_writer(ctx)?;
         schema::demand_writer(ctx)?;
         ctx.forget_settings();
@@ -234,7 +236,9 @@ impl Settings {
                 burst,
                 decided.column(Setting::KeepFinished, keep_s, as_real(REMOVED)),
             ],
-        )
+        )?;
+        let rules = |settings: &Self| (settings.key_limit(), settings.is_ordered, settings.on_dead);
+        if rules(self) == rules(before) { Ok(()) } else { keys::promote_all(ctx, queue) }
     }
 
     /// How many jobs of one key may be in flight; `None` for any number.

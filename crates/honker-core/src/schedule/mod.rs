@@ -1,10 +1,11 @@
 //! Schedules: rows that hold a payload and the times at which to enqueue it. `expression` is pure and computes boundaries,
-//! `register` keeps the rows, `tick` enqueues the due jobs.
+//! `register` keeps the rows, `plan` chooses the boundaries that fire, `tick` enqueues their jobs.
 
 mod cron;
 mod cron_field;
 mod expression;
 mod interval;
+mod plan;
 mod policy;
 mod register;
 mod sharing;

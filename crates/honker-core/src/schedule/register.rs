@@ -132,6 +132,7 @@ pub fn register(ctx: &Ctx<'_>, schedule: &NewSchedule<'_>) -> Result<()> {
         latest_boundary(&parsed, ctx.now())?,
         schedule.overlap.name(),
         schedule.when_paused.name(),
+        ctx.now().rounded_down(),
     ];
     ctx.change_one(sql!("register.sql"), params)
 }

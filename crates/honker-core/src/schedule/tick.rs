@@ -1,16 +1,17 @@
 //! Ticking: enqueueing a job for each boundary that has come.
 //!
-//! Invariant: each boundary fires at most once. A tick runs in one write transaction (the caller's bracket): the
-//! jobs and the schedule's next boundary commit together, and of two tickers the second sees the boundary gone. If
-//! the process dies before COMMIT, nothing fired and the next ticker fires it. A boundary is passed over, as its schedule
-//! may ask, by rows that are read in the same transaction: a job that ends later ends after the tick.
+//! Invariant: each boundary fires at most once, and once more only if it comes on time again after the clock was set
+//! back: see [`super::plan`]. A tick runs in one write transaction (the caller's bracket): the jobs and the schedule's
+//! next boundary commit together, and of two tickers the second sees the boundary gone. If the process dies before
+//! COMMIT, nothing fired and the next ticker fires it. A boundary is passed over, as its schedule may ask, by rows that
+//! are read in the same transaction: a job that ends later ends after the tick.
 
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::{Expression, Misfire, Overlap, WhenPaused, boundary_after, latest_boundary, parse};
+use super::plan::{Place, Plan};
+use super::{Misfire, Overlap, WhenPaused, boundary_after, latest_boundary, parse};
 use crate::clock::{Instant, Span};
-use crate::limits::{CATCH_UP_FIRES, MISFIRE_GRACE};
 use crate::queue::{NewJob, enqueue, is_paused};
 use crate::{Ctx, Error, Result, sql, stored};
 
@@ -35,8 +36,9 @@ pub struct Fire {
 /// Whatever SQLite reports.
 pub fn tick(ctx: &Ctx<'_>, until: Instant) -> Result<Vec<Fire>> {
     let due = ctx.rows(sql!("due.sql"), params![until], |row| Ok((row.get::<_, i64>(0)?, Due::read(row))))?;
-    for (rowid, boundary) in too_far_ahead(ctx, until.max(ctx.now()))? {
-        ctx.change_one(sql!("rewind.sql"), params![rowid, boundary])?;
+    let now = until.max(ctx.now());
+    for (rowid, boundary) in too_far_ahead(ctx, now)? {
+        ctx.change_one(sql!("rewind.sql"), params![rowid, boundary, now.rounded_down()])?;
     }
     let mut fires = Vec::new();
     for (rowid, schedule) in due {
@@ -100,18 +102,12 @@ struct Due {
     priority: i64,
     expires_s: Option<i64>,
     max_attempts: i64,
-    next_fire_at: Instant,
+    place: Place,
     time_zone: Option<String>,
     misfire: Misfire,
     overlap: Overlap,
     when_paused: WhenPaused,
     last_job_id: Option<i64>,
-}
-
-/// The boundaries of one schedule to fire, and the next one to wait for.
-struct Plan {
-    fire_at: Vec<Instant>,
-    next_fire_at: Instant,
 }
 
 impl Due {
@@ -126,7 +122,12 @@ impl Due {
             priority: row.get(5)?,
             expires_s: row.get(6)?,
             max_attempts: row.get(7)?,
-            next_fire_at: next_fire_at.ok_or_else(|| Error::MalformedRow("next_fire_at is no number".to_owned()))?,
+            place: Place {
+                next_fire_at: next_fire_at
+                    .ok_or_else(|| Error::MalformedRow("next_fire_at is no number".to_owned()))?,
+                fired_before: Instant::from_stored(row.get_ref(14)?),
+                set_back_at: Instant::from_stored(row.get_ref(15)?),
+            },
             time_zone: row.get(9)?,
             misfire: policy(row, 10, "misfire", Misfire::from_name)?,
             overlap: policy(row, 11, "overlap", Overlap::from_name)?,
@@ -136,33 +137,7 @@ impl Due {
     }
 
     fn plan(&self, until: Instant) -> Result<Plan> {
-        let expression = parse(&self.expression, self.time_zone.as_deref())?;
-        match self.misfire {
-            Misfire::CatchUp => self.plan_each(&expression, until),
-            Misfire::Once => self.plan_one(&expression, until, true),
-            Misfire::Skip => self.plan_one(&expression, until, until <= self.next_fire_at + MISFIRE_GRACE),
-        }
-    }
-
-    fn plan_each(&self, expression: &Expression, until: Instant) -> Result<Plan> {
-        let mut fire_at = Vec::new();
-        let mut next_fire_at = self.next_fire_at;
-        while next_fire_at <= until {
-            if fire_at.len() == CATCH_UP_FIRES {
-                next_fire_at = boundary_after(expression, until)?;
-                break;
-            }
-            fire_at.push(next_fire_at);
-            next_fire_at = boundary_after(expression, next_fire_at)?;
-        }
-        Ok(Plan { fire_at, next_fire_at })
-    }
-
-    fn plan_one(&self, expression: &Expression, until: Instant, fires: bool) -> Result<Plan> {
-        let fire_at = if fires { vec![self.next_fire_at] } else { Vec::new() };
-        let on_time = boundary_after(expression, self.next_fire_at)?;
-        let next_fire_at = if on_time > until { on_time } else { boundary_after(expression, until)? };
-        Ok(Plan { fire_at, next_fire_at })
+        Plan::of(&parse(&self.expression, self.time_zone.as_deref())?, &self.place, self.misfire, until)
     }
 
     /// Enqueues the planned jobs, but those that a policy passes over. Their expiry counts from the boundary, so that it
@@ -187,7 +162,7 @@ impl Due {
             self.last_job_id = Some(job_id);
             fires.push(Fire { name: self.name.clone(), queue: self.queue.clone(), fire_at: *fire_at, job_id });
         }
-        ctx.change_one(sql!("advance.sql"), params![rowid, plan.next_fire_at, self.last_job_id])
+        ctx.change_one(sql!("advance.sql"), params![rowid, plan.next_fire_at, self.last_job_id, plan.fired_before])
     }
 
     /// True if a boundary becomes no job now: its queue is paused, or the job of the last firing has not ended.

@@ -7,6 +7,8 @@ UPDATE main._honker_scheduler_tasks SET
   cron_expr = ?2,
   time_zone = ?3,
   next_fire_at = ifnull(?4, next_fire_at),
+  fired_before = iif(?4 IS NULL, fired_before, NULL),
+  set_back_at = iif(?4 IS NULL, set_back_at, NULL),
   payload = ifnull(?5, payload),
   priority = ifnull(?6, priority),
   expires_s = iif(?7, ?8, expires_s),

@@ -17,7 +17,7 @@ use crate::statements::{Sql, execute_all};
 use crate::{Ctx, Error, Result, sql};
 
 /// The migrations in order, each with the version that it brings a file to.
-const MIGRATIONS: [(i64, &str); 13] = [
+const MIGRATIONS: [(i64, &str); 14] = [
     (1, include_str!("0001_reference_tables.sql")),
     (2, include_str!("0002_flat_claims.sql")),
     (3, include_str!("0003_dead_by_age.sql")),
@@ -31,6 +31,7 @@ const MIGRATIONS: [(i64, &str); 13] = [
     (11, include_str!("0011_overlap.sql")),
     (12, include_str!("0012_key_lines.sql")),
     (13, include_str!("0013_operating.sql")),
+    (14, include_str!("0014_fired_before.sql")),
 ];
 
 pub use shared::{Hazard, hazards, is_shared, set_shared};

@@ -16,10 +16,10 @@ use crate::bracket::{atomically_if_found, consistently};
 use crate::scalar::fitting;
 
 const FILTER: &str = "filter_json";
-const CONDITIONS: [&str; 8] = ["state", "queue", "task", "key", "error", "ids", "args", "since"];
+const CONDITIONS: [&str; 9] = ["state", "queue", "task", "key", "error", "ids", "workflow", "args", "since"];
 
 pub fn jobs_list(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
-    let filter = filter(arguments, 0)?;
+    let filter = filter(ctx, arguments, 0)?;
     let after = arguments.optional_integer(1, "after")?;
     let n = count(arguments, 2)?;
     let page = consistently(ctx, || inspect::list(ctx, &filter, after, n))?;
@@ -35,7 +35,7 @@ pub fn job_detail(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 /// Looks for the jobs first, so that a call which finds none takes no lock.
 pub fn jobs_apply(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let verb = verb(arguments)?;
-    let filter = filter(arguments, 1)?;
+    let filter = filter(ctx, arguments, 1)?;
     let after = arguments.optional_integer(2, "after")?;
     let n = usize::try_from(arguments.integer_in(3, "n", &APPLY_BATCH)?).unwrap_or(0);
     let nothing = RefCell::new(None);
@@ -91,7 +91,8 @@ fn verb(arguments: &Arguments<'_>) -> Result<Verb> {
     })
 }
 
-fn filter(arguments: &Arguments<'_>, index: usize) -> Result<Filter> {
+/// A workflow stands for its jobs, which its record names for good.
+fn filter(ctx: &Ctx<'_>, arguments: &Arguments<'_>, index: usize) -> Result<Filter> {
     let options = Options::parse(arguments, index, FILTER)?;
     options.require_known(&CONDITIONS)?;
     Ok(Filter {
@@ -101,6 +102,7 @@ fn filter(arguments: &Arguments<'_>, index: usize) -> Result<Filter> {
         key: name(&options, "key")?,
         error: text(&options, "error")?,
         ids: ids(&options)?,
+        members: workflow(&options)?.map(|id| inspect::members(ctx, id)).transpose()?,
         args: options.get("args").map(Args::of).transpose()?,
         since: since(&options)?,
     })
@@ -120,6 +122,12 @@ fn ids(options: &Options) -> Result<Option<Vec<i64>>> {
         return Err(Error::invalid("ids", format!("has {} ids; at most {JOB_IDS_MAX} are allowed", values.len())));
     }
     values.iter().map(|value| integer(value).ok_or_else(wrong)).collect::<Result<_>>().map(Some)
+}
+
+fn workflow(options: &Options) -> Result<Option<i64>> {
+    let Some(value) = options.get("workflow") else { return Ok(None) };
+    let wrong = || Error::invalid("workflow", format!("is {value}; it must be the id of a workflow"));
+    integer(value).map(Some).ok_or_else(wrong)
 }
 
 fn integer(value: &Json) -> Option<i64> {

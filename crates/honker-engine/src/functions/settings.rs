@@ -78,7 +78,7 @@ pub fn configure(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let after = change.apply(before.0.clone())?;
     // A process that starts configures its queues each time: nothing is written then.
     if (&after, change.decided) != (&before.0, before.1) {
-        after.write(change.decided, ctx, queue)?;
+        after.write(&before.0, change.decided, ctx, queue)?;
     }
     Ok(Output::json(&Given::from(&after)))
 }

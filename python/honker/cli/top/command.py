@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 
 import click
 
@@ -16,6 +17,7 @@ from honker.cli.output import Output
 from honker.cli.signals import run_until_signal
 from honker.cli.top import screen
 from honker.cli.top.frame import frame
+from honker.cli.top.rates import Rates
 from honker.cli.top.snapshot import Snapshot, take
 from honker.database import Database
 
@@ -29,6 +31,9 @@ Examples:
   honker top -n 1 shop.db > state.txt
 
 Ctrl-C or q ends it. In a pipe it prints plain frames one after another.
+
+The rates come from the counters of the file, over the last ten seconds, if `configure(counters=True)` has turned
+them on. Otherwise they are the growth of the counted jobs between frames, and the line says so.
 
 Exit codes: 0 q or -n, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM, 141 the output pipe was closed.""",
 )
@@ -53,7 +58,8 @@ def top(path: str, interval_s: float, frames: int | None) -> int:
 async def _watch(db: Database, title: str, interval_s: float, frames: int | None) -> None:
     is_screen = sys.stdout.isatty()
     with screen.entered() if is_screen else contextlib.nullcontext(), _events() as events:
-        snapshot = await take(db, title)
+        rates = Rates()
+        snapshot = await _look(db, title, rates)
         shown = 1
         while True:
             _show(snapshot, is_screen=is_screen)
@@ -64,8 +70,13 @@ async def _watch(db: Database, title: str, interval_s: float, frames: int | None
                 if events.is_over:
                     return
                 _show(snapshot, is_screen=is_screen)  # in the new size
-            snapshot = await take(db, title)
+            snapshot = await _look(db, title, rates)
             shown += 1
+
+
+async def _look(db: Database, title: str, rates: Rates) -> Snapshot:
+    snapshot = await take(db, title, is_first=rates.is_empty)
+    return replace(snapshot, speed=rates.add(snapshot))
 
 
 def _show(snapshot: Snapshot, *, is_screen: bool) -> None:

@@ -12,10 +12,15 @@ from honker.cli.jobs import arguments
 from honker.cli.listings import QUEUE_COLUMNS
 from honker.cli.output import faint
 from honker.cli.table import Column, Row, age_column, fit, name_column, span, table, text
+from honker.cli.top.rates import Moves, Speed
 from honker.cli.top.snapshot import Snapshot
 from honker.cli.workers import COLUMNS as WORKER_COLUMNS
 
 _MB: Final = 1_000_000
+# From so many columns on, the rates of each queue have room beside its counts.
+_WIDE: Final = 110
+# Rates below this one have a decimal.
+_SMALL: Final = 100
 # Columns between the title and the facts at its right.
 _TITLE_GAP: Final = 3
 # The shares of queues, running jobs, workers and schedules.
@@ -33,8 +38,10 @@ def frame(snapshot: Snapshot, columns: int, lines: int | None) -> list[str]:
         lines: The lines of the terminal; None shows everything.
     """
     head = [_title(snapshot, columns), _totals(snapshot, columns)]
+    if snapshot.speed is not None:
+        head.append(_rates(snapshot.speed, columns))
     sections = [
-        (QUEUE_COLUMNS, snapshot.queues, "no jobs"),
+        (_queue_columns(snapshot.speed, columns), snapshot.queues, "no jobs"),
         (_running_columns(snapshot.at), snapshot.running, "no job is running"),
         (WORKER_COLUMNS, snapshot.workers, "no workers"),
         (_SCHEDULE_COLUMNS, snapshot.schedules, "no schedules"),
@@ -101,6 +108,41 @@ def _totals(snapshot: Snapshot, columns: int) -> str:
         left -= len(part) + 2 * bool(parts)
         parts.append(click.style(part, fg=colour, bold=True) if total and colour else part)
     return "  ".join(parts)
+
+
+def _rates(speed: Speed, columns: int) -> str:
+    """The rates of all queues that have room, and their origin if it has."""
+    line = "per second"
+    for part in [f"{name} {_rate(value)}" for name, value in speed.total.items()] or ["-"]:
+        if len(line) + 2 + len(part) > columns:
+            return fit(line, columns)
+        line += f"  {part}"
+    note = f"   {speed.source}"
+    return line + faint(note) if len(line) + len(note) <= columns else line
+
+
+def _rate(value: float) -> str:
+    """A rate with a decimal if it is small."""
+    shown = f"{value:,.1f}" if abs(value) < _SMALL else f"{value:,.0f}"
+    return "0" if shown in {"0.0", "-0.0"} else shown
+
+
+def _queue_columns(speed: Speed | None, columns: int) -> Sequence[Column]:
+    """The columns of queues, with their rates on a wide terminal: before the last column, the pause."""
+    if speed is None or not speed.queues or columns < _WIDE:
+        return QUEUE_COLUMNS
+    queues = speed.queues
+
+    def column(title: str, name: str, colour: str | None = None) -> Column:
+        return Column(
+            title,
+            lambda row: _rate(getattr(queues.get(row["queue"], Moves()), name)),
+            is_right=True,
+            style=lambda cell: cell if cell.strip() == "0" else click.style(cell, fg=colour),
+        )
+
+    rates = (column("in/s", "enqueued"), column("done/s", "done", "green"), column("failed/s", "failed", "red"))
+    return (*QUEUE_COLUMNS[:-1], *rates, QUEUE_COLUMNS[-1])
 
 
 def _running_columns(now: float) -> tuple[Column, ...]:
