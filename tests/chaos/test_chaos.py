@@ -108,7 +108,7 @@ def check_restore(supervisor, chaos):
     assert ask(supervisor.path, "PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.torture(short_s=12, share=33)  # of 77: ten minutes of `make torture`
+@pytest.mark.torture(short_s=12, share=33)  # of 114: eight minutes of `make torture`
 @pytest.mark.timeout(240)
 def test_a_shop_in_chaos_keeps_its_promises_for_every_order(torture, shop):
     supervisor, disk = shop
