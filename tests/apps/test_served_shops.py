@@ -5,6 +5,8 @@ server and worker get SIGTERM. Both stop in time, with the browser connected, an
 exactly one invoice and at least one mail, refused orders have left nothing, and the browser has seen each invoice once.
 """
 
+import http.client
+
 import pytest
 
 from ..support.waiting import wait_until
@@ -84,6 +86,37 @@ def test_a_server_that_stops_by_itself_ends_its_responses(tmp_path):
         browser.wait_for_end()
         assert server.process.wait(GRACE_S) == 0
         customers.stop()
+
+
+class Persistent(Customers):
+    """Customers who order again where the server has closed their connection."""
+
+    def _order(self):
+        while not self._is_over.wait(0.005):
+            try:
+                status, answer = self._shop.order("tea")
+            except (OSError, http.client.HTTPException):
+                continue  # the process has ended its connections; the order may have been stored before
+            assert status == 201, answer
+            with self._lock:
+                self.accepted.append(answer)
+
+
+def test_processes_with_workers_that_end_after_some_requests_lose_nothing(tmp_path):
+    command = [each.replace("shop:web", "with_workers:web") for each in UVICORN_WORKER]
+    with project("fastapi_sqlalchemy", tmp_path) as shop:
+        server = shop.start_server(*command, "--max-requests", "50", "--max-requests-jitter", "10")
+        customers = Persistent(shop)
+        wait_until(lambda: len(customers.accepted) >= 200, 2 * START_S, every_s=0.05)
+        customers.stop()
+        assert server.output.count("Booting worker") >= 4, "processes were replaced"
+        orders = {row[0] for row in shop.rows("SELECT id FROM orders")}
+        assert set(customers.accepted) <= orders
+        wait_until(lambda: shop.rows("SELECT count(*) FROM _honker_live") == [(0,)], 2 * START_S, every_s=0.1)
+        assert shop.rows("SELECT count(*) FROM _honker_dead") == [(0,)]
+        assert sorted(row[0] for row in shop.rows("SELECT order_id FROM invoices")) == sorted(orders)
+        assert set(map(int, (shop.directory / "mails.txt").read_text().split())) == orders
+        server.stop()
 
 
 def test_a_browser_that_leaves_ends_its_response(tmp_path):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import signal
 import sqlite3
 import stat
@@ -88,6 +89,49 @@ def test_the_file_itself_and_a_file_in_use_are_no_targets(db, path, tmp_path):
     assert "is in use" in done.stderr
 
 
+def test_a_file_that_an_idle_process_has_open_is_no_target(db, path, tmp_path):
+    """Its -wal is empty after a checkpoint; the process would go on with the deleted file."""
+    with package.open(tmp_path / "live.db") as other:
+        other.queue("q").enqueue(1)
+        other.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert (tmp_path / "live.db-wal").stat().st_size == 0
+        done = honker("backup", path, tmp_path / "live.db", "--force")
+        assert done.returncode == 1
+        assert "is in use" in done.stderr
+        assert other.queue("q").enqueue(2) == 2
+    assert honker("backup", path, tmp_path / "live.db", "--force").returncode == 0
+
+
+def test_a_link_stays_a_link_to_the_copy(db, path, tmp_path):
+    (tmp_path / "disk").mkdir()
+    for name in ("there.db", "nothing.db"):
+        (tmp_path / name).symlink_to(tmp_path / "disk" / name)
+    (tmp_path / "disk/there.db").write_text("old")
+    assert honker("backup", path, tmp_path / "there.db", "--force").returncode == 0
+    assert honker("backup", path, tmp_path / "nothing.db").returncode == 0
+    for name in ("there.db", "nothing.db"):
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "disk" / name).read_bytes().startswith(b"SQLite format 3\0")
+
+
+def test_a_link_to_a_file_in_use_is_no_target(db, path, tmp_path):
+    (tmp_path / "link.db").symlink_to(tmp_path / "live.db")
+    with package.open(tmp_path / "live.db") as other:
+        other.queue("q").enqueue(1)
+        done = honker("backup", path, tmp_path / "link.db", "--force")
+    assert done.returncode == 1
+    assert "is in use" in done.stderr
+    assert (tmp_path / "link.db").is_symlink()
+
+
+def test_a_target_that_is_no_file_is_kept(db, path, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = honker("backup", path, tmp_path / "pipe", "--force")
+    assert done.returncode == 1
+    assert "is no regular file" in done.stderr
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
 def test_the_mode_of_the_file_is_kept(db, path, tmp_path):
     path.chmod(0o640)
     assert honker("backup", path, tmp_path / "copy.db").returncode == 0
@@ -126,16 +170,29 @@ def test_ctrl_c_leaves_the_target_as_it_was(db, path, tmp_path, monkeypatch):
     assert only(tmp_path, "app.db", "copy.db")
 
 
-def test_a_signal_ends_a_long_backup(path, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_long_backup(path, tmp_path, number):
     with package.open(path) as db, db.transaction() as tx:
         tx.execute("CREATE TABLE ballast (content)")
         tx.execute("INSERT INTO ballast VALUES (zeroblob(400000000))")
     with running("backup", path, tmp_path / "copy.db") as program:
         wait_until(lambda: any(each.suffix == ".part" for each in tmp_path.iterdir()), 20)
-        program.signal(signal.SIGINT)
+        program.signal(number)
         code, _, errors = program.end()
-    assert code == 130
+    assert code == 128 + number
     assert "Traceback" not in errors
+    assert only(tmp_path, "app.db")
+
+
+def test_a_full_disk_is_told_with_the_target(db, path, tmp_path, monkeypatch, capsys):
+    def fail(*args):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    monkeypatch.setattr(copying, "_copy", fail)
+    assert main.run(["backup", str(path), str(tmp_path / "copy.db")]) == 1
+    assert re.search(r"copy.db' cannot be written: .* free space, or name another TARGET", capsys.readouterr().err)
     assert only(tmp_path, "app.db")
 
 

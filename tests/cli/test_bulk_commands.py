@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from honker.cli import main
+from honker.cli.bulk import _Progress
 
 from ..support.program import honker
 from ..support.terminal import on_terminal
@@ -80,6 +81,26 @@ def test_ctrl_c_at_the_question_changes_nothing(dead, path):
         terminal.process.send_signal(signal.SIGINT)
         code, _ = terminal.end()
     assert code == 130
+    assert remaining(dead) == [1, 2, 3, 4]
+
+
+def test_an_operation_that_ends_early_tells_how_many_jobs_it_changed(db, path, monkeypatch, capsys):
+    db.queue("q").enqueue_many([1] * 1_200, delay=60)
+    told = _Progress.tell
+
+    def interrupt(self, done, skipped):
+        told(self, done, skipped)
+        if done == 1_000:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Progress, "tell", interrupt)
+    assert main.run(["cancel", str(path), "--all", "--yes"]) == 130
+    assert "honker: ended early; 1,000 jobs are cancelled, and stay so\n" in capsys.readouterr().err
+    assert db.queue("q").stats().delayed == 200
+
+
+def test_cancelling_a_dead_letter_changes_nothing(dead, path, capsys):
+    assert run(capsys, "cancel", path, 1) == (1, [{"id": 1, "outcome": "gone"}])
     assert remaining(dead) == [1, 2, 3, 4]
 
 

@@ -11,14 +11,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from honker.cli import main
+from honker.cli import database_file, main
 
 from ..support.locking import ask
 from ..support.program import COMMAND, environment, honker
 
 COMMANDS = ["worker", "scheduler", "call", "enqueue", "queue", "pause", "resume", "cancel", "listen", "tail"]
 COMMANDS += ["queues", "jobs", "job", "dead", "workers", "schedules", "streams", "locks", "workflows"]
-COMMANDS += ["top", "requeue", "discard", "limits", "doctor", "backup", "restore", "migrate", "metrics", "run-now"]
+COMMANDS += ["top", "requeue", "discard", "limits", "doctor", "backup", "restore", "migrate", "metrics", "run-now", "web"]
 # A call of each command that takes a database file.
 DATA_COMMANDS = {
     "call": ["call", "{}", "t"],
@@ -113,6 +113,20 @@ def test_a_file_that_is_no_database_is_refused(path, command):
     done = honker(*(each.format(path) for each in DATA_COMMANDS[command]))
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"Error: '\S+': file is not a database\n", done.stderr)
+
+
+def test_a_file_that_may_only_be_read_names_the_next_step(db, path, monkeypatch, capsys):
+    """Root may write every file, so the error is made here."""
+
+    def fail(*args, **options):
+        error = sqlite3.OperationalError("attempt to write a readonly database")
+        error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+        raise error
+
+    monkeypatch.setattr(database_file, "connect_as_it_is", fail)
+    for command in ("queues", "doctor"):
+        assert main.run([command, str(path)]) == 1
+        assert "run the command as a user who may write the file and its folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", DATA_COMMANDS)

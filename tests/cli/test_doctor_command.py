@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -215,6 +216,34 @@ def test_rows_that_cannot_be_read_are_found(db, path, capsys):
     job = db.queue("q").enqueue(1)
     change(path, f"UPDATE _honker_live SET payload = x'00' WHERE id = {job}")
     assert findings(capsys, path)["malformed"].startswith(f"row {job} of _honker_live: ")
+
+
+def damage(path):
+    """Overwrite a page in the middle of a file of many jobs; the schema stays readable."""
+    with package.open(path) as db:
+        db.queue("q").enqueue_many(["x" * 500] * 2_000)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xff" * 4096)
+
+
+def test_a_damaged_page_is_found(path, capsys):
+    damage(path)
+    found = findings(capsys, path)
+    assert set(found) == {"damaged"}
+    assert "page" in found["damaged"] or "malformed" in found["damaged"]
+
+
+def test_findings_before_an_error_are_printed(path):
+    package.open(path).close()
+    path.chmod(0o666)
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 3996)
+    done = honker("doctor", path, *HEALTHY)
+    assert done.returncode == 1
+    assert "permissions: " in done.stdout
+    assert re.search(r"malformed; put a backup in its place by `honker restore`", done.stderr)
 
 
 def test_a_time_in_the_future_is_found(db, path, capsys):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 
@@ -11,7 +12,7 @@ import honker as package
 import pytest
 from honker.cli import main
 
-from ..support.program import honker
+from ..support.program import COMMAND, honker
 
 LISTS = ["queues", "jobs", "dead", "workers", "schedules", "streams", "locks", "workflows"]
 
@@ -80,6 +81,20 @@ def test_text_that_a_spreadsheet_would_run_is_escaped(db, path, capsys):
     db.queue("=cmd|' /C calc'!A0").enqueue(1)
     [row] = csv.DictReader(io.StringIO("\n".join(lines(capsys, "queues", path, "--csv"))))
     assert row["queue"] == "'=cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "carriage\rreturn", 'quo"te', "a\r\nb"])
+def test_csv_quotes_line_breaks(db, path, name):
+    db.queue(name).enqueue(1)
+    printed = subprocess.run([*COMMAND, "queues", str(path), "--csv"], capture_output=True, check=True).stdout.decode()
+    [row] = csv.DictReader(io.StringIO(printed, newline=""))
+    assert (row["queue"], row["ready"]) == (name, "1")
+
+
+def test_csv_keeps_escape_sequences_of_terminals_visible(db, path):
+    db.queue("\x1b[31mred\x1b[0m").enqueue(1)
+    [row] = csv.DictReader(io.StringIO(honker("queues", path, "--csv").stdout))
+    assert row["queue"] == "\\u001b[31mred\\u001b[0m"
 
 
 def test_streams_are_listed_with_the_lag_of_each_consumer(db, path, capsys):

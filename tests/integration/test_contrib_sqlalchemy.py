@@ -1,8 +1,10 @@
 """`honker.contrib.sqlalchemy` on real engines, files and forks."""
 
 import asyncio
+import contextvars
 import os
 import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import honker
@@ -417,3 +419,40 @@ def test_an_awaited_call_without_tx_fails_in_the_task_of_its_session_and_waits_i
 
     asyncio.run(main())
     assert [job.payload for job in db.jobs().jobs] == ["2"]
+
+
+def test_a_connection_that_another_thread_uses_now_is_not_held_here(make_engine, db):
+    """The context of a process begins its transactions at import, and is copied by its requests and handlers."""
+    engine = make_engine(poolclass=QueuePool, pool_size=1, max_overflow=0)
+    install(engine)
+    Base.metadata.create_all(engine)  # begins in this context
+    queue, has_written, may_commit = db.queue("q"), threading.Event(), threading.Event()
+
+    def write():
+        with Session(engine) as session, session.begin():
+            session.add(Order(item="pen"))
+            session.flush()
+            has_written.set()
+            may_commit.wait(5)
+
+    with ThreadPoolExecutor(3) as threads:
+        writing = threads.submit(write)
+        assert has_written.wait(5)
+        timer = threading.Timer(0.1, may_commit.set)
+        timer.start()
+        assert queue.enqueue(1)
+        assert threads.submit(contextvars.copy_context().run, queue.enqueue, 2).result(5)
+        writing.result(5)
+        timer.join()
+
+
+def test_a_thread_that_a_transaction_has_started_waits_for_it(engine, db, queue):
+    with ThreadPoolExecutor(1) as threads:
+        with Session(engine) as session:
+            session.add(Order(item="pen"))
+            session.flush()
+            waiting = threads.submit(contextvars.copy_context().run, queue.enqueue, 1)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.1)
+            session.commit()
+        assert waiting.result(5)

@@ -21,7 +21,7 @@ INSTANTS = {
     "_honker_progress": ("updated_at",),
     "_honker_token_buckets": ("counted_at", "full_at"),
     "_honker_unique": ("expires_at",),
-    "_honker_workers": ("seen_at", "started_at"),
+    "_honker_workers": ("seen_at", "started_at", "ahead_seen_at", "ahead_met_at"),
 }
 
 

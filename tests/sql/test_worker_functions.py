@@ -63,11 +63,13 @@ def test_a_report_deletes_workers_that_were_lost_an_hour_ago(conn):
     assert states(conn) == {"lost": "lost", "w1": "running"}
 
 
-def test_a_report_deletes_workers_that_are_dated_in_the_far_future(conn):
+def test_a_worker_that_is_dated_in_the_far_future_is_lost_and_deleted_after_an_hour(conn):
     report(conn, name="ahead")
     advance(conn, -100_000)
     assert states(conn) == {"ahead": "lost"}
-    report(conn)
+    for passed in (0, 40, 3700):
+        advance(conn, passed)
+        report(conn)
     assert states(conn) == {"w1": "running"}
 
 

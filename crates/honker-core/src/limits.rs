@@ -223,6 +223,9 @@ pub const LOST_WORKER_RETENTION: Span = Span::from_seconds(3_600);
 /// Lost workers that one report deletes.
 pub const LOST_WORKERS_PER_REPORT: i64 = 8;
 
+/// Leases of a lost worker that one report moves in each queue, after the clock was set back.
+pub const MOVED_LEASES_PER_QUEUE: i64 = 1_000;
+
 /// Consumers that a list of streams reads: far more than any use, and some 30 ms. The list tells if there are more.
 pub const CONSUMERS_READ: i64 = 4_000;
 

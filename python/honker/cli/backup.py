@@ -12,8 +12,9 @@ from honker.cli.copying import CopyError, copy_verified
 from honker.cli.database_file import check_exists, database_argument, look_at, path_of
 from honker.cli.output import Output, bright, json_option, notice
 from honker.cli.schema import newest_version, schema_version
+from honker.cli.signals import cleaned_up
 from honker.database import open
-from honker.errors import from_sqlite
+from honker.errors import DatabaseFullError, HonkerError, from_sqlite
 from honker.queue.every_queue import stats
 from honker.schedule.scheduler import ScheduleInfo, Scheduler
 
@@ -62,13 +63,21 @@ def _copied(
     source: str, target: str, force: bool, is_json: bool, prepare: Callable[[str], None] | None = None
 ) -> dict[str, int]:
     try:
-        return copy_verified(source, target, force=force, on_progress=_show_progress(is_json), prepare=prepare)
+        with cleaned_up():
+            return copy_verified(source, target, force=force, on_progress=_show_progress(is_json), prepare=prepare)
     except CopyError as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"{target!r} cannot be written: {error.strerror}; name another TARGET") from error
     except sqlite3.Error as error:
-        raise from_sqlite(error) from error
+        raise _named(from_sqlite(error), source, target) from error
+
+
+def _named(error: HonkerError, source: str, target: str) -> click.ClickException:
+    """An error of SQLite with the file that it concerns. Only the copy needs space."""
+    if isinstance(error, DatabaseFullError):
+        return click.ClickException(f"{target!r} cannot be written: {error}; free space, or name another TARGET")
+    return click.ClickException(f"{source!r}: {error}")
 
 
 @click.command(

@@ -138,8 +138,9 @@ Exit codes: 0 all found, 1 a job is gone, or not confirmed, or database error, 2
 def cancel(path: str, ids: tuple[int, ...], **options: Any) -> int:
     """Remove waiting jobs of the database file DB, and ask the workers of running ones to end them.
 
-    For each given ID it prints "cancelled" for a job that waited, "requested" for a running one, and "gone" if there is
-    no such job. With --all and filters it prints the number of jobs and asks.
+    For each given ID it prints "cancelled" for a job that waited, "requested" for a running one, and "gone" for one
+    that has ended, such as a dead letter, or does not exist. With --all and filters it prints the number of jobs and
+    asks.
     """
     if not ids or options["is_all"] or options["dry_run"]:
         return _run(_CANCEL, path, ids, **options)
@@ -199,7 +200,12 @@ def _run(kind: _Kind, path: str, ids: tuple[int, ...], **options: Any) -> int:
             return 0
         if (options["is_all"] or kind.asks) and not options["yes"]:
             _ask(f"{count(found, is_exact=is_exact)} jobs will be {kind.past}. Go on?")
-        applied = db.apply(kind.verb, **filters, limit=options["limit"], on_progress=_progress())
+        progress = _Progress()
+        try:
+            applied = db.apply(kind.verb, **filters, limit=options["limit"], on_progress=progress.tell)
+        except BaseException:
+            notice(f"honker: ended early; {progress.done:,} jobs are {kind.past}, and stay so")
+            raise
     _print(kind, applied, output)
     return int(bool(ids) and applied.skipped > 0)
 
@@ -230,17 +236,23 @@ def _ask(question: str) -> None:
         raise click.ClickException("nothing was changed")
 
 
-def _progress() -> Callable[[int, int], None]:
-    """Make the function that prints the progress of a long operation, on standard error."""
-    told = 0
+class _Progress:
+    """The progress of a long operation, printed on standard error.
 
-    def tell(done: int, skipped: int) -> None:
-        nonlocal told
-        if done + skipped >= told + _STEP:
-            told = done + skipped
-            notice(f"honker: {told:,} jobs seen")
+    Attributes:
+        done: The number of jobs that are changed so far.
+    """
 
-    return tell
+    def __init__(self) -> None:
+        self.done = 0
+        self._told = 0
+
+    def tell(self, done: int, skipped: int) -> None:
+        """Take the numbers after a batch."""
+        self.done = done
+        if done + skipped >= self._told + _STEP:
+            self._told = done + skipped
+            notice(f"honker: {self._told:,} jobs seen")
 
 
 def _print(kind: _Kind, applied: Applied, output: Output) -> None:

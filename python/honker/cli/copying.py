@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Final
@@ -45,11 +45,13 @@ def copy_verified(
         CopyError: See there.
         OSError: The folder of the target cannot be written.
     """
+    target = os.path.realpath(target)  # A link stays one, and SQLite keeps the -wal beside the file that it leads to.
     _check_target(source, target, force=force)
     folder = os.path.dirname(os.path.abspath(target))
-    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(target)}.", suffix=".part", dir=folder)
-    os.close(handle)
+    # Not tempfile.mkstemp: a Ctrl-C between its return and the block would leave the file behind.
+    temporary = os.path.join(folder, f".{os.path.basename(target)}.{secrets.token_hex(8)}.part")
     try:
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         rows = _copy(source, temporary, on_progress)
         _verify(temporary, rows)
         if prepare is not None:
@@ -70,12 +72,15 @@ def copy_verified(
 
 
 def _check_target(source: str, target: str, *, force: bool) -> None:
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise CopyError(f"{target!r} is no regular file; name another TARGET")
     if os.path.exists(target) and os.path.samefile(source, target):
         raise CopyError(f"{target!r} is the file itself; name another TARGET")
     if os.path.exists(target) and not force:
         raise CopyError(f"{target!r} exists; name another TARGET, or pass --force to overwrite it")
-    for name in (f"{target}-wal", f"{target}-journal"):
-        if os.path.exists(name) and os.path.getsize(name):
+    for name, least_bytes in ((f"{target}-wal", 0), (f"{target}-journal", 1)):
+        # The -wal of a process that is idle may be empty.
+        if os.path.exists(name) and os.path.getsize(name) >= least_bytes:
             raise CopyError(
                 f"{name!r} exists, so {target!r} is in use or was not closed, and SQLite would mix the two; stop its "
                 "processes, or open and close the file once"

@@ -13,7 +13,14 @@ import click
 from honker.cli.moments import follow_clock
 from honker.cli.target import open_target, split
 from honker.database import Database, open
-from honker.errors import HonkerError, NotBootstrappedError, from_sqlite
+from honker.errors import (
+    DatabaseCorruptError,
+    DatabaseOpenError,
+    DatabaseReadOnlyError,
+    HonkerError,
+    NotBootstrappedError,
+    from_sqlite,
+)
 from honker.sqlite.connection import BUSY_TIMEOUT_S
 from honker.sqlite.extension import connect
 from honker.sqlite.path import file_of
@@ -65,7 +72,7 @@ def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
     except NotBootstrappedError as error:
         raise click.ClickException(_no_tables(file)) from error
     except HonkerError as error:
-        raise click.ClickException(f"{file!r}: {error}") from error
+        raise _refused(file, error) from error
     return opened
 
 
@@ -87,13 +94,13 @@ def look_at(path: str) -> sqlite3.Connection:
     try:
         conn = connect_as_it_is(path, mode="rw" if _is_writable(path) else "ro")
     except sqlite3.Error as error:
-        raise click.ClickException(f"{path!r}: {from_sqlite(error)}") from error
+        raise _refused(path, from_sqlite(error)) from error
     try:
         conn.execute("PRAGMA query_only = ON").fetchall()
         [(has_tables,)] = conn.execute(_HAS_TABLES).fetchall()
     except sqlite3.Error as error:
         conn.close()
-        raise click.ClickException(f"{path!r}: {from_sqlite(error)}") from error
+        raise _refused(path, from_sqlite(error)) from error
     if not has_tables:
         conn.close()
         raise click.ClickException(_no_tables(path))
@@ -127,6 +134,21 @@ def check_exists(path: str) -> None:
         raise click.BadParameter(
             f"{path!r} {what}; name the database file of an application that uses honker", param_hint="DB"
         )
+
+
+def _refused(path: str, error: HonkerError) -> click.ClickException:
+    """An error of SQLite at the opening of a file, with the next step where there is one."""
+    step = ""
+    if isinstance(error, DatabaseReadOnlyError):
+        step = (
+            "; even to read, SQLite creates the -wal and the -shm beside a file that no process has open, so run the "
+            "command as a user who may write the file and its folder"
+        )
+    elif isinstance(error, DatabaseOpenError) and not os.access(path, os.R_OK):
+        step = "; this user may not read it"
+    elif isinstance(error, DatabaseCorruptError) and error.sqlite_code != sqlite3.SQLITE_NOTADB:
+        step = "; put a backup in its place by `honker restore`, or save rows by `.recover` of the sqlite3 shell"
+    return click.ClickException(f"{path!r}: {error}{step}")
 
 
 def _no_tables(path: str) -> str:

@@ -257,4 +257,4 @@ def _age_s(since: float | datetime | None) -> float | None:
     """The seconds since a moment."""
     if since is None:
         return None
-    return max(0.0, now() - (since if isinstance(since, float) else since.timestamp()))
+    return max(0.0, now() - (since.timestamp() if isinstance(since, datetime) else since))

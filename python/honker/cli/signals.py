@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -24,12 +24,36 @@ BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+# The signals that end a command without a chance to clean up: of a supervisor, and of a terminal that is closed.
+_ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
+
 # Seconds that cancelled tasks, and threads, have to end.
 _CLEAN_UP_S: Final = 1.0
 
 logger = logging.getLogger("honker")
 
 _Step: TypeAlias = Callable[[], object]
+
+
+@contextlib.contextmanager
+def cleaned_up() -> Generator[None]:
+    """Let SIGTERM and SIGHUP raise `SystemExit` in the block, as SIGINT raises `KeyboardInterrupt`.
+
+    Without it these signals end the process at once, and leave its temporary files behind.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Signals arrive in the main thread.
+        yield
+        return
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in _ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_until_signal(main: Callable[[], Coroutine[Any, Any, None]]) -> int:

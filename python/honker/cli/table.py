@@ -159,14 +159,20 @@ def _csv_lines(rows: Sequence[Row]) -> Iterable[str]:
     names = list(rows[0])
     for values in (names, *([row[name] for name in names] for row in rows)):
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="").writerow([_csv_value(each) for each in values])
-        yield buffer.getvalue()
+        # With another line terminator, Python before 3.13 leaves line breaks of a value without quotes.
+        csv.writer(buffer, lineterminator="\r\n").writerow([_csv_value(each) for each in values])
+        yield buffer.getvalue().removesuffix("\r\n")
 
 
 def _csv_value(value: Any) -> Any:
-    """A value as CSV. A spreadsheet runs text that begins like a formula, so such text gets an apostrophe."""
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
-        return f"'{value}"
+    """A value as CSV. A spreadsheet runs text that begins like a formula, so such text gets an apostrophe.
+
+    Escape sequences of terminals are escaped: click removes them from the output of a pipe, and stored text must not
+    move the cursor.
+    """
+    if isinstance(value, str):
+        value = value.replace("\x1b", "\\u001b").replace("\x9b", "\\u009b")
+        return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
     if isinstance(value, (list, tuple, dict)):
         return Output.json_text(value)
     return value

@@ -22,9 +22,11 @@ import asyncio
 import contextvars
 import operator
 import os
+import threading
 import time
 import weakref
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, event
@@ -156,6 +158,7 @@ class _Installation:
         event.listen(engine, "close", self._forget)
         event.listen(engine, "close_detached", self._forget)
         event.listen(engine, "begin", self._begin)
+        event.listen(engine, "checkin", _note_return)
 
     def _prepare(self, dbapi_connection: Any, entry: ConnectionPoolEntry) -> None:
         """Load the functions into a new connection, and prepare its file."""
@@ -199,7 +202,9 @@ class _Installation:
 
     def _forget(self, dbapi_connection: Any, entry: Any = None) -> None:
         del entry
-        self._opened.pop(id(dbapi_connection), None)
+        opened = self._opened.pop(id(dbapi_connection), None)
+        if opened is not None:
+            _note_end(opened.driver_connection)
 
     def _begin(self, conn: Connection) -> None:
         options = conn.get_execution_options()
@@ -222,6 +227,7 @@ class _Installation:
         for entry, driver_connection, held in self._opened.values():
             was_idle = not entry.in_use and not driver_connection.in_transaction
             make_immortal(driver_connection)
+            _note_end(driver_connection)
             if held is not None:
                 inherit(held, parent_pid=self._pid, was_idle=was_idle)
         self._opened.clear()
@@ -229,56 +235,79 @@ class _Installation:
         engine.dispose(close=False)
 
 
-class _Begun(NamedTuple):
-    """A transaction that SQLAlchemy has begun in this context.
+@dataclass(eq=False, slots=True)
+class _Begun:
+    """A transaction that SQLAlchemy has begun.
 
     Attributes:
-        driver_connection: The driver's connection.
+        driver_connection: The driver's connection; None once it has returned to its pool or begun another transaction.
         path: Its file.
+        thread_id: The thread that has begun it.
         task: The asyncio task that has begun it, if any.
         changes: The rows that the connection had changed before; None if it has the write lock from its beginning.
     """
 
     driver_connection: Any
     path: str
+    thread_id: int
     task: asyncio.Task[Any] | None
     changes: int | None
+
+    def is_held_by(self, thread_id: int, task: asyncio.Task[Any] | None, *, is_blocking: bool) -> bool:
+        """True if a wait of this thread or task for the write lock would be a wait for itself.
+
+        An awaited call waits without the thread, so only its own task is certain not to end the transaction meanwhile.
+        """
+        is_here = self.thread_id == thread_id if is_blocking else self.task is task
+        return is_here and self.has_write_lock
 
     @property
     def has_write_lock(self) -> bool:
         """True if it has written, or has taken the lock at its beginning, and has not ended."""
         try:
-            if not self.driver_connection.in_transaction:
+            if self.driver_connection is None or not self.driver_connection.in_transaction:
                 return False
             return self.changes is None or self.driver_connection.total_changes > self.changes
         except Exception:  # Closed; each driver has its own error.
             return False
 
 
-#: The transactions that were begun in this context and may not have ended. A context, and not a thread: the same thread
-#: of a pool serves requests in turn, and the session of a request may be used by several threads of the pool.
+#: The last transaction of each connection that is lent by its pool, by the id of the driver's connection.
+_latest: Final[dict[int, _Begun]] = {}
+
+#: The transactions that were begun in this context and may not have ended. A thread alone does not tell: that of a pool
+#: serves requests in turn, and the session of a request may be used by several threads of the pool.
 _begun: Final[contextvars.ContextVar[tuple[_Begun, ...]]] = contextvars.ContextVar("honker_begun", default=())
 
 
 def _note_begun(driver_connection: Any, path: str, *, is_immediate: bool) -> None:
+    _note_end(driver_connection)
     changes = None if is_immediate else driver_connection.total_changes
-    others = (each for each in _begun.get() if each.driver_connection is not driver_connection and each.has_write_lock)
-    _begun.set((*others, _Begun(driver_connection, path, current_task(), changes)))
+    begun = _Begun(driver_connection, path, threading.get_ident(), current_task(), changes)
+    _latest[id(driver_connection)] = begun
+    _begun.set((*(each for each in _begun.get() if each.has_write_lock), begun))
+
+
+def _note_return(dbapi_connection: Any, entry: ConnectionPoolEntry) -> None:
+    """Forget the transaction of a connection that returns to its pool, or is closed."""
+    del dbapi_connection
+    _note_end(entry.driver_connection)
+
+
+def _note_end(driver_connection: Any) -> None:
+    begun = _latest.pop(id(driver_connection), None)
+    if begun is not None:
+        begun.driver_connection = None  # A context that outlives it would keep it open.
 
 
 def _holder_here(path: str, is_blocking: bool) -> str | None:
-    """The probe of `honker.sqlite.held_elsewhere`.
-
-    An awaited call waits without the thread, so only its own task is certain not to end the transaction meanwhile.
-    """
+    """The probe of `honker.sqlite.held_elsewhere`."""
     begun = _begun.get()
     if not begun:
         return None
-    task = current_task()
-    for each in begun:
-        if each.path == path and (is_blocking or each.task is task) and each.has_write_lock:
-            return "SQLAlchemy connection"
-    return None
+    thread_id, task = threading.get_ident(), current_task()
+    is_held = any(each.path == path and each.is_held_by(thread_id, task, is_blocking=is_blocking) for each in begun)
+    return "SQLAlchemy connection" if is_held else None
 
 
 add_probe(_holder_here)

@@ -31,7 +31,7 @@ const MIGRATIONS: [(i64, &str); 14] = [
     (11, include_str!("0011_overlap.sql")),
     (12, include_str!("0012_key_lines.sql")),
     (13, include_str!("0013_operating.sql")),
-    (14, include_str!("0014_fired_before.sql")),
+    (14, include_str!("0014_set_back.sql")),
 ];
 
 pub use shared::{Hazard, hazards, is_shared, set_shared};

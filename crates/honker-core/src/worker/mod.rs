@@ -1,13 +1,15 @@
 //! The workers of a file: each process of workers keeps one row about itself.
 //!
-//! A report is the whole row, so a report that is lost is made good by the next one. Nothing depends on the rows: the leases of
-//! jobs decide who works on them.
+//! A report is the whole row, so a report that is lost is made good by the next one. The leases of jobs decide who works on
+//! them; only after the clock was set back do reports decide when a lease ends.
 //!
 //! - *The process dies.* Before the commit of a report the last one stands; after it, the row stays until the worker is lost
 //!   and [`report`] of any other worker deletes it. A worker that is stopped deletes its row itself.
 //! - *Two processes.* Each writes the row of its own name. A lost worker that was only slow writes its row again.
-//! - *The clock is set back.* A row dated in the future counts as seen until the margin of [`FUTURE_MARGIN`] has passed; its
-//!   worker overwrites it with the next report.
+//! - *The clock is set back.* A row dated in the future counts as seen until the margin of [`FUTURE_MARGIN`] has passed, or its
+//!   worker has not reported for three beats: see [`set_back`].
+
+mod set_back;
 
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
@@ -92,7 +94,8 @@ pub struct Listed {
     pub running: Vec<RunningJob>,
 }
 
-/// Writes a report, and deletes a few workers that were lost long ago. Returns the time after which the next report is due if
+/// Writes a report, moves the leases of lost workers after the clock was set back, and deletes a few workers that were lost
+/// long ago. Returns the time after which the next report is due if
 /// there is nothing new to tell. Run in the caller's bracket.
 ///
 /// # Errors
@@ -119,8 +122,8 @@ pub fn report(ctx: &Ctx<'_>, report: &Report) -> Result<Span> {
             list_text(&report.running),
         ],
     )?;
-    let (oldest, latest) = (ctx.ago(LOST_WORKER_RETENTION), now + FUTURE_MARGIN);
-    ctx.execute(sql!("prune.sql"), params![oldest, latest, LOST_WORKERS_PER_REPORT])?;
+    set_back::move_leases(ctx)?;
+    ctx.execute(sql!("prune.sql"), params![ctx.ago(LOST_WORKER_RETENTION), LOST_WORKERS_PER_REPORT])?;
     Ok(Span::from_seconds(beat_s))
 }
 

@@ -13,7 +13,7 @@ from honker.cli.database_file import check_exists, database_argument, is_target,
 from honker.cli.doctor.file_checks import check_file
 from honker.cli.doctor.finding import CHECKS, Finding
 from honker.cli.doctor.row_checks import ask, check_clock, check_queues, check_rows, check_schedules, check_workers
-from honker.cli.doctor.schema_checks import check_reference, check_settings, check_version
+from honker.cli.doctor.schema_checks import check_pages, check_reference, check_settings, check_version
 from honker.cli.doctor.sqlite_checks import check_libraries
 from honker.cli.output import Output, bright, faint, json_option, visible
 from honker.cli.schema import newest_version, schema_version
@@ -66,12 +66,15 @@ def doctor(path: str, ignored: tuple[str, ...], is_json: bool) -> int:
     Reads every table, so a large file takes some seconds.
     """
     output = Output(is_json=is_json)
-    findings = [each for each in find(path) if each.check not in ignored]
-    for finding in findings:
-        output.line(_shown(finding), asdict(finding))
-    if not findings and not is_json:
+    is_any_found = False
+    # One by one: a later check may end with an error that an earlier finding explains.
+    for finding in find(path):
+        if finding.check not in ignored:
+            is_any_found = True
+            output.line(_shown(finding), asdict(finding))
+    if not is_any_found and not is_json:
         output.line("nothing found", {})
-    return int(bool(findings))
+    return int(is_any_found)
 
 
 def _shown(finding: Finding) -> str:
@@ -102,6 +105,10 @@ def find(path: str) -> Iterator[Finding]:
 
 def _look(conn: sqlite3.Connection, path: str, tasks: Collection[str] | None) -> Iterator[Finding]:
     yield from check_libraries(path)
+    damages = list(check_pages(conn))
+    yield from damages
+    if damages:
+        return  # The other checks would read the damaged pages.
     yield from check_settings(conn)
     supported = newest_version()
     yield from check_version(conn, supported)

@@ -30,6 +30,7 @@ CHECKS = {
     "wal-size": "The -wal has grown.",
     "sqlite-version": "The SQLite of this Python has a known fault.",
     "two-sqlites": "A process with the file open has two copies of SQLite.",
+    "damaged": "The structure of the file is broken.",
     "journal-mode": "The file is not in WAL mode.",
     "page-size": "The pages of the file are small.",
     "trusted-schema": "Triggers call honker, and this SQLite distrusts the schema.",

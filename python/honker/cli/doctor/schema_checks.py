@@ -12,6 +12,29 @@ from honker.cli.schema import schema_version
 #: The page size of SQLite's own default, in bytes.
 PAGE_BYTES: Final = 4096
 
+# Damages of the file that are listed at most.
+_PROBLEMS: Final = 5
+
+
+def check_pages(conn: sqlite3.Connection) -> Iterator[Finding]:
+    """Check that the pages of the file form tables and indexes. Reads every page."""
+    try:
+        problems = [text for (text,) in conn.execute(f"PRAGMA quick_check({_PROBLEMS})")]
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        problems = [str(error)]
+    for problem in problems:
+        if problem != "ok":
+            yield Finding(
+                check="damaged",
+                fact=problem,
+                why="SQLite cannot read or write what is there; jobs are lost, and commands fail with 'database disk "
+                "image is malformed'",
+                step="stop every process of the file, keep a copy of it, and put a backup in its place by `honker "
+                "restore`; without one, save rows by `.recover` of the sqlite3 shell",
+            )
+
 
 def check_settings(conn: sqlite3.Connection) -> Iterator[Finding]:
     """Check the journal mode, the page size and the triggers of the file."""

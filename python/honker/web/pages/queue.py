@@ -7,7 +7,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from honker.counters import MinuteCounts
+from honker.counters import CounterList
 from honker.queue.stats import QueueStats
 from honker.web.flash import Undo
 from honker.web.pages.queues import by_queue
@@ -27,7 +27,7 @@ async def show(view: View) -> Response:
     queue = view.db.queue(name)
     stats = await view.read(queue.stats)
     has_counters = (await view.db.asettings()).counters
-    counts: list[MinuteCounts] = await view.read(view.db.counters, name, _MINUTES) if has_counters else []
+    counts = await view.read(view.db.counters, name, _MINUTES) if has_counters else CounterList()
     return view.page(
         "queue.html",
         name=name,
@@ -69,7 +69,7 @@ def _pause_again(stats: QueueStats) -> Undo | None:
     return Undo("/queue/pause", fields | ({} if stats.paused_until is None else {"until": str(stats.paused_until)}))
 
 
-def _mean(counts: list[MinuteCounts], sum_field: str, count_field: str) -> float | None:
+def _mean(counts: CounterList, sum_field: str, count_field: str) -> float | None:
     number = sum(each[count_field] for each in counts)
     return sum(each[sum_field] for each in counts) / number if number else None
 
