@@ -18,6 +18,8 @@ from honker.web.view import View, read_number
 WINDOWS: Final = {15: 1, 60: 1, 240: 5}
 _DEFAULT: Final = 60
 _MINUTE_S: Final = 60
+#: Queues to choose from.
+_QUEUES: Final = 300
 
 
 @dataclass
@@ -80,9 +82,8 @@ async def show(view: View) -> Response:
     if minutes not in WINDOWS:
         raise HTTPException(400, f"minutes is {minutes}; it must be one of {', '.join(map(str, WINDOWS))}.")
     settings = await view.db.asettings()
-    rows = await view.read(view.db.counters, minutes=minutes)
-    queues = sorted({row.queue for row in rows} | ({queue} if queue else set()))
-    rows = [row for row in rows if queue is None or row.queue == queue]
+    rows = await view.read(view.db.counters, queue, minutes)
+    names = [each.queue for each in (await view.read(view.db.stats, 1))[:_QUEUES]]
     step = WINDOWS[minutes]
     first = (int(view.db.engine.clock() // _MINUTE_S) // step + 1) * step - minutes
     by_step = sums_by_step(rows, first, minutes // step, step)
@@ -92,7 +93,8 @@ async def show(view: View) -> Response:
         minutes=minutes,
         windows=WINDOWS,
         queue=queue,
-        queues=queues,
+        queues=sorted({*names, *(row.queue for row in rows), *([queue] if queue else [])}),
+        is_complete=rows.is_complete,
         total=added(rows),
         unit="minute" if step == 1 else f"{step} minutes",
         by_step=[((first + number * step) * _MINUTE_S, each) for number, each in enumerate(by_step)],
