@@ -18,8 +18,19 @@ from ..support.program import COMMAND, environment, honker
 
 COMMANDS = ["worker", "scheduler", "call", "enqueue", "queue", "pause", "resume", "cancel", "listen", "tail"]
 COMMANDS += ["queues", "jobs", "job", "dead", "workers", "schedules", "streams", "locks", "workflows"]
-COMMANDS += ["top", "requeue", "discard", "limits", "doctor", "backup", "restore", "migrate", "metrics", "run-now"]
-COMMANDS += ["web"]
+COMMANDS += [
+    "top",
+    "requeue",
+    "discard",
+    "limits",
+    "doctor",
+    "backup",
+    "restore",
+    "migrate",
+    "metrics",
+    "run-now",
+    "web",
+]
 # A call of each command that takes a database file.
 DATA_COMMANDS = {
     "call": ["call", "{}", "t"],
