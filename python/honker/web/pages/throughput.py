@@ -50,8 +50,8 @@ class Sums:
     wait_s: float = 0.0
     wait_max_s: float = 0.0
 
-    def add(self, row: MinuteCounts) -> None:
-        """Add the counts of a minute."""
+    def add(self, row: MinuteCounts | Sums) -> None:
+        """Add the counts of a minute, or other sums."""
         self.enqueued += row.enqueued
         self.claimed += row.claimed
         self.done += row.done
@@ -87,6 +87,7 @@ async def show(view: View) -> Response:
     step = WINDOWS[minutes]
     first = (int(view.db.engine.clock() // _MINUTE_S) // step + 1) * step - minutes
     by_step = sums_by_step(rows, first, minutes // step, step)
+    tasks = sums_by_task(rows)
     return view.page(
         "throughput.html",
         has_counters=settings.counters,
@@ -95,13 +96,13 @@ async def show(view: View) -> Response:
         queue=queue,
         queues=sorted({*names, *(row.queue for row in rows), *([queue] if queue else [])}),
         is_complete=rows.is_complete,
-        total=added(rows),
+        total=added(sums for _, _, sums in tasks),
         unit="minute" if step == 1 else f"{step} minutes",
         by_step=[((first + number * step) * _MINUTE_S, each) for number, each in enumerate(by_step)],
         # Without the present step, which is not over: each line would end in a fall.
         jobs=_jobs_chart(by_step[:-1]),
         times=_times_chart(by_step[:-1]),
-        tasks=sums_by_task(rows),
+        tasks=tasks,
     )
 
 
@@ -112,12 +113,12 @@ async def count(view: View) -> Response:
     return view.done("Moves of jobs are counted from now on." if is_on else "Moves of jobs are not counted any more.")
 
 
-def added(rows: Iterable[MinuteCounts]) -> Sums:
-    """The sums of all rows."""
-    sums = Sums()
-    for row in rows:
-        sums.add(row)
-    return sums
+def added(several: Iterable[Sums]) -> Sums:
+    """The sum of several sums."""
+    total = Sums()
+    for each in several:
+        total.add(each)
+    return total
 
 
 def sums_by_step(rows: Iterable[MinuteCounts], first: int, count: int, step: int) -> list[Sums]:
