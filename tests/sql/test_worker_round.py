@@ -233,26 +233,26 @@ def test_many_acks_in_one_call_are_counted_each_once(conn):
 
 
 def test_acks_in_one_round_are_only_those_of_leases_that_hold(conn):
-    for _ in range(3):
+    for _ in range(20):
         enqueue(conn)
-    claim(conn, n=3, timeout_s=60)
+    claim(conn, n=20, timeout_s=60)
     advance(conn, 62)
-    assert work(conn, 0, *map(settlement, (1, 2, 3)))["settled"] == [0, 0, 0]
-    assert len(live(conn)) == 3
+    assert work(conn, 0, *map(settlement, range(1, 21)))["settled"] == [0] * 20
+    assert len(live(conn)) == 20
 
 
 @pytest.mark.parametrize("event", ["UPDATE", "DELETE"])
 def test_a_row_that_a_trigger_skips_refuses_the_round(conn, event):
     """Otherwise a round would hand out a job that it has not leased, or report one as done that runs again."""
-    for _ in range(3):
+    for _ in range(20):
         enqueue(conn)
     if event == "DELETE":
-        claim(conn, n=3)
+        claim(conn, n=20)
     conn.execute(f"CREATE TRIGGER skip BEFORE {event} ON _honker_live WHEN OLD.id = 2 BEGIN SELECT RAISE(IGNORE); END")
     before = dump(conn)
-    acks = [settlement(job_id) for job_id in (1, 2, 3)] if event == "DELETE" else []
+    acks = [settlement(job_id) for job_id in range(1, 21)] if event == "DELETE" else []
     with pytest.raises(sqlite3.Error, match="skipped"):
-        work(conn, 3, *acks)
+        work(conn, 20, *acks)
     assert dump(conn) == before
 
 
