@@ -21,6 +21,7 @@ PROGRAMS = (
     "claim_ack",
     "worker",
     "workflow",
+    "record",
     "limits",
     "stream",
     "contention",

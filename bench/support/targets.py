@@ -82,6 +82,11 @@ TARGETS = (
     Target("stream_read", "stream", "read a stream", 500_000, " events/s"),
     Target("memory", "memory", "claiming from 1,000,000 jobs: memory of the worker", 100, " MB", is_ceiling=True),
     Target("memory_growth", "memory", "memory added by working for an hour", 5, " MB", is_ceiling=True),
+    *(
+        Target(f"{name}_{key}", "record", f"{name} on: jobs {way}", 0.97, RATIO, "the same with none")
+        for key, way in (("one", "one at a time"), ("batch", "in batches of 50"))
+        for name in ("counters", "events")
+    ),
     Target("import", "import_time", "import honker, beyond a bare interpreter", 60, " ms", is_ceiling=True),
     Target("growth", "growth", "growth of time with rows, steepest curve", 1, RATIO, "log n", is_ceiling=True),
     Target(

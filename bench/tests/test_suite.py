@@ -20,6 +20,7 @@ MEASURES = {
     "claim_ack": {"claim", "claim_backlog", "claim_batch"},
     "worker": {"worker", "worker_results"},
     "workflow": {"workflow"},
+    "record": {"record_one", "record_batch"},
     "stream": {"publish", "publish_per_commit", "read"},
     "contention": {"contention"},
     "payloads": {f"{way} {size}" for way in ("enqueue", "claim") for size in ("1 KiB", "64 KiB", "1 MiB")},

@@ -206,6 +206,64 @@ def test_a_round_settles_in_order_and_then_claims(conn):
     assert rows(conn, "SELECT last_error FROM _honker_live WHERE id = 2") == [("later",)]
 
 
+def test_a_round_of_many_acks_tells_for_each_if_its_claim_was_held(conn):
+    """Several plain jobs are one statement, without those with ties, of another attempt, lost or named twice."""
+    for _ in range(40):
+        enqueue(conn)
+    call(conn, "honker_enqueue", "q", "{}", '{"key": "k"}')
+    assert len(claimed_ids(conn, n=41)) == 41
+    call(conn, "honker_retry", 5, "w", 0, "broken")
+    assert claimed_ids(conn, n=1) == [5]
+    call(conn, "honker_cancel", 7)
+    call(conn, "honker_release", 9, "w")
+    acks = [settlement(job_id) for job_id in (*range(1, 42), 3, 41)]
+    acks[4] = settlement(5, attempt=2)
+    settled = work(conn, 0, *acks)["settled"]
+    assert [ack["id"] for ack, is_held in zip(acks, settled, strict=True) if not is_held] == [7, 9, 3, 41]
+    assert live(conn) == [(9, "pending", 0)]
+
+
+def test_many_acks_in_one_call_are_counted_each_once(conn):
+    for _ in range(20):
+        enqueue(conn)
+    claim(conn, n=20)
+    call(conn, "honker_cancel", 2)
+    assert call(conn, "honker_ack_batch", json.dumps([*range(1, 21), 1, 99]), "w") == 19
+    assert live(conn) == []
+
+
+def test_acks_in_one_round_are_only_those_of_leases_that_hold(conn):
+    for _ in range(20):
+        enqueue(conn)
+    claim(conn, n=20, timeout_s=60)
+    advance(conn, 62)
+    assert work(conn, 0, *map(settlement, range(1, 21)))["settled"] == [0] * 20
+    assert len(live(conn)) == 20
+
+
+@pytest.mark.parametrize("event", ["UPDATE", "DELETE"])
+def test_a_row_that_a_trigger_skips_refuses_the_round(conn, event):
+    """Otherwise a round would hand out a job that it has not leased, or report one as done that runs again."""
+    for _ in range(20):
+        enqueue(conn)
+    if event == "DELETE":
+        claim(conn, n=20)
+    conn.execute(f"CREATE TRIGGER skip BEFORE {event} ON _honker_live WHEN OLD.id = 2 BEGIN SELECT RAISE(IGNORE); END")
+    before = dump(conn)
+    acks = [settlement(job_id) for job_id in range(1, 21)] if event == "DELETE" else []
+    with pytest.raises(sqlite3.Error, match="skipped"):
+        work(conn, 20, *acks)
+    assert dump(conn) == before
+
+
+def test_a_round_leases_each_of_many_jobs_once(conn):
+    ids = [enqueue(conn) for _ in range(50)]
+    assert [job["id"] for job in work(conn, 33)["jobs"]] == ids[:33]
+    assert [job["id"] for job in work(conn, 17)["jobs"]] == ids[33:]
+    assert {state for _, state, _ in live(conn)} == {"processing"}
+    assert value(conn, "SELECT count(DISTINCT attempts) + count(DISTINCT worker_id) FROM _honker_live") == 2
+
+
 def test_a_round_claims_in_the_detailed_shape(conn):
     enqueue(conn, priority=7)
     (job,) = work(conn, 1)["jobs"]

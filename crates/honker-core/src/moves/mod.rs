@@ -8,10 +8,11 @@
 
 use std::time::{Duration, Instant as Moment};
 
+use rusqlite::types::ValueRef;
 use serde::Serialize;
 
 use crate::limits::{EVENTS_KEPT, MOVES_PER_EVENT};
-use crate::queue::task_of;
+use crate::queue::{Held, task_of};
 use crate::retention::{self, Limits};
 use crate::statements::Statements;
 use crate::{Ctx, Error, Result, counters, sql, stream};
@@ -140,20 +141,48 @@ pub(crate) fn note(ctx: &Ctx<'_>, kind: Kind, id: i64, queue: &str, payload: &st
 
 /// Notes a move of a live job; call it while its row is there. `task` saves reading the payload.
 pub(crate) fn note_live(ctx: &Ctx<'_>, kind: Kind, id: i64, task: Option<&str>, run_s: Option<f64>) -> Result<()> {
-    if !ctx.recording()?.is_on() {
-        return Ok(());
-    }
-    // A job that another program held back until its time had no lease.
-    let was_leased = kind == Kind::Lapsed;
-    let subject = ctx.row(sql!("subject.sql"), rusqlite::params![id, task.is_some(), was_leased], |row| {
-        let text = |index| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_str().ok().map(str::to_owned));
-        Ok((text(0)?, text(1)?))
-    })?;
-    if let Some((Some(queue), payload)) = subject {
-        let task = task.map(str::to_owned).or_else(|| task_of(payload.as_deref()?)).unwrap_or_default();
-        ctx.note_move(Moved { kind, id, queue, task, run_s });
+    if ctx.recording()?.is_on()
+        && let Some(moved) = of_live(ctx, kind, id, task, run_s)?
+    {
+        ctx.note_move(moved);
     }
     Ok(())
+}
+
+/// A move of a live job, not noted yet; `None` if there is no such job, or its queue is no text.
+pub(crate) fn of_live(
+    ctx: &Ctx<'_>,
+    kind: Kind,
+    id: i64,
+    task: Option<&str>,
+    run_s: Option<f64>,
+) -> Result<Option<Moved>> {
+    // A job that another program held back until its time had no lease.
+    let was_leased = kind == Kind::Lapsed;
+    let moved = ctx.row(sql!("subject.sql"), rusqlite::params![id, task.is_some(), was_leased], |row| {
+        Ok(of_row(kind, id, task, run_s, row.get_ref(0)?, row.get_ref(1)?))
+    })?;
+    Ok(moved.flatten())
+}
+
+/// Notes the move of a claim that was read as `subject.sql` reads it. Only while moves are recorded.
+pub(crate) fn note_row(ctx: &Ctx<'_>, kind: Kind, held: &Held<'_>, queue: ValueRef<'_>, payload: ValueRef<'_>) {
+    if let Some(moved) = of_row(kind, held.id, held.task, held.run_s, queue, payload) {
+        ctx.note_move(moved);
+    }
+}
+
+fn of_row(
+    kind: Kind,
+    id: i64,
+    task: Option<&str>,
+    run_s: Option<f64>,
+    queue: ValueRef<'_>,
+    payload: ValueRef<'_>,
+) -> Option<Moved> {
+    let queue = queue.as_str().ok()?.to_owned();
+    let task = task.map(str::to_owned).or_else(|| task_of(payload.as_str().ok()?)).unwrap_or_default();
+    Some(Moved { kind, id, queue, task, run_s })
 }
 
 /// Writes the moves of a call. Run in its bracket, after its work.

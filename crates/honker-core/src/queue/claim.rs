@@ -23,7 +23,7 @@ use super::policy::{Policy, Verdict, end_of_life};
 use super::priority::Priority;
 use super::settings::{Settings, as_real};
 use super::transition::{Move, leave};
-use super::{history, lost_parents, ties};
+use super::{history, lost_parents, plain, ties};
 use crate::clock::{Instant, Span};
 use crate::json_length::Room;
 use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S, PARKED_PER_CLAIM};
@@ -187,11 +187,13 @@ pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec
         let count = i64::try_from(jobs.len()).unwrap_or(i64::MAX);
         let next_ms = rate.after(settings.next_start_ms, as_real(ctx.now().as_ms()), count);
         ctx.change_one(sql!("rate_next_start.sql"), params![claim.queue, next_ms])?;
+        ctx.forget_settings();
     }
     Ok(jobs)
 }
 
 /// The first look of a claim at a queue.
+#[derive(Default)]
 pub(super) struct Outlook {
     /// The minimum writer version of the file, as it is stored.
     min_writer: Option<i64>,
@@ -208,17 +210,21 @@ impl Outlook {
         let outlook = ctx.row(sql!("claim_outlook.sql"), [queue], |row| {
             let first_due = Instant::from_stored(row.get_ref(2)?);
             let highest = row.get::<_, Option<Priority>>(1)?.map(|priority| Level { priority, first_due });
-            Ok(Self {
+            let outlook = Self {
                 first_end: Instant::from_stored(row.get_ref(0)?),
                 highest,
                 min_writer: row.get_ref(3)?.as_i64().ok(),
                 has_other: row.get_ref(4)? != ValueRef::Null,
-                settings: Settings::read(row, 5)?,
-            })
+                settings: Settings::default(),
+            };
+            Ok((outlook, row.get_ref(5)? != ValueRef::Null))
         })?;
-        // The statement always has one row.
-        let settings = Settings::default();
-        Ok(outlook.unwrap_or(Self { min_writer: None, settings, first_end: None, highest: None, has_other: false }))
+        // The statement always has a row.
+        let (mut outlook, has_settings) = outlook.unwrap_or_default();
+        if has_settings {
+            outlook.settings = Settings::look(ctx, queue)?;
+        }
+        Ok(outlook)
     }
 
     /// The instant at which the first lease lapses.
@@ -306,7 +312,9 @@ fn has_beyond(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
 /// attempt or no time left.
 fn put_back(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     let now = ctx.now();
-    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, end_of_life(row, 1, now)?));
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok((row.get::<_, i64>(0)?, end_of_life([row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?], now)))
+    };
     let lapsed = ctx.rows(sql!("claim_lapsed.sql"), params![queue, now, now.second(), LAPSED_PER_CLAIM], read)?;
     let room = LAPSED_PER_CLAIM - i64::try_from(lapsed.len()).unwrap_or(LAPSED_PER_CLAIM);
     let beyond = ctx.rows(sql!("claim_beyond.sql"), params![queue, latest_end(ctx), room], read)?;
@@ -374,9 +382,11 @@ impl<'a> Batch<'a> {
             }
             let (verdicts, undue) = self.read_due(ctx, level, wanted)?;
             let is_full = verdicts.len() == wanted;
+            let mut plain = Vec::with_capacity(verdicts.len());
             for verdict in verdicts {
-                self.carry_out(ctx, verdict)?;
+                self.carry_out(ctx, verdict, &mut plain)?;
             }
+            plain::take(ctx, &plain, self.claim.worker_id, self.policy.lease_end)?;
             if undue.is_some() || !is_full {
                 return Ok(undue);
             }
@@ -384,14 +394,19 @@ impl<'a> Batch<'a> {
         Ok(None)
     }
 
-    fn carry_out(&mut self, ctx: &Ctx<'_>, verdict: Verdict) -> Result<()> {
+    /// Carries out a verdict. The caller takes the jobs that it adds to `plain`.
+    fn carry_out(&mut self, ctx: &Ctx<'_>, verdict: Verdict, plain: &mut Vec<i64>) -> Result<()> {
         match verdict {
             Verdict::Take(job) => {
                 let (worker_id, lease_end) = (self.claim.worker_id, self.policy.lease_end);
                 let keep = if self.policy.settings.keep_finished.is_some() { ties::KEEP } else { 0 };
                 // Its next attempt needs a start of its own.
                 let ties = job.ties & !ties::START_GIVEN | keep;
-                leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties })?;
+                if ties == 0 {
+                    plain.push(job.id);
+                } else {
+                    leave(ctx, &Move::Take { id: job.id, worker_id, lease_end, ties })?;
+                }
                 let wait_ms = job.run_at.map_or(0, |due| (ctx.now() - due).as_ms()).max(0);
                 moves::note(
                     ctx,
@@ -430,10 +445,11 @@ impl<'a> Batch<'a> {
         while self.room.is_left()
             && let Some(row) = rows.next()?
         {
-            if !self.policy.is_due(row)? {
+            let run_at = Instant::from_stored(row.get_ref(3)?);
+            if !self.policy.is_due(run_at) {
                 return Ok((verdicts, Some(row.get(2)?)));
             }
-            let verdict = self.policy.judge(ctx, row, &mut self.candidates)?;
+            let verdict = self.policy.judge(ctx, row, run_at, &mut self.candidates)?;
             if let Verdict::Take(job) = &verdict {
                 let others = [self.claim.queue, self.claim.worker_id, job.last_error.as_deref().unwrap_or_default()];
                 if !self.room.take(job.id, &job.payload, &others)? {

@@ -23,6 +23,7 @@ mod lost_parents;
 mod operate;
 mod parents;
 mod pause;
+mod plain;
 mod policy;
 mod priority;
 mod progress;

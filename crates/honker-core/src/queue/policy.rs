@@ -34,18 +34,24 @@ pub(super) struct Policy<'a> {
 }
 
 impl Policy<'_> {
-    /// True if the job of a row of `claim_waiting.sql` is due. One whose `run_at` is no number never is.
-    pub(super) fn is_due(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
-        Ok(Instant::from_stored(row.get_ref(3)?).is_some_and(|at| at <= self.now))
+    /// True if a job with this `run_at` is due. One whose `run_at` is no number never is.
+    pub(super) fn is_due(&self, run_at: Option<Instant>) -> bool {
+        run_at.is_some_and(|at| at <= self.now)
     }
 
-    /// Decides about a due row of `claim_waiting.sql`.
-    pub(super) fn judge(&self, ctx: &Ctx<'_>, row: &Row<'_>, candidates: &mut Candidates) -> Result<Verdict> {
+    /// Decides about a due row of `claim_waiting.sql`, whose `run_at` is known.
+    pub(super) fn judge(
+        &self,
+        ctx: &Ctx<'_>,
+        row: &Row<'_>,
+        run_at: Option<Instant>,
+        candidates: &mut Candidates,
+    ) -> Result<Verdict> {
         let id = row.get(0)?;
-        if let Some(cause) = end_of_life(row, 4, self.now)?.or_else(|| malformed(row)) {
-            return Ok(Verdict::DeadLetter(id, cause));
-        }
-        let job = self.job(row)?;
+        let job = match self.job(id, row, run_at)? {
+            Ok(job) => job,
+            Err(cause) => return Ok(Verdict::DeadLetter(id, cause)),
+        };
         if let Some(key) = job.key.as_deref().filter(|_| self.settings.looks_at_keys()) {
             let place = Place { id, priority: job.priority, created_at: job.created_at };
             let has_start = job.ties & ties::START_GIVEN != 0;
@@ -58,48 +64,58 @@ impl Policy<'_> {
         Ok(Verdict::Take(job))
     }
 
-    fn job(&self, row: &Row<'_>) -> rusqlite::Result<ClaimedJob> {
+    /// The job of a row, or why it must not be claimed. Each column is read once: a read takes the mutex of the connection
+    /// twice.
+    fn job(
+        &self,
+        id: i64,
+        row: &Row<'_>,
+        run_at: Option<Instant>,
+    ) -> rusqlite::Result<std::result::Result<ClaimedJob, String>> {
+        let life @ [attempts, max_attempts, expires_at] = [row.get_ref(4)?, row.get_ref(5)?, row.get_ref(6)?];
+        if let Some(cause) = end_of_life(life, self.now) {
+            return Ok(Err(cause));
+        }
+        let (payload, priority) = match (row.get(1), row.get(2)) {
+            (Ok(payload), Ok(priority)) => (payload, priority),
+            (Err(error), _) => return Ok(Err(format!("malformed row: payload: {error}"))),
+            (_, Err(error)) => return Ok(Err(format!("malformed row: priority: {error}"))),
+        };
+        // A job with a key or with snoozes has ties: see `ties`.
         let ties = row.get_ref(11)?.as_i64().unwrap_or(0);
-        Ok(ClaimedJob {
-            id: row.get(0)?,
-            payload: row.get(1)?,
-            priority: row.get(2)?,
-            run_at: Instant::from_stored(row.get_ref(3)?),
-            attempts: row.get::<_, i64>(4)? + 1,
-            max_attempts: row.get(5)?,
+        let (key, snoozes) =
+            if ties == 0 { (ValueRef::Null, ValueRef::Null) } else { (row.get_ref(10)?, row.get_ref(12)?) };
+        Ok(Ok(ClaimedJob {
+            id,
+            payload,
+            priority,
+            run_at,
+            attempts: attempts.as_i64()? + 1,
+            max_attempts: max_attempts.as_i64()?,
             created_at: Instant::from_stored(row.get_ref(7)?),
-            expires_at: Instant::from_stored(row.get_ref(6)?),
+            expires_at: Instant::from_stored(expires_at),
             last_error: row.get_ref(8)?.as_str().ok().map(str::to_owned),
             unknown_since: Instant::from_stored(row.get_ref(9)?),
             claim_expires_at: self.lease_end,
-            key: row.get_ref(10)?.as_str().ok().map(str::to_owned),
-            snoozes: row.get_ref(12)?.as_i64().unwrap_or(0),
+            key: key.as_str().ok().map(str::to_owned),
+            snoozes: snoozes.as_i64().unwrap_or(0),
             has_dependents: ties & ties::DEPENDENTS != 0,
             has_parents: ties & ties::PARENTS != 0,
             ties,
-        })
+        }))
     }
 }
 
-/// Why a row must not be claimed, from `attempts`, `max_attempts` and `expires_at`, which start at `column`.
-pub(super) fn end_of_life(row: &Row<'_>, column: usize, now: Instant) -> rusqlite::Result<Option<String>> {
-    let expires_at = row.get_ref(column + 2)?;
+/// Why a row must not be claimed, from `attempts`, `max_attempts` and `expires_at`.
+pub(super) fn end_of_life([attempts, max_attempts, expires_at]: [ValueRef<'_>; 3], now: Instant) -> Option<String> {
     if Instant::from_stored(expires_at).is_some_and(|at| at <= now) {
-        return Ok(Some("expired".to_owned()));
+        return Some("expired".to_owned());
     }
-    Ok(match (row.get_ref(column)?, row.get_ref(column + 1)?) {
+    match (attempts, max_attempts) {
         (ValueRef::Integer(attempts), ValueRef::Integer(max)) if attempts < max => None,
         (ValueRef::Integer(_), ValueRef::Integer(_)) => Some("max attempts exceeded".to_owned()),
         (attempts, max) => {
             Some(format!("malformed row: attempts is {}, max_attempts is {}", attempts.data_type(), max.data_type()))
         }
-    })
-}
-
-/// Why a row cannot be read as a job, if it was edited by hand.
-fn malformed(row: &Row<'_>) -> Option<String> {
-    if let Err(error) = row.get::<_, String>(1) {
-        return Some(format!("malformed row: payload: {error}"));
     }
-    row.get::<_, i64>(2).err().map(|error| format!("malformed row: priority: {error}"))
 }

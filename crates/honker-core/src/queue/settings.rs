@@ -162,9 +162,13 @@ impl Settings {
     /// # Errors
     /// Whatever SQLite reports.
     pub fn of(ctx: &Ctx<'_>, queue: &str) -> Result<Self> {
-        ctx.settings(queue, || {
-            Ok(ctx.row(sql!("queue_settings.sql"), [queue], |row| Self::read(row, 0))?.unwrap_or_default())
-        })
+        ctx.settings(queue, || Self::look(ctx, queue))
+    }
+
+    /// The settings of a queue as they stand now, although the call may have read them before: for a claim, which begins a
+    /// new piece of work.
+    pub(super) fn look(ctx: &Ctx<'_>, queue: &str) -> Result<Self> {
+        Ok(ctx.row(sql!("queue_settings.sql"), [queue], Self::read)?.unwrap_or_default())
     }
 
     /// The settings of a queue, and those among them that are decided.
@@ -172,19 +176,15 @@ impl Settings {
     /// # Errors
     /// Whatever SQLite reports.
     pub fn decided(ctx: &Ctx<'_>, queue: &str) -> Result<(Self, Decided)> {
-        let read = |row: &Row<'_>| Ok((Self::read(row, 0)?, Decided::read(row)?));
+        let read = |row: &Row<'_>| Ok((Self::read(row)?, Decided::read(row)?));
         Ok(ctx.row(sql!("queue_settings.sql"), [queue], read)?.unwrap_or_default())
     }
 
-    /// From the columns of `queue_settings.sql`, which start at `first`. A value that was edited into another type counts as
-    /// no limit.
-    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
-        if row.get_ref(first)?.as_i64().unwrap_or(0) == 0 {
-            return Ok(Self::default());
-        }
-        let integer = |index: usize| Ok::<_, rusqlite::Error>(row.get_ref(first + index)?.as_i64().ok());
+    /// From a row of `queue_settings.sql`. A value that was edited into another type counts as no limit.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let integer = |index: usize| Ok::<_, rusqlite::Error>(row.get_ref(index)?.as_i64().ok());
         let real = |index: usize| {
-            Ok::<_, rusqlite::Error>(match row.get_ref(first + index)? {
+            Ok::<_, rusqlite::Error>(match row.get_ref(index)? {
                 ValueRef::Integer(value) => Some(as_real(value)),
                 ValueRef::Real(value) => Some(value),
                 _ => None,
@@ -197,11 +197,11 @@ impl Settings {
             concurrency: positive(integer(4)?),
             concurrency_per_key: positive(integer(5)?),
             is_ordered: integer(6)?.unwrap_or(0) != 0,
-            on_dead: row.get_ref(first + 7)?.as_str().ok().and_then(OnDead::named),
+            on_dead: row.get_ref(7)?.as_str().ok().and_then(OnDead::named),
             rate: rate(8)?,
             rate_per_key: rate(10)?,
             keep_finished: real(13)?.filter(|keep_s| *keep_s > 0.0).map(Span::from_fractional_seconds),
-            pause: Pause::read(row, first + 1)?,
+            pause: Pause::read(row, 1)?,
             next_start_ms: real(14)?,
             has_paused_keys: integer(15)?.unwrap_or(0) > 0,
         })

@@ -10,6 +10,7 @@ use rusqlite::params;
 
 use super::held::Held;
 use super::pause::{self, Hold};
+use super::plain;
 use super::slack;
 use super::transition::{self, Move, leave};
 use crate::clock::{Instant, Span};
@@ -45,9 +46,14 @@ pub(super) fn ack(ctx: &Ctx<'_>, held: &Held<'_>) -> Result<bool> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn ack_batch<'a>(ctx: &Ctx<'_>, claims: impl IntoIterator<Item = Held<'a>>) -> Result<i64> {
-    let mut count = 0;
-    for held in claims {
-        count += i64::from(ack(ctx, &held)?);
+    let claims: Vec<_> = claims.into_iter().collect();
+    let (mut rest, mut count) = (&claims[..], 0);
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(plain::alike(rest.iter().copied()));
+        for (held, is_acked) in now.iter().zip(plain::ack(ctx, now)?) {
+            count += i64::from(is_acked || ack(ctx, held)?);
+        }
+        rest = later;
     }
     Ok(count)
 }

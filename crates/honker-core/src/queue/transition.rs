@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! move      from                  to          statements              effect
-//! take      pending               processing  take, or take_tied
-//! ack       processing            (no row)    ack, or held, delete    ties
+//! take      pending               processing  take, or take_tied; take_many for several (`plain`)
+//! ack       processing            (no row)    ack, or held, delete; held_many, ack_many for several (`plain`)    ties
 //! retry     processing            pending     held, retry             ties, history
 //! release   processing            pending     release, or held, ..    ties
 //! snooze    processing            pending     held, snooze            ties, history
@@ -210,14 +210,31 @@ pub(super) fn leave(ctx: &Ctx<'_>, step: &Move<'_>) -> Result<bool> {
 /// Ends a plain job that succeeded. One statement. False if the claim is not held, or the job has ties: then see
 /// [`Move::Ack`].
 pub(super) fn ack_untied(ctx: &Ctx<'_>, Held { id, worker_id, attempt, .. }: Held<'_>) -> Result<bool> {
-    if ctx.is_known_as_tied(id) || ctx.recording()?.is_on() {
+    if ctx.recording()?.is_on() || ctx.is_known_as_tied(id) {
         return Ok(false);
     }
     Ok(ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1)
 }
 
+/// Ends a plain job that succeeded, and notes the move. As [`ack_untied`], in the caller's bracket.
+fn ack_recorded(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
+    let Held { id, worker_id, attempt, task, run_s } = held;
+    if ctx.is_known_as_tied(id) {
+        return Ok(false);
+    }
+    let moved = moves::of_live(ctx, Kind::Done, id, task, run_s)?;
+    let is_acked = ctx.execute(sql!("ack.sql"), params![id, worker_id, attempt, ctx.now(), ctx.second()])? == 1;
+    if let Some(moved) = moved.filter(|_| is_acked) {
+        ctx.note_move(moved);
+    }
+    Ok(is_acked)
+}
+
 /// Ends a job that succeeded, whatever ties it has. False if the claim is not held.
 pub(super) fn ack_tied(ctx: &Ctx<'_>, held: Held<'_>) -> Result<bool> {
+    if ctx.recording()?.is_on() && ack_recorded(ctx, held)? {
+        return Ok(true);
+    }
     let Some(tied) = Tied::of_held(ctx, held)? else { return Ok(false) };
     moves::note_live(ctx, Kind::Done, held.id, held.task, held.run_s)?;
     end(ctx, held.id, Some(tied), To::Done)?;

@@ -6,6 +6,7 @@
 
 use super::cancel::cancel_held;
 use super::held::Held;
+use super::plain;
 use super::settle::{Snooze, ack, fail, release, retry, snooze};
 use crate::clock::Span;
 use crate::{Ctx, Result, result, sql};
@@ -76,14 +77,26 @@ pub struct Kept<'a> {
     pub ttl: Option<Span>,
 }
 
-/// Settles jobs one after the other.
+/// Settles jobs in their order; several acks of plain jobs are one statement.
 ///
 /// A result is kept only with a claim that was held: a later holder may store its own.
 ///
 /// # Errors
 /// Whatever SQLite reports.
 pub fn settle(ctx: &Ctx<'_>, settlements: &[Settlement<'_>]) -> Result<Vec<Settled>> {
-    settlements.iter().map(|settlement| settle_one(ctx, settlement)).collect()
+    let mut settled = Vec::with_capacity(settlements.len());
+    let mut rest = settlements;
+    while !rest.is_empty() {
+        let acks = rest.iter().take_while(|settlement| matches!(settlement.ending, Ending::Ack));
+        let count = plain::alike(acks.map(|settlement| settlement.held));
+        let (now, later) = rest.split_at(count.max(1));
+        let claims: Vec<_> = now.iter().map(|settlement| settlement.held).collect();
+        for (settlement, is_acked) in now.iter().zip(plain::ack(ctx, &claims)?) {
+            settled.push(if is_acked { keep_result(ctx, settlement)? } else { settle_one(ctx, settlement)? });
+        }
+        rest = later;
+    }
+    Ok(settled)
 }
 
 fn settle_one(ctx: &Ctx<'_>, settlement: &Settlement<'_>) -> Result<Settled> {
@@ -93,6 +106,10 @@ fn settle_one(ctx: &Ctx<'_>, settlement: &Settlement<'_>) -> Result<Settled> {
     if !end(ctx, settlement)? {
         return Ok(Settled::Lost);
     }
+    keep_result(ctx, settlement)
+}
+
+fn keep_result(ctx: &Ctx<'_>, settlement: &Settlement<'_>) -> Result<Settled> {
     if let Some(Kept { value, ttl }) = settlement.result {
         result::save(ctx, settlement.held.id, value, ttl)?;
     }
