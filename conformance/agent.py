@@ -1,4 +1,4 @@
-"""An agent: a program in another language that calls its binding as it is told, see README.md."""
+"""An agent: a program in another language that makes the calls of its binding which it receives, see README.md."""
 
 import itertools
 import json

@@ -56,7 +56,7 @@ class Binding:
 
     @cache  # noqa: B019 - there are as many as languages
     def missing(self) -> list[Need]:
-        """What this machine lacks."""
+        """The needs that this machine does not meet."""
         return [need for need in self.needs if not need.is_met()]
 
     def agent_command(self) -> list[str]:

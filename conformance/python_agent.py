@@ -1,4 +1,4 @@
-"""The agent of the Python package; README.md says what it reads and writes."""
+"""The agent of the Python package; README.md has the protocol."""
 
 import asyncio
 import dataclasses
@@ -302,7 +302,7 @@ def schedule(expression):
 
 
 class Outbox:
-    """An outbox that keeps what it delivers."""
+    """An outbox with the list of its deliveries."""
 
     def __init__(self, db, args):
         self.delivered: list[Any] = []

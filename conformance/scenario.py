@@ -54,7 +54,7 @@ class Play:
         self.pending: dict[str, Pending] = {}
 
     def play(self, steps: list[dict[str, Any]]) -> None:
-        """Raises AssertionError at the first step that does not do as it says."""
+        """Raises AssertionError at the first step with another result than the one expected."""
         for number, step in enumerate(steps, 1):
             try:
                 self.step(dict(step))
