@@ -36,6 +36,8 @@ def run(binding: Binding) -> bool:
             continue
         began = time.monotonic()
         done = binding.run(step)
+        if step == "build" and done is not None and done.returncode:
+            done = binding.run(step)  # a registry may have been busy
         seconds = time.monotonic() - began
         if done is None or done.returncode == 0:
             print(f"{binding.title:<12} {step:<8} ok {seconds:6.1f} s", flush=True)
