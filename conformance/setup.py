@@ -9,7 +9,7 @@ from .binding import all_bindings
 
 
 def main() -> int:
-    """Install the missing packages. Returns the exit code of apt-get, or 0 without anything to install or the right to."""
+    """Install the missing packages, with the right to. Returns the exit code of apt-get, 0 if it was not run."""
     packages = {name for each in all_bindings() for need in each.missing() for name in need.packages}
     may_install = shutil.which("apt-get") is not None and os.geteuid() == 0
     if not packages or not may_install:
