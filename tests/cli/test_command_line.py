@@ -93,7 +93,7 @@ def test_the_help_of_a_command_shows_an_example_and_the_exit_codes(command):
     done = honker(command, "--help")
     assert done.returncode == 0
     assert re.search(rf"Examples?:\n(.*\n)* +.*honker {command} ", done.stdout)
-    assert "Exit codes: 0 " in " ".join(done.stdout.split())
+    assert "Exit codes: " in " ".join(done.stdout.split())
     assert "\b" not in done.stdout
 
 
