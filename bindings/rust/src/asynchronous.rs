@@ -102,7 +102,10 @@ impl ClaimWaker {
                 })
             })
         };
-        let outcome = waiter.wait_for_async(None, look).await?;
+        let outcome = match waiter.wait_for_async(None, look).await {
+            Err(error) if error.kind() == ErrorKind::Replaced => Waited::Gone,
+            outcome => outcome?,
+        };
         self.put_back(waiter);
         Ok(found(outcome).and_then(|mut undelivered| undelivered.0.take()))
     }

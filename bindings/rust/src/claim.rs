@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::job::Job;
 use crate::queue::Queue;
 use crate::stop::Stop;
@@ -92,7 +92,10 @@ impl ClaimWaker {
 
     fn wait(&self, worker: &str, timeout: Option<Duration>, stop: &Stop) -> Result<Option<Job>> {
         let mut waiter = self.waiter()?;
-        let outcome = waiter.wait_for(timeout, stop, || self.look(worker))?;
+        let outcome = match waiter.wait_for(timeout, stop, || self.look(worker)) {
+            Err(error) if error.kind() == ErrorKind::Replaced => Waited::Gone,
+            outcome => outcome?,
+        };
         self.put_back(waiter);
         match outcome {
             Waited::Found(job) => Ok(Some(job)),

@@ -178,13 +178,15 @@ impl Drop for Lent<'_> {
 #[derive(Debug)]
 pub struct Readers {
     path: String,
+    /// That of the file at the beginning. A reader of another file than the writer's would not see its commits.
+    identity: Option<(u64, u64)>,
     /// None after the end.
     idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Readers {
     pub fn new(path: String) -> Self {
-        Self { path, idle: Mutex::new(Some(Vec::new())) }
+        Self { identity: identity_of(&path), path, idle: Mutex::new(Some(Vec::new())) }
     }
 
     fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
@@ -211,6 +213,10 @@ impl Readers {
     }
 
     fn open(&self) -> Result<Connection> {
+        if identity_of(&self.path) != self.identity {
+            let message = format!("{} was deleted or replaced since it was opened; open it again", self.path);
+            return Err(Error::core(ErrorKind::Replaced, message));
+        }
         let conn = open(&self.path)?;
         conn.execute_batch("PRAGMA query_only = ON")?;
         Ok(conn)
@@ -220,6 +226,18 @@ impl Readers {
         let idle = self.idle().take();
         drop(idle);
     }
+}
+
+/// Device and number of a file; none where there is no file, or the system has no such numbers.
+#[cfg(unix)]
+fn identity_of(path: &str) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity_of(_path: &str) -> Option<(u64, u64)> {
+    None
 }
 
 /// An error of SQLite with a message of its own.

@@ -74,6 +74,8 @@ pub enum ErrorKind {
     Watcher,
     /// The handle was closed.
     Closed,
+    /// The file was deleted or replaced. Open it again.
+    Replaced,
     /// The thread holds a transaction, and the call is not part of it.
     NestedTransaction,
     /// A payload could not be encoded or decoded.
@@ -84,7 +86,7 @@ pub enum ErrorKind {
     Sqlite,
 }
 
-const CODES: [(&str, ErrorKind); 22] = [
+const CODES: [(&str, ErrorKind); 23] = [
     ("HONKER_INVALID_ARGUMENT", ErrorKind::InvalidArgument),
     ("HONKER_NOT_BOOTSTRAPPED", ErrorKind::NotBootstrapped),
     ("HONKER_SCHEMA_TOO_NEW", ErrorKind::SchemaTooNew),
@@ -103,6 +105,7 @@ const CODES: [(&str, ErrorKind); 22] = [
     ("HONKER_NAME_TAKEN", ErrorKind::NameTaken),
     ("HONKER_WATCHER", ErrorKind::Watcher),
     ("HONKER_CLOSED", ErrorKind::Closed),
+    ("HONKER_REPLACED", ErrorKind::Replaced),
     ("HONKER_NESTED_TRANSACTION", ErrorKind::NestedTransaction),
     ("HONKER_INVALID_PAYLOAD", ErrorKind::Payload),
     ("HONKER_INTERNAL", ErrorKind::Internal),

@@ -126,7 +126,7 @@ impl Subscription {
                 Err(Error::UpdateClosed)
             }
             Err(error) => {
-                self.has_ended = error.kind() == ErrorKind::Closed;
+                self.has_ended = matches!(error.kind(), ErrorKind::Closed | ErrorKind::Replaced);
                 Err(error)
             }
         }

@@ -123,7 +123,7 @@ impl StreamSubscription {
                 Err(Error::UpdateClosed)
             }
             Err(error) => {
-                self.has_ended = error.kind() == ErrorKind::Closed;
+                self.has_ended = matches!(error.kind(), ErrorKind::Closed | ErrorKind::Replaced);
                 Err(error)
             }
         }
