@@ -3,7 +3,6 @@
 use honker::rusqlite::Connection;
 use honker::{Database, EnqueueOpts, QueueOpts};
 
-#[expect(clippy::print_stdout, reason = "the output of the program")]
 fn main() -> honker::Result<()> {
     let path = std::env::temp_dir().join(format!("honker-atomic-{}.db", std::process::id()));
     let db = Database::open(&path)?;

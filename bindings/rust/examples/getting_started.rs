@@ -1,14 +1,11 @@
-//! Enqueues a job with a row in one transaction, works it, and prints what happened: `cargo run --example
-//! getting_started`.
+//! The program of the README: `cargo run --example getting_started`, in a folder where it may write `app.db`.
 
 use honker::{Database, EnqueueOpts, QueueOpts};
 use serde_json::{Value, json};
 
-#[expect(clippy::print_stdout, reason = "the output of the program")]
 fn main() -> honker::Result<()> {
-    let path = std::env::temp_dir().join(format!("honker-getting-started-{}.db", std::process::id()));
-    let db = Database::open(&path)?;
-    db.with_conn(|conn| conn.execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY, item TEXT)"))?;
+    let db = Database::open("app.db")?;
+    db.with_conn(|conn| conn.execute_batch("CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, item TEXT)"))?;
     let emails = db.queue("emails", QueueOpts::default());
 
     // The order and the job commit together, or neither does.
@@ -21,11 +18,6 @@ fn main() -> honker::Result<()> {
         let payload: Value = job.payload_as()?;
         println!("job {}: mail to {} about order {}", job.id, payload["to"], payload["order"]);
         job.ack()?;
-    }
-    db.close();
-    for suffix in ["", "-wal", "-shm"] {
-        // The last connection removes the other two.
-        let _is_gone = std::fs::remove_file(format!("{}{suffix}", path.display()));
     }
     Ok(())
 }

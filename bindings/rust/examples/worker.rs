@@ -6,7 +6,6 @@ use honker::{Database, Job, QueueOpts, Stop};
 use serde_json::Value;
 
 /// The work. It may run more than once for a job, if a lease lapses meanwhile.
-#[expect(clippy::print_stdout, reason = "the output of the program")]
 fn handle(job: &Job) -> Result<(), String> {
     let payload: Value = job.payload_as().map_err(|error| error.to_string())?;
     println!("job {}, attempt {}: {payload}", job.id, job.attempts);

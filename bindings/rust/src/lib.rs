@@ -63,12 +63,16 @@
 //! | `tokio` | `async` forms of everything that waits |
 //! | `kernel-watcher`, `shm-fast-path` | nothing: these backends are always there |
 
+// A library does not write to the output of its program.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod claim;
 mod connection;
 mod database;
 mod error;
+mod everywhere;
 mod job;
 mod lock;
 mod notification;
@@ -87,6 +91,7 @@ mod wait;
 pub use claim::ClaimWaker;
 pub use database::{Database, OpenOptions};
 pub use error::{Error, ErrorKind, Result};
+pub use everywhere::install_on_new_connections;
 pub use job::{Job, JobRow};
 pub use lock::Lock;
 pub use notification::{Notification, Subscription};
@@ -123,3 +128,8 @@ pub fn install(conn: &rusqlite::Connection) -> Result<()> {
     honker_engine::install(conn)?;
     connection::one::<i64>(conn, "SELECT honker_bootstrap()", []).map(drop)
 }
+
+/// The programs of the README, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

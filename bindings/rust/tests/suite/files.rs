@@ -56,6 +56,12 @@ fn handles_are_shared_between_threads() {
 }
 
 #[test]
+fn the_readme_has_the_program_of_the_example() {
+    let program = include_str!("../../examples/getting_started.rs").split_once("\n\n").unwrap().1;
+    assert!(include_str!("../../README.md").contains(program));
+}
+
+#[test]
 fn the_path_is_absolute() {
     let fresh = Fresh::new();
     assert_eq!(std::path::Path::new(fresh.db.path()), fresh.path().canonicalize().unwrap());
