@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Packs the crate with the three crates of the engine that it needs, and runs a program in a folder of its own that has
+# only the packed files.
+#
+# Usage: package.sh. Packs into target/rust-package/crates of the repository; needs cargo 1.90 or newer.
+#
+# The four crates are packed as one workspace: the crate is a workspace of its own, and cargo packs crates that depend on
+# each other only together. Publishing needs the same order: honker-core, honker-watch, honker-engine, honker.
+set -euo pipefail
+cd "$(dirname "$0")"
+root=$(cd ../.. && pwd)
+out=$root/target/rust-package
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+export CARGO_TARGET_DIR=$root/target
+
+rm -rf "$out"
+mkdir -p "$out/workspace/crates" "$out/crates" "$out/app/src" "$out/app/vendor"
+for crate in honker-core honker-engine honker-watch; do
+    cp -r "$root/crates/$crate" "$out/workspace/crates"
+done
+mkdir "$out/workspace/honker"
+cp -r Cargo.toml README.md src examples tests "$out/workspace/honker"
+cp "$root/Cargo.toml" "$out/workspace"
+cp Cargo.lock "$out/workspace"
+# Packed crates name each other by version.
+sed -i "s|^\(honker-[a-z]*\) = { path = \"\([^\"]*\)\" }|\1 = { path = \"\2\", version = \"$version\" }|
+    s|^members = .*|members = [\"crates/*\", \"honker\"]|" "$out/workspace/Cargo.toml"
+sed -i "/^\[workspace\]/d; /^\[profile/,/^$/d; s|\"../../crates/|\"../crates/|" "$out/workspace/honker/Cargo.toml"
+
+cd "$out/workspace"
+# Packing is no build: the program below builds what was packed.
+cargo package --quiet --offline --workspace --no-verify --allow-dirty
+for crate in honker-core honker-engine honker-watch honker; do
+    mv "$CARGO_TARGET_DIR/package/$crate-$version.crate" "$out/crates"
+    tar -xzf "$out/crates/$crate-$version.crate" -C "$out/app/vendor"
+done
+
+cd "$out/app"
+cp "$out/workspace/honker/examples/getting_started.rs" src/main.rs
+cp "$out/workspace/Cargo.lock" .
+cat > Cargo.toml <<MANIFEST
+[workspace]
+
+[package]
+name = "honker-packaged-app"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+honker = "$version"
+serde_json = "1"
+
+[patch.crates-io]
+honker = { path = "vendor/honker-$version" }
+honker-core = { path = "vendor/honker-core-$version" }
+honker-engine = { path = "vendor/honker-engine-$version" }
+honker-watch = { path = "vendor/honker-watch-$version" }
+
+[profile.dev]
+debug = "line-tables-only"
+MANIFEST
+cargo run --quiet --offline | grep 'job 1: mail to "ann@example.com"'
+ls -l "$out/crates"
