@@ -34,17 +34,16 @@ PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 10000; PRAGMA mmap_size 
 // Call [Bootstrap] once on a file that may be new, or open it by [Open] as well.
 func ConnectHook(extensionPath string) func(*sqlite3.SQLiteConn) error {
 	return func(conn *sqlite3.SQLiteConn) error {
-		path, err := ExtensionPath(extensionPath)
-		if err != nil {
-			return err
-		}
-		if err := conn.LoadExtension(path, entryPoint); err != nil {
+		return loadOnce(extensionPath, func(path string) error {
+			err := conn.LoadExtension(path, entryPoint)
+			if err == nil {
+				return nil
+			}
 			if code, message := codeOf(err); code != CodeSQLite {
 				return &Error{Code: code, Message: message, cause: err}
 			}
 			return &Error{Code: CodeExtensionUnsupported, Message: fmt.Sprintf("%s: %v", path, err), cause: err}
-		}
-		return nil
+		})
 	}
 }
 
@@ -112,7 +111,11 @@ func fileURI(path string) (string, string, error) {
 		return "", "", invalid("path is %q; a file is needed, which other connections can open", path)
 	}
 	if strings.HasPrefix(path, "file:") {
-		if strings.Contains(path, "?") {
+		_, query, hasQuery := strings.Cut(path, "?")
+		if _, err := url.ParseQuery(query); err != nil {
+			return "", "", invalid("path is %q: %v", path, err)
+		}
+		if hasQuery {
 			return path, path + "&", nil
 		}
 		return path, path + "?", nil

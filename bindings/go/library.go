@@ -23,23 +23,43 @@ var loaded struct {
 // environment variable [EnvExtensionPath], else the library bundled with this module, else target/release of a checkout
 // of honker above the working directory or the program.
 //
-// A process uses one library. Another path after the first call is an [ErrInvalidArgument]; a library that does not exist
+// A process uses one library. Another path than the loaded one is an [ErrInvalidArgument]; a library that does not exist
 // is an [ErrExtensionNotFound].
 func ExtensionPath(explicit string) (string, error) {
 	loaded.Lock()
 	defer loaded.Unlock()
+	return extensionPath(explicit)
+}
+
+// loadOnce loads the library by the given function, and remembers it if that succeeds.
+func loadOnce(explicit string, load func(path string) error) error {
+	loaded.Lock()
+	defer loaded.Unlock()
+	path, err := extensionPath(explicit)
+	if err != nil {
+		return err
+	}
+	if err := load(path); err != nil {
+		return err
+	}
+	loaded.path = path
+	return nil
+}
+
+func extensionPath(explicit string) (string, error) {
 	if explicit == "" && loaded.path != "" {
 		return loaded.path, nil
 	}
 	path, err := findLibrary(explicit)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if loaded.path != "" && !isSameFile(loaded.path, path) {
+	case loaded.path == "":
+		return path, nil
+	case !isSameFile(loaded.path, path):
 		return "", invalid("extensionPath is %s; this process has loaded %s, and uses one library", path, loaded.path)
 	}
-	loaded.path = path
-	return path, nil
+	return loaded.path, nil
 }
 
 func findLibrary(explicit string) (string, error) {

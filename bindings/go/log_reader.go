@@ -3,6 +3,7 @@ package honker
 import (
 	"context"
 	"log/slog"
+	"time"
 )
 
 // logReader reads the rows of a log in order, and waits for further ones.
@@ -10,7 +11,9 @@ type logReader[T any] struct {
 	db   *Database
 	news *news
 	// page reads the rows behind the position, and moves it.
-	page  func() ([]T, error)
+	page func() ([]T, error)
+	// idle is called before each wait, and returns the longest one.
+	idle  func() (time.Duration, error)
 	ahead []T
 	// open ends by end.
 	open  context.Context
@@ -23,7 +26,8 @@ func newLogReader[T any](db *Database) (*logReader[T], error) {
 		return nil, err
 	}
 	open, end := context.WithCancel(context.Background())
-	return &logReader[T]{db: db, news: news, open: open, close: end}, nil
+	return &logReader[T]{db: db, news: news, open: open, close: end,
+		idle: func() (time.Duration, error) { return fallbackPoll, nil }}, nil
 }
 
 // next returns the next row, or false when the context ends.
@@ -49,7 +53,11 @@ func (r *logReader[T]) next(ctx context.Context, what string) (T, bool, error) {
 		if r.ahead = ahead; len(ahead) > 0 {
 			continue
 		}
-		if err := r.news.wait(ctx, fallbackPoll); err != nil && ctx.Err() == nil {
+		longest, err := r.idle()
+		if err != nil {
+			return none, false, err
+		}
+		if err := r.news.wait(ctx, longest); err != nil && ctx.Err() == nil {
 			return none, false, err
 		}
 	}

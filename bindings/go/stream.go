@@ -143,9 +143,14 @@ func (s *Stream) Subscribe(ctx context.Context, consumer string) <-chan StreamEv
 	subscription, err := s.Subscription(consumer, SubscribeOptions{})
 	go func() {
 		defer close(events)
+		var received int64
 		pump(ctx, s.db, events, func(ctx context.Context) (*StreamEvent, error) {
 			if err != nil {
 				return nil, err
+			}
+			// The consumer may still work on the event that it has received; it is done with the one before.
+			if sent := subscription.handedOut; sent != 0 {
+				subscription.handedOut, received = received, sent
 			}
 			return subscription.Next(ctx)
 		})

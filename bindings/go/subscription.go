@@ -45,7 +45,7 @@ func (s *Stream) Subscription(consumer string, options SubscribeOptions) (*Subsc
 		reader.end()
 		return nil, err
 	}
-	reader.page = made.page
+	reader.page, reader.idle = made.page, made.saveInTime
 	return made, nil
 }
 
@@ -64,12 +64,13 @@ func (s *Subscription) Next(ctx context.Context) (*StreamEvent, error) {
 		s.doneTo, s.handedOut = s.handedOut, 0
 		s.unsaved++
 	}
-	isMany := s.options.SaveEveryN > 0 && s.unsaved >= s.options.SaveEveryN
-	isLong := s.options.SaveEvery > 0 && time.Since(s.savedAt) >= s.options.SaveEvery
-	if s.unsaved > 0 && (isMany || isLong) && s.reader.isOpen() {
+	if isMany := s.options.SaveEveryN > 0 && s.unsaved >= s.options.SaveEveryN; isMany && s.reader.isOpen() {
 		if err := s.save(); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := s.saveInTime(); err != nil {
+		return nil, err
 	}
 	event, found, err := s.reader.next(ctx, "the subscription")
 	if !found {
@@ -77,6 +78,17 @@ func (s *Subscription) Next(ctx context.Context) (*StreamEvent, error) {
 	}
 	s.handedOut = event.Offset
 	return &event, nil
+}
+
+// saveInTime saves an offset that has waited for long, and returns the span until it is to be called again.
+func (s *Subscription) saveInTime() (time.Duration, error) {
+	if s.unsaved == 0 || s.options.SaveEvery <= 0 || !s.reader.isOpen() {
+		return fallbackPoll, nil
+	}
+	if left := s.options.SaveEvery - time.Since(s.savedAt); left > 0 {
+		return left, nil
+	}
+	return fallbackPoll, s.save()
 }
 
 func (s *Subscription) save() error {
