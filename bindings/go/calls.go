@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Tx runs statements in a transaction that is open: a [Transaction], a [database/sql.Tx], a [database/sql.Conn] on which
-// BEGIN was run, or the transaction of an ORM. A [database/sql.DB] is refused, because it is no transaction.
+// Tx runs statements in a transaction that is open: a [Transaction], a [database/sql.Tx], a [database/sql.Conn] on
+// which BEGIN was run, or the transaction of an ORM. A [database/sql.DB] is refused, because it is no transaction.
 //
 // The connection needs the functions of honker, see [ConnectHook], and must be one to the same file.
 type Tx interface {
@@ -34,8 +34,8 @@ func call[T any](db *Database, query string, args ...any) (T, error) {
 	return callInside[T](db, query, args...)
 }
 
-// callInside is call for an operation that has entered. Calls of this process pass one at a time and in order, instead of
-// competing for the lock of the file.
+// callInside is call for an operation that has entered. Calls of this process pass one at a time and in order, instead
+// of competing for the lock of the file.
 func callInside[T any](db *Database, query string, args ...any) (T, error) {
 	var none T
 	release, err := db.acquireTurn(context.Background())

@@ -85,8 +85,8 @@ func (q *Queue) next(ctx context.Context, worker string, news *news) (*Job, erro
 	}
 }
 
-// claimOrGiveBack claims a job, and returns at once when the context ends or the database is closed. A claim may wait 5 s
-// for the write lock and cannot be interrupted without losing the job; it goes on, and its job is given back.
+// claimOrGiveBack claims a job, and returns at once when the context ends or the database is closed. A claim may wait 5
+// s for the write lock and cannot be interrupted without losing the job; it goes on, and its job is given back.
 func (q *Queue) claimOrGiveBack(ctx context.Context, worker string) (*Job, error) {
 	leave, err := q.db.enter()
 	if err != nil {

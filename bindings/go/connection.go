@@ -47,8 +47,8 @@ func ConnectHook(extensionPath string) func(*sqlite3.SQLiteConn) error {
 	}
 }
 
-// Bootstrap creates the tables of honker in the file of a connection, or upgrades those of an older honker. A file that is
-// up to date is only read.
+// Bootstrap creates the tables of honker in the file of a connection, or upgrades those of an older honker. A file that
+// is up to date is only read.
 func Bootstrap(ctx context.Context, conn Tx) error {
 	_, err := one[int64](ctx, conn, "SELECT honker_bootstrap()")
 	return err
@@ -104,8 +104,8 @@ func useWriteAheadLog(conn *sqlite3.SQLiteConn) error {
 	}
 }
 
-// fileURI returns the path that SQLite and the watcher open, and the beginning of the data source names, which ends where
-// a parameter may follow. The path is absolute, because pools open connections at any time.
+// fileURI returns the path that SQLite and the watcher open, and the beginning of the data source names, which ends
+// where a parameter may follow. The path is absolute, because pools open connections at any time.
 func fileURI(path string) (string, string, error) {
 	if path == "" || strings.Contains(path, ":memory:") || strings.Contains(path, "mode=memory") {
 		return "", "", invalid("path is %q; a file is needed, which other connections can open", path)

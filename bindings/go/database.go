@@ -37,8 +37,8 @@ type Database struct {
 	entered      sync.WaitGroup
 	transactions map[*sql.Tx]struct{}
 	watcher      *watcher
-	// lockHandles counts the live Lock values of each lock, so that a value that is garbage does not release the lock of
-	// a newer value.
+	// lockHandles counts the live Lock values of each lock, so that a value that is garbage does not release the lock
+	// of a newer value.
 	lockHandles map[lockKey]int
 }
 
@@ -102,8 +102,8 @@ func (o OpenOptions) pollIntervalMS() any {
 	return int64(math.Ceil(float64(o.WatcherPollInterval) / float64(time.Millisecond)))
 }
 
-// Raw returns the application's pool on the file. Its connections have the functions of honker and begin transactions as
-// the driver does, without the write lock. Do not close it; [Database.Close] does.
+// Raw returns the application's pool on the file. Its connections have the functions of honker and begin transactions
+// as the driver does, without the write lock. Do not close it; [Database.Close] does.
 func (db *Database) Raw() *sql.DB { return db.raw }
 
 // Path returns the path of the file: absolute, or the URI that was given.

@@ -1,8 +1,8 @@
 // Package honker puts durable job queues, event streams, notify and listen, a scheduler, locks, rate limits and results
 // into the application's own SQLite file.
 //
-// A job that is enqueued in a transaction exists if and only if that transaction commits. Workers of any process and any
-// language wake within a fraction of a millisecond after the commit, without polling.
+// A job that is enqueued in a transaction exists if and only if that transaction commits. Workers of any process and
+// any language wake within a fraction of a millisecond after the commit, without polling.
 //
 //	db, err := honker.Open("app.db", "")
 //	if err != nil {
@@ -15,13 +15,13 @@
 // # Connections
 //
 // The package runs on github.com/mattn/go-sqlite3 and adds no second SQLite to the process, also with the build tag
-// libsqlite3. [Database.Raw] is a [database/sql.DB] on the same file for the application's own statements. [ConnectHook]
-// gives the functions of honker to connections that an application or an ORM opens itself.
+// libsqlite3. [Database.Raw] is a [database/sql.DB] on the same file for the application's own statements.
+// [ConnectHook] gives the functions of honker to connections that an application or an ORM opens itself.
 //
 // # Transactions
 //
-// A method whose name ends in Tx takes a [Tx]: a [Transaction], a [database/sql.Tx], or the transaction of an ORM. Every
-// other method is a transaction of its own, also while the goroutine has one open.
+// A method whose name ends in Tx takes a [Tx]: a [Transaction], a [database/sql.Tx], or the transaction of an ORM.
+// Every other method is a transaction of its own, also while the goroutine has one open.
 //
 // # Waiting
 //

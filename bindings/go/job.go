@@ -71,8 +71,8 @@ func (j *Job) AckTx(tx Tx) (bool, error) {
 	return callIn[bool](j.queue.db, tx, "honker_ack(?, ?, ?)", j.ID, j.WorkerID, j.Attempts)
 }
 
-// Retry makes the job wait again for at least delaySec seconds, and keeps the message. After the last attempt the job is
-// dead-lettered instead.
+// Retry makes the job wait again for at least delaySec seconds, and keeps the message. After the last attempt the job
+// is dead-lettered instead.
 func (j *Job) Retry(delaySec int64, message string) (bool, error) {
 	return j.settle("honker_retry(?, ?, ?, ?, ?)", delaySec, message, j.Attempts)
 }

@@ -18,8 +18,8 @@ var errNotLeading = errors.New("honker: the leadership was lost")
 
 // Run fires the schedules until the context ends, then returns nil. It sleeps until the soonest boundary or a change.
 //
-// Of all schedulers on the file, in any language, one leads, by the lock "honker-scheduler"; the others stand by and take
-// over when it ends. A leader that has died is replaced after a minute. Each boundary fires once. owner names this
+// Of all schedulers on the file, in any language, one leads, by the lock "honker-scheduler"; the others stand by and
+// take over when it ends. A leader that has died is replaced after a minute. Each boundary fires once. owner names this
 // scheduler: give each its own.
 //
 // It fails with [ErrClosed] when the database is closed. Errors that may pass are logged and tried again.
@@ -94,8 +94,8 @@ func (l *leader) step(ctx context.Context) error {
 	return l.news.wait(ctx, min(pause, time.Until(l.renewAt)))
 }
 
-// standBy takes the lock over, or waits for its end. It reads first: a try at each commit would take the write lock from
-// processes that need it.
+// standBy takes the lock over, or waits for its end. It reads first: a try at each commit would take the write lock
+// from processes that need it.
 func (l *leader) standBy(ctx context.Context) error {
 	const query = "SELECT honker_lock_expires_at(?) - honker_clock()"
 	left, err := one[*float64](ctx, l.db.own, query, leaderLock)
@@ -105,7 +105,8 @@ func (l *leader) standBy(ctx context.Context) error {
 	pause := fallbackPoll
 	// An end beyond the length of the lock was stored before the clock was set back; a try measures it again.
 	if left == nil || *left <= 0 || *left > leaderTTLS+1 {
-		l.isLeading, err = callInside[bool](l.db, "SELECT honker_lock_acquire(?, ?, ?)", leaderLock, l.owner, leaderTTLS)
+		const query = "SELECT honker_lock_acquire(?, ?, ?)"
+		l.isLeading, err = callInside[bool](l.db, query, leaderLock, l.owner, leaderTTLS)
 		if err != nil {
 			return err
 		}

@@ -23,8 +23,8 @@ var loaded struct {
 // environment variable [EnvExtensionPath], else the library bundled with this module, else target/release of a checkout
 // of honker above the working directory or the program.
 //
-// A process uses one library. Another path than the loaded one is an [ErrInvalidArgument]; a library that does not exist
-// is an [ErrExtensionNotFound].
+// A process uses one library. Another path than the loaded one is an [ErrInvalidArgument]; a library that does not
+// exist is an [ErrExtensionNotFound].
 func ExtensionPath(explicit string) (string, error) {
 	loaded.Lock()
 	defer loaded.Unlock()

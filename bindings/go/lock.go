@@ -67,8 +67,8 @@ func (h *lockHandle) end(isLost bool) (err error) {
 // Release releases the lock, if it is still held. Releasing again does nothing.
 func (l *Lock) Release() error { return l.handle.end(false) }
 
-// Heartbeat sets the end of the lock to ttl seconds from now. It returns false if the lock has lapsed; another owner may
-// hold it then.
+// Heartbeat sets the end of the lock to ttl seconds from now. It returns false if the lock has lapsed; another owner
+// may hold it then.
 func (l *Lock) Heartbeat(ttl int64) (bool, error) {
 	return call[bool](l.handle.db, "SELECT honker_lock_renew(?, ?, ?)", l.Name, l.Owner, ttl)
 }
@@ -78,8 +78,8 @@ func (l *Lock) Token() (*int64, error) {
 	return ask[*int64](l.handle.db, "SELECT honker_lock_token(?, ?)", l.Name, l.Owner)
 }
 
-// TryRateLimit counts one use of a name, and returns false if limit uses were counted in the current window. Windows are
-// per seconds long and begin at multiples of that since 1970.
+// TryRateLimit counts one use of a name, and returns false if limit uses were counted in the current window. Windows
+// are per seconds long and begin at multiples of that since 1970.
 func (db *Database) TryRateLimit(name string, limit, per int64) (bool, error) {
 	return call[bool](db, "SELECT honker_rate_limit_try(?, ?, ?)", name, limit, per)
 }

@@ -39,8 +39,8 @@ func (db *Database) PruneNotifications(olderThanS, maxKeep *int64) (int64, error
 	return call[int64](db, "SELECT honker_notification_prune(?, ?)", olderThanS, maxKeep)
 }
 
-// Listen returns the notifications of a channel that are sent from now on. The channel closes when the context ends, when
-// the database is closed, and after an error, which is logged; use [Database.Listener] to have the error.
+// Listen returns the notifications of a channel that are sent from now on. The channel closes when the context ends,
+// when the database is closed, and after an error, which is logged; use [Database.Listener] to have the error.
 func (db *Database) Listen(ctx context.Context, channel string) <-chan Notification {
 	notifications := make(chan Notification)
 	listener, err := db.Listener(channel)

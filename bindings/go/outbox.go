@@ -26,8 +26,8 @@ type OutboxOptions struct {
 
 // Outbox delivers payloads to other systems, each at least once, and retries failed deliveries.
 //
-// A failed delivery is retried after the base backoff, then after twice as long each time, up to an hour. Up to a tenth is
-// added, so that deliveries which failed together are spread. Return a [RetryError] to choose the delay.
+// A failed delivery is retried after the base backoff, then after twice as long each time, up to an hour. Up to a tenth
+// is added, so that deliveries which failed together are spread. Return a [RetryError] to choose the delay.
 type Outbox struct {
 	// Name is the name of the outbox.
 	Name string
@@ -38,7 +38,9 @@ type Outbox struct {
 }
 
 // Outbox returns an outbox. It runs no SQL.
-func (db *Database) Outbox(name string, deliver func(context.Context, json.RawMessage) error, options OutboxOptions) *Outbox {
+func (db *Database) Outbox(
+	name string, deliver func(context.Context, json.RawMessage) error, options OutboxOptions,
+) *Outbox {
 	queue := QueueOptions{VisibilityTimeoutS: 60, MaxAttempts: 5}
 	if options.VisibilityTimeoutS != 0 {
 		queue.VisibilityTimeoutS = options.VisibilityTimeoutS

@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// encode returns the JSON text of a payload. It keeps <, > and & as they are, so that other languages and people read the
-// same text.
+// encode returns the JSON text of a payload. It keeps <, > and & as they are, so that other languages and people read
+// the same text.
 func encode(payload any) (string, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(payload); err != nil {
-		return "", &Error{Code: CodeInvalidArgument, Message: "the payload has no JSON form: " + err.Error(), cause: err}
+		message := "the payload has no JSON form: " + err.Error()
+		return "", &Error{Code: CodeInvalidArgument, Message: message, cause: err}
 	}
 	return string(bytes.TrimSuffix(text.Bytes(), []byte("\n"))), nil
 }
@@ -25,7 +26,8 @@ func Seconds(span time.Duration) *int64 {
 	return &seconds
 }
 
-// At returns an instant for the options, in whole Unix seconds. A fraction counts as a second, so that nothing is early.
+// At returns an instant for the options, in whole Unix seconds. A fraction counts as a second, so that nothing is
+// early.
 func At(instant time.Time) *int64 {
 	seconds := instant.Unix()
 	if instant.Nanosecond() > 0 {

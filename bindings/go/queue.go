@@ -33,7 +33,7 @@ type EnqueueOptions struct {
 	Key string
 	// UniqueKey lets one job of this key exist in the queue. The id of the existing job is returned for another one.
 	UniqueKey string
-	// OnConflict says what happens if a job of the UniqueKey exists: "existing", which is the default, "replace",
+	// OnConflict is the handling of a job with the same UniqueKey: "existing", which is the default, "replace",
 	// "rerun", or "raise" for an [ErrUniqueKeyTaken].
 	OnConflict string
 	// After has the ids of jobs that must have ended before the job runs.
@@ -112,7 +112,8 @@ func (o EnqueueOptions) object(maxAttempts int64) map[string]any {
 	}
 }
 
-// ClaimOne leases the first due job to a worker, or returns nil if no job is due. It does not wait; see [Queue.ClaimWaker].
+// ClaimOne leases the first due job to a worker, or returns nil if no job is due. It does not wait; see
+// [Queue.ClaimWaker].
 //
 // A job whose lease expires before it is settled runs again, so handlers must tolerate repeats.
 func (q *Queue) ClaimOne(worker string) (*Job, error) {
@@ -193,7 +194,8 @@ func (q *Queue) Resume() (bool, error) {
 }
 
 // Configure changes settings of the queue, which are rows of the file: every process obeys them. The keys are those of
-// the SQL function honker_queue_configure, such as "concurrency", "concurrency_per_key" and "rate"; nil removes a setting.
+// the SQL function honker_queue_configure, such as "concurrency", "concurrency_per_key" and "rate"; nil removes a
+// setting.
 func (q *Queue) Configure(settings map[string]any) error {
 	text, err := encode(settings)
 	if err != nil {

@@ -90,7 +90,8 @@ func TestOptionsDelayPrioritizeAndExpire(t *testing.T) {
 	must(q.Enqueue("low", honker.EnqueueOptions{}))(t)
 	must(q.Enqueue("high", honker.EnqueueOptions{Priority: 5}))(t)
 	must(q.Enqueue("later", honker.EnqueueOptions{RunAt: honker.At(time.Unix(1000000100, 1))}))(t)
-	expiring := must(q.Enqueue("expires", honker.EnqueueOptions{Delay: honker.Seconds(9e9), Expires: honker.Seconds(8.5e9)}))(t)
+	expires := honker.EnqueueOptions{Delay: honker.Seconds(9e9), Expires: honker.Seconds(8.5e9)}
+	expiring := must(q.Enqueue("expires", expires))(t)
 	row := must(q.GetJob(expiring))(t)
 	equal(t, *row.ExpiresAt, 1000000009)
 	equal(t, row.RunAt, 1000000009)

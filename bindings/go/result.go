@@ -18,15 +18,15 @@ func (db *Database) SaveResultTx(tx Tx, id int64, value string, ttl int64) error
 	return err
 }
 
-// GetResult returns the result of a job, or nil if there is none or it has expired.
+// GetResult returns the result of a job, or nil if it has none or the result has expired.
 func (db *Database) GetResult(id int64) (*string, error) {
 	return ask[*string](db, "SELECT honker_result_get(?)", id)
 }
 
 // WaitResult waits for the result of a job, without polling. An id that no job has had yet is waited for.
 //
-// It fails with the error of the context, with [ErrJobFailed] if the job is a dead letter, with [ErrResultGone] if it has
-// ended without a result, and with [ErrClosed].
+// It fails with the error of the context, with [ErrJobFailed] if the job is a dead letter, with [ErrResultGone] if it
+// has ended without a result, and with [ErrClosed].
 func (db *Database) WaitResult(ctx context.Context, id int64) (string, error) {
 	news, err := db.subscribe()
 	if err != nil {
@@ -69,7 +69,8 @@ func (db *Database) lookForResult(id int64) (*string, error) {
 		}
 		return nil, &Error{Code: CodeJobFailed, Message: fmt.Sprintf("job %d is dead: %s", id, message)}
 	case "gone", "cancelled":
-		return nil, &Error{Code: CodeResultGone, Message: fmt.Sprintf("job %d is %s and left no result", id, outcome.State)}
+		message := fmt.Sprintf("job %d is %s and left no result", id, outcome.State)
+		return nil, &Error{Code: CodeResultGone, Message: message}
 	}
 	return nil, nil
 }

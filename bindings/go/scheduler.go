@@ -1,7 +1,7 @@
 package honker
 
-// Scheduler has the schedules of a database, which enqueue a job at each boundary of an expression. They are rows of the
-// file and outlive the process. A schedule fires while a scheduler runs, see [Scheduler.Run].
+// Scheduler has the schedules of a database, which enqueue a job at each boundary of an expression. They are rows of
+// the file and outlive the process. A schedule fires while a scheduler runs, see [Scheduler.Run].
 type Scheduler struct{ db *Database }
 
 // Scheduler returns the scheduler of the database. It runs no SQL.
@@ -26,8 +26,8 @@ type ScheduledTask struct {
 	MaxAttempts int64
 	// TimeZone is an IANA name. "" means the time zone of the process.
 	TimeZone string
-	// Misfire says what happens to boundaries that passed while no scheduler ran: "catch_up", which is the default, fires
-	// each, up to 64 in one tick; "once" fires once; "skip" fires none that is more than a minute late.
+	// Misfire is the handling of boundaries that passed while no scheduler ran: "catch_up", which is the default,
+	// fires each, up to 64 in one tick; "once" fires once; "skip" fires none that is more than a minute late.
 	Misfire string
 	// Overlap is "queue", which is the default, or "skip" to pass over a boundary while the job of the last one has not
 	// ended.
@@ -100,7 +100,7 @@ func (s *Scheduler) Tick() ([]ScheduledFire, error) {
 	return fires, err
 }
 
-// Soonest returns the next boundary of all active schedules in Unix seconds, or 0 if there is none.
+// Soonest returns the next boundary of all active schedules in Unix seconds, or 0 without an active schedule.
 func (s *Scheduler) Soonest() (int64, error) {
 	soonest, err := ask[float64](s.db, "SELECT honker_scheduler_soonest()")
 	return roundUp(soonest), err
@@ -136,8 +136,8 @@ func (s *Scheduler) List() ([]ScheduleRow, error) {
 	for i, row := range rows {
 		schedules[i] = ScheduleRow{
 			row.Name, row.Queue, row.CronExpr, []byte(row.Payload), row.Priority, rounded(row.ExpiresS, roundUp),
-			roundUp(row.NextFireAt), row.Enabled, row.MaxAttempts, row.TimeZone, row.Misfire, row.Overlap, row.WhenPaused,
-			row.LastError, row.LastJobID,
+			roundUp(row.NextFireAt), row.Enabled, row.MaxAttempts, row.TimeZone, row.Misfire, row.Overlap,
+			row.WhenPaused, row.LastError, row.LastJobID,
 		}
 	}
 	return schedules, err

@@ -73,8 +73,8 @@ func (s *Stream) publishTx(tx Tx, key *string, payload any) (int64, error) {
 	return callIn[int64](s.db, tx, publish, s.topic, key, text)
 }
 
-// ReadSince returns up to limit events after an offset, in order; 0 is the beginning. It stops after 16 MiB of payloads,
-// so it may return fewer events: read on after the last one until none is returned.
+// ReadSince returns up to limit events after an offset, in order; 0 is the beginning. It stops after 16 MiB of
+// payloads, so it may return fewer events: read on after the last one until none is returned.
 func (s *Stream) ReadSince(offset int64, limit int) ([]StreamEvent, error) {
 	events, _, err := s.readSince(offset, limit)
 	return events, err
@@ -91,7 +91,8 @@ func (s *Stream) readSince(offset int64, limit int) ([]StreamEvent, int64, error
 			warnOfMalformed("offset", row.Offset, row.Malformed)
 			continue
 		}
-		events = append(events, StreamEvent{row.Offset, row.Topic, row.Key, []byte(row.Payload), roundDown(row.CreatedAt)})
+		event := StreamEvent{row.Offset, row.Topic, row.Key, []byte(row.Payload), roundDown(row.CreatedAt)}
+		events = append(events, event)
 	}
 	return events, offset, err
 }
@@ -116,8 +117,8 @@ func (s *Stream) ReadFromConsumer(consumer string, limit int) ([]StreamEvent, er
 
 const saveOffset = "honker_stream_save_offset(?, ?, ?)"
 
-// SaveOffset saves the offset of a consumer, and returns true if it rose. Save it after the event was processed, so that
-// a crash repeats the event instead of losing it.
+// SaveOffset saves the offset of a consumer, and returns true if it rose. Save it after the event was processed, so
+// that a crash repeats the event instead of losing it.
 func (s *Stream) SaveOffset(consumer string, offset int64) (bool, error) {
 	return call[bool](s.db, "SELECT "+saveOffset, consumer, s.topic, offset)
 }
@@ -132,8 +133,8 @@ func (s *Stream) GetOffset(consumer string) (int64, error) {
 	return ask[int64](s.db, "SELECT honker_stream_get_offset(?, ?)", consumer, s.topic)
 }
 
-// Subscribe returns the events after the saved offset of a consumer, those that are there and those to come. The channel
-// closes when the context ends, when the database is closed, and after an error, which is logged; use
+// Subscribe returns the events after the saved offset of a consumer, those that are there and those to come. The
+// channel closes when the context ends, when the database is closed, and after an error, which is logged; use
 // [Stream.Subscription] to have the error.
 //
 // The offset of an event is saved when a later one was received: after 1000 events or a second, and at the end. Events

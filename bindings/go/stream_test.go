@@ -75,7 +75,8 @@ func TestASubscriptionSavesWhatTheConsumerIsDoneWith(t *testing.T) {
 func TestAnIdleSubscriptionSavesInTime(t *testing.T) {
 	s := open(t).Stream("t")
 	must(s.Publish(1))(t)
-	subscription := must(s.Subscription("c", honker.SubscribeOptions{SaveEveryN: -1, SaveEvery: 50 * time.Millisecond}))(t)
+	options := honker.SubscribeOptions{SaveEveryN: -1, SaveEvery: 50 * time.Millisecond}
+	subscription := must(s.Subscription("c", options))(t)
 	must(subscription.Next(within(t)))(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := inBackground(func() error { _, err := subscription.Next(ctx); return err })

@@ -55,8 +55,8 @@ func (s *Subscription) page() ([]StreamEvent, error) {
 	return events, err
 }
 
-// Next returns the next event, and waits for it without polling. It returns nil, nil when the context ends, and fails with
-// [ErrClosed] when the subscription or the database is closed.
+// Next returns the next event, and waits for it without polling. It returns nil, nil when the context ends, and fails
+// with [ErrClosed] when the subscription or the database is closed.
 //
 // The call means that the consumer is done with the event before, whose offset may be saved now.
 func (s *Subscription) Next(ctx context.Context) (*StreamEvent, error) {

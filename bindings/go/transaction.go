@@ -20,9 +20,9 @@ type Transaction struct {
 	ended sync.Once
 }
 
-// Begin begins a transaction as the driver does by default: it takes the write lock with the first statement that writes.
-// A transaction that reads before it writes can then fail with [CodeBusySnapshot]; use [Database.BeginImmediate] or
-// [Database.InTransaction] for that.
+// Begin begins a transaction as the driver does by default: it takes the write lock with the first statement that
+// writes. A transaction that reads before it writes can then fail with [CodeBusySnapshot]; use
+// [Database.BeginImmediate] or [Database.InTransaction] for that.
 func (db *Database) Begin() (*Transaction, error) {
 	return db.Transaction(context.Background())
 }
@@ -65,8 +65,9 @@ func (db *Database) beginImmediate(ctx context.Context) (*Transaction, error) {
 	return db.newTransaction(tx)
 }
 
-// InTransaction runs a function in a transaction that holds the write lock, and commits if it returns nil. It rolls back
-// if the function returns an error, panics, or if the context ends, and returns the error of the function as it is.
+// InTransaction runs a function in a transaction that holds the write lock, and commits if it returns nil. It rolls
+// back if the function returns an error, panics, or if the context ends, and returns the error of the function as it
+// is.
 //
 // Inside, pass the transaction on: a method without Tx waits for the write lock that this transaction holds.
 func (db *Database) InTransaction(ctx context.Context, do func(tx *Transaction) error) (err error) {
@@ -160,13 +161,14 @@ func (t *Transaction) QueryRowContext(ctx context.Context, query string, args ..
 	return t.tx.QueryRowContext(ctx, query, args...)
 }
 
-// PrepareContext prepares a statement for this transaction. With it a transaction is the DBTX of code that sqlc generates.
+// PrepareContext prepares a statement for this transaction. With it a transaction is the DBTX of code that sqlc
+// generates.
 func (t *Transaction) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	return t.tx.PrepareContext(ctx, query)
 }
 
-// Raw returns the transaction of database/sql. From then on the application alone ends the transaction: it is not rolled
-// back when this value is garbage.
+// Raw returns the transaction of database/sql. From then on the application alone ends the transaction: it is not
+// rolled back when this value is garbage.
 func (t *Transaction) Raw() *sql.Tx {
 	t.clean.Stop()
 	return t.tx

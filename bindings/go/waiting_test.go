@@ -81,6 +81,7 @@ func TestCloseEndsWaits(t *testing.T) {
 	db := open(t)
 	q := db.Queue("q", honker.QueueOptions{})
 	ctx := within(t)
+	acknowledge := func(context.Context, *honker.Job) error { return nil }
 	closing := map[string]<-chan error{
 		"claim":    inBackground(func() error { _, err := q.ClaimWaker().Next(ctx, "w"); return err }),
 		"result":   inBackground(func() error { _, err := db.WaitResult(ctx, 7); return err }),
@@ -90,7 +91,7 @@ func TestCloseEndsWaits(t *testing.T) {
 			return err
 		}),
 		"scheduler": inBackground(func() error { return db.Scheduler().Run(ctx, "a") }),
-		"worker":    inBackground(func() error { return q.Work(ctx, "w", func(context.Context, *honker.Job) error { return nil }) }),
+		"worker":    inBackground(func() error { return q.Work(ctx, "w", acknowledge) }),
 	}
 	for name, done := range closing {
 		if !isWaiting(t, done) {

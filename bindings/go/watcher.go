@@ -100,7 +100,8 @@ func (w *watcher) read() {
 			w.died = w.reason()
 			return
 		default:
-			w.died = &Error{Code: CodeWatcher, Message: fmt.Sprintf("cannot read the watcher's pipe: %v", err), cause: err}
+			message := fmt.Sprintf("cannot read the watcher's pipe: %v", err)
+			w.died = &Error{Code: CodeWatcher, Message: message, cause: err}
 			return
 		}
 	}
@@ -110,7 +111,8 @@ func (w *watcher) read() {
 func (w *watcher) waitByCall() {
 	defer close(w.ended)
 	for {
-		outcome, err := one[int64](context.Background(), w.db.own, "SELECT honker_update_watcher_wait(?, 86400000)", w.id)
+		const query = "SELECT honker_update_watcher_wait(?, 86400000)"
+		outcome, err := one[int64](context.Background(), w.db.own, query, w.id)
 		if isDone(w.db.closing) {
 			return
 		}

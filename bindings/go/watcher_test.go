@@ -33,7 +33,10 @@ func TestAWaitByCallIsWokenAndClosed(t *testing.T) {
 		return done
 	}
 	done := next()
-	if db.watcher.pipe != nil {
+	db.mu.Lock()
+	hasPipe := db.watcher.pipe != nil
+	db.mu.Unlock()
+	if hasPipe {
 		t.Fatal("there is a descriptor")
 	}
 	began := time.Now()

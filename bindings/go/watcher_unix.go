@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// duplicate returns a descriptor of our own for the watcher's pipe: the watcher closes its descriptor when it likes. The
-// pipe does not block, so the runtime's poller waits for it.
+// duplicate returns a descriptor of our own for the watcher's pipe: the watcher closes its descriptor when it likes.
+// The pipe does not block, so the runtime's poller waits for it.
 func duplicate(fd int) (*os.File, error) {
 	syscall.ForkLock.RLock()
 	own, err := syscall.Dup(fd)

@@ -30,12 +30,12 @@ func (e *RetryError) Error() string { return fmt.Sprint(e.Err) }
 // Unwrap returns the reason.
 func (e *RetryError) Unwrap() error { return e.Err }
 
-// Work claims jobs for a worker and handles them, one after the other, until the context ends; then it returns nil. Start
-// it in several goroutines to work on several jobs at once.
+// Work claims jobs for a worker and handles them, one after the other, until the context ends; then it returns nil.
+// Start it in several goroutines to work on several jobs at once.
 //
 // While the handler runs, the lease is renewed. An error or a panic of the handler retries the job after 60 s, or as a
-// [RetryError] says. If the context ends while the handler runs, Work waits for it, and gives the job back without a charge
-// if it returns an error. A handler may also settle the job itself.
+// [RetryError] says. If the context ends while the handler runs, Work waits for it, and gives the job back without a
+// charge if it returns an error. A handler may also settle the job itself.
 func (q *Queue) Work(ctx context.Context, worker string, handle Handler) error {
 	return q.work(ctx, worker, handle, func(int64) int64 { return defaultRetryDelayS })
 }
@@ -90,8 +90,8 @@ func (q *Queue) handle(ctx context.Context, job *Job, handle Handler, retryDelay
 	return ignoreLost(job.Retry(delayS, failure.Error()))
 }
 
-// ignoreLost drops the answer to settling: a lost lease means that another worker has the job, or that the handler settled
-// it itself.
+// ignoreLost drops the answer to settling: a lost lease means that another worker has the job, or that the handler
+// settled it itself.
 func ignoreLost(_ bool, err error) error { return err }
 
 // whileRenewing runs the handler, and renews the lease three times in its length.

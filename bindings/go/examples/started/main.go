@@ -1,4 +1,5 @@
-// Command started is the getting-started program of the README: it enqueues a job, works on it, and waits for its result.
+// Command started is the getting-started program of the README: it enqueues a job, works on it, and waits for its
+// result.
 package main
 
 import (

@@ -114,7 +114,8 @@ func shownNotification(sent *honker.Notification) any {
 func shownSchedules(rows []honker.ScheduleRow) any {
 	shown := make([]any, len(rows))
 	for i, row := range rows {
-		shown[i] = map[string]any{"name": row.Name, "queue": row.Queue, "cron_expr": row.CronExpr, "enabled": row.Enabled}
+		shown[i] = map[string]any{"name": row.Name, "queue": row.Queue, "cron_expr": row.CronExpr,
+			"enabled": row.Enabled}
 	}
 	return shown
 }

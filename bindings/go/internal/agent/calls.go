@@ -212,7 +212,8 @@ func onStream(stream *honker.Stream, call string, args arguments) (any, error) {
 	case "get_offset":
 		return stream.GetOffset(args.Consumer)
 	case "subscribe":
-		made, err := stream.Subscription(args.Consumer, honker.SubscribeOptions{SaveEveryN: args.SaveEveryN, SaveEvery: -1})
+		options := honker.SubscribeOptions{SaveEveryN: args.SaveEveryN, SaveEvery: -1}
+		made, err := stream.Subscription(args.Consumer, options)
 		return object{made, true}, err
 	}
 	return unknown(call)
