@@ -1,5 +1,4 @@
-// Command started is the getting-started program of the README: it enqueues a job, works on it, and waits for its
-// result.
+// Command started is the getting-started program of the README.
 package main
 
 import (
@@ -7,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
-	"os"
-	"path/filepath"
 	"time"
 
 	honker "github.com/russellromney/honker-go"
@@ -19,20 +16,9 @@ type email struct {
 }
 
 func main() {
-	if err := run(); err != nil {
+	db, err := honker.Open("app.db", "")
+	if err != nil {
 		log.Fatal(err)
-	}
-}
-
-func run() error {
-	folder, err := os.MkdirTemp("", "honker")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
-	db, err := honker.Open(filepath.Join(folder, "app.db"), "")
-	if err != nil {
-		return err
 	}
 	defer db.Close()
 	emails := db.Queue("emails", honker.QueueOptions{})
@@ -58,12 +44,11 @@ func run() error {
 
 	id, err := emails.Enqueue(email{To: "ann@example.com"}, honker.EnqueueOptions{})
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
 	result, err := db.WaitResult(ctx, id)
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	fmt.Printf("job %d: %s\n", id, result)
-	return nil
+	fmt.Printf("job %d: %s\n", id, result) // job 1: "sent to ann@example.com"
 }

@@ -64,8 +64,8 @@ func loop(ctx context.Context, queue *honker.Queue, worker string) error {
 		if err != nil {
 			return err
 		}
-		if err := handle(job); err != nil {
-			_, err = job.Retry(30, err.Error())
+		if failure := handle(job); failure != nil {
+			_, err = job.Retry(30, failure.Error())
 		} else {
 			_, err = job.Ack()
 		}
