@@ -69,6 +69,11 @@ func callIn[T any](db *Database, tx Tx, function string, args ...any) (T, error)
 	if err := checkTx(tx); err != nil {
 		return none, err
 	}
+	if own, is := tx.(*Transaction); is && own.db.file == db.file {
+		if err := own.lock(); err != nil {
+			return none, err
+		}
+	}
 	query := "SELECT CASE WHEN honker_database_file() = ? THEN " + function + " END"
 	value, err := one[sql.Null[T]](context.Background(), tx, query, append([]any{db.file}, args...)...)
 	if err == nil && !value.Valid {

@@ -14,10 +14,12 @@ import (
 //
 // End it by Commit or Rollback. One that is lost without either is rolled back when it is garbage, which is logged.
 type Transaction struct {
-	db    *Database
-	tx    *sql.Tx
-	clean runtime.Cleanup
-	ended sync.Once
+	db *Database
+	tx *sql.Tx
+	// unused is the context of Begin while the transaction holds no lock and has run no statement, and then nil.
+	unused context.Context
+	clean  runtime.Cleanup
+	ended  sync.Once
 }
 
 // Begin begins a transaction as the driver does by default: it takes the write lock with the first statement that
@@ -38,7 +40,11 @@ func (db *Database) Transaction(ctx context.Context) (*Transaction, error) {
 	if err != nil {
 		return nil, typed(err)
 	}
-	return db.newTransaction(tx)
+	made, err := db.newTransaction(tx)
+	if err == nil {
+		made.unused = ctx
+	}
+	return made, err
 }
 
 // BeginImmediate begins a transaction that holds the write lock from the start. It waits up to 5 s for the lock, and
@@ -102,6 +108,33 @@ func (db *Database) newTransaction(tx *sql.Tx) (*Transaction, error) {
 	return made, nil
 }
 
+// lock makes sure that a transaction in which nothing was done holds the write lock: it begins again with it. A
+// function of honker reads before it writes, and could then fail with [CodeBusySnapshot] instead of waiting.
+func (t *Transaction) lock() error {
+	if t.unused == nil {
+		return nil
+	}
+	locked, err := t.db.beginImmediate(t.unused)
+	if err != nil {
+		return err
+	}
+	locked.clean.Stop()
+	t.clean.Stop()
+	t.db.forgetTransaction(t.tx)
+	t.tx, locked.tx, t.unused = locked.tx, t.tx, nil
+	t.clean = runtime.AddCleanup(t, rollBackLost, lost{t.db, t.tx})
+	if err := locked.tx.Rollback(); err != nil {
+		return typed(err)
+	}
+	return nil
+}
+
+// use is for a statement that the application runs.
+func (t *Transaction) use() *sql.Tx {
+	t.unused = nil
+	return t.tx
+}
+
 type lost struct {
 	db *Database
 	tx *sql.Tx
@@ -137,8 +170,7 @@ func (t *Transaction) Exec(query string, args ...any) (sql.Result, error) {
 
 // ExecContext is [Transaction.Exec] with a context.
 func (t *Transaction) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	result, err := t.tx.ExecContext(ctx, query, args...)
-	return result, err
+	return t.use().ExecContext(ctx, query, args...)
 }
 
 // Query runs a query. Close its rows before the next call of the transaction.
@@ -148,7 +180,7 @@ func (t *Transaction) Query(query string, args ...any) (*sql.Rows, error) {
 
 // QueryContext is [Transaction.Query] with a context.
 func (t *Transaction) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return t.tx.QueryContext(ctx, query, args...)
+	return t.use().QueryContext(ctx, query, args...)
 }
 
 // QueryRow runs a query whose first row is wanted. Its errors come from [database/sql.Row.Scan].
@@ -158,20 +190,20 @@ func (t *Transaction) QueryRow(query string, args ...any) *sql.Row {
 
 // QueryRowContext is [Transaction.QueryRow] with a context. With it a transaction is a [Tx].
 func (t *Transaction) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return t.tx.QueryRowContext(ctx, query, args...)
+	return t.use().QueryRowContext(ctx, query, args...)
 }
 
 // PrepareContext prepares a statement for this transaction. With it a transaction is the DBTX of code that sqlc
 // generates.
 func (t *Transaction) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return t.tx.PrepareContext(ctx, query)
+	return t.use().PrepareContext(ctx, query)
 }
 
 // Raw returns the transaction of database/sql. From then on the application alone ends the transaction: it is not
 // rolled back when this value is garbage.
 func (t *Transaction) Raw() *sql.Tx {
 	t.clean.Stop()
-	return t.tx
+	return t.use()
 }
 
 // Commit commits. An error means that nothing was kept. After an end it returns [ErrClosed].
@@ -191,6 +223,7 @@ func (t *Transaction) Rollback() error {
 
 func (t *Transaction) end() {
 	t.ended.Do(func() {
+		t.unused = nil
 		t.clean.Stop()
 		t.db.forgetTransaction(t.tx)
 	})

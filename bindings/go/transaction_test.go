@@ -193,6 +193,51 @@ func TestAReadThatIsOutOfDateIsNotRetryable(t *testing.T) {
 	}
 }
 
+func TestATransactionThatEnqueuesFirstWaitsForTheLock(t *testing.T) {
+	db := open(t)
+	q := db.Queue("q", honker.QueueOptions{})
+	const transactions, each = 4, 30
+	done := make(chan error, transactions)
+	for range transactions {
+		go func() {
+			var err error
+			for range each {
+				tx, began := db.Begin()
+				if err = began; err != nil {
+					break
+				}
+				if _, err = q.EnqueueTx(tx, 1, honker.EnqueueOptions{}); err != nil {
+					break
+				}
+				if err = tx.Commit(); err != nil {
+					break
+				}
+			}
+			done <- err
+		}()
+	}
+	for range transactions {
+		ok(t, receive(t, done))
+	}
+	equal(t, len(must(q.ClaimBatch("w", 1000))(t)), transactions*each)
+}
+
+func TestAnEndedTransactionDoesNotBeginAgain(t *testing.T) {
+	db := open(t)
+	q := db.Queue("q", honker.QueueOptions{})
+	for _, end := range []func(*honker.Transaction) error{(*honker.Transaction).Commit, (*honker.Transaction).Rollback} {
+		tx := must(db.Begin())(t)
+		ok(t, end(tx))
+		_, err := q.EnqueueTx(tx, 1, honker.EnqueueOptions{})
+		fails(t, err, honker.ErrClosed)
+	}
+	tx := must(db.Begin())(t)
+	must(q.EnqueueTx(tx, 1, honker.EnqueueOptions{}))(t)
+	ok(t, db.Close())
+	_, err := q.EnqueueTx(tx, 1, honker.EnqueueOptions{})
+	fails(t, err, honker.ErrClosed)
+}
+
 func TestAForgottenTransactionIsRolledBack(t *testing.T) {
 	db := open(t)
 	q := db.Queue("q", honker.QueueOptions{})
