@@ -196,7 +196,7 @@ module Honker
       SQLite3::InterruptException => InterruptedError
     }.freeze
 
-    CODE_IN_MESSAGE = /\b(HONKER_[A-Z_]+): /.freeze
+    CODE_IN_MESSAGE = /\b(HONKER_[A-Z_]+): /
     private_constant :CODE_IN_MESSAGE
 
     # @param error [SQLite3::Exception]

@@ -29,8 +29,8 @@ module Honker
         _, parent = @open.values.find { |file, pid| pid != Process.pid && File.identical?(file, path) }
         return if parent.nil?
 
-        raise ForkError, "#{path} was open in process #{parent} when its child #{Process.pid} was forked, and opening " \
-                         "it here could lose commits; close it before the fork"
+        raise ForkError, "#{path} was open in process #{parent} when its child #{Process.pid} was forked, and " \
+                         "opening it here could lose commits; close it before the fork"
       end
     end
   end

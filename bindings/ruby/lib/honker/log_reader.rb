@@ -46,7 +46,7 @@ module Honker
 
     # End the subscription. Idempotent.
     def close
-      @updates.close
+      @updates&.close
     end
 
     # @return [Boolean]

@@ -48,12 +48,11 @@ module Honker
     def enqueue(payload, delay: nil, run_at: nil, priority: 0, expires: nil, max_attempts: @max_attempts, tx: nil,
                 **flow)
       text = Serialization.dump(payload)
-      if flow.empty?
-        return @db.one(ENQUEUE, @name, text, run_at, delay, priority, max_attempts, expires, tx: tx)
-      end
+      times = [run_at, delay, priority, max_attempts, expires]
+      return @db.one(ENQUEUE, @name, text, *times, tx: tx) if flow.empty?
 
       check_flow(flow)
-      options = { delay: delay, run_at: run_at, priority: priority, expires: expires, max_attempts: max_attempts }
+      options = %i[run_at delay priority max_attempts expires].zip(times).to_h
       @db.one(ENQUEUE_FLOW, @name, text, options_json(options.merge(flow)), tx: tx)
     end
 

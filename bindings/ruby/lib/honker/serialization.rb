@@ -22,7 +22,7 @@ module Honker
       # @raise [UnreadablePayloadError] the text is not JSON
       def load(text)
         JSON.parse(text, max_nesting: MAX_NESTING, object_class: IndifferentHash)
-      rescue JSON::ParserError, JSON::NestingError, EncodingError => e
+      rescue JSON::ParserError, EncodingError => e
         raise UnreadablePayloadError, "the payload is not JSON: #{e.message}"
       end
 

@@ -7,13 +7,13 @@ module Honker
     private_constant :ROLLBACK
 
     # Run the block in a transaction.
-    def self.run(database, connection)
+    def self.run(database, connection, &block)
       connection.exclusively do
         if connection.in_transaction?
           raise NestedTransactionError, "this connection is in a transaction already; use that one"
         end
 
-        new(database, connection).send(:run) { |tx| yield tx }
+        new(database, connection).send(:run, &block)
       end
     end
 
