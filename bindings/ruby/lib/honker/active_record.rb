@@ -7,6 +7,8 @@ module Honker
   # Loads the engine into every connection of ActiveRecord to SQLite, by +require "honker/active_record"+.
   #
   # Create the tables once, such as in a migration: +Honker.bootstrap(ActiveRecord::Base.connection)+.
+  #
+  # @private
   module ActiveRecordConnections
     private
 

@@ -8,6 +8,8 @@ module Honker
   #
   # The sqlite3 gem holds Ruby's global lock while SQLite waits for another connection, which would stop all threads. So
   # each call is tried without a wait in SQLite, and pauses are in Ruby. Statements of the application wait in SQLite.
+  #
+  # @private
   class Connection
     # The longest wait for the write lock.
     BUSY_TIMEOUT_MS = 5000

@@ -7,172 +7,185 @@ module Honker
   #
   # SQLite errors in statements of the application ({Transaction#execute}) keep the class of the sqlite3 gem.
   class Error < StandardError
+    class << self
+      # @return [String] the code of errors of this class
+      def code
+        @code || superclass.code
+      end
+
+      # @return [Boolean] true if the same call may succeed later
+      def retryable?
+        @is_retryable.nil? ? superclass.retryable? : @is_retryable
+      end
+
+      private
+
+      def coded(code, retryable: false)
+        @code = code
+        @is_retryable = retryable
+      end
+    end
+
     # The code of errors of SQLite that have no code of their own.
-    CODE = "HONKER_SQLITE"
-    # True if the same call may succeed later. The failed call changed nothing.
-    RETRYABLE = false
+    coded "HONKER_SQLITE"
 
     # @return [String] the stable code, such as +HONKER_BUSY+
     attr_reader :code
 
-    def initialize(message = nil, code: self.class::CODE)
+    def initialize(message = nil, code: self.class.code)
       super(message)
       @code = code
     end
 
     # @return [Boolean] true if the same call may succeed later; the failed call changed nothing
     def retryable?
-      self.class::RETRYABLE
+      self.class.retryable?
     end
   end
 
   # An argument has the wrong type or is outside its range. Nothing was changed.
   class InvalidArgumentError < Error
-    CODE = "HONKER_INVALID_ARGUMENT"
+    coded "HONKER_INVALID_ARGUMENT"
   end
 
   # The write lock was not free within the busy timeout. Nothing was changed; try again.
   class BusyError < Error
-    CODE = "HONKER_BUSY"
-    RETRYABLE = true
+    coded "HONKER_BUSY", retryable: true
   end
 
   # The disk is full, or the file has reached its size limit. Nothing was changed; free space and try again.
   class FullError < Error
-    CODE = "HONKER_FULL"
-    RETRYABLE = true
+    coded "HONKER_FULL", retryable: true
   end
 
   # The file or the connection is read-only.
   class ReadOnlyError < Error
-    CODE = "HONKER_READ_ONLY"
+    coded "HONKER_READ_ONLY"
   end
 
   # The operating system failed to read or write the file. Nothing was changed.
   class IoFailedError < Error
-    CODE = "HONKER_IO"
-    RETRYABLE = true
+    coded "HONKER_IO", retryable: true
   end
 
   # The file is damaged, or no SQLite database.
   class CorruptError < Error
-    CODE = "HONKER_CORRUPT"
+    coded "HONKER_CORRUPT"
   end
 
   # The file cannot be opened or created.
   class CannotOpenError < Error
-    CODE = "HONKER_CANTOPEN"
+    coded "HONKER_CANTOPEN"
   end
 
   # A constraint or trigger of the application rejected the change. Nothing was changed.
   class ConstraintError < Error
-    CODE = "HONKER_CONSTRAINT"
+    coded "HONKER_CONSTRAINT"
   end
 
   # The statement was interrupted. Nothing was changed.
   class InterruptedError < Error
-    CODE = "HONKER_INTERRUPTED"
-    RETRYABLE = true
+    coded "HONKER_INTERRUPTED", retryable: true
   end
 
   # The file lacks honker's tables. {Database.new} and {Honker.setup} create them.
   class NotBootstrappedError < Error
-    CODE = "HONKER_NOT_BOOTSTRAPPED"
+    coded "HONKER_NOT_BOOTSTRAPPED"
   end
 
   # A newer honker has upgraded the file; upgrade this one.
   class SchemaTooNewError < Error
-    CODE = "HONKER_SCHEMA_TOO_NEW"
+    coded "HONKER_SCHEMA_TOO_NEW"
   end
 
   # The SQLite of this process is older than 3.38.
   class SqliteTooOldError < Error
-    CODE = "HONKER_SQLITE_TOO_OLD"
+    coded "HONKER_SQLITE_TOO_OLD"
   end
 
   # Another SQLite library of this process has loaded the extension.
   class TwoSqlitesError < Error
-    CODE = "HONKER_TWO_SQLITES"
+    coded "HONKER_TWO_SQLITES"
   end
 
   # The connection has a function under a name of honker that SQLite cannot replace now.
   class NameTakenError < Error
-    CODE = "HONKER_NAME_TAKEN"
+    coded "HONKER_NAME_TAKEN"
   end
 
   # A stored row was edited by hand into an unreadable form.
   class MalformedRowError < Error
-    CODE = "HONKER_MALFORMED_ROW"
+    coded "HONKER_MALFORMED_ROW"
   end
 
   # Another job has the unique key, and +on_conflict: "raise"+ was given.
   class UniqueKeyTakenError < Error
-    CODE = "HONKER_UNIQUE_KEY_TAKEN"
+    coded "HONKER_UNIQUE_KEY_TAKEN"
   end
 
   # A job that was named in +after+ never existed, or has ended without a trace.
   class UnknownParentError < Error
-    CODE = "HONKER_UNKNOWN_PARENT"
+    coded "HONKER_UNKNOWN_PARENT"
   end
 
   # A defect in honker. Nothing was changed.
   class InternalError < Error
-    CODE = "HONKER_INTERNAL"
+    coded "HONKER_INTERNAL"
   end
 
   # Commits to the file cannot be watched.
   class WatcherError < Error
-    CODE = "HONKER_WATCHER"
+    coded "HONKER_WATCHER"
   end
 
   # The database file was deleted, moved or replaced under the handle. Close it and open the file again.
   class ReplacedError < WatcherError
-    CODE = "HONKER_REPLACED"
+    coded "HONKER_REPLACED"
   end
 
   # The database, or the object that waits on it, is closed.
   class ClosedError < Error
-    CODE = "HONKER_CLOSED"
+    coded "HONKER_CLOSED"
   end
 
   # The calling thread is in a transaction already, or the call would wait inside one.
   class NestedTransactionError < Error
-    CODE = "HONKER_NESTED_TRANSACTION"
+    coded "HONKER_NESTED_TRANSACTION"
   end
 
   # A handle of the parent process was used in a forked child. Open databases after the fork.
   class ForkError < Error
-    CODE = "HONKER_FORKED"
+    coded "HONKER_FORKED"
   end
 
   # The library of the extension was not found, or the connection has not loaded it.
   class ExtensionNotFoundError < Error
-    CODE = "HONKER_EXTENSION_NOT_FOUND"
+    coded "HONKER_EXTENSION_NOT_FOUND"
   end
 
   # A wait ended without a result.
   class TimeoutError < Error
-    CODE = "TIMEOUT"
+    coded "TIMEOUT"
   end
 
   # A stored payload is not JSON.
   class UnreadablePayloadError < Error
-    CODE = "HONKER_UNREADABLE_PAYLOAD"
+    coded "HONKER_UNREADABLE_PAYLOAD"
   end
 
   # The job of an awaited result is dead. The message has the error of its last attempt.
   class JobFailedError < Error
-    CODE = "HONKER_JOB_FAILED"
+    coded "HONKER_JOB_FAILED"
   end
 
   # The job of an awaited result was cancelled.
   class JobCancelledError < Error
-    CODE = "HONKER_JOB_CANCELLED"
+    coded "HONKER_JOB_CANCELLED"
   end
 
   # The job of an awaited result has ended and left no result.
   class ResultGoneError < Error
-    CODE = "HONKER_RESULT_GONE"
+    coded "HONKER_RESULT_GONE"
   end
 
   # Maps SQLite's errors to those above.
@@ -180,7 +193,7 @@ module Honker
     # The class of each code.
     BY_CODE = Honker.constants.map { |name| Honker.const_get(name) }
                     .select { |each| each.is_a?(Class) && each < Error }
-                    .to_h { |each| [each::CODE, each] }.freeze
+                    .to_h { |each| [each.code, each] }.freeze
 
     # The class of each error of SQLite without a code of honker.
     BY_SQLITE = {

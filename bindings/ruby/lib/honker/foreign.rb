@@ -4,6 +4,8 @@ require "sqlite3"
 
 module Honker
   # Connections of the application: those of the sqlite3 gem, ActiveRecord and Sequel.
+  #
+  # @private
   module Foreign
     class << self
       # @return [SQLite3::Database] the connection of the sqlite3 gem behind an object

@@ -5,6 +5,8 @@ module Honker
   #
   # SQLite keeps in memory the locks that a process holds on a file. A child inherits that memory without the locks, so
   # a connection that it opens to the same file could lose commits.
+  #
+  # @private
   module Inherited
     # Path and process of each open connection. An ObjectSpace::WeakMap of Ruby 3.1 returns objects that are gone.
     @open = {}

@@ -2,6 +2,8 @@
 
 module Honker
   # Keeps Thread#raise, Thread#kill and Timeout out of a few statements.
+  #
+  # @private
   module Interrupts
     # +Object+ and not +Exception+: a kill is no exception.
     NEVER = { Object => :never }.freeze

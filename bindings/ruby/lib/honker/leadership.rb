@@ -2,6 +2,8 @@
 
 module Honker
   # One run of {Scheduler#run}: becomes the leader, fires schedules, and passes the leadership on.
+  #
+  # @private
   class Leadership
     LOCK = "honker-scheduler"
     LOCK_TTL_S = 60

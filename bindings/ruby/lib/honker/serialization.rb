@@ -5,6 +5,8 @@ require_relative "indifferent_hash"
 
 module Honker
   # Conversions between Ruby's values and those of SQL.
+  #
+  # @private
   module Serialization
     # Levels of nested arrays and objects in a payload.
     MAX_NESTING = 500

@@ -37,6 +37,8 @@ module Honker
   end
 
   # A wait that a stop object ends.
+  #
+  # @private
   class Stopping
     # Seconds between two questions to a stop object without a descriptor.
     POLL_S = 0.1

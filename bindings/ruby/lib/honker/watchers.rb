@@ -7,6 +7,8 @@ module Honker
   # The engine's subscriptions to commits, which belong to the process.
   #
   # Their functions run on an empty database in memory, so that they never wait for a connection that is in use.
+  #
+  # @private
   module Watchers
     # A pipe can be read without a call of the engine, and its end means that the subscription is over.
     OPEN = "SELECT honker_update_watcher_open(?, ?, ?, 'pipe')"

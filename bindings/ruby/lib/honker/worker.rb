@@ -2,6 +2,8 @@
 
 module Honker
   # Repeats an operation while its error may pass.
+  #
+  # @private
   class Backoff
     # Seconds before a repetition, from the first to the longest.
     PAUSE_S = [0.05, 5.0].freeze
@@ -31,6 +33,8 @@ module Honker
   end
 
   # The loop of {Queue#work} and {Outbox#run_worker}.
+  #
+  # @private
   class Worker
     # Errors that fail an attempt. Others, such as SignalException, end the worker.
     FAILURES = [StandardError, ScriptError, SystemStackError].freeze
