@@ -123,6 +123,13 @@ class TestTransaction < DatabaseTest
     end
   end
 
+  def test_a_fiber_does_not_wait_for_its_own_thread
+    jobs = @queue.claim("w").each
+    @queue.enqueue(1)
+    assert_equal 1, jobs.next.payload
+    @db.transaction { assert_raises(Honker::NestedTransactionError) { jobs.next } }
+  end
+
   def test_a_transaction_of_another_file_is_refused
     Honker::Database.open(File.join(@folder, "other.db")) do |other|
       other.transaction do |tx|

@@ -67,7 +67,7 @@ class TestWork < DatabaseTest
     one = []
     @db.outbox("one", ->(payload) { one << payload }).tap { |outbox| outbox.enqueue({ n: 1 }) }.run_once("w")
     two = []
-    outbox = @db.outbox("two", ->(payload, job) { two << [payload[:n], job.attempts] })
+    outbox = @db.outbox("two") { |payload, job| two << [payload[:n], job.attempts] }
     @db.transaction { |tx| outbox.enqueue_tx(tx, { n: 2 }) }
     assert outbox.run_once("w")
     refute outbox.run_once("w")

@@ -60,11 +60,16 @@ module Honker
     end
 
     # Run the block while no other thread uses the connection.
-    def exclusively(&block)
+    def exclusively
       check_usable
+      check_fiber
       @monitor.synchronize do
         check_usable
-        block.call
+        outer = @thread
+        @thread = Thread.current
+        yield
+      ensure
+        @thread = outer
       end
     end
 
@@ -138,6 +143,15 @@ module Honker
     end
 
     private
+
+    # A fiber that waits for another one of its thread waits for ever, unless a scheduler resumes the other.
+    def check_fiber
+      return if !@thread.equal?(Thread.current) || @monitor.mon_owned?
+      return if Fiber.respond_to?(:current_scheduler) && Fiber.current_scheduler
+
+      raise NestedTransactionError, "another fiber of this thread is in a transaction, such as the caller of an " \
+                                    "Enumerator's next"
+    end
 
     def prepare(library)
       @raw.busy_timeout = BUSY_TIMEOUT_MS

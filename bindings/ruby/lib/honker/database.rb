@@ -110,14 +110,15 @@ module Honker
     # Get an outbox, which delivers payloads to another system.
     #
     # @param name [String]
-    # @param delivery [#call] called with the payload, or with the payload and the {Job}, as its arity says
+    # @param delivery [#call] called with the payload, or with the payload and the {Job}, as its arity says; a block
+    #   will do
     # @param visibility_timeout_s [Numeric] seconds that a delivery may take
     # @param max_attempts [Integer] deliveries before a payload is a dead letter
     # @param base_backoff_s [Numeric] seconds before the second delivery; twice as many before each further one
     # @return [Outbox]
-    def outbox(name, delivery, visibility_timeout_s: 60, max_attempts: 5, base_backoff_s: 5)
-      Outbox.new(self, name, delivery, visibility_timeout_s: visibility_timeout_s, max_attempts: max_attempts,
-                                       base_backoff_s: base_backoff_s)
+    def outbox(name, delivery = nil, visibility_timeout_s: 60, max_attempts: 5, base_backoff_s: 5, &block)
+      Outbox.new(self, name, delivery || block, visibility_timeout_s: visibility_timeout_s, max_attempts: max_attempts,
+                                                base_backoff_s: base_backoff_s)
     end
 
     # @return [Stream] the stream of a topic

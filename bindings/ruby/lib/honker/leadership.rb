@@ -88,7 +88,7 @@ module Honker
     def release
       @lock.release
     rescue Error => e
-      Honker.logger&.warn("honker: the lock #{LOCK} is left to lapse: #{e.message}") unless e.is_a?(ClosedError)
+      Honker.logger&.warn("the lock #{LOCK} is left to lapse: #{e.message}") unless e.is_a?(ClosedError)
     end
 
     def clock

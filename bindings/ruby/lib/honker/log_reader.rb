@@ -91,7 +91,7 @@ module Honker
     def take(rows)
       sound, malformed = rows.partition { |each| each["malformed"].nil? }
       malformed.each do |each|
-        Honker.logger&.warn("honker: row #{each['offset'] || each['id']} is passed over: #{each['malformed']}")
+        Honker.logger&.warn("row #{each['offset'] || each['id']} is passed over: #{each['malformed']}")
       end
       advance(rows.last, sound)
     end

@@ -181,7 +181,7 @@ module Honker
     def give_back(jobs)
       Interrupts.hold { jobs.each(&:release) } unless jobs.empty?
     rescue Error => e
-      Honker.logger&.warn("honker: a job of #{@name} could not be given back: #{e.message}")
+      Honker.logger&.warn("a job of #{@name} could not be given back: #{e.message}")
     end
 
     # @return [String]

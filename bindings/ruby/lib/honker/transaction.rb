@@ -114,7 +114,7 @@ module Honker
       @connection.finish("ROLLBACK") if @connection.in_transaction?
       return if is_explained || Thread.current.status == "aborting"
 
-      Honker.logger&.warn("honker: a transaction was rolled back, because break, return or throw left its block")
+      Honker.logger&.warn("a transaction was rolled back, because break, return or throw left its block")
     end
 
     def translate

@@ -22,7 +22,7 @@ module Honker
       rescue Error => e
         raise unless e.retryable?
 
-        Honker.logger&.warn("honker: #{@name}: #{e.message}; trying again in #{pause_s.round(2)} s")
+        Honker.logger&.warn("#{@name}: #{e.message}; trying again in #{pause_s.round(2)} s")
         @stopping.wait(nil, pause_s)
         return if @stopping.stop?
 
@@ -76,7 +76,7 @@ module Honker
       return if job.settled?
 
       is_held = backoff.run { settle(job, error) }
-      Honker.logger&.warn("honker: #{job.inspect} was settled too late: its lease was lost") if is_held == false
+      Honker.logger&.warn("#{job.inspect} was settled too late: its lease was lost") if is_held == false
     ensure
       # Interrupted: neither done nor failed.
       @queue.give_back([job]) unless job.settled? || is_held == false
