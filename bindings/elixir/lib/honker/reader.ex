@@ -223,7 +223,7 @@ defmodule Honker.Reader do
     {gone, handed} = Enum.split_with(state.handed, fn {_ref, each} -> is_it.(each) end)
     for {_ref, each} <- gone, do: demonitored(each)
     {received, lost} = gone |> Enum.map(&elem(&1, 1)) |> Enum.split_with(& &1.is_received)
-    items = Enum.sort_by(Enum.map(lost, & &1.item), state.source.position) ++ state.items
+    items = Enum.sort_by(Enum.map(lost, & &1.item) ++ state.items, state.source.position)
     %{Enum.reduce(received, state, &done/2) | asked: asked, handed: Map.new(handed), items: items}
   end
 
@@ -247,14 +247,23 @@ defmodule Honker.Reader do
   defp save_if_due(state), do: %{state | unsaved: 0}
 
   # An offset that could not be saved is saved with the next one; until then events may come twice.
-  defp save(%{source: %{save: save}, done: done, saved: saved} = state) when done > saved do
-    case save.(done) do
-      {:ok, _} -> %{state | saved: done, unsaved: 0, saved_ms: now_ms()}
-      {:error, _} -> state
+  defp save(%{source: %{save: save}} = state) do
+    offset = safe_position(state)
+
+    with true <- offset > state.saved, {:ok, _} <- save.(offset) do
+      %{state | saved: offset, unsaved: 0, saved_ms: now_ms()}
+    else
+      _ -> state
     end
   end
 
   defp save(state), do: %{state | unsaved: 0}
+
+  # Of several processes, one may be done with an event while another still has the one before.
+  defp safe_position(state) do
+    open = Enum.map(state.handed, fn {_ref, each} -> each.item end) ++ Enum.take(state.items, 1)
+    Enum.reduce(open, state.done, fn item, safe -> min(safe, state.source.position.(item) - 1) end)
+  end
 
   defp now_ms, do: System.monotonic_time(:millisecond)
 end

@@ -61,7 +61,6 @@ defmodule Honker.Adapter.P1Sqlite3 do
       :ok
     else
       caller = self()
-      # Of two that start at once, the second finds the name taken and ends.
       {_pid, monitor} = spawn_monitor(fn -> hold_driver(caller) end)
 
       receive do
@@ -75,12 +74,21 @@ defmodule Honker.Adapter.P1Sqlite3 do
     end
   end
 
+  defp is_first? do
+    Process.register(self(), __MODULE__)
+  rescue
+    ArgumentError -> false
+  end
+
   # An open database is what the driver counts; this one is in memory, and nothing uses it.
   defp hold_driver(caller) do
     {:ok, _} = :sqlite3.start_link(:anonymous, file: ':memory:')
-    Process.register(self(), __MODULE__)
-    send(caller, {__MODULE__, :held})
-    Process.sleep(:infinity)
+
+    # Of two that start at once, the second finds the name taken and ends.
+    if is_first?() do
+      send(caller, {__MODULE__, :held})
+      Process.sleep(:infinity)
+    end
   end
 
   defp bound(nil), do: :null
