@@ -1,4 +1,4 @@
 [
-  inputs: ["{mix,.formatter}.exs", "{lib,test,examples}/**/*.{ex,exs}"],
+  inputs: ["{mix,.formatter,package}.exs", "{lib,test,examples}/**/*.{ex,exs}"],
   line_length: 120
 ]

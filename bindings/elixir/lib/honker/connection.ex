@@ -217,7 +217,7 @@ defmodule Honker.Connection do
     {:noreply, %{state | waiting: waiting}}
   end
 
-  # A watcher that died is closed; the next one who waits opens a new one, and learns the reason.
+  # A watcher that died is closed; the next subscription opens a new one.
   def handle_info({:EXIT, pid, _reason}, %{watcher: pid} = state),
     do: {:noreply, close_watcher(%{state | watcher: nil})}
 

@@ -53,7 +53,7 @@ defmodule Honker.Reader do
       timeout ->
         GenServer.cast(pid, {:withdraw, ref})
         Process.demonitor(ref, [:flush])
-        # An item that came in this moment is not confirmed, so the reader keeps it for the next one who asks.
+        # An item that came in this moment is not confirmed, so the reader keeps it for the next request.
         drop(ref)
         {:ok, nil}
     end
