@@ -221,12 +221,9 @@ defmodule Honker.Connection do
   def handle_info({:EXIT, pid, _reason}, %{watcher: pid} = state),
     do: {:noreply, close_watcher(%{state | watcher: nil})}
 
-  def handle_info({:EXIT, pid, reason}, %{conn: pid} = state), do: {:stop, reason, %{state | conn: nil}}
   def handle_info(_message, state), do: {:noreply, state}
 
   @impl true
-  def terminate(_reason, %{conn: nil}), do: :ok
-
   def terminate(_reason, state) do
     state = if state.tx, do: roll_back(state), else: state
     given_back = state.handovers |> Map.values() |> List.flatten() |> Enum.map(&release/1)

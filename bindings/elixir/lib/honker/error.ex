@@ -65,12 +65,12 @@ defmodule Honker.Error do
   @doc """
   Make the error of a failed statement.
 
-  The code is the one with which the message begins, else it follows from SQLite's result code or text.
+  The code is the first in the message, which a driver may have wrapped; else it follows from SQLite's result code or text.
   """
   @spec from_sqlite(integer() | nil, String.t()) :: t()
   def from_sqlite(sqlite_code, message) do
     code =
-      case Regex.run(~r/\AHONKER_[A-Z_]+(?=: )/, message) do
+      case Regex.run(~r/\bHONKER_[A-Z_]+(?=: )/, message) do
         [code] -> code
         nil -> Map.get(@sqlite, primary(sqlite_code)) || from_text(message)
       end

@@ -182,6 +182,25 @@ defmodule Honker.Queue do
   def next_claim_at(on, queue), do: Connection.one(on, "SELECT nullif(honker_queue_next_claim_at(?), 0)", [queue])
 
   @doc """
+  Stop claims from a queue, in all processes, until `resume/2`. Enqueueing and settling go on.
+
+  Options: `:until`, an instant at which it ends by itself, and `:reason`, a remark. Returns `{:ok, false}` if the queue
+  was paused already.
+  """
+  @spec pause(Job.on(), String.t(), keyword()) :: result(boolean())
+  def pause(on, queue, opts \\ []) do
+    opts = Keyword.validate!(opts, [:until, :reason])
+    args = [queue, unix(opts[:until]), opts[:reason]]
+    with {:ok, paused} <- Connection.one(on, "SELECT honker_queue_pause(?, ?, ?)", args), do: {:ok, paused == 1}
+  end
+
+  @doc "Allow claims from a paused queue again. Returns `{:ok, false}` if it was not paused."
+  @spec resume(Job.on(), String.t()) :: result(boolean())
+  def resume(on, queue) do
+    with {:ok, resumed} <- Connection.one(on, "SELECT honker_queue_resume(?)", [queue]), do: {:ok, resumed == 1}
+  end
+
+  @doc """
   Change settings of a queue that hold for all processes, as `%{concurrency: 4}`. Returns all settings.
 
   The settings are those of the SQL function `honker_queue_configure`.

@@ -128,7 +128,7 @@ defmodule Honker.Worker do
   end
 
   def handle_info({:EXIT, pid, reason}, %{tasks: pid} = state), do: {:stop, reason, state}
-  # The supervisor's exit signal, and that of a process which this one was linked to by hand.
+  def handle_info({:EXIT, _pid, :normal}, state), do: {:noreply, state}
   def handle_info({:EXIT, _pid, reason}, state), do: {:stop, reason, state}
   def handle_info(_message, state), do: {:noreply, state}
 

@@ -70,6 +70,26 @@ defmodule Honker.DatabaseTest do
     assert open.() < before + 30
   end
 
+  test "a connection whose process is killed lets go of its file", %{path: path, folder: folder} do
+    open = fn -> Enum.count(open_files(), &String.starts_with?(&1, folder)) end
+    before = open.()
+
+    for n <- 1..20 do
+      {:ok, db} = Honker.open(path)
+      busy = for _ <- 1..3, do: Task.async(fn -> for m <- 1..50, do: Queue.enqueue(db, "q", [n, m]) end)
+      for _ <- 1..(n * 50), do: :erlang.yield()
+      Process.exit(db.conn, :kill)
+      for results <- Task.await_many(busy), do: assert({:error, %Error{code: "HONKER_CLOSED"}} = List.last(results))
+    end
+
+    # SQLite keeps a descriptor for its next open while another connection of the process has the file locked.
+    eventually(fn -> open.() <= before + 4 end)
+  end
+
+  defp open_files do
+    for name <- File.ls!("/proc/self/fd"), {:ok, target} <- [File.read_link("/proc/self/fd/" <> name)], do: target
+  end
+
   test "a path may have any characters", %{folder: folder} do
     {:ok, db} = Honker.open(Path.join(folder, "ä €😀 'x'.db"))
     assert {:ok, 1} = Queue.enqueue(db, "q", 1)

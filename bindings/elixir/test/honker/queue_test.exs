@@ -109,4 +109,15 @@ defmodule Honker.QueueTest do
     {:ok, true} = Job.ack(db, job)
     assert {:ok, %Job{payload: 2}} = Task.await(waiting)
   end
+
+  test "a paused queue wakes its workers when it is resumed", %{db: db} do
+    assert {:ok, true} = Queue.pause(db, "q", reason: "maintenance")
+    assert {:ok, false} = Queue.pause(db, "q")
+    {:ok, _} = Queue.enqueue(db, "q", 1)
+    waiting = Task.async(fn -> Queue.next_job(db, "q", "w", idle_poll_s: nil) end)
+    assert Task.yield(waiting, 50) == nil
+    assert {:ok, true} = Queue.resume(db, "q")
+    assert {:ok, %Job{payload: 1}} = Task.await(waiting)
+    assert {:ok, false} = Queue.resume(db, "q")
+  end
 end

@@ -26,7 +26,7 @@ defmodule Honker.Adapter.P1Sqlite3 do
     :ok = hold_driver()
 
     case :sqlite3.start_link(:anonymous, file: String.to_charlist(path)) do
-      {:ok, conn} -> {:ok, conn}
+      {:ok, conn} -> {:ok, guarded(conn)}
       {:error, reason} -> {:error, Error.new("HONKER_CANTOPEN", text(reason))}
     end
   end
@@ -54,7 +54,11 @@ defmodule Honker.Adapter.P1Sqlite3 do
   end
 
   @impl true
-  def close(conn), do: :sqlite3.close_timeout(conn, :infinity)
+  def close(conn) do
+    :sqlite3.close_timeout(conn, :infinity)
+  catch
+    :exit, {:noproc, _} -> :ok
+  end
 
   defp hold_driver do
     if Process.whereis(__MODULE__) do
@@ -80,9 +84,28 @@ defmodule Honker.Adapter.P1Sqlite3 do
     ArgumentError -> false
   end
 
+  # A driver's process that is killed during a statement leaves its connection open for ever. So it is not linked: when its
+  # user is gone, it ends its statement and closes.
+  defp guarded(conn) do
+    user = self()
+
+    spawn(fn ->
+      monitor = Process.monitor(user)
+      closed = Process.monitor(conn)
+
+      receive do
+        {:DOWN, ^closed, :process, _pid, _reason} -> :ok
+        {:DOWN, ^monitor, :process, _pid, _reason} -> close(conn)
+      end
+    end)
+
+    Process.unlink(conn)
+    conn
+  end
+
   # An open database is what the driver counts; this one is in memory, and nothing uses it.
   defp hold_driver(caller) do
-    {:ok, _} = :sqlite3.start_link(:anonymous, file: ':memory:')
+    {:ok, _} = :sqlite3.start_link(:anonymous, file: ~c":memory:")
 
     # Of two that start at once, the second finds the name taken and ends.
     if is_first?() do
