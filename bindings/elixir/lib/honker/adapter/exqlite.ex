@@ -50,7 +50,7 @@ defmodule Honker.Adapter.Exqlite do
     :ok
   end
 
-  # The connection was an argument before exqlite 0.27. Later versions raise for a wrong number of values.
+  # Older releases take the connection, too. Newer ones raise for a wrong number of values.
   defp bind(conn, statement, args) do
     if function_exported?(@driver, :bind, 2),
       do: typed(apply(@driver, :bind, [statement, args])),
