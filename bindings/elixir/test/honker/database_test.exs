@@ -56,6 +56,20 @@ defmodule Honker.DatabaseTest do
     end
   end
 
+  test "the driver stays loaded after the last handle, as the extension does", %{folder: folder} do
+    program = """
+    {:ok, db} = Honker.open(#{inspect(Path.join(folder, "other.db"))})
+    :ok = Honker.close(db)
+    IO.puts(:erl_ddll.info(~c"sqlite3_drv", :port_count))
+    """
+
+    paths = for path <- :code.get_path(), path = to_string(path), path =~ "_build", do: ["-pa", path]
+
+    if Honker.Adapter.find() == {:ok, Honker.Adapter.P1Sqlite3} do
+      assert {"1\n", 0} = System.cmd("elixir", List.flatten(paths) ++ ["-e", program], stderr_to_stdout: true)
+    end
+  end
+
   test "closing lets go of every descriptor", %{path: path} do
     open = fn -> "/proc/self/fd" |> File.ls!() |> length() end
     before = open.()

@@ -94,6 +94,20 @@ defmodule Honker.WaitingTest do
     assert Enum.sort(done) == ids
   end
 
+  test "a commit before arming is a wake at once", %{db: db} do
+    alias Honker.Watcher
+    {:ok, late} = Watcher.subscribe(db)
+    {:ok, early} = Watcher.subscribe(db)
+    Watcher.arm(early)
+    {:ok, _} = Queue.enqueue(db, "q", 1)
+    # The watcher has seen the commit when it wakes the other subscriber.
+    assert Watcher.wait(early, 5_000) == :woken
+    Watcher.arm(late)
+    assert Watcher.wait(late, 5_000) == :woken
+    Watcher.arm(late)
+    assert Watcher.wait(late, 20) == :timeout
+  end
+
   test "wakes are not kept as messages", %{db: db} do
     assert {:ok, nil} = Queue.next_job(db, "q", "w", timeout: 1)
     {:ok, _} = Queue.enqueue(db, "other", 1)
