@@ -1,0 +1,4 @@
+[
+  inputs: ["{mix,.formatter,package}.exs", "{lib,test,examples}/**/*.{ex,exs}"],
+  line_length: 120
+]
