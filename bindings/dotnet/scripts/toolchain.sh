@@ -6,7 +6,8 @@
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 
 installed_sdk() {
-    command -v dotnet >/dev/null && dotnet --list-sdks | sort -V | sed -nE 's/^(([89]|[1-9][0-9]+)\.[^ ]+) \[(.*)\]$/\3\/\1/p' | tail -1
+    command -v dotnet >/dev/null || return 0
+    dotnet --list-sdks | sort -V | sed -nE 's/^(([89]|[1-9][0-9]+)\.[^ ]+) \[(.*)\]$/\3\/\1/p' | tail -1
 }
 
 fetch_toolchain() {
@@ -20,7 +21,7 @@ fetch_toolchain() {
     mv toolchain/runtime.part toolchain/runtime
 }
 
-SDK=$(installed_sdk || true)
+SDK=$(installed_sdk)
 if [ -n "$SDK" ]; then
     DOTNET=$(command -v dotnet)
     CSC="$DOTNET exec $SDK/Roslyn/bincore/csc.dll"

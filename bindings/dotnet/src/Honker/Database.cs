@@ -8,14 +8,14 @@ using System.Threading.Tasks;
 namespace Honker
 {
     /// <summary>
-    /// A SQLite file with queues, streams, notifications, schedules, locks, rate limits and results. Threads may share it;
-    /// their calls run one after the other. Dispose it to end its waits and close its connection.
+    /// A SQLite file with queues, streams, notifications, schedules, locks, rate limits and results. Threads may share
+    /// it; their calls run one after the other. Dispose it to end its waits and close its connection.
     /// </summary>
     public sealed class Database : IDisposable
     {
         private readonly Engine engine;
-        private readonly ConcurrentDictionary<(string, QueueOptions.Key), Queue> queues =
-            new ConcurrentDictionary<(string, QueueOptions.Key), Queue>();
+        private readonly ConcurrentDictionary<(string, double, int), Queue> queues =
+            new ConcurrentDictionary<(string, double, int), Queue>();
 
         private Database(Engine engine)
         {
@@ -41,7 +41,9 @@ namespace Honker
         /// <summary>The schedules of the file.</summary>
         public Scheduler Scheduler { get; }
 
-        /// <summary>Open a file, which is created if it does not exist, and create the tables of honker in it.</summary>
+        /// <summary>
+        /// Open a file, which is created if it does not exist, and create the tables of honker in it.
+        /// </summary>
         /// <param name="path">A path or a <c>file:</c> URI.</param>
         /// <param name="options">Options; null means the defaults.</param>
         /// <exception cref="ExtensionException">The extension was not found or does not load.</exception>
@@ -57,7 +59,9 @@ namespace Honker
         public Queue Queue(string name, QueueOptions? options = null)
         {
             QueueOptions chosen = options ?? new QueueOptions();
-            return queues.GetOrAdd((name, chosen.ToKey()), key => new Queue(engine, name, key.Item2));
+            return queues.GetOrAdd(
+                (name, chosen.VisibilityTimeoutSeconds, chosen.MaxAttempts),
+                key => new Queue(engine, key.Item1, key.Item2, key.Item3));
         }
 
         /// <summary>The stream of a topic.</summary>
@@ -208,8 +212,8 @@ namespace Honker
         }
 
         /// <summary>
-        /// Close. Waits end with <see cref="HonkerClosedException"/>, an open transaction is rolled back, and later calls
-        /// fail. Disposing twice is fine.
+        /// Close. Waits end with <see cref="HonkerClosedException"/>, an open transaction is rolled back, and later
+        /// calls fail. Disposing twice is fine.
         /// </summary>
         public void Dispose()
         {

@@ -198,7 +198,9 @@ namespace Honker
             }
         }
 
-        /// <summary>End waits, roll an open transaction back, and close the connection. Closing twice is fine.</summary>
+        /// <summary>
+        /// End waits, roll an open transaction back, and close the connection. Closing twice is fine.
+        /// </summary>
         internal void Close()
         {
             lock (statement)

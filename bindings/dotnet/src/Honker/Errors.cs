@@ -79,7 +79,9 @@ namespace Honker
         }
     }
 
-    /// <summary>A payload has no JSON form, or stored text is no JSON of the type. Code <c>HONKER_PAYLOAD</c>.</summary>
+    /// <summary>
+    /// A payload has no JSON form, or stored text is no JSON of the type. Code <c>HONKER_PAYLOAD</c>.
+    /// </summary>
     public sealed class PayloadException : HonkerException
     {
         /// <summary>Create the error.</summary>
@@ -135,8 +137,17 @@ namespace Honker
             {
                 return Typed(known, $"{known}: {message}", sqliteCode, cause);
             }
-            string code = coded.Success ? coded.Value : "HONKER_SQLITE";
-            return Typed(code, message, sqliteCode, cause);
+            if (!coded.Success)
+            {
+                return Typed("HONKER_SQLITE", message, sqliteCode, cause);
+            }
+            // Drivers write text around the message: SQLite Error 5: 'HONKER_BUSY: database is locked'.
+            string own = message.Substring(coded.Index);
+            if (coded.Index > 0 && own.EndsWith("'.", StringComparison.Ordinal))
+            {
+                own = own.Substring(0, own.Length - 2);
+            }
+            return Typed(coded.Value, own, sqliteCode, cause);
         }
 
         private static DatabaseException Typed(string code, string message, int sqliteCode, Exception? cause)

@@ -11,9 +11,9 @@ namespace Honker
         {
             this.options = options;
             Offset = row.GetProperty("offset").GetInt64();
-            Topic = row.GetProperty("topic").GetString();
+            Topic = row.GetProperty("topic").GetString()!;
             Key = row.GetProperty("key").GetString();
-            PayloadRaw = row.GetProperty("payload").GetString();
+            PayloadRaw = row.GetProperty("payload").GetString()!;
             CreatedAt = Instants.Of(row, "created_at") ?? 0;
         }
 

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Honker
 {
     /// <summary>
-    /// A claimed job. Settle it with <see cref="Ack"/>, <see cref="Retry"/> or <see cref="Fail"/>; each returns false if
-    /// the lease has lapsed and another worker has the job.
+    /// A claimed job. Settle it with <see cref="Ack"/>, <see cref="Retry"/> or <see cref="Fail"/>; each returns false
+    /// if the lease has lapsed and another worker has the job.
     /// </summary>
     public sealed class Job
     {
@@ -16,12 +16,12 @@ namespace Honker
         {
             this.queue = queue;
             Id = row.GetProperty("id").GetInt64();
-            QueueName = row.GetProperty("queue").GetString();
-            PayloadRaw = row.GetProperty("payload").GetString();
-            WorkerId = row.GetProperty("worker_id").GetString();
+            QueueName = row.GetProperty("queue").GetString()!;
+            PayloadRaw = row.GetProperty("payload").GetString()!;
+            WorkerId = row.GetProperty("worker_id").GetString()!;
             Attempts = row.GetProperty("attempts").GetInt32();
             ClaimExpiresAt = Instants.Of(row, "claim_expires_at") ?? 0;
-            State = row.GetProperty("state").GetString();
+            State = row.GetProperty("state").GetString()!;
             payload = new Lazy<JsonElement>(() => Payloads.Decode(PayloadRaw));
         }
 
@@ -72,8 +72,8 @@ namespace Honker
         /// <returns>False if the lease was lost.</returns>
         public bool Retry(double delaySeconds = 60, string? error = "")
         {
-            return queue.Engine.Flag(
-                null, "SELECT honker_retry(@p0, @p1, @p2, @p3, @p4)", Id, WorkerId, delaySeconds, error ?? "", Attempts);
+            const string sql = "SELECT honker_retry(@p0, @p1, @p2, @p3, @p4)";
+            return queue.Engine.Flag(null, sql, Id, WorkerId, delaySeconds, error ?? "", Attempts);
         }
 
         /// <summary>Make the job a dead letter.</summary>

@@ -11,9 +11,9 @@ namespace Honker
         {
             this.options = options;
             Id = row.GetProperty("id").GetInt64();
-            QueueName = row.GetProperty("queue").GetString();
-            PayloadRaw = row.GetProperty("payload").GetString();
-            State = row.GetProperty("state").GetString();
+            QueueName = row.GetProperty("queue").GetString()!;
+            PayloadRaw = row.GetProperty("payload").GetString()!;
+            State = row.GetProperty("state").GetString()!;
             Priority = row.GetProperty("priority").GetInt64();
             Attempts = row.GetProperty("attempts").GetInt32();
             MaxAttempts = row.GetProperty("max_attempts").GetInt32();

@@ -18,8 +18,8 @@ namespace Honker
         {
             this.options = options;
             Id = row.GetProperty("id").GetInt64();
-            Channel = row.GetProperty("channel").GetString();
-            PayloadRaw = row.GetProperty("payload").GetString();
+            Channel = row.GetProperty("channel").GetString()!;
+            PayloadRaw = row.GetProperty("payload").GetString()!;
             CreatedAt = Instants.Of(row, "created_at") ?? 0;
         }
 

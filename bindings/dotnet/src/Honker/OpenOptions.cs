@@ -9,7 +9,9 @@ namespace Honker
         /// <summary>The file of the extension; null searches for it, as the README says.</summary>
         public string? ExtensionPath { get; set; }
 
-        /// <summary>The time between two checks for commits where the system has no file events. Default: 1 ms.</summary>
+        /// <summary>
+        /// The time between two checks for commits where the system has no file events. Default: 1 ms.
+        /// </summary>
         public TimeSpan UpdatePollInterval { get; set; } = TimeSpan.FromMilliseconds(1);
 
         /// <summary>The backend of the watcher; null chooses automatically. Others: polling, kernel, shm.</summary>
@@ -19,8 +21,8 @@ namespace Honker
         public ISqliteDriver? Driver { get; set; }
 
         /// <summary>
-        /// How payloads become JSON and are read. Null writes names as declared, keeps text readable, and reads property
-        /// names in any case.
+        /// How payloads become JSON and are read. Null writes names as declared, keeps text readable, and reads
+        /// property names in any case.
         /// </summary>
         public JsonSerializerOptions? JsonOptions { get; set; }
     }

@@ -32,12 +32,13 @@ namespace Honker
     }
 
     /// <summary>
-    /// Delivers payloads to another system, each at least once. A payload that is enqueued with a transaction is delivered
-    /// exactly if the transaction commits.
+    /// Delivers payloads to another system, each at least once. A payload that is enqueued with a transaction is
+    /// delivered exactly if the transaction commits.
     /// </summary>
     public sealed class Outbox
     {
         private const double LongestBackoffSeconds = 3600;
+        private static readonly ThreadLocal<Random> Spread = new ThreadLocal<Random>(() => new Random());
         private readonly Engine engine;
         private readonly Func<JsonElement, CancellationToken, Task> delivery;
         private readonly double baseBackoffSeconds;
@@ -48,14 +49,13 @@ namespace Honker
             if (options.BaseBackoffSeconds < 0)
             {
                 throw new InvalidArgumentException(
-                    $"HONKER_INVALID_ARGUMENT: BaseBackoffSeconds is {options.BaseBackoffSeconds}; it must be at least 0");
+                    $"HONKER_INVALID_ARGUMENT: BaseBackoffSeconds is {options.BaseBackoffSeconds}; it must be >= 0");
             }
             this.engine = engine;
             this.delivery = delivery;
             baseBackoffSeconds = options.BaseBackoffSeconds;
             Name = name;
-            var settings = new QueueOptions(options.VisibilityTimeoutSeconds, options.MaxAttempts);
-            Queue = new Queue(engine, $"_outbox:{name}", settings.ToKey());
+            Queue = new Queue(engine, $"_outbox:{name}", options.VisibilityTimeoutSeconds, options.MaxAttempts);
         }
 
         /// <summary>The name.</summary>
@@ -75,8 +75,8 @@ namespace Honker
         }
 
         /// <summary>
-        /// Deliver payloads one after the other until the token is cancelled, and return. A delivery that the token ends
-        /// is given back, and its attempt is not counted.
+        /// Deliver payloads one after the other until the token is cancelled, and return. A delivery that the token
+        /// ends is given back, and its attempt is not counted.
         /// </summary>
         /// <param name="workerId">1 to 255 bytes.</param>
         /// <param name="cancellationToken">Ends the run.</param>
@@ -84,13 +84,13 @@ namespace Honker
         public async Task RunWorker(string workerId, CancellationToken cancellationToken = default)
         {
             var patience = new Patience($"outbox {Name}");
+            Task<Job> Next() => Queue.NextAsync(workerId, null, cancellationToken);
             try
             {
                 while (true)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    Job job = await patience.TryAsync(
-                        () => Queue.NextAsync(workerId, null, cancellationToken), cancellationToken).ConfigureAwait(false);
+                    Job job = await patience.TryAsync(Next, cancellationToken).ConfigureAwait(false);
                     await DeliverAsync(job, patience, cancellationToken).ConfigureAwait(false);
                 }
             }
@@ -158,7 +158,9 @@ namespace Honker
         private double Backoff(int attempt)
         {
             double longest = Math.Max(LongestBackoffSeconds, baseBackoffSeconds);
-            return Math.Min(baseBackoffSeconds * Math.Pow(2, Math.Min(attempt - 1, 60)), longest);
+            double backoff = Math.Min(baseBackoffSeconds * Math.Pow(2, Math.Min(attempt - 1, 60)), longest);
+            // Up to a tenth more spreads deliveries that failed together.
+            return backoff * (1 + (Spread.Value!.NextDouble() / 10));
         }
     }
 }

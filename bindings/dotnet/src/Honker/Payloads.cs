@@ -45,7 +45,7 @@ namespace Honker
         {
             try
             {
-                return JsonSerializer.Deserialize<T>(text, options.JsonOptions ?? Default);
+                return JsonSerializer.Deserialize<T>(text, options.JsonOptions ?? Default)!;
             }
             catch (Exception error) when (IsOfSerializer(error))
             {

@@ -10,8 +10,8 @@ using System.Threading.Tasks;
 namespace Honker
 {
     /// <summary>
-    /// A queue of jobs. A job is claimed by one worker at a time, at least once, and again if its lease lapses before it
-    /// is settled.
+    /// A queue of jobs. A job is claimed by one worker at a time, at least once, and again if its lease lapses before
+    /// it is settled.
     /// </summary>
     public sealed class Queue
     {
@@ -21,23 +21,23 @@ namespace Honker
         // A job that is due and yet not claimed is another worker's, or waits for a limit.
         private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(10);
         private readonly Engine engine;
-        private readonly QueueOptions.Key options;
 
-        internal Queue(Engine engine, string name, QueueOptions.Key options)
+        internal Queue(Engine engine, string name, double visibilityTimeoutSeconds, int maxAttempts)
         {
             this.engine = engine;
-            this.options = options;
             Name = name;
+            VisibilityTimeoutSeconds = visibilityTimeoutSeconds;
+            MaxAttempts = maxAttempts;
         }
 
         /// <summary>The name.</summary>
         public string Name { get; }
 
         /// <summary>The length of a lease in seconds.</summary>
-        public double VisibilityTimeoutSeconds => options.VisibilityTimeoutSeconds;
+        public double VisibilityTimeoutSeconds { get; }
 
         /// <summary>Claims of a job before it is a dead letter.</summary>
-        public int MaxAttempts => options.MaxAttempts;
+        public int MaxAttempts { get; }
 
         internal Engine Engine => engine;
 
@@ -84,7 +84,8 @@ namespace Honker
         /// <see cref="Timeout.InfiniteTimeSpan"/> disables it.
         /// </param>
         /// <param name="cancellationToken">
-        /// Ends a wait at once with OperationCanceledException. A job that was claimed in that moment is still handed out.
+        /// Ends a wait at once with OperationCanceledException. A job that was claimed in that moment is still handed
+        /// out.
         /// </param>
         /// <exception cref="HonkerClosedException">While it waits: the database was closed.</exception>
         public async IAsyncEnumerable<Job> ClaimAsync(

@@ -17,40 +17,6 @@ namespace Honker
 
         /// <summary>Claims of a job before it is a dead letter.</summary>
         public int MaxAttempts { get; set; }
-
-        internal Key ToKey()
-        {
-            return new Key(VisibilityTimeoutSeconds, MaxAttempts);
-        }
-
-        /// <summary>The values at one moment.</summary>
-        internal struct Key : System.IEquatable<Key>
-        {
-            internal readonly double VisibilityTimeoutSeconds;
-            internal readonly int MaxAttempts;
-
-            internal Key(double visibilityTimeoutSeconds, int maxAttempts)
-            {
-                VisibilityTimeoutSeconds = visibilityTimeoutSeconds;
-                MaxAttempts = maxAttempts;
-            }
-
-            public bool Equals(Key other)
-            {
-                return VisibilityTimeoutSeconds.Equals(other.VisibilityTimeoutSeconds)
-                    && MaxAttempts == other.MaxAttempts;
-            }
-
-            public override bool Equals(object? other)
-            {
-                return other is Key key && Equals(key);
-            }
-
-            public override int GetHashCode()
-            {
-                return (VisibilityTimeoutSeconds, MaxAttempts).GetHashCode();
-            }
-        }
     }
 
     /// <summary>Options of a job.</summary>

@@ -9,8 +9,8 @@ using System.Threading.Tasks;
 namespace Honker
 {
     /// <summary>
-    /// The schedules of a file. Any number of processes may run the scheduler; one leads, by a lock, and the others stand
-    /// by. Each boundary fires once.
+    /// The schedules of a file. Any number of processes may run the scheduler; one leads, by a lock, and the others
+    /// stand by. Each boundary fires once.
     /// </summary>
     public sealed class Scheduler
     {
@@ -94,9 +94,9 @@ namespace Honker
         }
 
         /// <summary>
-        /// Fire schedules until the token is cancelled; then release the leadership and return. While another owner leads,
-        /// stand by. Errors that may pass, such as a busy database, are reported to
-        /// <see cref="System.Diagnostics.Trace"/> and tried again.
+        /// Fire schedules until the token is cancelled; then release the leadership and return. While another owner
+        /// leads, stand by. Errors that may pass, such as a busy database, are reported to <see
+        /// cref="System.Diagnostics.Trace"/> and tried again.
         /// </summary>
         /// <param name="owner">The owner of the leader's lock, another one in each process.</param>
         /// <param name="cancellationToken">Ends the run.</param>

@@ -159,10 +159,10 @@ namespace Honker
     {
         internal ScheduleRow(JsonElement row)
         {
-            Name = row.GetProperty("name").GetString();
-            Queue = row.GetProperty("queue").GetString();
-            CronExpr = row.GetProperty("cron_expr").GetString();
-            PayloadRaw = row.GetProperty("payload").GetString();
+            Name = row.GetProperty("name").GetString()!;
+            Queue = row.GetProperty("queue").GetString()!;
+            CronExpr = row.GetProperty("cron_expr").GetString()!;
+            PayloadRaw = row.GetProperty("payload").GetString()!;
             Priority = row.GetProperty("priority").GetInt64();
             ExpiresSeconds = Instants.Of(row, "expires_s");
             NextFireAt = Instants.Of(row, "next_fire_at") ?? 0;
@@ -210,8 +210,8 @@ namespace Honker
     {
         internal ScheduledFire(JsonElement row)
         {
-            Name = row.GetProperty("name").GetString();
-            Queue = row.GetProperty("queue").GetString();
+            Name = row.GetProperty("name").GetString()!;
+            Queue = row.GetProperty("queue").GetString()!;
             FireAt = Instants.Of(row, "fire_at") ?? 0;
             JobId = row.GetProperty("job_id").GetInt64();
         }

@@ -151,7 +151,8 @@ namespace Honker
             }
             catch (HonkerException error)
             {
-                End(new WatcherException($"HONKER_WATCHER: the watcher of {engine.Path} died: {error.Message}", 0, error));
+                End(new WatcherException(
+                    $"HONKER_WATCHER: the watcher of {engine.Path} died: {error.Message}", 0, error));
             }
             finally
             {

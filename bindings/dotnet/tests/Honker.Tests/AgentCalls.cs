@@ -46,11 +46,8 @@ namespace Honker.Tests
 
         private static HonkerTransaction Begin(Database db)
         {
-            // The flow of control of the agent makes calls beside the transaction, too.
-            using (ExecutionContext.SuppressFlow())
-            {
-                return Task.Run(db.BeginTransaction).GetAwaiter().GetResult();
-            }
+            // In a flow of control of its own: the agent makes calls beside the transaction, too.
+            return Task.Run(db.BeginTransaction).GetAwaiter().GetResult();
         }
 
         private static async Task<object?> OfResultAsync(Queue queue, Call call, CancellationToken cancellation)
@@ -89,7 +86,8 @@ namespace Honker.Tests
                 byte[] _ => "blob",
                 _ => "text",
             };
-            object? plain = value is byte[] bytes ? BitConverter.ToString(bytes).Replace("-", "").ToLowerInvariant() : value;
+            object? plain = value is byte[] bytes
+                ? BitConverter.ToString(bytes).Replace("-", "").ToLowerInvariant() : value;
             return new Dictionary<string, object?> { ["type"] = type, ["value"] = plain };
         }
 
@@ -126,7 +124,8 @@ namespace Honker.Tests
                 case "next_job":
                     return await NextAsync(queue, call, cancellation).ConfigureAwait(false);
                 case "ack_batch":
-                    return queue.AckBatch(call.Json("ids").EnumerateArray().Select(id => id.GetInt64()), call.Text("worker")!);
+                    IEnumerable<long> ids = call.Json("ids").EnumerateArray().Select(id => id.GetInt64());
+                    return queue.AckBatch(ids, call.Text("worker")!);
                 case "cancel_job":
                     return queue.Cancel(call.Long("id"));
                 case "get_job":

@@ -3,7 +3,9 @@ using System.Collections.Generic;
 
 namespace Honker
 {
-    /// <summary>Opens connections of one SQLite library. honker opens all connections of a database through one.</summary>
+    /// <summary>
+    /// Opens connections of one SQLite library. honker opens all connections of a database through one.
+    /// </summary>
     public interface ISqliteDriver
     {
         /// <summary>Open a connection, without any pragma.</summary>

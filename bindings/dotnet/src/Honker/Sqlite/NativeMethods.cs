@@ -14,8 +14,8 @@ namespace Honker
         private const string Library = "honker-sqlite3";
         private const string LibraryVariable = "HONKER_SQLITE_LIBRARY";
 
-        // An application that ships e_sqlite3 (Microsoft.Data.Sqlite, Entity Framework Core) must not get a second SQLite
-        // in its process: closing a file in one library drops the file locks of the other.
+        // An application that ships e_sqlite3 (Microsoft.Data.Sqlite, Entity Framework Core) must not get a second
+        // SQLite in its process: closing a file in one library drops the file locks of the other.
         private static readonly string[] Candidates =
         {
             "e_sqlite3", "libsqlite3.so.0", "sqlite3", "libsqlite3.dylib", "winsqlite3",
