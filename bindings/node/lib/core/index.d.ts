@@ -422,6 +422,8 @@ export class Transaction {
   protected constructor();
   /** True after `commit` or `rollback`. */
   readonly done: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: the application knows its driver
+  protected readonly connection: any;
   /** Run a statement. Returns the number of rows that it has changed. */
   execute(sql: string, params?: Parameter[]): number;
   /** Run a query. Returns its rows. */
