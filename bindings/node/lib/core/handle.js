@@ -119,6 +119,7 @@ class Handle {
       await this.untilFree(signal);
       this.checkOpen();
       signal?.throwIfAborted();
+      if (this.open !== null) continue; // another one that waited was first
       this.#transactions ??= this.#connect(BUSY_TIMEOUT_MS);
       setBusyTimeout(this.#transactions, BACKGROUND_TIMEOUT_MS);
       try {
@@ -144,6 +145,7 @@ class Handle {
       await this.untilFree(signal);
       this.checkOpen();
       if (signal?.aborted) return undefined;
+      if (this.open !== null) continue;
       try {
         return work();
       } catch (error) {

@@ -51,7 +51,15 @@ function working(resolve) {
 
 function nodeSqlite() {
   const module = process.getBuiltinModule?.('node:sqlite');
-  return module && 'isTransaction' in module.DatabaseSync.prototype ? of('node:sqlite', module) : null;
+  return module && tellsTransactions(module) ? of('node:sqlite', module) : null;
+}
+
+/** True from Node 22.16. */
+function tellsTransactions({ DatabaseSync }) {
+  const database = new DatabaseSync(':memory:');
+  const tells = 'isTransaction' in database;
+  database.close();
+  return tells;
 }
 
 function fail(name = undefined) {
