@@ -13,7 +13,10 @@ export interface WakeListener {
   onDeath(reason: string): void;
 }
 
-type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, 'read' | 'cancel'>;
+interface Reader {
+  read(): Promise<{ done: boolean }>;
+  cancel(): Promise<void>;
+}
 
 /** A subscription to commits, which keeps the process running between `ref` and `unref`. */
 export interface Source {
