@@ -104,6 +104,8 @@ export interface ClaimOptions {
   idlePollS?: number | null;
   /** Ends the wait; no job is lost. */
   signal?: AbortSignal;
+  /** Has no effect; accepted for programs of earlier versions. */
+  pollMs?: number;
 }
 
 /** A job as the database has it. Its payload is JSON text. */
@@ -243,6 +245,8 @@ export interface SubscribeOptions {
   /** The same as `fallbackPollS`. */
   idlePollS?: number | null;
   signal?: AbortSignal;
+  /** Has no effect; accepted for programs of earlier versions. */
+  pollMs?: number;
 }
 
 /** The events of a stream for one consumer, each at least once. `close` saves the offset. */
@@ -291,6 +295,8 @@ export interface ListenOptions {
   /** Seconds between two looks without a commit; null never looks without one. Default 15. */
   fallbackPollS?: number | null;
   signal?: AbortSignal;
+  /** Has no effect; accepted for programs of earlier versions. */
+  pollMs?: number;
 }
 
 /** The notifications of a channel from the moment of `listen`. */
