@@ -19,6 +19,16 @@ test('open takes its options by position, and refuses those that are wrong', (t)
   assert.throws(() => honker.open(file, { driver: 'sqlite' }), honker.InvalidArgumentError);
 });
 
+test('every name can be imported by an ECMAScript module', () => {
+  const program = `
+    import * as names from '@russellthehippo/honker-node';
+    import honker from '@russellthehippo/honker-node';
+    console.log(Object.keys(honker).filter((name) => names[name] !== honker[name]).join());`;
+  const args = ['--input-type=module', '--eval', program];
+  const done = spawnSync(process.execPath, args, { cwd: PACKAGE, encoding: 'utf8' });
+  assert.deepEqual([done.status, done.stdout.trim()], [0, '']);
+});
+
 test('the connections have the documented settings', (t) => {
   const db = openDatabase(t);
   const pragma = (name) => Object.values(db.query(`PRAGMA ${name}`)[0])[0];
