@@ -7,7 +7,7 @@ const CLOSE = 'SELECT honker_update_watcher_close(?)';
 /** The time without waits after which the pipe is not read any more. */
 const IDLE_MS = 100;
 
-/** Hears of wakes, and of the end of the watcher. */
+/** Receives the wakes, and the end of the watcher. */
 export interface WakeListener {
   onWake(): void;
   onDeath(reason: string): void;

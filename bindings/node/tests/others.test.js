@@ -1,7 +1,9 @@
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
+const { Handle } = require('../lib/core/handle.js');
 const { databasePath, honker, openDatabase, waitUntil } = require('./files.js');
 
 const PACKAGE = path.resolve(__dirname, '..');
@@ -75,6 +77,24 @@ test('another process that holds the write lock is HONKER_BUSY, and a waiting cl
   assert.throws(() => queue.enqueue(2), { name: 'BusyError', isRetryable: true });
   other.exec('COMMIT');
   assert.equal((await waiting).payload, 1);
+});
+
+test('a failure that may pass is a warning and tried again, and another one is thrown', async (t) => {
+  const connection = { exec() {}, one() {}, close() {} };
+  const handle = new Handle({ connect: () => connection, watch() {} }, 'app.db');
+  t.after(() => handle.close());
+  const failing = (code) => {
+    const errors = [new honker.DiskError(`${code}: once`, { code })];
+    return () => {
+      if (errors.length > 0) throw errors.pop();
+      return 'done';
+    };
+  };
+  const warned = once(process, 'warning');
+  assert.equal(await handle.patiently(failing('HONKER_FULL'), undefined, { persists: true }), 'done');
+  assert.match((await warned)[0].message, /HONKER_FULL: once/);
+  await assert.rejects(handle.patiently(failing('HONKER_FULL')), honker.DiskError);
+  await assert.rejects(handle.patiently(failing('HONKER_CORRUPT'), undefined, { persists: true }), honker.DiskError);
 });
 
 test('a lock is released once, and its token grows', (t) => {
@@ -170,7 +190,7 @@ test('the job of a worker that was killed runs again after its lease', async (t)
     })();`;
   const victim = spawn(process.execPath, ['--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   const id = queue.enqueue(1);
-  const [line] = await require('node:events').once(victim.stdout, 'data');
+  const [line] = await once(victim.stdout, 'data');
   victim.kill('SIGKILL');
   assert.equal(Number(line), id);
   const job = await queue.claimWaker({ idlePollS: null }).next('w');

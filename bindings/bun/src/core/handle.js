@@ -6,7 +6,9 @@ const BUSY_TIMEOUT_MS = 5000;
 /** A wait for the write lock blocks the event loop, so waiting operations try briefly and often. */
 const BACKGROUND_TIMEOUT_MS = 20;
 const BACK_OFF_MS = [2, 25];
-/** The longest time in which waiting operations keep the event loop to themselves. */
+/** The pause after a failure that may pass. */
+const FAILURE_PAUSE_MS = 500;
+/** The longest time for which waiting operations occupy the event loop without a pause. */
 const BREATH_MS = 5;
 
 /**
@@ -137,9 +139,10 @@ class Handle {
   /**
    * Run `work` as soon as the write lock is free. `work` runs without a pause: it is not asynchronous itself.
    *
-   * Returns undefined if `signal` aborts first.
+   * Returns undefined if `signal` aborts first. With `persists`, a failure that may pass, as of a full disk, is a
+   * warning of the process, and `work` is tried again.
    */
-  async patiently(work, signal) {
+  async patiently(work, signal, { persists = false } = {}) {
     for (;;) {
       await this.breathe();
       await this.untilFree(signal);
@@ -149,9 +152,20 @@ class Handle {
       try {
         return work();
       } catch (error) {
-        if (error.code !== 'HONKER_BUSY') throw error;
+        await this.#recover(error, signal, persists);
       }
+    }
+  }
+
+  /** Wait before another try, or throw an error after which there is none. */
+  async #recover(error, signal, persists) {
+    if (error.code === 'HONKER_BUSY') {
       await this.backOff(signal);
+    } else if (persists && error.isRetryable) {
+      process.emitWarning(error);
+      await pause(FAILURE_PAUSE_MS, signal);
+    } else {
+      throw error;
     }
   }
 

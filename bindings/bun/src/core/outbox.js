@@ -38,10 +38,12 @@ class Outbox {
   /**
    * Deliver payloads one after the other until `signal` aborts; the delivery under way then ends first.
    *
+   * Failures of the database that may pass are warnings of the process, and tried again.
    * A delivery that throws is retried with a growing delay, and after `maxAttempts` the payload is a dead letter.
    */
   async runWorker(workerId, options = {}) {
-    for await (const job of this.queue.claim(workerId, options)) await this.#deliver(job);
+    const jobs = this.queue.claim(workerId, { ...options, persists: true });
+    for await (const job of jobs) await this.#deliver(job);
   }
 
   async #deliver(job) {
@@ -55,10 +57,11 @@ class Outbox {
       clearInterval(renewal);
     }
     // Without the signal: a delivery that was made must be settled.
-    await this.#handle.patiently(() => {
+    const settle = () => {
       if (failure === null) job.ack();
       else job.retry(this.#backoffS(job.attempts), failure.text);
-    });
+    };
+    await this.#handle.patiently(settle, undefined, { persists: true });
   }
 
   /** Renew the lease while the delivery runs, so that a slow one is not repeated by another worker. */

@@ -83,6 +83,7 @@ class Scheduler {
   /**
    * Fire schedules until `signal` aborts. Of all processes that run one leads, by a lock; the others stand by.
    *
+   * Failures of the database that may pass are warnings of the process, and tried again.
    * The form with an object, `run({ owner, signal })`, is the same.
    */
   async run(ownerOrOptions, signal = undefined) {
@@ -171,7 +172,7 @@ class Leader {
   }
 
   #patiently(work) {
-    return this.#handle.patiently(work, this.#signal);
+    return this.#handle.patiently(work, this.#signal, { persists: true });
   }
 }
 

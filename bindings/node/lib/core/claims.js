@@ -27,8 +27,8 @@ class Claims extends Waiting {
   #workerId;
   #idlePollS;
 
-  constructor(handle, queue, workerId, { idlePollS, signal } = {}) {
-    super(handle, signal);
+  constructor(handle, queue, workerId, { idlePollS, signal, persists } = {}) {
+    super(handle, signal, { persists });
     this.#queue = queue;
     this.#workerId = workerId;
     this.#idlePollS = pollSeconds(idlePollS, IDLE_POLL_S);

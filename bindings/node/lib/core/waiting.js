@@ -10,10 +10,12 @@ const FALLBACK_POLL_S = 15;
 class Waiting {
   #stop = new AbortController();
   #unlink;
+  #persists;
 
-  constructor(handle, signal = undefined) {
+  constructor(handle, signal = undefined, { persists = false } = {}) {
     handle.checkOpen();
     this.handle = handle;
+    this.#persists = persists;
     this.#unlink = link(signal, this.#stop);
     handle.watch.open();
   }
@@ -37,12 +39,13 @@ class Waiting {
 
   async #wait(signal) {
     const { watch } = this.handle;
+    const patience = { persists: this.#persists };
     while (!signal.aborted) {
       const seen = watch.generation;
-      const item = await this.handle.patiently(() => this.look(), signal);
+      const item = await this.handle.patiently(() => this.look(), signal, patience);
       if (item !== undefined) return item;
       if (signal.aborted) break;
-      const delayS = await this.handle.patiently(() => this.delayS(), signal);
+      const delayS = await this.handle.patiently(() => this.delayS(), signal, patience);
       await watch.wait(seen, delayS === undefined ? 0 : delayS * 1000, signal);
     }
     return undefined;
