@@ -1,0 +1,2 @@
+/** Find the library of the engine. */
+export function findLibrary(packageFolder: string, explicit?: string): string;
