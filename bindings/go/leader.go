@@ -50,7 +50,7 @@ func (s *Scheduler) Run(ctx context.Context, owner string) error {
 		case isRetryable(err):
 			failures++
 			slog.Warn("honker: a scheduler tries again", "owner", owner, "error", err)
-			backOff(ctx, failures)
+			s.db.backOff(ctx, failures)
 		default:
 			return err
 		}

@@ -78,7 +78,7 @@ func pump[T any](ctx context.Context, db *Database, to chan<- T, next func(conte
 		switch {
 		case err != nil && isRetryable(err):
 			failures++
-			backOff(ctx, failures)
+			db.backOff(ctx, failures)
 			continue
 		case err != nil:
 			if !isDone(db.closing) {

@@ -58,18 +58,19 @@ func (q *Queue) work(ctx context.Context, worker string, handle Handler, retryDe
 		default:
 			failures++
 			slog.Warn("honker: a worker tries again", "queue", q.name, "error", err)
-			backOff(ctx, failures)
+			q.db.backOff(ctx, failures)
 		}
 	}
 }
 
 // backOff waits after a failure that may pass, longer each time.
-func backOff(ctx context.Context, failures int) {
+func (db *Database) backOff(ctx context.Context, failures int) {
 	timer := time.NewTimer(min(50*time.Millisecond<<min(failures, 10), fallbackPoll))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
+	case <-db.closing:
 	}
 }
 

@@ -18,16 +18,16 @@ Dir.mktmpdir do |folder|
   db = Honker.open(file)
   emails = db.queue("emails")
 
-  shop.transaction(mode: :immediate) do |connection|
+  shop.transaction(mode: :immediate) do
     id = shop[:orders].insert(customer: "alice")
-    emails.enqueue({ order_id: id }, tx: connection)
+    emails.enqueue({ order_id: id }, tx: shop)
     raise Sequel::Rollback
   end
   puts "rolled back: #{shop[:orders].count} orders, #{emails.stats[:ready]} jobs"
 
-  shop.transaction(mode: :immediate) do |connection|
+  shop.transaction(mode: :immediate) do
     id = shop[:orders].insert(customer: "bob")
-    emails.enqueue({ order_id: id }, tx: connection)
+    emails.enqueue({ order_id: id }, tx: shop)
   end
   puts "committed: #{shop[:orders].count} order, #{emails.stats[:ready]} job"
 

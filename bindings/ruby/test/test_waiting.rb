@@ -61,6 +61,7 @@ class TestWaiting < DatabaseTest
         begun << true
         go_on.pop
         tx.execute("INSERT INTO t VALUES (1)")
+        @queue.enqueue(1, tx: tx)
       end
     end
     begun.pop
@@ -68,7 +69,9 @@ class TestWaiting < DatabaseTest
     go_on << true
     value_of(thread)
     value_of(closing)
-    Honker::Database.open(@path) { |db| assert_equal 1, db.db.get_first_value("SELECT count(*) FROM t") }
+    Honker::Database.open(@path) do |db|
+      assert_equal [1, 1], db.db.get_first_row("SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM _honker_live)")
+    end
   end
 
   def test_raise_kill_and_timeout_end_a_wait

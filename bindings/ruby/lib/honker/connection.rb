@@ -59,8 +59,10 @@ module Honker
       end
     end
 
-    # Run the block while no other thread uses the connection.
+    # Run the block while no other thread uses the connection. A transaction that is open at {#begin_close} goes on.
     def exclusively
+      return yield if @pid == Process.pid && held_by_caller?
+
       check_usable
       check_fiber
       @monitor.synchronize do

@@ -11,13 +11,13 @@ module Honker
       # @return [SQLite3::Database] the connection of the sqlite3 gem behind an object
       # @raise [InvalidArgumentError] there is none
       def raw(connection)
-        found = connection
+        found = sequel?(connection) ? connection.synchronize { |each| each } : connection
         # ActiveRecord sends a BEGIN that it has put off.
         found = found.raw_connection if found.respond_to?(:raw_connection)
         return found if found.is_a?(SQLite3::Database)
 
         raise InvalidArgumentError, "#{connection.class} is no connection to SQLite; pass a Honker::Transaction, " \
-                                    "a SQLite3::Database or ActiveRecord's connection"
+                                    "a SQLite3::Database, ActiveRecord's connection or Sequel's database"
       end
 
       # Call a function of the engine in a transaction of the application.
@@ -40,6 +40,11 @@ module Honker
       end
 
       private
+
+      # In a transaction, Sequel gives a thread the connection of the transaction.
+      def sequel?(connection)
+        defined?(Sequel::Database) && connection.is_a?(Sequel::Database)
+      end
 
       def check_transaction(raw)
         return if raw.transaction_active?

@@ -5,7 +5,7 @@ module Honker
   #
   # A payload that is enqueued with +tx:+ is delivered if that transaction commits. A delivery that raises is repeated
   # after +base_backoff_s+, then after twice as long each time, up to an hour. After +max_attempts+ the payload is a
-  # dead letter with its error. Get one from {Database#outbox}.
+  # dead letter with its error. The lease is renewed while the delivery runs. Get one from {Database#outbox}.
   class Outbox
     # The longest pause between two deliveries, unless +base_backoff_s+ is longer.
     MAX_BACKOFF_S = 3600

@@ -121,8 +121,8 @@ module Honker
     # Run the block for each job, until the stop. A job whose block returns is acknowledged. One whose block raises is
     # tried again after +retry_delay_s+, or a dead letter after its last attempt.
     #
-    # A job whose block is interrupted (Thread#raise, Thread#kill) is given back without a charge. Leases are not
-    # renewed: call {Job#heartbeat} in a block that takes longer than +visibility_timeout_s+.
+    # The lease is renewed while the block runs. A job whose block is interrupted (Thread#raise, Thread#kill) is given
+    # back without a charge.
     #
     # @param stop [Stop, #stop?, #call, nil]
     # @param retry_delay_s [Numeric, #call] seconds, or a function of the {Job}

@@ -31,7 +31,8 @@ module Honker
           connect(library)
           reap
           id = one(OPEN, path, backend, interval_ms)
-          [id, IO.for_fd(one(FD, id), "rb", autoclose: false).dup]
+          descriptor = one(FD, id) || raise(WatcherError, "this system has no descriptors to wait for")
+          [id, IO.for_fd(descriptor, "rb", autoclose: false).dup]
         rescue SystemCallError => e
           one(CLOSE, id) if id
           raise WatcherError, "the commits of #{path} cannot be followed: #{e.message}"

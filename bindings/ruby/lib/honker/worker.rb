@@ -52,8 +52,10 @@ module Honker
     def run(worker_id, stopping)
       backoff = Backoff.new("#{@queue.name} of #{worker_id}", stopping)
       claims = @queue.claim(worker_id)
-      # After a busy database the iterator goes on.
-      backoff.run { claims.each(stop: stopping) { |job| handle(job, backoff) } } until stopping.stop?
+      LeaseKeeper.open(@queue) do |keeper|
+        # After a busy database the iterator goes on.
+        backoff.run { claims.each(stop: stopping) { |job| handle(job, keeper, backoff) } } until stopping.stop?
+      end
     ensure
       claims&.close
     end
@@ -65,14 +67,15 @@ module Honker
       job = @queue.claim_one(worker_id)
       return false if job.nil?
 
-      handle(job, Backoff.new("#{@queue.name} of #{worker_id}", Stopping.of(nil)))
+      backoff = Backoff.new("#{@queue.name} of #{worker_id}", Stopping.of(nil))
+      LeaseKeeper.open(@queue) { |keeper| handle(job, keeper, backoff) }
       true
     end
 
     private
 
-    def handle(job, backoff)
-      error = attempt(job)
+    def handle(job, keeper, backoff)
+      error = keeper.keep(job) { attempt(job) }
       return if job.settled?
 
       is_held = backoff.run { settle(job, error) }
