@@ -109,8 +109,11 @@ test('a transaction of another file is refused', (t) => {
 test('a forgotten transaction is rolled back by close', (t) => {
   const path = databasePath(t);
   const db = honker.open(path);
-  db.queue('q').enqueue(1, { tx: db.transaction() });
+  const tx = db.transaction();
+  db.queue('q').enqueue(1, { tx });
   db.close();
+  assert.equal(tx.done, true);
+  tx.commit();
   const again = honker.open(path);
   assert.equal(again.queue('q').claimOne('w'), null);
   again.close();

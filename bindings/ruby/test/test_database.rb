@@ -103,6 +103,9 @@ class TestDatabase < DatabaseTest
     refute lock.release
     assert_equal(5, @db.try_lock("report", owner: "b") { 5 })
     assert_raises(RuntimeError) { @db.try_lock("report", owner: "b") { raise "no" } }
+    @db.try_lock("report", owner: "c") do
+      assert_nil @db.try_lock("report", owner: "d") { flunk }
+    end
     assert_nil lock.held_until
   end
 

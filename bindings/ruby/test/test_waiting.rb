@@ -104,6 +104,29 @@ class TestWaiting < DatabaseTest
     end
   end
 
+  # A queue whose claims are interrupted right after they have got a job.
+  module InterruptedClaims
+    def lease(worker_id, n)
+      super do |jobs|
+        Thread.new(Thread.current) { |claimer| claimer.raise(Cancelled) }.join unless jobs.empty?
+        yield jobs
+      end
+    end
+  end
+
+  def test_a_job_whose_claim_is_interrupted_is_given_back
+    @queue.enqueue(1)
+    interrupted = @db.queue("q").extend(InterruptedClaims)
+    claims = interrupted.claim("w")
+    [-> { claims.each { flunk } }, -> { claims.next }, -> { interrupted.claim_one("w") },
+     -> { interrupted.work("w") { flunk } }].each do |call|
+      assert_raises(Cancelled, &call)
+      job = @queue.claim_one("other")
+      assert_equal 1, job&.attempts
+      job.release
+    end
+  end
+
   def test_stop_objects_end_loops
     stop = Honker::Stop.new
     loops = [

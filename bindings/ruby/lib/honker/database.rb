@@ -174,12 +174,11 @@ module Honker
     def try_lock(name, owner:, ttl_s: 60)
       lock = Lock.new(self, name, owner, ttl_s)
       return lock.acquire ? lock : nil unless block_given?
-      return unless lock.acquire
 
       begin
-        yield lock
+        yield lock if lock.acquire
       ensure
-        lock.release
+        lock.release if lock.acquired?
       end
     end
 

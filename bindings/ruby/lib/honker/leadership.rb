@@ -32,6 +32,7 @@ module Honker
         end
       end
     ensure
+      Interrupts.hold { release } if @lock.acquired?
       @updates&.close
     end
 

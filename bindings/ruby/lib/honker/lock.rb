@@ -15,6 +15,7 @@ module Honker
       @name = name
       @owner = owner
       @ttl_s = ttl_s
+      @is_acquired = false
       @is_released = false
     end
 
@@ -22,9 +23,17 @@ module Honker
     #
     # @return [Boolean] true if the owner holds it now
     def acquire
-      is_held = @db.one("SELECT honker_lock_acquire(?, ?, ?)", @name, @owner, @ttl_s) == 1
-      @is_released = false if is_held
-      is_held
+      # Noted while interrupts are held back, so that an interrupted caller can release it.
+      @db.one("SELECT honker_lock_acquire(?, ?, ?)", @name, @owner, @ttl_s) do |is_held|
+        @is_acquired = is_held == 1
+        @is_released = false if @is_acquired
+      end
+      @is_acquired
+    end
+
+    # @return [Boolean] true after a successful {#acquire}, until {#release}; the lock may have lapsed meanwhile
+    def acquired?
+      @is_acquired
     end
 
     # Release the lock. Another release has no effect.
@@ -35,6 +44,7 @@ module Honker
 
       is_held = @db.one("SELECT honker_lock_release(?, ?)", @name, @owner) == 1
       @is_released = true
+      @is_acquired = false
       is_held
     end
 

@@ -20,9 +20,11 @@ module Honker
       @lock = Monitor.new
       @waiting = 0
       @is_closed = false
-      @id, @io = Watchers.open(library, path, backend, interval_ms)
-      siblings[@id] = true
-      ObjectSpace.define_finalizer(self, Watchers.abandoner(@id, siblings))
+      Interrupts.hold do
+        @id, @io = Watchers.open(library, path, backend, interval_ms)
+        siblings[@id] = true
+        ObjectSpace.define_finalizer(self, Watchers.abandoner(@id, siblings))
+      end
       close if connection.closed?
     end
 
@@ -89,7 +91,7 @@ module Honker
       close_descriptor
     end
 
-    # The descriptor is closed by the last one who uses it.
+    # The last waiter closes the descriptor.
     def close_descriptor
       @lock.synchronize { @io.close if (@is_closed || @connection.closed?) && @waiting.zero? && !@io.closed? }
     end
