@@ -307,12 +307,13 @@ impl Waiter {
         }
     }
 
-    /// As [`Waiter::wait`]: waits for the descriptor, or on a thread where there is none.
+    /// As [`Waiter::wait`], without blocking.
     async fn wait_async(&mut self, timeout: Duration) -> Result<Waited<()>> {
         let wait = wait_for_wake(Arc::clone(self.subscription()));
         let Ok(wake) = tokio::time::timeout(timeout, wait).await else { return Ok(Waited::TimedOut) };
         match wake? {
             Wake::Dead => {
+                self.end();
                 self.shared().check_open()?;
                 Ok(Waited::Gone)
             }

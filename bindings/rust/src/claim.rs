@@ -19,7 +19,6 @@ const FALLBACK: Duration = Duration::from_secs(5);
 /// # let db = honker::Database::open(folder.path().join("app.db"))?;
 /// # let emails = db.queue("emails", honker::QueueOpts::default());
 /// # emails.enqueue("a", Default::default())?;
-/// # let (handle, closing) = (db.clone(), std::time::Duration::from_millis(50));
 /// let waker = emails.claim_waker();
 /// while let Some(job) = waker.next("worker-1")? {
 ///     println!("{}", job.payload_as::<String>()?);
@@ -67,7 +66,7 @@ impl ClaimWaker {
         self.wait(worker, Some(timeout), &Stop::new())
     }
 
-    /// Leases the next due job; none if there is none now.
+    /// Leases the next due job, if there is one now.
     ///
     /// # Errors
     /// As [`Queue::claim_batch`].

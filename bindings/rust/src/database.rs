@@ -248,7 +248,7 @@ impl Database {
         Scheduler::new(self)
     }
 
-    /// Sends a notification to those who listen to the channel now. Returns its id.
+    /// Sends a notification to the present listeners of a channel. Returns its id.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for a channel that is empty or longer than 255 bytes, and errors of writing.
@@ -335,7 +335,7 @@ impl Database {
             .map(drop)
     }
 
-    /// The result of a job; none if there is none, or its time is over.
+    /// The result of a job, if it was saved and its time is not over.
     ///
     /// # Errors
     /// Errors of reading.
@@ -343,7 +343,7 @@ impl Database {
         self.shared.read(|conn| one(conn, "SELECT honker_result_get(?1)", [job_id]))
     }
 
-    /// Waits for the result of a job, at most for `timeout`. None if there is none in time.
+    /// Waits for the result of a job, at most for `timeout`, after which it returns none.
     ///
     /// # Errors
     /// [`ErrorKind::Closed`] if the handle is closed meanwhile, and errors of reading.

@@ -83,7 +83,7 @@ impl Job {
         self.db.shared().write(|conn| one(conn, RETRY, params))
     }
 
-    /// The job failed for good: it is a dead letter.
+    /// The job failed and is not tried again: it is a dead letter.
     ///
     /// # Errors
     /// Errors of writing.

@@ -1,8 +1,10 @@
 //! Locks.
 
-use crate::connection::one;
+use rusqlite::Connection;
+
+use crate::connection::{self, one};
 use crate::database::Database;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A lock that is held, made by [`Database::try_lock`]. Released on drop.
 ///
@@ -65,7 +67,19 @@ impl Lock {
     }
 
     fn give_up(&self) -> Result<bool> {
-        self.db.shared().write(|conn| one(conn, "SELECT honker_lock_release(?1, ?2)", (&self.name, &self.owner)))
+        self.db.shared().write(|conn| self.release_on(conn))
+    }
+
+    /// Releases the lock of a handle that was closed meanwhile, as that of a scheduler, for which others would wait.
+    fn give_up_when_closed(&self, error: Error) -> Result<bool> {
+        if error.kind() != ErrorKind::Closed {
+            return Err(error);
+        }
+        self.release_on(&connection::open(self.db.path())?)
+    }
+
+    fn release_on(&self, conn: &Connection) -> Result<bool> {
+        one(conn, "SELECT honker_lock_release(?1, ?2)", (&self.name, &self.owner))
     }
 }
 
@@ -73,7 +87,7 @@ impl Drop for Lock {
     fn drop(&mut self) {
         if !self.is_released {
             // A drop reports nothing; the lock then lapses at the end of its time. `release` returns the error.
-            let _lapses_later = self.give_up();
+            let _lapses_later = self.give_up().or_else(|error| self.give_up_when_closed(error));
         }
     }
 }

@@ -240,7 +240,7 @@ impl Queue {
         Ok(claimed.into_iter().map(|each| Job::new(self.db.clone(), each)).collect())
     }
 
-    /// Leases the next due job; none if there is none.
+    /// Leases the next due job, if there is one.
     ///
     /// # Errors
     /// As [`Queue::claim_batch`].

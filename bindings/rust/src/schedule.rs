@@ -84,7 +84,7 @@ pub struct ScheduleRow {
     pub max_attempts: i64,
 }
 
-/// Changes of a schedule; what is none stays.
+/// Changes of a schedule. A field that is none changes nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScheduleUpdate {
     /// Another expression. The next boundary is then the first one from now.

@@ -78,7 +78,7 @@ impl Scheduler {
         self.db.shared().write(|conn| one::<i64>(conn, REGISTER, params)).map(drop)
     }
 
-    /// Removes a schedule. Returns 1, or 0 if there is none of that name.
+    /// Removes a schedule. Returns the number removed, 1 or 0.
     ///
     /// # Errors
     /// Errors of writing.
@@ -210,7 +210,7 @@ impl Scheduler {
         }
     }
 
-    /// Enqueues what is due. Returns the time until the next boundary.
+    /// Enqueues the jobs that are due. Returns the time until the next boundary.
     fn fire(&self) -> Result<Duration> {
         let until = self.until_soonest()?;
         if until.is_zero() {

@@ -8,7 +8,7 @@ use honker_watch::Subscription;
 
 /// Ends waits and loops from another thread, at once.
 ///
-/// Clones stop together. A stop is for good: make a new one for the next wait. An `Arc<AtomicBool>` converts into a
+/// Clones stop together. A stop cannot be undone: make a new one for the next wait. An `Arc<AtomicBool>` converts into a
 /// stop; since a flag wakes nothing, a wait then looks at it every 50 ms.
 ///
 /// ```
@@ -79,7 +79,7 @@ impl Stop {
         self.shared.flag.is_some()
     }
 
-    /// Makes [`Stop::stop`] end a subscription, until the drop of what is returned.
+    /// Makes [`Stop::stop`] end a subscription, until the drop of the returned value.
     pub(crate) fn end_on_stop(&self, subscription: &Arc<Subscription>) -> Registered<'_> {
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
         self.shared.waiting().push((id, Arc::clone(subscription)));

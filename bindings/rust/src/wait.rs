@@ -68,6 +68,12 @@ impl Waiter {
         &self.subscription
     }
 
+    /// The next wait makes another subscription.
+    #[cfg(feature = "tokio")]
+    pub fn end(&mut self) {
+        self.has_ended = true;
+    }
+
     #[cfg(feature = "tokio")]
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared

@@ -32,6 +32,8 @@ fn closing_ends_every_wait_with_the_closed_error() {
     for thread in threads {
         assert_eq!(join(thread), ErrorKind::Closed);
     }
+    // The scheduler's lock was released.
+    assert!(fresh.other().try_lock("honker-scheduler", "b", 60).unwrap().is_some());
 }
 
 #[test]
