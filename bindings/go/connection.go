@@ -18,6 +18,10 @@ const (
 	entryPoint = "sqlite3_honkerext_init"
 	// busyTimeout bounds the wait for a write lock, in this process and for other processes.
 	busyTimeout = 5 * time.Second
+	// ownConnections bounds the connections of this package, however many waits look at once. Three can be held for
+	// long: by a transaction, by the one that waits for its lock, and by the watcher's goroutine on a system without
+	// descriptors.
+	ownConnections = 8
 	// preparedStatements is the number of prepared statements that a connection keeps.
 	preparedStatements = 32
 )
@@ -89,7 +93,10 @@ func openPool(uri, extensionPath string, isOwn bool) *sql.DB {
 		return err
 	}
 	pool := sql.OpenDB(&connector{&sqlite3.SQLiteDriver{ConnectHook: hook}, dsn})
-	pool.SetMaxIdleConns(4)
+	pool.SetMaxIdleConns(ownConnections)
+	if isOwn {
+		pool.SetMaxOpenConns(ownConnections)
+	}
 	return pool
 }
 

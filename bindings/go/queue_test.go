@@ -63,6 +63,13 @@ func TestARawPayloadIsStoredAsItIs(t *testing.T) {
 	equal(t, string(must(q.ClaimOne("w"))(t).Payload), `{"b":1,"a":2.50}`)
 }
 
+func TestATaskCallIsTheEnvelopeOfPython(t *testing.T) {
+	q := open(t).Queue("q", honker.QueueOptions{})
+	must(q.Enqueue(honker.TaskCall{Task: "send", Args: []any{"ann", 2}}, honker.EnqueueOptions{}))(t)
+	equal(t, string(must(q.ClaimOne("w"))(t).Payload),
+		`{"__honker_task__":{"args":["ann",2],"kwargs":{},"task":"send"}}`)
+}
+
 func TestAPayloadWithoutJSONIsRefused(t *testing.T) {
 	q := open(t).Queue("q", honker.QueueOptions{})
 	for _, payload := range []any{math.NaN(), func() {}, make(chan int), json.RawMessage("{")} {

@@ -225,9 +225,12 @@ func TestATransactionThatEnqueuesFirstWaitsForTheLock(t *testing.T) {
 func TestAnEndedTransactionDoesNotBeginAgain(t *testing.T) {
 	db := open(t)
 	q := db.Queue("q", honker.QueueOptions{})
-	for _, end := range []func(*honker.Transaction) error{(*honker.Transaction).Commit, (*honker.Transaction).Rollback} {
+	for _, isKept := range []bool{true, false} {
 		tx := must(db.Begin())(t)
-		ok(t, end(tx))
+		if isKept {
+			ok(t, tx.Commit())
+		}
+		ok(t, tx.Rollback())
 		_, err := q.EnqueueTx(tx, 1, honker.EnqueueOptions{})
 		fails(t, err, honker.ErrClosed)
 	}

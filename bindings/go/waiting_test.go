@@ -143,6 +143,7 @@ func TestWaitsHoldNoThreads(t *testing.T) {
 	q := db.Queue("q", honker.QueueOptions{})
 	const waits = 300
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	results := make(chan claimed, waits)
 	for range waits {
 		go func() {
@@ -156,6 +157,9 @@ func TestWaitsHoldNoThreads(t *testing.T) {
 	}
 	must(q.Enqueue(1, honker.EnqueueOptions{}))(t)
 	equal(t, receive(t, results).job.ID, 1)
+	if descriptors := len(must(os.ReadDir("/proc/self/fd"))(t)); descriptors > 100 {
+		t.Fatalf("%d waits hold %d descriptors", waits, descriptors)
+	}
 	cancel()
 	for range waits - 1 {
 		ok(t, receive(t, results).err)

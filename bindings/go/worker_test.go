@@ -57,7 +57,7 @@ func TestAStopDuringAHandlerGivesTheJobBack(t *testing.T) {
 
 func TestALeaseIsRenewedWhileTheHandlerRuns(t *testing.T) {
 	t.Parallel()
-	q := open(t).Queue("q", honker.QueueOptions{VisibilityTimeoutS: 1})
+	q := open(t).Queue("q", honker.QueueOptions{VisibilityTimeoutS: 2})
 	id := must(q.Enqueue(1, honker.EnqueueOptions{}))(t)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

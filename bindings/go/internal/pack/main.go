@@ -160,7 +160,8 @@ func try(proxy string) error {
 }
 
 // download lets the go command check and unpack the module. Its cache is thrown away, because a version that was
-// downloaded once is never read again; the other modules come from the ordinary cache, which the build cache knows by their folders.
+// downloaded once is never read again; the other modules come from the ordinary cache, which the build cache knows by
+// their folders.
 func download(proxy, folder string) (string, error) {
 	environment := append(os.Environ(), "GOPROXY=file://"+filepath.ToSlash(proxy), "GONOSUMDB="+module,
 		"GOFLAGS=-modcacherw", "GOMODCACHE="+filepath.Join(folder, "modules"))
