@@ -88,6 +88,7 @@ namespace Honker
             try
             {
                 made.LoadExtension(ExtensionFile);
+                ExtensionLibrary.Remember(ExtensionFile);
             }
             catch (DatabaseException error) when (error.Code == "HONKER_SQLITE")
             {
