@@ -127,6 +127,16 @@ namespace Honker
             return engine.Begin();
         }
 
+        /// <summary>
+        /// Like <see cref="BeginTransaction"/>, without blocking a thread while another flow has a transaction. Use it
+        /// where transactions are open during an <c>await</c>.
+        /// </summary>
+        /// <param name="cancellationToken">Ends the wait at once.</param>
+        public Task<HonkerTransaction> BeginTransactionAsync(CancellationToken cancellationToken = default)
+        {
+            return engine.BeginAsync(cancellationToken);
+        }
+
         /// <summary>Run a statement and return its rows.</summary>
         /// <param name="sql">SQL with parameters @p0, @p1 and so on.</param>
         /// <param name="args">Their values.</param>

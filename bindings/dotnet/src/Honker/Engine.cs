@@ -33,7 +33,7 @@ namespace Honker
         private readonly CancellationTokenSource closing = new CancellationTokenSource();
 
         // The transaction that was begun in the flow of control of the caller.
-        private readonly AsyncLocal<HonkerTransaction?> own = new AsyncLocal<HonkerTransaction?>();
+        private readonly AsyncLocal<Begun?> own = new AsyncLocal<Begun?>();
         private readonly ISqliteConnection connection;
         private bool isClosed;
 
@@ -88,6 +88,7 @@ namespace Honker
             try
             {
                 made.LoadExtension(ExtensionFile);
+                ExtensionLibrary.Remember(ExtensionFile);
             }
             catch (DatabaseException error) when (error.Code == "HONKER_SQLITE")
             {
@@ -153,18 +154,20 @@ namespace Honker
         internal HonkerTransaction Begin()
         {
             TakeTurn();
-            try
-            {
-                Locked(() => connection.Execute("BEGIN IMMEDIATE", Array.Empty<object?>()));
-            }
-            catch
-            {
-                turn.Release();
-                throw;
-            }
-            var transaction = new HonkerTransaction(this);
-            own.Value = transaction;
-            return transaction;
+            var begun = new Begun();
+            own.Value = begun;
+            return BeginInTurn(begun);
+        }
+
+        /// <summary>Like <see cref="Begin"/>, without blocking while another flow has a transaction.</summary>
+        internal Task<HonkerTransaction> BeginAsync(CancellationToken cancellation)
+        {
+            CheckIsNotClosed();
+            CheckIsNotNested();
+            // Set here and not in an asynchronous method, whose changes of the flow's values end with it.
+            var begun = new Begun();
+            own.Value = begun;
+            return BeginLaterAsync(begun, cancellation);
         }
 
         /// <summary>End the transaction that has the turn.</summary>
@@ -180,7 +183,6 @@ namespace Honker
                 }
                 return isOpen;
             });
-            own.Value = null;
             turn.Release();
             return wasOpen;
         }
@@ -225,26 +227,69 @@ namespace Honker
             }
         }
 
+        private HonkerTransaction BeginInTurn(Begun begun)
+        {
+            try
+            {
+                Locked(() => connection.Execute("BEGIN IMMEDIATE", Array.Empty<object?>()));
+            }
+            catch
+            {
+                turn.Release();
+                throw;
+            }
+            begun.Transaction = new HonkerTransaction(this);
+            return begun.Transaction;
+        }
+
+        private async Task<HonkerTransaction> BeginLaterAsync(Begun begun, CancellationToken cancellation)
+        {
+            using (var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellation, Closing))
+            {
+                try
+                {
+                    CheckHasTurn(await turn.WaitAsync(BusyTimeoutMs, ends.Token).ConfigureAwait(false));
+                }
+                catch (OperationCanceledException)
+                {
+                    CheckIsNotClosed();
+                    throw;
+                }
+            }
+            return BeginInTurn(begun);
+        }
+
         private void TakeTurn()
         {
             CheckIsNotClosed();
-            if (own.Value != null && own.Value.IsOpen)
-            {
-                throw new NestedTransactionException(
-                    "this flow of control has an open transaction: pass it as the argument `transaction`, or end it");
-            }
+            CheckIsNotNested();
             try
             {
-                if (!turn.Wait(BusyTimeoutMs, Closing))
-                {
-                    throw new DatabaseBusyException(
-                        $"HONKER_BUSY: a transaction of this handle has been open for more than {BusyTimeoutMs} ms");
-                }
+                CheckHasTurn(turn.Wait(BusyTimeoutMs, Closing));
             }
             catch (OperationCanceledException)
             {
                 CheckIsNotClosed();
                 throw;
+            }
+        }
+
+        private void CheckIsNotNested()
+        {
+            if (own.Value?.Transaction?.IsOpen == true)
+            {
+                throw new NestedTransactionException(
+                    "this flow of control has an open transaction: pass it as the argument `transaction`, or end it");
+            }
+        }
+
+        private static void CheckHasTurn(bool hasTurn)
+        {
+            if (!hasTurn)
+            {
+                throw new DatabaseBusyException(
+                    $"HONKER_BUSY: a transaction of this handle has been open for more than {BusyTimeoutMs} ms; end it "
+                    + "with Commit or Dispose, and pass it as `transaction` to the calls that belong to it");
             }
         }
 
@@ -277,6 +322,12 @@ namespace Honker
                     Thread.Sleep(5);
                 }
             }
+        }
+
+        /// <summary>What a flow of control has begun. Null until the transaction has its turn.</summary>
+        private sealed class Begun
+        {
+            internal HonkerTransaction? Transaction { get; set; }
         }
     }
 }

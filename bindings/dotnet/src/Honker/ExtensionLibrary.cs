@@ -19,14 +19,22 @@ namespace Honker
             string found = Path.GetFullPath(Named(option) ?? Bundled() ?? Built() ?? throw NotFound());
             lock (Gate)
             {
-                loaded ??= found;
-                if (loaded != found)
+                if (loaded != null && loaded != found)
                 {
                     throw new ExtensionException(
                         $"this process has loaded {loaded}; it cannot load {found} beside it");
                 }
             }
             return found;
+        }
+
+        /// <summary>Remember the file that was loaded. One that did not load may be followed by another.</summary>
+        internal static void Remember(string file)
+        {
+            lock (Gate)
+            {
+                loaded ??= file;
+            }
         }
 
         private static string? Named(string? option)

@@ -95,6 +95,15 @@ namespace Honker
                 null, "SELECT honker_heartbeat(@p0, @p1, @p2, @p3)", Id, WorkerId, extend, Attempts);
         }
 
+        /// <summary>Put the job off. The attempt is not counted.</summary>
+        /// <param name="delaySeconds">Seconds before it is claimed again.</param>
+        /// <returns>False if the lease was lost.</returns>
+        public bool Snooze(double delaySeconds)
+        {
+            const string sql = "SELECT honker_snooze(@p0, @p1, @p2, @p3)";
+            return queue.Engine.Flag(null, sql, Id, WorkerId, delaySeconds, Attempts);
+        }
+
         /// <summary>Give the claim back. The attempt is not counted.</summary>
         /// <returns>False if the lease was lost.</returns>
         public bool Release()

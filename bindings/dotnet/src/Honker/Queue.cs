@@ -47,12 +47,18 @@ namespace Honker
         /// <param name="transaction">A transaction: the job exists exactly if it commits.</param>
         /// <returns>The id of the job.</returns>
         /// <exception cref="InvalidArgumentException">An option is out of its range.</exception>
+        /// <exception cref="UniqueKeyTakenException">The unique key is taken, and OnConflict is "raise".</exception>
         /// <exception cref="PayloadException">The payload has no JSON form.</exception>
         public long Enqueue(object? payload, EnqueueOptions? options = null, HonkerTransaction? transaction = null)
         {
             EnqueueOptions chosen = options ?? new EnqueueOptions();
             string text = Payloads.Encode(payload, engine.Options);
             int attempts = chosen.MaxAttempts ?? MaxAttempts;
+            string? json = chosen.ToJson(attempts);
+            if (json != null)
+            {
+                return engine.Number(transaction, "SELECT honker_enqueue(@p0, @p1, @p2)", Name, text, json);
+            }
             return engine.Number(
                 transaction, EnqueueSql, Name, text, chosen.RunAtUnix, chosen.DelaySeconds, chosen.Priority, attempts,
                 chosen.ExpiresSeconds);

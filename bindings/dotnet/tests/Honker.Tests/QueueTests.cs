@@ -128,6 +128,33 @@ namespace Honker.Tests
         }
 
         [Test]
+        public void A_unique_key_has_one_job()
+        {
+            Queue queue = Db.Queue("q");
+            long id = queue.Enqueue(1, new EnqueueOptions { UniqueKey = "k", Priority = 2 });
+            Equal(id, queue.Enqueue(2, new EnqueueOptions { UniqueKey = "k" }));
+            Equal(id, queue.Enqueue(3, new EnqueueOptions { UniqueKey = "k", OnConflict = "replace" }));
+            var raising = new EnqueueOptions { UniqueKey = "k", OnConflict = "raise" };
+            Equal("HONKER_UNIQUE_KEY_TAKEN", Throws<UniqueKeyTakenException>(() => queue.Enqueue(4, raising)).Code);
+            Equal(3, queue.ClaimBatch("w", 9).Single().GetPayload<int>());
+            Throws<InvalidArgumentException>(() => queue.Enqueue(1, new EnqueueOptions { OnConflict = "raise" }));
+        }
+
+        [Test]
+        public void A_job_waits_for_its_parents_and_can_be_put_off()
+        {
+            Queue queue = Db.Queue("q");
+            long parent = queue.Enqueue("parent");
+            queue.Enqueue("child", new EnqueueOptions { After = new[] { parent } });
+            Job first = queue.ClaimBatch("w", 9).Single();
+            Equal(parent, first.Id);
+            True(first.Snooze(0));
+            first = queue.ClaimBatch("w", 9).Single();
+            True(first.Attempts == 1 && first.Ack());
+            Equal("child", queue.ClaimOne("w")!.Payload.GetString());
+        }
+
+        [Test]
         public void The_next_claim_is_when_the_delayed_job_is_due()
         {
             Queue queue = Db.Queue("q");

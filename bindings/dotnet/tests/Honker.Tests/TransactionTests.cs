@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
+using System.Threading;
 using System.Threading.Tasks;
 
 namespace Honker.Tests
@@ -101,6 +103,35 @@ namespace Honker.Tests
             long first = Db.Queue("q").Enqueue(1, transaction: tx);
             tx.Commit();
             True(await other.ConfigureAwait(false) > first);
+        }
+
+        [Test]
+        public async Task A_transaction_begun_asynchronously_belongs_to_the_flow_of_its_caller()
+        {
+            using HonkerTransaction tx = await Db.BeginTransactionAsync().ConfigureAwait(false);
+            Throws<NestedTransactionException>(() => Db.Queue("q").Enqueue(1));
+            Task inside = Task.Run(() => Db.BeginTransactionAsync());
+            await ThrowsAsync<NestedTransactionException>(inside).ConfigureAwait(false);
+            tx.Commit();
+            Db.Queue("q").Enqueue(1);
+        }
+
+        [Test]
+        public async Task Waiting_for_a_transaction_blocks_no_thread_and_can_be_cancelled()
+        {
+            HonkerTransaction held = await Task.Run(() => Db.BeginTransaction()).ConfigureAwait(false);
+            Task<HonkerTransaction>[] waiting =
+                Enumerable.Range(0, 50).Select(each => Db.BeginTransactionAsync()).ToArray();
+            using var stop = new CancellationTokenSource();
+            Task<HonkerTransaction> cancelled = Db.BeginTransactionAsync(stop.Token);
+            stop.Cancel();
+            await ThrowsAsync<OperationCanceledException>(cancelled).ConfigureAwait(false);
+            held.Dispose();
+            foreach (Task<HonkerTransaction> each in waiting)
+            {
+                (await each.ConfigureAwait(false)).Dispose();
+            }
+            Db.Queue("q").Enqueue(1);
         }
 
         [Test]
