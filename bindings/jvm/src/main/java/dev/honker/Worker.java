@@ -89,6 +89,8 @@ final class Worker {
         } else if (failure instanceof InterruptedException || failure instanceof HonkerInterruptedException) {
             Thread.currentThread().interrupt();
             job.release();
+            // The next handler of this thread would be interrupted as well.
+            throw new HonkerInterruptedException("the thread of the worker was interrupted", failure);
         } else if (failure instanceof RetryableException chosen) {
             job.retry(chosen.delay(), chosen.getMessage());
         } else {
