@@ -43,8 +43,8 @@ class Need:
 class Binding:
     """A language.
 
-    `agent` is the command of the agent, `started` runs the getting-started program of its README. A step is a list of
-    shell commands; all run in the binding's folder.
+    `agent` is the command of the agent; a binding without one has only its steps, and no part in the suite. `started`
+    runs the getting-started program of its README. A step is a list of shell commands; all run in the binding's folder.
     """
 
     name: str
@@ -89,7 +89,7 @@ def read(path: Path) -> Binding:
         entry.pop("title"),
         path.parent,
         [Need(**need) for need in entry.pop("needs", ())],
-        entry.pop("agent"),
+        entry.pop("agent", ""),
         steps,
     )
     if entry:

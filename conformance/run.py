@@ -26,6 +26,8 @@ def main() -> int:
     if failed:
         print(f"FAILED {', '.join(failed)}")
         return 1
+    if not any(each.agent for each in bindings):
+        return 0
     return suite()
 
 
