@@ -136,13 +136,14 @@ class Agent:
         return db.try_rate_limit(args["name"], args["limit"], args["per_s"])
 
     def database_save_result(self, db, args):
-        db.queue("results").save_result(args["job_id"], args["value"], args.get("ttl_s"))
+        db.queue("results").save_result(args["job_id"], json.loads(args["value"]), args.get("ttl_s"))
 
     def database_get_result(self, db, args):
-        return db.queue("results").get_result(args["job_id"])[1]
+        is_found, value = db.queue("results").get_result(args["job_id"])
+        return json.dumps(value) if is_found else None
 
     async def database_wait_result(self, db, args):
-        return await db.queue("results").wait_result(args["job_id"], args.get("timeout_s"))
+        return json.dumps(await db.queue("results").wait_result(args["job_id"], args.get("timeout_s")))
 
     # --------------------------------------------------------------------------------------------------- transaction
 

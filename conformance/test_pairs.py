@@ -1,9 +1,11 @@
-"""Two languages on one file: A enqueues and B claims, in every pair; and how soon B is woken."""
+"""Two languages on one file: A enqueues and B claims, in every pair; tasks for Python; how soon B is woken."""
 
+import asyncio
 import itertools
 import json
 import statistics
 
+import honker
 import pytest
 
 from .agent import Agent
@@ -53,6 +55,28 @@ def test_one_language_enqueues_and_the_other_claims(agents, tmp_path, pair):
             {"by": "b", "call": "close", "of": "bdb"},
         ]
     )
+
+
+@pytest.mark.parametrize("producer", BINDINGS, ids=lambda each: each.name)
+def test_a_worker_of_python_runs_the_task_of_another_language(agents, tmp_path, producer):
+    agent, path = agents(producer), str(tmp_path / "app.db")
+    agent.call("open", store_as="db", path=path)
+    agent.call("queue", on="db", store_as="q", name="mails")
+    call = {"task": "send", "args": ["ann"], "kwargs": {"subject": "ä€😀"}}
+    job_id = agent.call("enqueue", on="q", payload={"__honker_task__": call})
+    with honker.open(path) as db:
+        db.queue("mails").task(name="send")(lambda to, subject: f"{subject} to {to}")
+        asyncio.run(work_until_result(db, job_id))
+    assert json.loads(agent.call("get_result", on="db", job_id=job_id)) == "ä€😀 to ann"
+    agent.call("close", on="db")
+
+
+async def work_until_result(db, job_id):
+    stop = asyncio.Event()
+    working = asyncio.ensure_future(db.run_workers("mails", concurrency=1, stop_event=stop))
+    await db.queue("mails").wait_result(job_id, timeout=10)
+    stop.set()
+    await working
 
 
 @pytest.mark.parametrize("consumer", BINDINGS, ids=lambda each: each.name)
