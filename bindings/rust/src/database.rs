@@ -1,22 +1,21 @@
 //! The handle of a file.
 
-use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use honker_watch::{Backend, Descriptor, Options, Subscription as Watched};
+use honker_watch::{Backend, Options};
 use rusqlite::Connection;
 use serde::Serialize;
 
-use crate::connection::{self, Lent, Readers, Writer, one};
+use crate::connection::one;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Lock;
 use crate::notification::{self, Subscription};
 use crate::outbox::{Outbox, OutboxOpts};
 use crate::queue::{Queue, QueueOpts};
 use crate::scheduler::Scheduler;
+use crate::shared::Shared;
 use crate::stop::Stop;
 use crate::stream::Stream;
 use crate::transaction::Transaction;
@@ -41,9 +40,9 @@ pub const FALLBACK: Duration = Duration::from_secs(15);
 /// ```
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    watcher: Options,
+    pub(crate) watcher: Options,
     /// True if a backend was named, which then must work.
-    is_chosen: bool,
+    pub(crate) is_chosen: bool,
 }
 
 impl Default for OpenOptions {
@@ -87,104 +86,6 @@ pub struct Database {
     shared: Arc<Shared>,
 }
 
-/// The state of a handle.
-pub struct Shared {
-    path: String,
-    writer: Writer,
-    readers: Readers,
-    watcher: Options,
-    is_closed: AtomicBool,
-    /// Ended by closing.
-    waiting: Mutex<Vec<Weak<Watched>>>,
-    /// Keeps the watcher running whose backend was named.
-    kept: Mutex<Option<Arc<Watched>>>,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        let Some(text) = path.to_str() else {
-            return Err(Error::core(ErrorKind::InvalidArgument, format!("the path {} is not UTF-8", path.display())));
-        };
-        let conn = connection::open(text)?;
-        let file = conn.path().unwrap_or_default().to_owned();
-        if file.is_empty() {
-            return Err(connection::not_a_file(text));
-        }
-        one::<i64>(&conn, "SELECT honker_bootstrap()", [])?;
-        let shared = Self {
-            readers: Readers::new(file.clone()),
-            path: file,
-            writer: Writer::new(conn),
-            watcher: options.watcher,
-            is_closed: AtomicBool::new(false),
-            waiting: Mutex::default(),
-            kept: Mutex::default(),
-        };
-        if options.is_chosen {
-            let kept = shared.subscribe()?;
-            *shared.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        }
-        Ok(shared)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Weak<Watched>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins to notice commits.
-    pub fn subscribe(&self) -> Result<Arc<Watched>> {
-        let watched = honker_watch::subscribe(&self.path, self.watcher, Descriptor::Fastest)
-            .map_err(|problem| Error::core(ErrorKind::Watcher, problem))?;
-        let watched = Arc::new(watched);
-        let mut waiting = self.waiting();
-        // Under the lock: after closing nothing is there to end the subscription.
-        self.check_open()?;
-        waiting.retain(|each| each.strong_count() > 0);
-        waiting.push(Arc::downgrade(&watched));
-        Ok(watched)
-    }
-
-    pub fn check_open(&self) -> Result<()> {
-        if self.is_closed.load(Ordering::SeqCst) { Err(Error::closed()) } else { Ok(()) }
-    }
-
-    pub fn lend(&self) -> Result<Lent<'_>> {
-        self.writer.lend()
-    }
-
-    /// Runs a function with the connection that writes.
-    pub fn write<T>(&self, write: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        write(&*self.writer.lend()?)
-    }
-
-    /// Runs a function with a connection that reads.
-    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        self.writer.check()?;
-        self.readers.with(read)
-    }
-
-    fn close(&self) {
-        let waiting = {
-            let mut waiting = self.waiting();
-            self.is_closed.store(true, Ordering::SeqCst);
-            std::mem::take(&mut *waiting)
-        };
-        for watched in waiting.iter().filter_map(Weak::upgrade) {
-            watched.end();
-        }
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(kept);
-        self.readers.close();
-        self.writer.close();
-    }
-}
-
 impl Database {
     /// Opens a file, creating it and the tables of honker if they are missing.
     ///
@@ -213,7 +114,7 @@ impl Database {
     /// The path of the file, as SQLite has made it absolute.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.shared.path
+        self.shared.path()
     }
 
     /// Closes the handle, for all clones and all objects made from it.

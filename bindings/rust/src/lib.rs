@@ -81,6 +81,7 @@ mod queue;
 mod row;
 mod schedule;
 mod scheduler;
+mod shared;
 mod stop;
 mod stream;
 mod stream_subscription;

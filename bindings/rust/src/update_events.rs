@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::database::Shared;
 use crate::error::{Error, Result};
+use crate::shared::Shared;
 use crate::stop::Stop;
 use crate::wait::{Waited, Waiter};
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use honker_watch::{Subscription, Wake};
 
-use crate::database::Shared;
 use crate::error::{ErrorKind, Result};
+use crate::shared::Shared;
 use crate::stop::Stop;
 
 /// The distance at which a wait looks at a flag that cannot wake it.
