@@ -13,6 +13,8 @@ public record ListenOptions(Duration pollTimeout, Executor executor) {
     /**
      * Checks the values.
      *
+     * @param pollTimeout the longest wait between two looks, in case a wake is lost
+     * @param executor runs the listening loop, or null for a thread of its own
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public ListenOptions {

@@ -12,6 +12,8 @@ public record LockOptions(Duration ttl, String owner) {
     /**
      * Checks the values.
      *
+     * @param ttl the span after which the lock lapses unless it is renewed
+     * @param owner the name of the owner, or null for a random one
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public LockOptions {

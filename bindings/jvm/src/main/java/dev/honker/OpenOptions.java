@@ -28,6 +28,14 @@ public record OpenOptions(
     /**
      * Checks the values.
      *
+     * @param extensionPath the library of honker, or null to find it
+     * @param maxReaders accepted for compatibility; one connection reads
+     * @param busyTimeout the longest wait for the write lock
+     * @param journalMode the journal mode of the file
+     * @param walAutocheckpoint the number of pages after which the log is copied into the file
+     * @param fallbackPollInterval accepted for compatibility; waits do not poll
+     * @param watcherOptions the options of the watcher
+     * @param executor runs asynchronous waits, or null for threads of their own
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public OpenOptions {

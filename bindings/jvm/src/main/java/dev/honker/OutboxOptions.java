@@ -13,6 +13,9 @@ public record OutboxOptions(int maxAttempts, Duration baseBackoff, Duration visi
     /**
      * Checks the values.
      *
+     * @param maxAttempts the number of deliveries before a payload becomes a dead letter
+     * @param baseBackoff the pause before the second delivery; it doubles each time, up to an hour
+     * @param visibilityTimeout the length of a lease; it is renewed while a delivery runs
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public OutboxOptions {

@@ -12,6 +12,8 @@ public record QueueOptions(Duration visibilityTimeout, int maxAttempts) {
     /**
      * Checks the values.
      *
+     * @param visibilityTimeout the length of a lease, more than 0 and at most a year
+     * @param maxAttempts the number of claims before a job becomes a dead letter, 1 to 1,000,000
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public QueueOptions {

@@ -16,6 +16,11 @@ public record SchedulerOptions(
     /**
      * Checks the values.
      *
+     * @param lockName the lock of the leader; every language uses the default
+     * @param lockTtl the span after which a dead leader is replaced
+     * @param heartbeatEvery the interval between two renewals of the lock, shorter than its length
+     * @param idlePollInterval the longest wait between two looks, in case a wake is lost
+     * @param owner the name of this scheduler, or null for a random one
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public SchedulerOptions {

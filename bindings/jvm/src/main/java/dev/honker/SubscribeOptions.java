@@ -16,6 +16,11 @@ public record SubscribeOptions(
     /**
      * Checks the values.
      *
+     * @param consumer the consumer whose offset is read and saved, or null to save none
+     * @param fromOffset the offset after which to begin, or null for the consumer's saved one
+     * @param saveEveryN save the offset after so many events; 0 and less mean never
+     * @param saveEvery save the offset after so long; 0 means never
+     * @param pollTimeout the longest wait between two looks, in case a wake is lost
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public SubscribeOptions {

@@ -17,6 +17,12 @@ public record TaskOptions(
     /**
      * Checks the values.
      *
+     * @param retries the number of attempts, 1 to 1,000,000
+     * @param retryDelay the delay of a retry
+     * @param priority the priority of its calls
+     * @param expires the span after which a call is no longer run, or null for never
+     * @param storeResult true to store the result of a call
+     * @param resultTtl the span for which a result is kept
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public TaskOptions {

@@ -15,6 +15,10 @@ public record TaskWorkerOptions(int concurrency, String workerId, Duration idleP
     /**
      * Checks the values.
      *
+     * @param concurrency the number of calls that run at the same time in each queue, from 1
+     * @param workerId the beginning of the worker ids, or null for one with the process id
+     * @param idlePollInterval the longest wait between two looks, in case a wake is lost
+     * @param executor runs the loops of the workers, or null for threads of their own
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public TaskWorkerOptions {

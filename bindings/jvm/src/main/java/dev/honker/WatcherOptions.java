@@ -15,6 +15,10 @@ public record WatcherOptions(
     /**
      * Checks the values.
      *
+     * @param backend the way to notice commits
+     * @param pollInterval the interval between two checks where the system has no events, from 1 ms
+     * @param identityCheckInterval accepted for compatibility; the engine chooses it
+     * @param subscriberBufferSize accepted for compatibility; wakes are not buffered
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public WatcherOptions {

@@ -15,6 +15,10 @@ public record WorkerOptions(int concurrency, Duration idlePollInterval, Duration
     /**
      * Checks the values.
      *
+     * @param concurrency the number of jobs that run at the same time, from 1
+     * @param idlePollInterval the longest wait between two looks, in case a wake is lost
+     * @param defaultRetryDelay the delay of a retry after an exception other than RetryableException
+     * @param executor runs the loops of the worker, or null for threads of its own
      * @throws HonkerInvalidOptionException if a value is missing or outside its range
      */
     public WorkerOptions {
