@@ -176,6 +176,8 @@ namespace Honker.Tests
             using HonkerTransaction tx = other.BeginTransaction();
             var error = Throws<DatabaseBusyException>(() => Db.Queue("q").Enqueue(1));
             True(error.Code == "HONKER_BUSY" && error.IsTransient && (error.SqliteCode & 0xff) == 5);
+            // An error of SQLite itself has no code in its message.
+            Throws<DatabaseBusyException>(() => Db.BeginTransaction());
         }
 
         [Test]
