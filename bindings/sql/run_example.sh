@@ -25,6 +25,7 @@ for name in "$@"; do
     if diff -u "$binding/expected/$name.txt" "$folder/output" && diff -u "$expected_errors" "$folder/errors"; then
         echo "$name: ok"
     else
+        cat "$folder/said"
         echo "$name: FAILED"
         failed=1
     fi

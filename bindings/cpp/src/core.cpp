@@ -83,7 +83,14 @@ void Core::check_open() const {
 }
 
 bool Core::is_in_transaction() const {
-    return detail::is_in_transaction(raw_pointer_);
+    if (!detail::is_in_transaction(raw_pointer_)) {
+        return false;
+    }
+    // A call that commits by itself would not be undone with the rest.
+    if (sqlite3_get_autocommit(raw_pointer_) != 0) {
+        throw ClosedError("SQLite has ended the transaction of this thread; begin another one");
+    }
+    return true;
 }
 
 void Core::check_may_wait() const {

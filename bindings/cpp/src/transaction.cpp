@@ -70,7 +70,6 @@ Transaction::~Transaction() {
         return;
     }
     detail::forget(open_->connection);
-    // SQLite itself rolls back after some errors, such as a full disk.
     if (sqlite3_get_autocommit(open_->connection) == 0) {
         sqlite3_exec(open_->connection, "ROLLBACK", nullptr, nullptr, nullptr);
     }
@@ -101,6 +100,10 @@ void Transaction::execute(const std::string& sql) {
 sqlite3* Transaction::raw() const {
     if (open_->connection == nullptr) {
         throw ClosedError("the transaction has ended");
+    }
+    // SQLite itself rolls back after some errors, such as a full disk. Calls would commit one by one then.
+    if (sqlite3_get_autocommit(open_->connection) != 0) {
+        throw ClosedError("SQLite has ended the transaction; begin another one");
     }
     return open_->connection;
 }

@@ -80,6 +80,19 @@ TEST_F(Transactions, An_ended_transaction_is_closed) {
     EXPECT_THROW(db->queue("q").enqueue_tx(tx, 1), honker::ClosedError);
 }
 
+TEST_F(Transactions, A_transaction_that_sqlite_has_ended_takes_no_call) {
+    const auto queue = db->queue("q");
+    {
+        Transaction tx{db->raw()};
+        // As SQLite does after an error such as a full disk.
+        sqlite3_exec(db->raw(), "ROLLBACK", nullptr, nullptr, nullptr);
+        EXPECT_THROW(queue.enqueue_tx(tx, 1), honker::ClosedError);
+        EXPECT_THROW(queue.enqueue(2), honker::ClosedError);
+        EXPECT_THROW(tx.commit(), honker::ClosedError);
+    }
+    EXPECT_FALSE(queue.claim_one("w"));
+}
+
 TEST_F(Transactions, A_transaction_within_another_is_an_error) {
     Transaction tx{db->raw()};
     EXPECT_THROW(Transaction{db->raw()}, honker::Error);
