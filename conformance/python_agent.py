@@ -36,6 +36,7 @@ class Agent:
         self.objects: dict[str, Any] = {}
         self.waiting = Waiting()
         self.connections: dict[honker.Database, Any] = {}
+        self.claims: dict[tuple[honker.Queue, str], honker.Claims] = {}
 
     def handle(self, request):
         """Make the call. Returns the answer, or None if it comes later."""
@@ -168,7 +169,11 @@ class Agent:
         return queue.claim_batch(args["worker"], args["n"])
 
     async def queue_next_job(self, queue, args):
-        return await anext(queue.claim(args["worker"], idle_poll_s=None))
+        # One iterator for all jobs of a worker, as in a program: each one begins to watch the file.
+        key = queue, args["worker"]
+        if key not in self.claims:
+            self.claims[key] = queue.claim(args["worker"], idle_poll_s=None)
+        return await anext(self.claims[key])
 
     def queue_ack_batch(self, queue, args):
         return queue.ack_batch(args["ids"], args["worker"])

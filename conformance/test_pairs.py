@@ -81,10 +81,17 @@ async def work_until_result(db, job_id):
 
 @pytest.mark.parametrize("consumer", BINDINGS, ids=lambda each: each.name)
 def test_an_idle_worker_is_woken_at_once(agents, tmp_path, consumer, record_property):
-    """From Python's commit to the job in the other language, with a claim between them."""
-    producer = agents(BINDINGS[0])
-    worker = agents(consumer)
-    path = str(tmp_path / "app.db")
+    """From Python's commit to the job in a process of the other language, with a claim between them."""
+    check_programs(consumer)
+    with Agent(consumer) as worker:
+        times_ms = wake_times_ms(agents(BINDINGS[0]), worker, str(tmp_path / "app.db"))
+    median, p99 = statistics.median(times_ms), statistics.quantiles(times_ms, n=100)[-1]
+    record_property("wake", json.dumps({"median_ms": round(median, 2), "p99_ms": round(p99, 2)}))
+    print(f"{consumer.title}: woken in {median:.2f} ms (median), {p99:.2f} ms (p99)")
+    assert median < WAKE_MEDIAN_MS
+
+
+def wake_times_ms(producer, worker, path):
     for agent, name in ((producer, "p"), (worker, "w")):
         agent.call("open", store_as=name, path=path)
         agent.call("queue", on=name, store_as=f"{name}q", name="q")
@@ -97,7 +104,4 @@ def test_an_idle_worker_is_woken_at_once(agents, tmp_path, consumer, record_prop
         worker.call("ack", on="job")
     for agent, name in ((producer, "p"), (worker, "w")):
         agent.call("close", on=name)
-    median, p99 = statistics.median(times_ms), statistics.quantiles(times_ms, n=100)[-1]
-    record_property("wake", json.dumps({"median_ms": round(median, 2), "p99_ms": round(p99, 2)}))
-    print(f"{consumer.title}: woken in {median:.2f} ms (median), {p99:.2f} ms (p99)")
-    assert median < WAKE_MEDIAN_MS
+    return times_ms
