@@ -70,8 +70,8 @@ final class Connections {
     }
 
     /**
-     * Take the lock within the busy timeout. An interrupt does not end it: a job that is settled in that moment would be
-     * left to its lease.
+     * Take the lock within the busy timeout. An interrupt does not end it: a job that is settled in that moment would
+     * be left to its lease.
      */
     private void lock(ReentrantLock lock) {
         boolean isInterrupted = false;

@@ -11,7 +11,8 @@ public record CronSchedule(String expression) {
     /**
      * A schedule by a cron expression; the scheduler checks it when it is added.
      *
-     * @param expression five fields (minute, hour, day of the month, month, day of the week), or six with the second first
+     * @param expression five fields (minute, hour, day of the month, month, day of the week), or six with the second
+     *     first
      * @return the schedule
      */
     public static CronSchedule crontab(String expression) {

@@ -11,8 +11,8 @@ import java.util.concurrent.Executor;
 /**
  * An open database. Threads may share it.
  *
- * <p>A call on the thread that is inside {@link #transaction} must be given the transaction; without it the call fails at
- * once with {@code HONKER_NESTED_TRANSACTION}.
+ * <p>A call on the thread that is inside {@link #transaction} must be given the transaction; without it the call fails
+ * at once with {@code HONKER_NESTED_TRANSACTION}.
  */
 public final class Database implements AutoCloseable {
     private final String path;
@@ -254,8 +254,8 @@ public final class Database implements AutoCloseable {
     }
 
     /**
-     * Runs a body in a transaction that has the write lock. It commits when the body returns, and rolls back when the body
-     * throws; an unchecked exception reaches the caller as it is.
+     * Runs a body in a transaction that has the write lock. It commits when the body returns, and rolls back when the
+     * body throws; an unchecked exception reaches the caller as it is.
      *
      * @param <T> the type of the value
      * @param body the body; it passes the transaction to each call
@@ -372,8 +372,8 @@ public final class Database implements AutoCloseable {
     }
 
     /**
-     * Closes the database. Waits end with {@link HonkerClosedException}. Workers, schedulers and listeners with handlers are
-     * closed first; a handler or a transaction that runs is waited for. Closing again does nothing.
+     * Closes the database. Waits end with {@link HonkerClosedException}. Workers, schedulers and listeners with
+     * handlers are closed first; a handler or a transaction that runs is waited for. Closing again does nothing.
      *
      * @throws HonkerSqlException if this thread is inside a transaction of the database
      */

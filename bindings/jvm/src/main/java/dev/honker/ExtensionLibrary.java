@@ -19,8 +19,8 @@ final class ExtensionLibrary {
     private ExtensionLibrary() {}
 
     /**
-     * The path of the library: the given one, that of HONKER_EXTENSION_PATH, the one in the jar, or the one that was built
-     * in a checkout above.
+     * The path of the library: the given one, that of HONKER_EXTENSION_PATH, the one in the jar, or the one that was
+     * built in a checkout above.
      */
     static synchronized Path find(Path explicit) {
         if (explicit == null && loaded != null) {

@@ -58,8 +58,9 @@ public final class Honker {
     }
 
     /**
-     * Loads the functions of honker into a connection of sqlite-jdbc that the application has opened, and creates the tables
-     * of honker if they are missing. Nothing else is changed on the connection. Pass it to {@link Transaction#of} then.
+     * Loads the functions of honker into a connection of sqlite-jdbc that the application has opened, and creates the
+     * tables of honker if they are missing. Nothing else is changed on the connection. Pass it to {@link
+     * Transaction#of} then.
      *
      * @param connection a connection, or a wrapper of one
      * @throws HonkerLoadException if the library of honker is not found or cannot be loaded

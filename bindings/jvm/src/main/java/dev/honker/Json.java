@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads and writes JSON: objects as Map, arrays as List, integers as Long, other numbers as BigDecimal. The package has it
- * so that an application brings the JSON library that it likes.
+ * Reads and writes JSON: objects as Map, arrays as List, integers as Long, other numbers as BigDecimal. The package
+ * has it so that an application brings the JSON library that it likes.
  */
 final class Json {
     // Arguments of tasks come from other programs; deeper ones would end the stack.

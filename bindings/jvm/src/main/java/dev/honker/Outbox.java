@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Delivers payloads to another system, each at least once. A failed delivery is retried after the base backoff, then after
- * twice as long each time, up to an hour; up to a tenth is added.
+ * Delivers payloads to another system, each at least once. A failed delivery is retried after the base backoff, then
+ * after twice as long each time, up to an hour; up to a tenth is added.
  */
 public final class Outbox {
     private static final long LONGEST_BACKOFF_S = 3600;

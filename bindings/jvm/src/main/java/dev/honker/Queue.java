@@ -363,7 +363,8 @@ public final class Queue {
      *
      * @param id the id of the job
      * @return the result
-     * @throws HonkerException with {@code HONKER_JOB_FAILED} if the job is a dead letter, with {@code HONKER_RESULT_GONE} if
+     * @throws HonkerException with {@code HONKER_JOB_FAILED} if the job is a dead letter, with {@code
+     *     HONKER_RESULT_GONE} if
      *     it has ended without a result
      */
     public String waitResult(long id) {
@@ -377,7 +378,8 @@ public final class Queue {
      * @param wait the options
      * @return the result
      * @throws HonkerTimeoutException if there is none in time
-     * @throws HonkerException with {@code HONKER_JOB_FAILED} if the job is a dead letter, with {@code HONKER_RESULT_GONE} if
+     * @throws HonkerException with {@code HONKER_JOB_FAILED} if the job is a dead letter, with {@code
+     *     HONKER_RESULT_GONE} if
      *     it has ended without a result
      */
     public String waitResult(long id, WaitOptions wait) {
@@ -426,8 +428,8 @@ public final class Queue {
     }
 
     /**
-     * Starts a worker. It claims jobs one after the other and waits without polling while none is due. The lease of a job is
-     * renewed while its handler runs.
+     * Starts a worker. It claims jobs one after the other and waits without polling while none is due. The lease of a
+     * job is renewed while its handler runs.
      *
      * @param workerId the worker; its threads append {@code -0}, {@code -1} and so on
      * @param handler works on the jobs

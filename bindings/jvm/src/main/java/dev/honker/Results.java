@@ -25,7 +25,10 @@ final class Results {
                 .orElseThrow(() -> new HonkerTimeoutException("job " + id + " has no result yet"));
     }
 
-    /** Null if the result may still come. The outcome is read first: a result that is saved before the job ends is seen. */
+    /**
+     * Null if the result may still come. The outcome is read first: a result that is saved before the job ends is
+     * seen.
+     */
     private static String look(Database db, long id) {
         String text = db.connections().read(each -> each.text("SELECT honker_job_outcome(?)", id));
         Optional<String> result = get(db, id);

@@ -16,7 +16,8 @@ public final class Scheduler {
     }
 
     /**
-     * Stores a schedule with the default options, see {@link #add(String, String, CronSchedule, String, ScheduleOptions)}.
+     * Stores a schedule with the default options, see {@link #add(String, String, CronSchedule, String,
+     * ScheduleOptions)}.
      *
      * @param name the name
      * @param queue the queue of its jobs
@@ -156,8 +157,8 @@ public final class Scheduler {
     }
 
     /**
-     * Runs a scheduler in the background. Of all schedulers on the file, in any language, one leads; the others stand by and
-     * take over when it ends. It sleeps until the soonest boundary or a change.
+     * Runs a scheduler in the background. Of all schedulers on the file, in any language, one leads; the others stand
+     * by and take over when it ends. It sleeps until the soonest boundary or a change.
      *
      * @param options the options
      * @return the running scheduler; close it

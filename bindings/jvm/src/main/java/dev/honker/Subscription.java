@@ -5,8 +5,8 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
- * The progress of a consumer along a stream. Asking for the next event means that the consumer is done with the one before,
- * whose offset may be saved then. One thread at a time may ask.
+ * The progress of a consumer along a stream. Asking for the next event means that the consumer is done with the one
+ * before, whose offset may be saved then. One thread at a time may ask.
  */
 public final class Subscription implements AutoCloseable {
     private static final int PAGE = 1000;
@@ -110,8 +110,8 @@ public final class Subscription implements AutoCloseable {
     }
 
     /**
-     * Ends the wait, and saves the offset of the last event that the consumer is done with, unless saving is off. Closing
-     * again does nothing.
+     * Ends the wait, and saves the offset of the last event that the consumer is done with, unless saving is off.
+     * Closing again does nothing.
      */
     @Override
     public void close() {

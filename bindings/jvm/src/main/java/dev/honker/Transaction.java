@@ -16,8 +16,8 @@ public final class Transaction {
     }
 
     /**
-     * The transaction of a connection that the application has opened. Calls that take it run on that connection, inside
-     * the transaction that it has, or by themselves if it has none. The application commits.
+     * The transaction of a connection that the application has opened. Calls that take it run on that connection,
+     * inside the transaction that it has, or by themselves if it has none. The application commits.
      *
      * @param connection a connection on which {@link Honker#attach} was called
      * @return the transaction

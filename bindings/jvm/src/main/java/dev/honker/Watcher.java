@@ -6,8 +6,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 /**
- * Tells all waits of a database about commits to its file. One platform thread waits in the engine on a connection of its
- * own; a virtual thread would pin its carrier there.
+ * Tells all waits of a database about commits to its file. One platform thread waits in the engine on a connection of
+ * its own; a virtual thread would pin its carrier there.
  */
 final class Watcher {
     private static final long LONGEST_MS = 86_400_000;
