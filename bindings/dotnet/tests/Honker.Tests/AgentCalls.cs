@@ -56,16 +56,16 @@ namespace Honker.Tests
             switch (call.Name)
             {
                 case "save_result":
-                    queue.SaveResult(id, call.Text("value"), call.Number("ttl_s") ?? 0);
+                    queue.SaveResult(id, JsonDocument.Parse(call.Text("value")).RootElement, call.Number("ttl_s") ?? 0);
                     return null;
                 case "get_result":
                     (bool isFound, JsonElement value) = queue.GetResult(id);
-                    return isFound ? value.GetString() : null;
+                    return isFound ? value.GetRawText() : null;
                 case "wait_result":
                     double? seconds = call.Number("timeout_s");
                     TimeSpan? timeout = seconds == null ? (TimeSpan?)null : TimeSpan.FromSeconds(seconds.Value);
                     JsonElement result = await queue.WaitResult(id, timeout, cancellation).ConfigureAwait(false);
-                    return result.GetString();
+                    return result.GetRawText();
                 default:
                     throw new NotSupportedException(call.Name);
             }
