@@ -23,6 +23,8 @@ import kotlinx.coroutines.withContext
 import java.time.Duration
 
 private const val RENEWALS_PER_LEASE = 3
+private const val FIRST_BACKOFF_MS = 50L
+private const val LONGEST_BACKOFF_MS = 5000L
 private val LOG: System.Logger = System.getLogger("dev.honker.kotlin")
 
 /** Enqueues a job with JSON as its payload, and returns its id. */
@@ -119,15 +121,29 @@ public suspend fun Queue.work(
 }
 
 private suspend fun Queue.workOne(id: String, retryDelay: Duration, handler: suspend (Job) -> Unit) {
-    asFlow(id).collect { job ->
-        val failure = runCatching { renewing(job) { handler(job) } }.exceptionOrNull()
-        currentCoroutineContext().ensureActive()
-        waiting {
-            when (failure) {
-                null -> job.ack()
-                is RetryableException -> job.retry(failure.delay(), failure.message)
-                else -> job.retry(retryDelay, failure.toString())
+    var backoffMs = FIRST_BACKOFF_MS
+    while (true) {
+        try {
+            asFlow(id).collect { job ->
+                settle(job, retryDelay, runCatching { renewing(job) { handler(job) } }.exceptionOrNull())
+                backoffMs = FIRST_BACKOFF_MS
             }
+        } catch (error: HonkerException) {
+            if (!error.isRetryable) throw error
+            LOG.log(System.Logger.Level.WARNING, "a worker tries again: ${error.message}")
+            delay(backoffMs)
+            backoffMs = minOf(2 * backoffMs, LONGEST_BACKOFF_MS)
+        }
+    }
+}
+
+private suspend fun settle(job: Job, retryDelay: Duration, failure: Throwable?) {
+    currentCoroutineContext().ensureActive()
+    waiting {
+        when (failure) {
+            null -> job.ack()
+            is RetryableException -> job.retry(failure.delay(), failure.message)
+            else -> job.retry(retryDelay, failure.toString())
         }
     }
 }

@@ -32,6 +32,12 @@ import org.junit.jupiter.api.io.TempDir
 import java.nio.file.Files
 import java.nio.file.Path
 import java.time.Duration
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
+import java.util.logging.Handler
+import java.util.logging.LogRecord
+import java.util.logging.Logger
+import kotlinx.coroutines.Job as CoroutineJob
 
 @Timeout(60)
 class CoroutinesTest {
@@ -140,6 +146,33 @@ class CoroutinesTest {
         worker.cancelAndJoin()
         assertEquals("pending", queue.getJob(id).orElseThrow().state)
         assertEquals(0, queue.getJob(id).orElseThrow().attempts)
+    }
+
+    @Test
+    fun `a worker goes on after a busy file`() = test {
+        val tries = CountDownLatch(2)
+        val log = Logger.getLogger("dev.honker.kotlin")
+        val counter = LogCounter(tries).also(log::addHandler)
+        honker(folder.resolve("app.db")) { busyTimeout(Duration.ofMillis(1)) }.use { impatient ->
+            val begun = CompletableDeferred<Unit>()
+            lateinit var worker: CoroutineJob
+            db.queue("q").enqueue("1")
+            db.transactionVoid {
+                worker = launch { impatient.queue("q").work("w") { begun.complete(Unit) } }
+                check(tries.await(20, TimeUnit.SECONDS)) { "the worker has not tried again" }
+            }
+            begun.await()
+            worker.cancelAndJoin()
+        }
+        log.removeHandler(counter)
+    }
+
+    private class LogCounter(private val latch: CountDownLatch) : Handler() {
+        override fun publish(record: LogRecord) = latch.countDown()
+
+        override fun flush() = Unit
+
+        override fun close() = Unit
     }
 
     @Test
