@@ -3,12 +3,15 @@
 import os
 import time
 
+import pytest
+
 from .agent import Agent
 from .conftest import BINDINGS
 
 SECONDS = float(os.environ.get("CONFORMANCE_S", "5"))
 
 
+@pytest.mark.timeout(SECONDS + 120)
 def test_all_languages_work_one_queue(tmp_path):
     path = str(tmp_path / "app.db")
     agents = [Agent(each).__enter__() for each in BINDINGS if not each.missing()]
