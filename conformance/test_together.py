@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from tests.support.waiting import wait_until
+
 from .agent import Agent
 from .conftest import BINDINGS
 
@@ -37,9 +39,7 @@ def run_together(agents, path):
         sent = [each.send("enqueue", on="q", payload={"by": each.name}) for each in agents for _ in range(5)]
         enqueued += [each.value() for each in sent]
     first = agents[0]
-    while first.call("sql", on="db", sql="SELECT count(*) FROM _honker_live")["value"]:
-        assert time.monotonic() < deadline + 60, "jobs are left"
-        time.sleep(0.05)
+    wait_until(lambda: first.call("sql", on="db", sql="SELECT count(*) FROM _honker_live")["value"] == 0, 60, 0.05)
     for each in workers.values():
         each.cancel()
     done = {agent.name: pending.value() for agent, pending in workers.items()}

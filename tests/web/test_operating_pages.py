@@ -8,6 +8,7 @@ import honker
 import pytest
 from honker import chain, chord, crontab, every_s, group
 
+from ..support.waiting import until
 from .browsing import message, undo, words
 
 
@@ -70,8 +71,7 @@ def test_workers_show_their_jobs_with_progress(db, page):
     @queue.task(name="develop")
     async def develop(job: honker.Job):
         job.progress(3, 10, "sharpening")
-        while not shown:
-            await asyncio.sleep(0.01)
+        await until(lambda: shown)
 
     develop()
 

@@ -56,20 +56,20 @@ export class Database extends core.Database<Transaction> {
 
 /** The library of this process, and the connections and subscriptions that the core needs. */
 class Platform {
-  readonly library: string;
+  readonly extensionFile: string;
   readonly sqliteLibPath: string | undefined;
 
   constructor(extensionPath: string | undefined, sqliteLibPath: string | undefined) {
     chooseSqlite(sqliteLibPath);
     this.sqliteLibPath = sqliteLibPath;
-    this.library = findLibrary(PACKAGE, extensionPath);
+    this.extensionFile = findLibrary(PACKAGE, extensionPath);
   }
 
   connect(path: string): Connection {
     try {
       const connection = Connection.open(path);
       applyPragmas((sql) => connection.exec(sql));
-      connection.load(this.library);
+      connection.load(this.extensionFile);
       return connection;
     } catch (error) {
       throw translate(error);
@@ -86,8 +86,8 @@ class Platform {
       const { id, descriptor, close } = subscribe(connection, path, options, usesThread ? '' : 'pipe');
       const fd = usesThread ? null : reopen(descriptor);
       if (fd !== null) return new Pipe(fd, close, listener);
-      const { library, sqliteLibPath } = this;
-      return watchThread({ id, library, path, sqliteLibPath }, close, listener);
+      const { extensionFile, sqliteLibPath } = this;
+      return watchThread({ id, extensionFile, path, sqliteLibPath }, close, listener);
     } catch (error) {
       throw translate(error);
     }

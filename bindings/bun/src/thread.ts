@@ -7,7 +7,7 @@ const WAIT_MS = 60_000;
 
 interface Task {
   id: number;
-  library: string;
+  extensionFile: string;
   path: string;
   sqliteLibPath: string | undefined;
 }
@@ -38,10 +38,10 @@ export function watchThread(task: Task, unsubscribe: () => void, listener: WakeL
 }
 
 /** The thread: it waits until the subscription is closed. */
-function waitForWakes({ id, library, path, sqliteLibPath }: Task): void {
+function waitForWakes({ id, extensionFile, path, sqliteLibPath }: Task): void {
   chooseSqlite(sqliteLibPath);
   const connection = Connection.open(path);
-  connection.load(library);
+  connection.load(extensionFile);
   let outcome = 0;
   while (outcome >= 0) {
     outcome = connection.one(WAIT, [id, WAIT_MS]) as number;
@@ -50,4 +50,4 @@ function waitForWakes({ id, library, path, sqliteLibPath }: Task): void {
   connection.close();
 }
 
-if (!isMainThread && workerData?.library !== undefined && workerData.id !== undefined) waitForWakes(workerData);
+if (!isMainThread && workerData?.extensionFile !== undefined && workerData.id !== undefined) waitForWakes(workerData);

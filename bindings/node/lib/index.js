@@ -33,14 +33,14 @@ class Database extends core.Database {
 class Platform {
   constructor({ driver, extensionPath } = {}) {
     this.driver = chooseDriver(driver);
-    this.library = findLibrary(PACKAGE, extensionPath);
+    this.extensionFile = findLibrary(PACKAGE, extensionPath);
   }
 
   connect(file) {
     try {
       const connection = this.driver.Connection.open(this.driver, file);
       applyPragmas((sql) => connection.exec(sql));
-      connection.load(this.library);
+      connection.load(this.extensionFile);
       return connection;
     } catch (error) {
       throw translate(error);
@@ -57,7 +57,7 @@ class Platform {
       return watchThread(
         connection,
         file,
-        { ...options, driverName: this.driver.name, library: this.library },
+        { ...options, driverName: this.driver.name, extensionFile: this.extensionFile },
         listener,
       );
     };

@@ -10,10 +10,10 @@ const WAIT_MS = 60_000n;
  *
  * The subscription belongs to the process: closing it here ends the wait there.
  */
-function watchThread(connection, path, { driverName, library, watcherBackend, watcherPollIntervalMs }, listener) {
+function watchThread(connection, path, { driverName, extensionFile, watcherBackend, watcherPollIntervalMs }, listener) {
   const interval = BigInt(watcherPollIntervalMs ?? 1);
   const id = BigInt(connection.one(OPEN, [path, watcherBackend ?? null, interval, '']));
-  const worker = new Worker(__filename, { workerData: { driverName, id, library, path } });
+  const worker = new Worker(__filename, { workerData: { driverName, id, extensionFile, path } });
   let isClosed = false;
   worker.on('message', (isAlive) => {
     if (isAlive) listener.onWake();
@@ -33,10 +33,10 @@ function watchThread(connection, path, { driverName, library, watcherBackend, wa
 }
 
 /** The thread: it waits until the subscription is closed. */
-function waitForWakes({ driverName, id, library, path }) {
+function waitForWakes({ driverName, id, extensionFile, path }) {
   const driver = chooseDriver(driverName);
   const connection = driver.Connection.open(driver, path);
-  connection.load(library);
+  connection.load(extensionFile);
   let outcome = 0;
   while (outcome >= 0) {
     outcome = connection.one(WAIT, [id, WAIT_MS]);
@@ -45,6 +45,6 @@ function waitForWakes({ driverName, id, library, path }) {
   connection.close();
 }
 
-if (!isMainThread && workerData?.library !== undefined && workerData.id !== undefined) waitForWakes(workerData);
+if (!isMainThread && workerData?.extensionFile !== undefined && workerData.id !== undefined) waitForWakes(workerData);
 
 module.exports = { watchThread };

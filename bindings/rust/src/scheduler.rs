@@ -105,7 +105,7 @@ impl Scheduler {
         Ok(soonest.map_or(0, ceil))
     }
 
-    /// Pauses a schedule. False if it was paused, or there is none of that name.
+    /// Pauses a schedule. False if it was paused, or if no schedule has that name.
     ///
     /// # Errors
     /// Errors of writing.
@@ -129,7 +129,7 @@ impl Scheduler {
         parse(&self.db.shared().read(|conn| one::<String>(conn, "SELECT honker_scheduler_list()", []))?)
     }
 
-    /// Changes a schedule. False if nothing was to change, or there is none of that name.
+    /// Changes a schedule. False if nothing was to change, or if no schedule has that name.
     ///
     /// # Errors
     /// As [`Scheduler::add`].
@@ -144,7 +144,7 @@ impl Scheduler {
         self.db.shared().write(|conn| one(conn, UPDATE, params))
     }
 
-    /// Changes the attempts of a schedule's jobs. False if there is none of that name.
+    /// Changes the attempts of a schedule's jobs. False if no schedule has that name.
     ///
     /// # Errors
     /// Errors of writing.
