@@ -223,6 +223,26 @@ def test_a_round_of_many_acks_tells_for_each_if_its_claim_was_held(conn):
     assert live(conn) == [(9, "pending", 0)]
 
 
+def test_many_acks_of_one_attempt_leave_a_job_under_another(conn):
+    for _ in range(20):
+        enqueue(conn)
+    claim(conn, n=20)
+    conn.execute("UPDATE _honker_live SET claim_expires_at = claim_expires_at - 1000 WHERE id = 5")
+    assert claimed_ids(conn, n=1) == [5]
+    assert work(conn, 0, *map(settlement, range(1, 21)))["settled"] == [1] * 4 + [0] + [1] * 15
+    assert live(conn) == [(5, "processing", 2)]
+
+
+def test_a_parent_among_many_acks_lets_its_child_run(conn):
+    for _ in range(20):
+        enqueue(conn)
+    child = call(conn, "honker_enqueue", "q", "{}", '{"after": [10]}')
+    assert len(claimed_ids(conn, n=20)) == 20
+    assert live(conn)[-1] == (child, "waiting", 0)
+    assert work(conn, 0, *map(settlement, range(1, 21)))["settled"] == [1] * 20
+    assert live(conn) == [(child, "pending", 0)]
+
+
 def test_many_acks_in_one_call_are_counted_each_once(conn):
     for _ in range(20):
         enqueue(conn)
