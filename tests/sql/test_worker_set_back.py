@@ -55,6 +55,17 @@ def test_a_worker_that_reports_again_keeps_its_lease(dead):
     assert lease_s(dead) > HOUR
 
 
+def test_a_worker_whose_own_clock_is_ahead_keeps_its_lease_while_it_reports(dead):
+    """Each of its reports is dated in the future, and the wait for the next one begins with it."""
+    advance(dead, -HOUR)
+    for _ in range(5):
+        beats(dead, 10)
+        dead.execute("UPDATE _honker_workers SET seen_at = unixepoch() + ? WHERE name = 'dead'", [HOUR])
+    assert lease_s(dead) > HOUR
+    beats(dead)
+    assert lease_s(dead) < HOUR
+
+
 def test_a_report_is_waited_for(dead):
     advance(dead, -HOUR)
     beats(dead, 20)
