@@ -29,6 +29,17 @@ REPORT = (
     '"worker_ids": [], "running": []}'
 )
 
+# Its report and its claim are dated by a clock that was ahead, and no other report has come in a hundred seconds.
+DEAD_WORKER = [
+    sql_enqueue(),
+    CLAIM,
+    f"""SELECT honker_worker_report(json_set('{REPORT}', '$.name', 'dead', '$.queues', json('["q"]'),
+       '$.worker_ids', json('["w"]')))""",
+    "UPDATE _honker_live SET claim_expires_at = claim_expires_at + 3600",
+    """UPDATE _honker_workers SET seen_at = unixepoch() + 3600, ahead_seen_at = unixepoch() + 3600,
+       ahead_met_at = unixepoch() - 100""",
+]
+
 RECORD = """SELECT honker_file_configure('{"counters": true, "events": true}')"""
 
 STORIES = {
@@ -51,6 +62,11 @@ STORIES = {
         "DELETE _honker_workers",
         [f"SELECT honker_worker_report('{REPORT.replace('w1', 'lost')}')"],
         age_s=3700,
+    ),
+    "worker-report-moves-leases": Story(
+        f"honker_worker_report('{REPORT}')",
+        "UPDATE _honker_workers WHEN OLD.name = 'dead' AND NEW.seen_at < OLD.seen_at",
+        DEAD_WORKER,
     ),
     "work-reports": Story(
         f"""honker_work('q', 'w', 1, 60, '[{{"id":1,"attempt":1,"do":"ack"}}]', '{REPORT}')""",

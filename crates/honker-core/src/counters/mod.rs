@@ -3,6 +3,11 @@
 //! A row holds the sums since the first move that was counted, as they stood at the end of its minute. So a call writes one row
 //! for each queue and task whose jobs it has moved, the last row is the total, and no total is lost when minutes are pruned.
 //!
+//! The sums are exact: they are written by the call that moved the jobs, and not later. That costs a statement and a page in the
+//! log for each call, more than a tenth of an enqueue; `bench/record.py` measures it. Counts that a connection
+//! kept and wrote every second would be cheaper, but others would not see the last ones after a burst, and the end of a
+//! process would lose them.
+//!
 //! - *The process dies.* The counts of a call are written in its bracket, after its moves: both are there, or neither.
 //! - *Two processes.* SQLite has one writer, and a row is changed by adding to it.
 //! - *The clock is set back.* Counts go on into the last row while that is less than an hour ahead. Beyond, its sums begin a row of
