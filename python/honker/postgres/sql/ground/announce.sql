@@ -1,0 +1,16 @@
+-- Wakes waiters at the commit of this transaction.
+--
+-- A NOTIFY takes a lock of the whole server at its commit, so it is sent only if somebody waits. A waiter holds the lock IDLE
+-- (shared) in its session. A writer takes WRITING (shared) until its commit, and then tries IDLE: if that fails, a waiter is there
+-- and is notified. A waiter that has just begun to wait tries WRITING: if that fails, a writer that has not seen it has not
+-- committed yet, and it looks again soon; if it succeeds, every later writer sees it. So no commit is missed by both.
+-- The numbers are the first half of these locks' keys: IDLE is (1752133739, 1), WRITING is (1752133739, 2).
+CREATE OR REPLACE FUNCTION honker._announce() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(1752133739, 2);
+  IF pg_try_advisory_lock(1752133739, 1) THEN
+    PERFORM pg_advisory_unlock(1752133739, 1);
+  ELSE
+    PERFORM pg_notify('honker', '');
+  END IF;
+END $$;
