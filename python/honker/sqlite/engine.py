@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.engine import Element
+from honker.engine.fate import ForeignFate, OwnFate
 from honker.engine.limits import Limits
+from honker.engine.loop_updates import LoopHub, LoopWaiter
 from honker.errors import (
     ArgumentOverflowError,
     DatabaseBusyError,
@@ -25,11 +27,9 @@ from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.engine_clock import EngineClock, note_testing_file
 from honker.sqlite.extension_file import extension_info
-from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.foreign_async import ascalar_in
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
-from honker.sqlite.loop_updates import LoopHub, LoopWaiter
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
 from honker.sqlite.transaction import SQLiteTransaction, append_to, check_own

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from honker.engine import Updates
 from honker.errors import DatabaseClosedError, HonkerError
-from honker.sqlite.watcher import UpdateEvents
 
 
 class LoopHub:
     """The subscription of one event loop, and its waiters. Used on the thread of that loop only."""
 
-    def __init__(self, source: UpdateEvents, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, source: Updates, loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
         self._loop = loop
         self._waiters: set[LoopWaiter] = set()
