@@ -46,6 +46,36 @@ CREATE INDEX live_other ON honker.live (queue, state, run_at, id) WHERE state NO
 CREATE INDEX live_line ON honker.live (queue, key, state, priority DESC, run_at, id) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX live_unique ON honker.live (queue, unique_key) WHERE unique_key IS NOT NULL;
 
+-- The relations of a new job to others, as its options give them; spans in milliseconds.
+CREATE TYPE honker.flow AS (
+  key text,
+  unique_key text,
+  on_conflict text,
+  until_started boolean,
+  unique_for bigint,
+  debounce bigint,
+  debounce_max bigint,
+  after bigint[],
+  on_parent_failure text
+);
+-- A job that was asked for; `is_duplicate` if it was there before, with the same unique key.
+CREATE TYPE honker.added AS (
+  id bigint,
+  is_duplicate boolean
+);
+-- The answer to the look for a unique key: the job that stands for the new one, or the one that the new one runs after.
+CREATE TYPE honker.resolution AS (
+  existing bigint,
+  runs_after bigint
+);
+-- The part of a claim that one level has given; `is_parked` if it has parked as many jobs as a claim may.
+CREATE TYPE honker.taken AS (
+  jobs text[],
+  bytes bigint,
+  dead_letters bigint,
+  is_parked boolean
+);
+
 CREATE TABLE honker.dead (
   id bigint PRIMARY KEY,
   queue text NOT NULL,
@@ -121,6 +151,8 @@ CREATE TABLE honker.keys (
   head_id bigint,
   CONSTRAINT keys_key PRIMARY KEY (queue, key)
 );
+-- Keys of which only a next start is known, which passes.
+CREATE INDEX keys_start ON honker.keys (next_start_ms) WHERE paused_at IS NULL AND head_id IS NULL;
 CREATE INDEX keys_paused ON honker.keys (queue, paused_until) WHERE paused_at IS NOT NULL;
 
 -- Unique keys that stay taken for a time after their job succeeded.
@@ -315,3 +347,5 @@ CREATE TABLE honker.counters (
   wait_max_s double precision NOT NULL,
   CONSTRAINT counters_key PRIMARY KEY (queue, task, minute, slot)
 );
+
+INSERT INTO honker.meta (key, value) VALUES ('min_writer_version', 1);
