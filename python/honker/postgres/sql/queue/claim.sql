@@ -182,7 +182,8 @@ BEGIN
   INTO taken.jobs, taken.bytes, ids, over
   FROM leased AS c;
   IF ids IS NOT NULL AND honker._is_recording() THEN
-    PERFORM honker._moved(l.queue, l.payload, 'claimed', NULL, greatest(now - l.run_at, 0) / 1000.0, now)
+    PERFORM honker._moved_many(
+      array_agg(l.id), queue, array_agg(l.payload), 'claimed', array_agg(greatest(now - l.run_at, 0) / 1000.0::double precision), now)
     FROM honker.live AS l WHERE l.id = ANY (ids);
   END IF;
   taken.dead_letters := honker._bury_met(over, now);

@@ -39,7 +39,7 @@ BEGIN
   VALUES (queue, payload, priority, job.run_at, max_attempts, now, job.expires_at)
   RETURNING l.id INTO job.id;
   IF honker._is_recording() THEN
-    PERFORM honker._moved(queue, payload, 'enqueued', NULL, NULL, now);
+    PERFORM honker._moved(job.id, queue, payload, 'enqueued', NULL, NULL, now);
   END IF;
   RETURN ROW(job.id, false)::honker.added;
 END $$;
