@@ -46,6 +46,36 @@ CREATE INDEX live_other ON honker.live (queue, state, run_at, id) WHERE state NO
 CREATE INDEX live_line ON honker.live (queue, key, state, priority DESC, run_at, id) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX live_unique ON honker.live (queue, unique_key) WHERE unique_key IS NOT NULL;
 
+-- The relations of a new job to others, as its options give them; spans in milliseconds.
+CREATE TYPE honker.flow AS (
+  key text,
+  unique_key text,
+  on_conflict text,
+  until_started boolean,
+  unique_for bigint,
+  debounce bigint,
+  debounce_max bigint,
+  after bigint[],
+  on_parent_failure text
+);
+-- A job that was asked for; `is_duplicate` if it was there before, with the same unique key.
+CREATE TYPE honker.added AS (
+  id bigint,
+  is_duplicate boolean
+);
+-- The answer to the look for a unique key: the job that stands for the new one, or the one that the new one runs after.
+CREATE TYPE honker.resolution AS (
+  existing bigint,
+  runs_after bigint
+);
+-- The part of a claim that one level has given; `is_parked` if it has parked as many jobs as a claim may.
+CREATE TYPE honker.taken AS (
+  jobs text[],
+  bytes bigint,
+  dead_letters bigint,
+  is_parked boolean
+);
+
 CREATE TABLE honker.dead (
   id bigint PRIMARY KEY,
   queue text NOT NULL,
@@ -121,6 +151,8 @@ CREATE TABLE honker.keys (
   head_id bigint,
   CONSTRAINT keys_key PRIMARY KEY (queue, key)
 );
+-- Keys of which only a next start is known, which passes.
+CREATE INDEX keys_start ON honker.keys (next_start_ms) WHERE paused_at IS NULL AND head_id IS NULL;
 CREATE INDEX keys_paused ON honker.keys (queue, paused_until) WHERE paused_at IS NOT NULL;
 
 -- Unique keys that stay taken for a time after their job succeeded.
@@ -270,7 +302,7 @@ CREATE INDEX schedules_due ON honker.schedules (next_fire_at) WHERE enabled;
 
 -- One row for each group of workers of one process, written by itself every few seconds.
 CREATE TABLE honker.workers (
-  name text PRIMARY KEY,
+  name text COLLATE "C" PRIMARY KEY,
   seen_at bigint NOT NULL,
   beat bigint NOT NULL,
   started_at bigint NOT NULL,
@@ -283,31 +315,37 @@ CREATE TABLE honker.workers (
   busy bigint NOT NULL,
   queues text NOT NULL,
   worker_ids text NOT NULL,
-  running text NOT NULL
+  running text NOT NULL,
+  -- The report that was met dated in the future, and when: see worker/set_back.sql.
+  ahead_seen_at bigint,
+  ahead_met_at bigint
 );
 CREATE INDEX workers_seen ON honker.workers (seen_at);
 
--- The moves of jobs in one minute. Each backend that counts writes rows of its own slot, so that busy writers do not wait for
--- each other; a reader sums them.
+-- The moves of jobs in one minute. Each backend adds to rows of its own slot, so that writers do not wait for each other; a reader
+-- sums them. Slot 0 has minutes that are over, and its minute -1 the sums of minutes that are not kept.
 CREATE TABLE honker.counters (
-  queue text NOT NULL,
-  task text NOT NULL,
+  queue text COLLATE "C" NOT NULL,
+  task text COLLATE "C" NOT NULL,
   minute bigint NOT NULL,
+  -- The process id of the backend.
   slot integer NOT NULL,
-  enqueued bigint NOT NULL DEFAULT 0,
-  claimed bigint NOT NULL DEFAULT 0,
-  done bigint NOT NULL DEFAULT 0,
-  failed bigint NOT NULL DEFAULT 0,
-  retried bigint NOT NULL DEFAULT 0,
-  dead bigint NOT NULL DEFAULT 0,
-  cancelled bigint NOT NULL DEFAULT 0,
-  snoozed bigint NOT NULL DEFAULT 0,
-  released bigint NOT NULL DEFAULT 0,
-  lapsed bigint NOT NULL DEFAULT 0,
-  runs bigint NOT NULL DEFAULT 0,
-  run_s double precision NOT NULL DEFAULT 0,
-  run_max_s double precision NOT NULL DEFAULT 0,
-  wait_s double precision NOT NULL DEFAULT 0,
-  wait_max_s double precision NOT NULL DEFAULT 0,
+  enqueued bigint NOT NULL,
+  claimed bigint NOT NULL,
+  done bigint NOT NULL,
+  failed bigint NOT NULL,
+  retried bigint NOT NULL,
+  dead bigint NOT NULL,
+  cancelled bigint NOT NULL,
+  snoozed bigint NOT NULL,
+  released bigint NOT NULL,
+  lapsed bigint NOT NULL,
+  runs bigint NOT NULL,
+  run_s double precision NOT NULL,
+  run_max_s double precision NOT NULL,
+  wait_s double precision NOT NULL,
+  wait_max_s double precision NOT NULL,
   CONSTRAINT counters_key PRIMARY KEY (queue, task, minute, slot)
 );
+
+INSERT INTO honker.meta (key, value) VALUES ('min_writer_version', 1);

@@ -1,0 +1,233 @@
+-- Claiming: leasing due jobs to a worker.
+--
+-- The cost does not depend on the backlog. Waiting jobs are visited one priority level at a time, one seek each: delayed jobs of a
+-- high level neither hide due jobs of a lower one nor are stepped over. Lapsed leases are taken from the head of their index and
+-- first become waiting jobs again, so one index decides the order of all. Exhausted and expired rows are dead-lettered where
+-- the claim meets them, a bounded number per call. A claim that finds nothing writes nothing.
+--
+-- Invariant: at most one live claim per job.
+-- - *Two sessions.* FOR UPDATE SKIP LOCKED gives each row to one of them. A row that another session has taken and committed since
+--   the snapshot is tested again under its lock, and left out.
+-- - *The session dies before its commit.* Its rows are as they were. After it, the row carries worker, attempt and lease, and the
+--   first claim after the lease has lapsed takes the job over under the next attempt number.
+-- - *The clock jumps.* Ahead: leases lapse early, and the attempt number keeps the late holder from settling. Back: they last longer.
+--
+-- Limits of the queue are exact: the claims of a queue with a concurrency or a rate wait for each other (honker._lock_queue) from the
+-- look at what is in flight to their commit.
+
+-- The jobs of a claim as JSON texts, in claim order.
+CREATE OR REPLACE FUNCTION honker._claim(queue text, worker_id text, n bigint, lease bigint, detailed boolean, now bigint)
+RETURNS text[] LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  rules honker.queues;
+  jobs text[] := '{}';
+  has_returned boolean;
+BEGIN
+  PERFORM honker._check_writer();
+  SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = queue;
+  IF n = 0 OR honker._is_paused(rules, now) THEN
+    RETURN jobs;
+  END IF;
+  has_returned := honker._put_back(queue, now);
+  IF rules.paused_keys > 0 THEN
+    has_returned := honker._end_key_pauses(queue, now) OR has_returned;
+  END IF;
+  IF has_returned THEN
+    PERFORM honker._announce();
+  END IF;
+  IF rules.concurrency >= 0 OR rules.rate_limit > 0 OR honker._looks_at_keys(rules) THEN
+    jobs := honker._claim_by_rules(rules, worker_id, n, lease, detailed, now);
+  ELSE
+    jobs := honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
+  END IF;
+  IF cardinality(jobs) = 0 AND honker._rescue(queue, now) THEN
+    PERFORM honker._announce();
+    jobs := honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
+  END IF;
+  RETURN jobs;
+END $$;
+
+-- A claim from a queue that has a limit. The first look takes no lock: a full queue costs its workers a count.
+CREATE OR REPLACE FUNCTION honker._claim_by_rules(
+  rules honker.queues, worker_id text, n bigint, lease bigint, detailed boolean, now bigint
+) RETURNS text[] LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  jobs text[] := '{}';
+  room bigint := honker._queue_room(rules, n, now);
+  is_rated boolean;
+BEGIN
+  IF room <= 0 OR honker._due_level(rules.name, NULL, now) IS NULL THEN
+    RETURN jobs;
+  END IF;
+  IF rules.concurrency >= 0 OR rules.rate_limit > 0 THEN
+    PERFORM honker._lock_queue(rules.name);
+    SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = rules.name;
+    room := honker._queue_room(rules, n, now);
+    IF room <= 0 OR honker._is_paused(rules, now) THEN
+      RETURN jobs;
+    END IF;
+  END IF;
+  jobs := honker._claim_levels(rules, rules.name, worker_id, room, lease, detailed, now);
+  IF cardinality(jobs) > 0 AND rules.rate_limit > 0 THEN
+    UPDATE honker.queues AS q
+    SET next_start_ms = honker._next_start(rules, now) + cardinality(jobs) * honker._interval(rules.rate_limit, rules.rate_per_s)
+    WHERE q.name = rules.name;
+  END IF;
+  RETURN jobs;
+END $$;
+
+-- How many of `wanted` jobs the limits of the queue allow to start now.
+CREATE OR REPLACE FUNCTION honker._queue_room(rules honker.queues, wanted bigint, now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  most bigint := honker._queue_limit(rules);
+BEGIN
+  IF most IS NOT NULL THEN
+    wanted := least(wanted, most - (SELECT count(*) FROM (
+      SELECT 1 FROM honker.live AS l WHERE l.queue = rules.name AND l.state = 'processing' LIMIT most
+    ) AS in_flight));
+  END IF;
+  IF wanted > 0 AND rules.rate_limit > 0 AND rules.rate_per_s > 0 THEN
+    wanted := honker._starts_allowed(rules, wanted, now);
+  END IF;
+  RETURN wanted;
+END $$;
+
+-- The first priority below `above` (NULL: of all) with a due job; NULL if there is none. One seek for each level on the way.
+CREATE OR REPLACE FUNCTION honker._due_level(queue text, above bigint, now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  level bigint := coalesce(above, 9223372036854775807);
+  first_due bigint;
+BEGIN
+  LOOP
+    SELECT l.priority, l.run_at INTO level, first_due FROM honker.live AS l
+    WHERE l.queue = queue AND l.state = 'pending' AND l.priority < level
+    ORDER BY l.priority DESC, l.run_at, l.id LIMIT 1;
+    EXIT WHEN NOT FOUND OR first_due <= now;
+  END LOOP;
+  RETURN level;
+END $$;
+
+-- Takes due jobs from the best level with any downwards.
+CREATE OR REPLACE FUNCTION honker._claim_levels(
+  rules honker.queues, queue text, worker_id text, n bigint, lease bigint, detailed boolean, now bigint
+) RETURNS text[] LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  jobs text[] := '{}';
+  taken honker.taken;
+  level bigint;
+  room_bytes bigint := 67108864;
+  dead_letters bigint := 0;
+BEGIN
+  LOOP
+    level := honker._due_level(queue, level, now);
+    EXIT WHEN level IS NULL;
+    -- A level is looked at again while it gives dead letters, which make way for others.
+    LOOP
+      IF honker._looks_at_keys(rules) THEN
+        taken := honker._take_keyed(rules, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, now);
+      ELSE
+        taken := honker._take(rules, queue, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, now);
+      END IF;
+      jobs := jobs || taken.jobs;
+      room_bytes := room_bytes - taken.bytes;
+      dead_letters := dead_letters + taken.dead_letters;
+      IF cardinality(jobs) >= n OR room_bytes <= 0 OR dead_letters >= 1000 OR taken.is_parked THEN
+        RETURN jobs;
+      END IF;
+      EXIT WHEN taken.dead_letters = 0;
+    END LOOP;
+  END LOOP;
+  RETURN jobs;
+END $$;
+
+-- Takes due jobs of one level of a queue without rules for keys.
+--
+-- Index: live_ready, one seek, then neighbours. Locks the rows. The ties that change are START_GIVEN (256), which the next attempt needs
+-- anew, KEEP (64) and UNTIL_STARTED (4).
+CREATE OR REPLACE FUNCTION honker._take(
+  rules honker.queues, queue text, worker_id text, level bigint, n bigint, lease_end bigint, room_bytes bigint, detailed boolean,
+  now bigint
+) RETURNS honker.taken LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  keep bigint := CASE WHEN rules.keep_finished_s > 0 THEN 64 ELSE 0 END;
+  taken honker.taken;
+  over bigint[];
+  ids bigint[];
+BEGIN
+  WITH picked AS MATERIALIZED (
+    SELECT l.id, l.run_at, octet_length(l.payload) AS bytes,
+           l.attempts >= l.max_attempts OR coalesce(l.expires_at <= now, false) AS is_over
+    FROM honker.live AS l
+    WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at <= now
+    ORDER BY l.run_at, l.id LIMIT n
+    FOR UPDATE SKIP LOCKED
+  ), measured AS (
+    SELECT p.*, sum(p.bytes) FILTER (WHERE NOT p.is_over) OVER (ORDER BY p.run_at, p.id) - p.bytes AS bytes_before FROM picked AS p
+  ), leased AS (
+    UPDATE honker.live AS l
+    SET state = 'processing', worker_id = worker_id, claim_expires_at = lease_end, attempts = l.attempts + 1,
+        unique_key = CASE WHEN l.ties & 4 <> 0 THEN NULL ELSE l.unique_key END,
+        ties = nullif(coalesce(l.ties, 0) & ~256::bigint | keep, 0)
+    FROM measured AS m
+    WHERE l.id = m.id AND NOT m.is_over AND m.bytes_before < room_bytes
+    RETURNING l.id, l.run_at, m.bytes, honker._job_json(l, detailed) AS job
+  )
+  SELECT coalesce(array_agg(c.job ORDER BY c.run_at, c.id), '{}'), coalesce(sum(c.bytes), 0), array_agg(c.id),
+         (SELECT array_agg(p.id) FROM picked AS p WHERE p.is_over)
+  INTO taken.jobs, taken.bytes, ids, over
+  FROM leased AS c;
+  IF ids IS NOT NULL AND honker._is_recording() THEN
+    PERFORM honker._moved_many(
+      array_agg(l.id), queue, array_agg(l.payload), 'claimed', array_agg(greatest(now - l.run_at, 0) / 1000.0::double precision), now)
+    FROM honker.live AS l WHERE l.id = ANY (ids);
+  END IF;
+  taken.dead_letters := honker._bury_met(over, now);
+  taken.is_parked := false;
+  RETURN taken;
+END $$;
+
+-- Dead-letters rows without an attempt or time left, which this claim has locked. Returns how many. One whose key is locked by
+-- another session is left for the next claim.
+CREATE OR REPLACE FUNCTION honker._bury_met(ids bigint[], now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  job honker.live;
+  buried bigint := 0;
+BEGIN
+  IF ids IS NULL THEN
+    RETURN 0;
+  END IF;
+  FOR job IN SELECT l.* FROM honker.live AS l WHERE l.id = ANY (ids) ORDER BY l.run_at, l.id LOOP
+    IF job.key IS NULL OR honker._try_lock_key(job.queue, job.key) THEN
+      PERFORM honker._bury(job, honker._end_of_life(job, now), now);
+      buried := buried + 1;
+    END IF;
+  END LOOP;
+  -- Callers may wait for the end of these jobs.
+  PERFORM honker._announce();
+  RETURN buried;
+END $$;
+
+-- Why a job must not be claimed; NULL if it may be.
+CREATE OR REPLACE FUNCTION honker._end_of_life(job honker.live, now bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE
+    WHEN (job).expires_at <= now THEN 'expired'
+    WHEN (job).attempts >= (job).max_attempts THEN 'max attempts exceeded'
+  END
+$$;
+
+CREATE OR REPLACE FUNCTION honker.honker_claim_batch(
+  queue text, worker_id text, n bigint, timeout_s double precision, detailed bigint DEFAULT NULL
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  now bigint := honker._now();
+BEGIN
+  RETURN '[' || array_to_string(honker._claim(
+    honker._name(queue, 'queue'), honker._name(worker_id, 'worker_id'), honker._integer(n, 'n', 0, 10000),
+    honker._lease(timeout_s, 'timeout_s'), coalesce(detailed <> 0, false), now), ',') || ']';
+END $$;
