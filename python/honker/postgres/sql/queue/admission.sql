@@ -62,7 +62,7 @@ BEGIN
     RETURN NULL;
   END IF;
   IF honker._is_recording() THEN
-    PERFORM honker._moved(job.queue, job.payload, 'enqueued', NULL, NULL, now);
+    PERFORM honker._moved(job.id, job.queue, job.payload, 'enqueued', NULL, NULL, now);
   END IF;
   IF has_parents THEN
     PERFORM honker._wait_for(job.id, parents, flow.on_parent_failure, runs_after, now);

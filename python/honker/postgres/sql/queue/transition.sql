@@ -71,7 +71,7 @@ BEGIN
     PERFORM honker._keep_unique(job, now);
   END IF;
   IF honker._is_recording() THEN
-    PERFORM honker._moved(job.queue, job.payload, fate, run_s, NULL, now);
+    PERFORM honker._moved(job.id, job.queue, job.payload, fate, run_s, NULL, now);
   END IF;
   IF job.ties IS NOT NULL OR fate = 'cancelled' THEN
     PERFORM honker._after_leave(job, fate, value, NULL, now);
@@ -103,10 +103,10 @@ BEGIN
       ties = CASE WHEN move = 'released' THEN l.ties ELSE coalesce(l.ties, 0) | 32 END
   WHERE l.id = job.id;
   IF honker._is_recording() THEN
-    PERFORM honker._moved(job.queue, job.payload, move, run_s, NULL, now);
+    PERFORM honker._moved(job.id, job.queue, job.payload, move, run_s, NULL, now);
   END IF;
-  IF job.ties & 128 <> 0 THEN
-    DELETE FROM honker.progress AS p WHERE p.job_id = job.id;
+  IF job.ties IS NOT NULL THEN
+    PERFORM honker._after_leave(job, 'back', NULL, NULL, now);
   END IF;
   IF job.key IS NOT NULL THEN
     PERFORM honker._leave_line(job, true, now);
@@ -127,11 +127,9 @@ BEGIN
     died_at = excluded.died_at, key = excluded.key, ties = excluded.ties, unique_key = excluded.unique_key;
   DELETE FROM honker.live AS l WHERE l.id = job.id;
   IF honker._is_recording() THEN
-    PERFORM honker._moved(job.queue, job.payload, move, run_s, NULL, now);
+    PERFORM honker._moved(job.id, job.queue, job.payload, move, run_s, NULL, now);
   END IF;
-  IF job.ties IS NOT NULL THEN
-    PERFORM honker._after_leave(job, 'dead', NULL, error, now);
-  END IF;
+  PERFORM honker._after_leave(job, 'dead', NULL, error, now);
   IF job.key IS NOT NULL THEN
     PERFORM honker._leave_line(job, true, now);
   END IF;
