@@ -321,7 +321,7 @@ CREATE INDEX schedules_due ON honker.schedules (next_fire_at) WHERE enabled;
 
 -- One row for each group of workers of one process, written by itself every few seconds.
 CREATE TABLE honker.workers (
-  name text PRIMARY KEY,
+  name text COLLATE "C" PRIMARY KEY,
   seen_at bigint NOT NULL,
   beat bigint NOT NULL,
   started_at bigint NOT NULL,
@@ -334,32 +334,36 @@ CREATE TABLE honker.workers (
   busy bigint NOT NULL,
   queues text NOT NULL,
   worker_ids text NOT NULL,
-  running text NOT NULL
+  running text NOT NULL,
+  -- The report that was met dated in the future, and when: see worker/set_back.sql.
+  ahead_seen_at bigint,
+  ahead_met_at bigint
 );
 CREATE INDEX workers_seen ON honker.workers (seen_at);
 
--- The moves of jobs in one minute. Each backend that counts writes rows of its own slot, so that busy writers do not wait for
--- each other; a reader sums them.
+-- The moves of jobs in one minute. Each backend adds to rows of its own slot, so that writers do not wait for each other; a reader
+-- sums them. Slot 0 has minutes that are over, and its minute -1 the sums of minutes that are not kept.
 CREATE TABLE honker.counters (
-  queue text NOT NULL,
-  task text NOT NULL,
+  queue text COLLATE "C" NOT NULL,
+  task text COLLATE "C" NOT NULL,
   minute bigint NOT NULL,
+  -- The process id of the backend.
   slot integer NOT NULL,
-  enqueued bigint NOT NULL DEFAULT 0,
-  claimed bigint NOT NULL DEFAULT 0,
-  done bigint NOT NULL DEFAULT 0,
-  failed bigint NOT NULL DEFAULT 0,
-  retried bigint NOT NULL DEFAULT 0,
-  dead bigint NOT NULL DEFAULT 0,
-  cancelled bigint NOT NULL DEFAULT 0,
-  snoozed bigint NOT NULL DEFAULT 0,
-  released bigint NOT NULL DEFAULT 0,
-  lapsed bigint NOT NULL DEFAULT 0,
-  runs bigint NOT NULL DEFAULT 0,
-  run_s double precision NOT NULL DEFAULT 0,
-  run_max_s double precision NOT NULL DEFAULT 0,
-  wait_s double precision NOT NULL DEFAULT 0,
-  wait_max_s double precision NOT NULL DEFAULT 0,
+  enqueued bigint NOT NULL,
+  claimed bigint NOT NULL,
+  done bigint NOT NULL,
+  failed bigint NOT NULL,
+  retried bigint NOT NULL,
+  dead bigint NOT NULL,
+  cancelled bigint NOT NULL,
+  snoozed bigint NOT NULL,
+  released bigint NOT NULL,
+  lapsed bigint NOT NULL,
+  runs bigint NOT NULL,
+  run_s double precision NOT NULL,
+  run_max_s double precision NOT NULL,
+  wait_s double precision NOT NULL,
+  wait_max_s double precision NOT NULL,
   CONSTRAINT counters_key PRIMARY KEY (queue, task, minute, slot)
 );
 
