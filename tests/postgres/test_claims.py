@@ -167,7 +167,9 @@ def test_an_expired_job_makes_way_for_the_next(conn):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"concurrency": 1}, {"concurrency_per_key": 1}, {"rate": [1, 60]}], ids=lambda settings: str(settings)
+    "settings",
+    [{}, {"concurrency": 1}, {"concurrency_per_key": 1}, {"rate": [1, 60]}],
+    ids=lambda settings: str(settings),
 )
 def test_a_claim_that_finds_nothing_writes_nothing(conn, settings):
     call(conn, "honker_queue_configure", "q", json.dumps(settings))
@@ -179,11 +181,12 @@ def test_a_claim_that_finds_nothing_writes_nothing(conn, settings):
         assert conn.execute("SELECT pg_current_xact_id_if_assigned()").fetchone()[0] is None
 
 
-def test_a_batch_ends_before_64_mib_of_payloads(conn):
+def test_a_batch_ends_when_its_payloads_have_64_mib(conn):
     for _ in range(4):
-        conn.execute("SELECT honker_enqueue('q', repeat('x', 30 * 1024 * 1024), NULL)")
-    assert len(claim(conn, "q", 9)) == 3
-    assert len(claim(conn, "q", 9)) == 1
+        conn.execute("SELECT honker_enqueue('q', repeat('x', 22 * 1024 * 1024), NULL)")
+    for count in (3, 1):
+        claimed = conn.execute("SELECT json_array_length(honker_claim_batch('q', 'w', 9, 60)::json)").fetchone()
+        assert claimed == (count,)
 
 
 def test_the_two_ends_of_one_claim_do_not_both_count(conn, url):
