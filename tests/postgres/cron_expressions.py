@@ -1,4 +1,4 @@
-"""Random expressions of schedules, in every form that is accepted and in some that are refused, and instants for them."""
+"""Random expressions of schedules, accepted and refused ones, and instants for them."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-WEEKDAYS = "SUN MON TUE WED THU FRI SAT".split()
+MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 ZONES = [
     "UTC",
     "Europe/Berlin",

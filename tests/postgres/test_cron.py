@@ -4,8 +4,7 @@ import sqlite3
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ..sql.contract import code_of
 from ..sql.database import call as call_sqlite
