@@ -19,6 +19,7 @@ BEGIN
         'name', s.name, 'owner', s.owner, 'expires_at', honker._seconds(s.expires_at),
         'taken_at', honker._seconds(s.taken_at), 'token', s.token
       ) ORDER BY s.name COLLATE "C"), '[]'),
-      'next', CASE WHEN (SELECT count(*) FROM page AS p) > n THEN coalesce(max(s.name COLLATE "C"), after, '') END)::text
+      'next', CASE WHEN (SELECT count(*) FROM page AS p) > n
+        THEN coalesce(max(s.name COLLATE "C"), after, '') END)::text
     FROM shown AS s);
 END $$;
