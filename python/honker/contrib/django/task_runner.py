@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import traceback
 from collections.abc import Callable
 from inspect import iscoroutinefunction
@@ -77,6 +76,10 @@ class _Attempt:
     def _queue(self) -> Queue:
         return self._job.queue  # pyright: ignore[reportReturnType]
 
+    def _now(self) -> float:
+        """Unix seconds by the clock of the file, which a test may have moved."""
+        return self._queue.db.engine.clock()
+
     def _earlier(self) -> TaskRecord | None:
         """The record of the attempts before this one."""
         if self._job.attempts <= 1 and not self._job.snoozes:
@@ -86,7 +89,7 @@ class _Attempt:
     def start(self) -> None:
         """Record the start, and send the signal."""
         record = self._record
-        now = time.time()
+        now = self._now()
         record.status = TaskResultStatus.RUNNING.value
         record.started_at = record.started_at or now
         record.last_attempted_at = now
@@ -154,7 +157,7 @@ class _Attempt:
     def _end(self, status: Any) -> None:
         self._record.status = status.value
         if status != TaskResultStatus.READY:
-            self._record.finished_at = time.time()
+            self._record.finished_at = self._now()
         self._result = self._record.as_result(self._job.id)
 
     def _keep(self, error: BaseException) -> None:
