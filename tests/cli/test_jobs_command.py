@@ -145,6 +145,14 @@ def test_a_job_is_shown_with_its_relatives_its_error_and_its_attempts(jobs, path
     assert "attempts that did not succeed:\n  1  " in shown
 
 
+def test_a_job_is_shown_with_its_workflow(db, path, capsys):
+    report = db.queue("q").task(name="report")(print)
+    workflow = db.workflow("nightly").add("report", report.s()).enqueue()
+    (job_id,) = workflow.ids.values()
+    assert run(capsys, "job", path, job_id)[1][0]["workflow"] == workflow.id
+    assert f"workflow    {workflow.id}\n" in honker("job", path, job_id).stdout
+
+
 def test_a_job_that_does_not_exist_is_an_exit_code(db, path):
     done = honker("job", path, 99)
     assert (done.returncode, done.stdout) == (1, "")

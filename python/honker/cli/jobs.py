@@ -172,7 +172,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-_FIELDS: Final = ("queue", "task", "key", "unique_key", "priority", "worker_id", "snoozes")
+_FIELDS: Final = ("queue", "task", "key", "unique_key", "priority", "worker_id", "snoozes", "workflow")
 _TIMES: Final = ("created_at", "run_at", "claim_expires_at", "cancel_requested_at", "unknown_since", "ended_at")
 
 

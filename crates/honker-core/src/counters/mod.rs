@@ -181,23 +181,32 @@ fn next(ctx: &Ctx<'_>, queue: &str, task: &str) -> Result<Option<Pair>> {
     })
 }
 
-/// The sums of up to `n` queues and tasks, in their order, from the one after `queue` and `task` on. Reads only.
+/// The sums of up to `n` queues and tasks, in their order, from the one after `queue` and `task` on; without a task, from the
+/// first one of the queue on. Reads only.
 ///
 /// # Errors
 /// Whatever SQLite reports.
-pub fn totals(ctx: &Ctx<'_>, queue: &str, task: &str, n: usize) -> Result<Vec<Counted>> {
+pub fn totals(ctx: &Ctx<'_>, queue: &str, task: Option<&str>, n: usize) -> Result<Vec<Counted>> {
     let mut all = Vec::new();
-    let mut place = (queue.to_owned(), task.to_owned());
+    let mut place = (queue.to_owned(), task.unwrap_or("").to_owned());
+    // The smallest task is the empty one, which comes after nothing: it is looked for by itself.
+    if task.is_none() {
+        all.extend(total(ctx, queue, "")?);
+    }
     while all.len() < n
         && let Some(Pair { queue, task, .. }) = next(ctx, &place.0, &place.1)?
     {
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)? * 60, Counts::read(row, 1)?));
-        if let Some((minute, counts)) = ctx.row(sql!("total.sql"), [&queue, &task], read)? {
-            all.push(Counted { queue: queue.clone(), task: task.clone(), minute, counts });
-        }
+        all.extend(total(ctx, &queue, &task)?);
         place = (queue, task);
     }
     Ok(all)
+}
+
+/// The sums of a queue and task.
+fn total(ctx: &Ctx<'_>, queue: &str, task: &str) -> Result<Option<Counted>> {
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)? * 60, Counts::read(row, 1)?));
+    let found = ctx.row(sql!("total.sql"), [queue, task], read)?;
+    Ok(found.map(|(minute, counts)| Counted { queue: queue.to_owned(), task: task.to_owned(), minute, counts }))
 }
 
 /// The counts of the last minutes.

@@ -145,6 +145,7 @@ fn one(ctx: &Ctx<'_>, verb: Verb, id: i64) -> Result<Option<Refusal>> {
         },
         Verb::Cancel => match queue::request_cancel(ctx, id, None)? {
             queue::Request::Cancelled | queue::Request::Requested => Ok(None),
+            queue::Request::RequestedBefore => Ok(Some(Refusal::Asked)),
             queue::Request::Gone => Ok(Some(Refusal::Ended)),
         },
         Verb::Delete => Ok((!queue::delete_ended(ctx, id)?).then_some(Refusal::NotEnded)),

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::filter::Table;
 use super::summary::{Summary, summary};
+use super::workflows::workflow_of;
 use crate::clock::Instant;
 use crate::limits::RELATIVES_SHOWN;
 use crate::queue::{self, Attempt};
@@ -48,6 +49,8 @@ pub struct Detail {
     pub children: Vec<Relative>,
     /// False if there may be more.
     pub children_is_exact: bool,
+    /// The id of the recorded workflow that it belongs to.
+    pub workflow: Option<i64>,
     /// The result that it has saved: JSON text.
     pub result: Option<String>,
     /// Why it is not running, or how it ended, in words.
@@ -90,6 +93,7 @@ fn read(row: &Row<'_>, summary: Summary) -> rusqlite::Result<Detail> {
         parents_is_exact: true,
         children: Vec::new(),
         children_is_exact: true,
+        workflow: None,
         result: None,
         why: String::new(),
     })
@@ -100,6 +104,7 @@ fn complete(ctx: &Ctx<'_>, table: Table, detail: &mut Detail) -> Result<()> {
     detail.history = queue::attempts(ctx, id)?;
     (detail.parents, detail.parents_is_exact) = relatives(ctx, sql!("parents.sql"), id)?;
     (detail.children, detail.children_is_exact) = relatives(ctx, sql!("children.sql"), id)?;
+    detail.workflow = workflow_of(ctx, id)?;
     detail.result = result::get(ctx, id)?;
     detail.why = match table {
         Table::Live => queue::why(ctx, id)?.unwrap_or_default(),

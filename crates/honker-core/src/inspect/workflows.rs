@@ -97,6 +97,51 @@ pub fn members(ctx: &Ctx<'_>, id: i64) -> Result<Vec<i64>> {
     Ok(record.map_or_else(Vec::new, |record| record.jobs.values().filter_map(serde_json::Value::as_i64).collect()))
 }
 
+/// The id of the workflow that has this job; `None` if there is none, or its record is pruned. Reads only.
+///
+/// A record is written after its jobs in their transaction, so the greatest ids of the records rise with their offsets, and a
+/// binary search finds the one that can have the job. A workflow whose last job is an existing one with the same unique key
+/// breaks the order; then the search may miss a workflow.
+///
+/// # Errors
+/// Whatever SQLite reports.
+pub fn workflow_of(ctx: &Ctx<'_>, job_id: i64) -> Result<Option<i64>> {
+    let offset = |row: &Row<'_>| row.get::<_, i64>(0);
+    let Some(mut low) = ctx.row(sql!("workflow_from.sql"), params![TOPIC, 0], offset)? else { return Ok(None) };
+    let last = ctx.row(sql!("workflows.sql"), params![TOPIC, i64::MAX], offset)?.unwrap_or(low);
+    let mut high = last.saturating_add(1);
+    let mut look = Look::begin();
+    while low < high && !look.is_over() {
+        let middle = low + (high - low) / 2;
+        match record_from(ctx, middle, high, &mut look)? {
+            Some((id, ids)) if ids.contains(&job_id) => return Ok(Some(id)),
+            Some((id, ids)) if ids.iter().max() < Some(&job_id) => low = id + 1,
+            None | Some(_) => high = middle,
+        }
+    }
+    Ok(None)
+}
+
+/// The first record with an offset from `first` on and below `end`: its offset, and the ids of its jobs.
+fn record_from(ctx: &Ctx<'_>, first: i64, end: i64, look: &mut Look) -> Result<Option<(i64, Vec<i64>)>> {
+    let mut statement = ctx.prepare(sql!("workflow_from.sql"))?;
+    let mut rows = statement.cursor(params![TOPIC, first])?;
+    while let Some(row) = rows.next()?
+        && !look.is_over()
+    {
+        look.count();
+        let offset = row.get(0)?;
+        if offset >= end {
+            break;
+        }
+        // Something else that was published under the topic is passed over.
+        if let Ok(record) = serde_json::from_str::<Record>(row.get_ref(1)?.as_str().unwrap_or_default()) {
+            return Ok(Some((offset, record.jobs.values().filter_map(serde_json::Value::as_i64).collect())));
+        }
+    }
+    Ok(None)
+}
+
 fn workflow(ctx: &Ctx<'_>, id: i64, created_at: Option<Instant>, record: &Record, look: &mut Look) -> Result<Workflow> {
     let (mut states, mut jobs) = (BTreeMap::new(), Vec::new());
     let mut members: Vec<(i64, &String)> =

@@ -10,7 +10,7 @@
 //! - *A worker that ignores requests* keeps its claim, and its ack wins.
 //! - *A reference process or an older honker* does not know requests, and may put the job back. Its next worker is told at once.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::held::Held;
 use super::ties;
@@ -24,6 +24,8 @@ pub enum Request {
     Cancelled,
     /// The job is held by a worker, which is asked to end it.
     Requested,
+    /// The job is held by a worker that an earlier request has asked to end it.
+    RequestedBefore,
     /// There is no such job.
     Gone,
 }
@@ -34,7 +36,7 @@ impl Request {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
-            Self::Requested => "requested",
+            Self::Requested | Self::RequestedBefore => "requested",
             Self::Gone => "gone",
         }
     }
@@ -46,14 +48,15 @@ impl Request {
 /// Whatever SQLite reports.
 pub fn request_cancel(ctx: &Ctx<'_>, id: i64, queue: Option<&str>) -> Result<Request> {
     let target = params![id, queue, ctx.now(), ctx.second()];
-    match ctx.row(sql!("cancel_target.sql"), target, |row| row.get::<_, bool>(0))? {
+    let read = |row: &Row<'_>| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?));
+    match ctx.row(sql!("cancel_target.sql"), target, read)? {
         None => Ok(Request::Gone),
-        Some(true) => {
+        Some((true, is_asked)) => {
             let now = ctx.stored(ctx.now())?;
             ctx.change_one(sql!("cancel_ask.sql"), params![id, now, ties::REQUESTED])?;
-            Ok(Request::Requested)
+            Ok(if is_asked { Request::RequestedBefore } else { Request::Requested })
         }
-        Some(false) => {
+        Some((false, _)) => {
             leave(ctx, &Move::Cancel { id, queue })?;
             Ok(Request::Cancelled)
         }

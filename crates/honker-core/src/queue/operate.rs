@@ -24,6 +24,8 @@ pub enum Refusal {
     Due,
     /// It runs.
     Running,
+    /// It runs, and its worker was asked to end it.
+    Asked,
     /// Others of its key go first.
     Blocked,
     /// Its parents have not ended.
@@ -46,6 +48,7 @@ impl Refusal {
             Self::UniqueKeyTaken => "unique key is taken",
             Self::Due => "is due already",
             Self::Running => "is running",
+            Self::Asked => "was asked to end already",
             Self::Blocked => "blocked by its key",
             Self::Waiting => "waits for its parents",
             Self::StartGiven => "the rate of its key has set its start",
