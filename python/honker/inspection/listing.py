@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -174,9 +175,20 @@ def filter_json(
         "ids": None if ids is None else [whole(each, "ids") for each in ids],
         "workflow": None if workflow is None else whole(workflow, "workflow"),
         "args": args if args is None or isinstance(args, str) else dict(args),
-        "since": optional_instant(since, "since"),
+        "since": _finite(optional_instant(since, "since"), "since"),
     }
     return serialization.encode({name: value for name, value in given.items() if value is not None})
+
+
+def _finite(number: float | None, argument: str) -> float | None:
+    """A number that JSON can carry.
+
+    Raises:
+        InvalidArgumentError: It is infinite.
+    """
+    if number is not None and not math.isfinite(number):
+        raise InvalidArgumentError(f"{argument} is {number} seconds; it must be finite")
+    return number
 
 
 def cursor(after: str | None) -> int | None:
