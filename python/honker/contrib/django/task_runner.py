@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from collections.abc import Callable
 from inspect import iscoroutinefunction
@@ -71,14 +72,11 @@ class _Attempt:
         self._ttl_s = ttl_s
         self._record = self._earlier() or record
         self._result: Any = None
+        self._begun_s = 0.0
 
     @property
     def _queue(self) -> Queue:
         return self._job.queue  # pyright: ignore[reportReturnType]
-
-    def _now(self) -> float:
-        """Unix seconds by the clock of the file, which a test may have moved."""
-        return self._queue.db.engine.clock()
 
     def _earlier(self) -> TaskRecord | None:
         """The record of the attempts before this one."""
@@ -89,7 +87,10 @@ class _Attempt:
     def start(self) -> None:
         """Record the start, and send the signal."""
         record = self._record
-        now = self._now()
+        # Of the engine, whose clock a test may have moved. The end is computed, since a failed handler may have left
+        # Django's connection in a state in which it answers nothing.
+        now = self._queue.db.engine.clock()
+        self._begun_s = time.monotonic()
         record.status = TaskResultStatus.RUNNING.value
         record.started_at = record.started_at or now
         record.last_attempted_at = now
@@ -157,7 +158,8 @@ class _Attempt:
     def _end(self, status: Any) -> None:
         self._record.status = status.value
         if status != TaskResultStatus.READY:
-            self._record.finished_at = self._now()
+            begun_at = self._record.last_attempted_at or 0.0
+            self._record.finished_at = begun_at + time.monotonic() - self._begun_s
         self._result = self._record.as_result(self._job.id)
 
     def _keep(self, error: BaseException) -> None:
