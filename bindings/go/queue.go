@@ -117,8 +117,7 @@ func (q *Queue) enqueueCall(payload any, options EnqueueOptions) (string, []any,
 	return "honker_enqueue(?, ?, ?)", []any{q.name, text, string(related)}, err
 }
 
-// flow has the options that relate the job to others, as the function takes them. One that depends on another is
-// refused without it, so the zeros are left out.
+// flow has the options that relate the job to others, as the function takes them. Zeros are not given.
 func (o EnqueueOptions) flow() map[string]any {
 	given := map[string]any{}
 	texts := map[string]string{"key": o.Key, "unique_key": o.UniqueKey, "on_conflict": o.OnConflict,

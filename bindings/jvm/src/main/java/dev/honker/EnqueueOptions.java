@@ -125,7 +125,7 @@ public record EnqueueOptions(
         return new Builder();
     }
 
-    /** The options as an object for SQL, without nulls: an option that depends on another is refused without it. */
+    /** The options that are given, as an object for SQL. */
     String json(int attemptsOfQueue) {
         Map<String, Object> given = new LinkedHashMap<>();
         put(given, "run_at", Arguments.seconds(runAt));
