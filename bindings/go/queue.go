@@ -246,28 +246,6 @@ func (q *Queue) SweepExpired() (int64, error) {
 	return call[int64](q.db, "SELECT honker_sweep_expired(?)", q.name)
 }
 
-// Pause stops claims from this queue until Resume, and returns true if it was running.
-func (q *Queue) Pause() (bool, error) {
-	return call[bool](q.db, "SELECT honker_queue_pause(?)", q.name)
-}
-
-// Resume allows claims again, and returns true if the queue was paused.
-func (q *Queue) Resume() (bool, error) {
-	return call[bool](q.db, "SELECT honker_queue_resume(?)", q.name)
-}
-
-// Configure changes settings of the queue, which are rows of the file: every process obeys them. The keys are those of
-// the SQL function honker_queue_configure, such as "concurrency", "concurrency_per_key" and "rate"; nil removes a
-// setting.
-func (q *Queue) Configure(settings map[string]any) error {
-	text, err := encode(settings)
-	if err != nil {
-		return err
-	}
-	_, err = call[string](q.db, "SELECT honker_queue_configure(?, ?)", q.name, text)
-	return err
-}
-
 // JobRow is a job that waits or is leased. Instants are Unix seconds.
 type JobRow struct {
 	ID      int64

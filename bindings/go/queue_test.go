@@ -268,6 +268,20 @@ func TestAQueueObeysItsSettings(t *testing.T) {
 	equal(t, must(q.Pause())(t), true)
 	equal(t, must(q.Resume())(t), true)
 	fails(t, q.Configure(map[string]any{"concurrency": -1}), honker.ErrInvalidArgument)
+	equal(t, must(q.Settings())(t)["concurrency"], any(1.0))
+}
+
+func TestStatsCountTheJobsByState(t *testing.T) {
+	q := open(t).Queue("q", honker.QueueOptions{})
+	must(q.EnqueueMany([]any{1, 2, 3}, honker.EnqueueOptions{}))(t)
+	must(q.Enqueue(4, honker.EnqueueOptions{Delay: honker.Seconds(time.Hour)}))(t)
+	must(must(q.ClaimOne("w"))(t).Fail("no"))(t)
+	must(q.ClaimOne("w"))(t)
+	must(q.Pause())(t)
+	stats := must(q.Stats())(t)
+	equal(t, [4]int64{stats.Ready, stats.Delayed, stats.Processing, stats.Dead}, [4]int64{1, 1, 1, 1})
+	equal(t, stats.IsExact, true)
+	equal(t, stats.PausedAt != nil && stats.NextDueAt != nil && stats.OldestReadyAgeS != nil, true)
 }
 
 func TestGoroutinesShareAHandleAndNoJobIsClaimedTwice(t *testing.T) {
