@@ -107,7 +107,7 @@ namespace Honker
             return given;
         }
 
-        // An option that depends on another one is refused without it, also as null.
+        // Null is an option that was not given.
         private static void Add(Dictionary<string, object> given, string name, object? value)
         {
             if (value != null)
