@@ -14,8 +14,8 @@
 //! A claim reads the minimum writer version of the file in its first look, so a process that ran on while a newer honker
 //! upgraded the file claims nothing by outdated rules.
 
-use rusqlite::params;
 use rusqlite::types::ValueRef;
+use rusqlite::{Row, params};
 
 use super::claimed_job::ClaimedJob;
 use super::keys::{self, Candidates, instant_after};
@@ -26,8 +26,9 @@ use super::transition::{Move, leave};
 use super::{history, lost_parents, plain, ties};
 use crate::clock::{Instant, Span};
 use crate::json_length::Room;
-use crate::limits::{DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S, PARKED_PER_CLAIM};
+use crate::limits::{CLAIM_BATCH, DEAD_LETTERS_PER_CLAIM, LAPSED_PER_CLAIM, LEASE_MAX_S, PARKED_PER_CLAIM};
 use crate::moves::{self, Kind};
+use crate::statements::Prepared;
 use crate::{Ctx, Result, schema, sql};
 
 /// The terms of a claim.
@@ -61,6 +62,8 @@ pub struct Prospect {
     orphaned: Vec<i64>,
     /// Keys whose pause has ended by time.
     resuming: Vec<String>,
+    /// How many jobs the limits of the queue allow to start.
+    room: i64,
     settings: Settings,
 }
 
@@ -76,10 +79,8 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
     }
     let has_returning =
         outlook.has_lapsed(ctx, queue)? || outlook.first_held_back(ctx, queue)?.is_some_and(|at| at <= ctx.now());
-    let due = match room(ctx, queue, &outlook.settings, 1)? {
-        0 => None,
-        _ => walk_levels(ctx, queue, outlook.highest)?.due,
-    };
+    let room = room(ctx, queue, &outlook.settings)?;
+    let due = if room > 0 { walk_levels(ctx, queue, outlook.highest)?.due } else { None };
     // Looked for only where a claim would return nothing, so that a busy queue pays nothing for it.
     let has_returning = has_returning || (due.is_none() && outlook.first_end.is_some() && has_beyond(ctx, queue)?);
     let stranded = match due {
@@ -94,12 +95,12 @@ pub fn prospect(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Prospect>> {
     let is_worth_it =
         has_returning || due.is_some() || !stranded.is_empty() || !orphaned.is_empty() || !resuming.is_empty();
     let settings = outlook.settings;
-    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, orphaned, resuming, settings }))
+    Ok(is_worth_it.then_some(Prospect { due, has_returning, stranded, orphaned, resuming, room, settings }))
 }
 
-/// How many of `wanted` jobs the limits of the queue allow to start now.
-fn room(ctx: &Ctx<'_>, queue: &str, settings: &Settings, wanted: i64) -> Result<i64> {
-    let wanted = settings.room_in_flight(ctx, queue, wanted)?.max(0);
+/// How many jobs the limits of the queue allow to start now, of as many as one claim can lease.
+fn room(ctx: &Ctx<'_>, queue: &str, settings: &Settings) -> Result<i64> {
+    let wanted = settings.room_in_flight(ctx, queue, *CLAIM_BATCH.end())?.max(0);
     let Some(rate) = settings.rate else { return Ok(wanted) };
     Ok(rate.allowed(settings.next_start_ms, as_real(ctx.now().as_ms()), wanted))
 }
@@ -123,7 +124,10 @@ pub fn is_full(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
-    let outlook = Outlook::of(ctx, queue)?;
+    // The first look stays open. So all looks see one state, and none begins and ends a read transaction of its own.
+    let mut look = Outlook::prepare(ctx)?;
+    let mut rows = look.cursor([queue])?;
+    let outlook = rows.next()?.map(|row| Outlook::read(ctx, queue, row)).transpose()?.unwrap_or_default();
     let (now, settings) = (ctx.now(), &outlook.settings);
     let is_paused = settings.is_paused(now);
     if is_paused && settings.pause_end().is_none() {
@@ -160,7 +164,7 @@ pub fn next_claim_at(ctx: &Ctx<'_>, queue: &str) -> Result<Option<Instant>> {
 /// # Errors
 /// Whatever SQLite reports.
 pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec<ClaimedJob>> {
-    let Prospect { mut due, has_returning, stranded, orphaned, resuming, settings } = prospect;
+    let Prospect { mut due, has_returning, stranded, orphaned, resuming, mut room, settings } = prospect;
     if has_returning || !stranded.is_empty() || !orphaned.is_empty() || !resuming.is_empty() {
         lost_parents::rescue(ctx, &orphaned)?;
         put_back(ctx, claim.queue)?;
@@ -168,9 +172,10 @@ pub fn claim(ctx: &Ctx<'_>, claim: &Claim<'_>, prospect: Prospect) -> Result<Vec
         keys::rescue(ctx, &stranded, claim.queue)?;
         // A job that has come back may be due at any level.
         due = walk_levels(ctx, claim.queue, Outlook::of(ctx, claim.queue)?.highest)?.due;
+        // A lease that has lapsed held a slot.
+        room = self::room(ctx, claim.queue, &settings)?;
     }
-    let n = room(ctx, claim.queue, &settings, i64::try_from(claim.n).unwrap_or(i64::MAX))?;
-    let n = usize::try_from(n).unwrap_or(0);
+    let n = claim.n.min(usize::try_from(room).unwrap_or(0));
     let lease_end = ctx.stored_end_of_lease(claim.lease)?;
     let policy = Policy { queue: claim.queue, settings: &settings, now: ctx.now(), lease_end };
     let mut batch = Batch::new(claim, n, policy);
@@ -207,24 +212,27 @@ pub(super) struct Outlook {
 
 impl Outlook {
     pub(super) fn of(ctx: &Ctx<'_>, queue: &str) -> Result<Self> {
-        let outlook = ctx.row(sql!("claim_outlook.sql"), [queue], |row| {
-            let first_due = Instant::from_stored(row.get_ref(2)?);
-            let highest = row.get::<_, Option<Priority>>(1)?.map(|priority| Level { priority, first_due });
-            let outlook = Self {
-                first_end: Instant::from_stored(row.get_ref(0)?),
-                highest,
-                min_writer: row.get_ref(3)?.as_i64().ok(),
-                has_other: row.get_ref(4)? != ValueRef::Null,
-                settings: Settings::default(),
-            };
-            Ok((outlook, row.get_ref(5)? != ValueRef::Null))
-        })?;
+        let mut look = Self::prepare(ctx)?;
+        let mut rows = look.cursor([queue])?;
         // The statement always has a row.
-        let (mut outlook, has_settings) = outlook.unwrap_or_default();
-        if has_settings {
-            outlook.settings = Settings::look(ctx, queue)?;
-        }
-        Ok(outlook)
+        rows.next()?.map(|row| Self::read(ctx, queue, row)).transpose().map(Option::unwrap_or_default)
+    }
+
+    fn prepare<'c>(ctx: &Ctx<'c>) -> Result<Prepared<'c>> {
+        ctx.prepare(sql!("claim_outlook.sql"))
+    }
+
+    fn read(ctx: &Ctx<'_>, queue: &str, row: &Row<'_>) -> Result<Self> {
+        let first_due = Instant::from_stored(row.get_ref(2)?);
+        let highest = row.get::<_, Option<Priority>>(1)?.map(|priority| Level { priority, first_due });
+        let has_settings = row.get_ref(5)? != ValueRef::Null;
+        Ok(Self {
+            first_end: Instant::from_stored(row.get_ref(0)?),
+            highest,
+            min_writer: row.get_ref(3)?.as_i64().ok(),
+            has_other: row.get_ref(4)? != ValueRef::Null,
+            settings: if has_settings { Settings::look(ctx, queue)? } else { Settings::default() },
+        })
     }
 
     /// The instant at which the first lease lapses.
@@ -312,7 +320,7 @@ fn has_beyond(ctx: &Ctx<'_>, queue: &str) -> Result<bool> {
 /// attempt or no time left.
 fn put_back(ctx: &Ctx<'_>, queue: &str) -> Result<()> {
     let now = ctx.now();
-    let read = |row: &rusqlite::Row<'_>| {
+    let read = |row: &Row<'_>| {
         Ok((row.get::<_, i64>(0)?, end_of_life([row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?], now)))
     };
     let lapsed = ctx.rows(sql!("claim_lapsed.sql"), params![queue, now, now.second(), LAPSED_PER_CLAIM], read)?;

@@ -190,12 +190,17 @@ impl Settings {
                 _ => None,
             })
         };
+        let positive = |value: Option<i64>| value.filter(|limit| *limit >= 0);
+        let (concurrency, concurrency_per_key) = (positive(integer(4)?), positive(integer(5)?));
+        // Each column takes the mutex of the connection twice, and each claim of a queue with settings reads them.
+        if integer(16)? == Some(1) {
+            return Ok(Self { concurrency, concurrency_per_key, ..Self::default() });
+        }
         let burst = integer(12)?.unwrap_or(1);
         let rate = |limit: usize| Ok::<_, rusqlite::Error>(Rate::new(integer(limit)?, real(limit + 1)?, burst));
-        let positive = |value: Option<i64>| value.filter(|limit| *limit >= 0);
         Ok(Self {
-            concurrency: positive(integer(4)?),
-            concurrency_per_key: positive(integer(5)?),
+            concurrency,
+            concurrency_per_key,
             is_ordered: integer(6)?.unwrap_or(0) != 0,
             on_dead: row.get_ref(7)?.as_str().ok().and_then(OnDead::named),
             rate: rate(8)?,
