@@ -64,7 +64,7 @@ pub(super) fn move_leases(ctx: &Ctx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Moves a bounded number of leases for each queue. What is left is moved at later reports, until the worker's own report
+/// Moves a bounded number of leases for each queue. Later reports move the rest, until the report of the worker itself
 /// is dated anew.
 ///
 /// No lease is moved twice. One that is no longer than the step ends before `seen_at` once it is moved, and is found no more.
