@@ -39,6 +39,9 @@ pub use shared::{Hazard, hazards, is_shared, set_shared};
 /// The statement that gives a journal to a transition which is called inside a statement of the host that writes.
 pub static CARRIER: Sql = Sql::new(include_str!("carrier.sql"));
 
+/// The statement that takes the write lock and changes nothing.
+pub static WRITE_LOCK: Sql = Sql::new(include_str!("write_lock.sql"));
+
 /// The schema version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 

@@ -64,14 +64,43 @@ pub(super) fn move_leases(ctx: &Ctx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Moves a bounded number of leases for each queue. Later reports move the rest, until the report of the worker itself
+/// is dated anew.
+///
+/// No lease is moved twice. One that is no longer than the step ends before `seen_at` once it is moved, and is found no more.
+/// Longer ones still end after it, so they are moved once, in the report that dates the worker anew. Beyond the bound
+/// of that one report such a lease keeps its end, which is less than twice its length away.
 fn move_those_of(ctx: &Ctx<'_>, worker: &Ahead, met: Instant) -> Result<()> {
     // Whole seconds, so that a lease keeps its form.
     let step_s = (worker.seen_at - met).as_ms().div_euclid(1_000);
+    // A second less, because the end of a lease may be a REAL, and its difference to the step a rounded one.
+    let longer = worker.seen_at + Span::from_seconds(step_s - 1);
+    let mut is_done = true;
     for queue in &worker.queues {
-        let leases =
-            params![queue, worker.seen_at, worker.worker_ids, step_s, MOVED_LEASES_PER_QUEUE, met.rounded_down()];
-        ctx.execute(sql!("ahead_leases.sql"), leases)?;
+        is_done &= move_in(ctx, worker, queue, (worker.seen_at, Some(longer)), step_s, met)?;
+    }
+    if !is_done {
+        return Ok(());
+    }
+    for queue in &worker.queues {
+        move_in(ctx, worker, queue, (longer, None), step_s, met)?;
     }
     ctx.execute(sql!("ahead_lost.sql"), params![worker.name, met])?;
     Ok(())
+}
+
+/// Moves leases that end after the first instant, and at the second one or before. True if none is left.
+fn move_in(
+    ctx: &Ctx<'_>,
+    worker: &Ahead,
+    queue: &str,
+    (after, until): (Instant, Option<Instant>),
+    step_s: i64,
+    met: Instant,
+) -> Result<bool> {
+    let due = met.rounded_down();
+    let most = MOVED_LEASES_PER_QUEUE;
+    let leases = params![queue, after, until, worker.worker_ids, step_s, most, due];
+    let moved = ctx.execute(sql!("ahead_leases.sql"), leases)?;
+    Ok(i64::try_from(moved).is_ok_and(|moved| moved < most))
 }
