@@ -175,8 +175,10 @@ pub const INSPECT_ROWS: usize = 50_000;
 /// Ids that such a call collects from indexes to bring them into their order.
 pub const INSPECT_IDS: usize = 50_000;
 
-/// Ids that it collects before it compares the ways: up to these, an index is always read.
+/// Ids that it collects, and the milliseconds, before it compares the ways: a smaller index is always read.
 pub const INSPECT_IDS_CHEAP: usize = 5_000;
+/// See [`INSPECT_IDS_CHEAP`].
+pub const INSPECT_CHEAP_MS: u64 = 4;
 
 /// The greatest ids of an index with more, which suffice for a page: twice the jobs of the longest, see `candidates.rs`.
 pub const INSPECT_IDS_NEWEST: usize = 2_000;

@@ -38,7 +38,7 @@ pub(super) fn candidates(
         return of_finished(ctx, filter, greatest);
     }
     let is_decided = filter.is_decided_by_index(table);
-    let mut found = Found::all(if is_decided { INSPECT_IDS_CHEAP } else { INSPECT_IDS }, greatest, look);
+    let mut found = Found::new(if is_decided { Way::Cheap } else { Way::All }, greatest, look);
     match of_indexes(ctx, filter, table, &mut found)? {
         Reading::NoIndex => return Ok(None),
         Reading::Whole => return Ok(Some(found.candidates())),
@@ -47,7 +47,7 @@ pub(super) fn candidates(
     if !is_decided || is_walk_shorter(ctx, filter, table, greatest)? {
         return Ok(None);
     }
-    let mut found = Found::newest(greatest, look);
+    let mut found = Found::new(Way::Newest, greatest, look);
     let reading = of_indexes(ctx, filter, table, &mut found)?;
     look.allow_rows();
     Ok((reading == Reading::Whole).then(|| found.candidates()))
@@ -193,32 +193,32 @@ struct Found<'a> {
 /// How many ids are collected.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// All, up to a number.
-    All(usize),
+    /// All, if they are not too many.
+    All,
+    /// All, if they are few.
+    Cheap,
     /// The greatest.
     Newest,
 }
 
 impl<'a> Found<'a> {
-    const fn all(most: usize, greatest: i64, look: &'a Look) -> Self {
-        Self { greatest, ids: Vec::new(), way: Way::All(most), above: i64::MIN, taken: 0, look }
-    }
-
-    fn newest(greatest: i64, look: &'a Look) -> Self {
-        Self { way: Way::Newest, ..Self::all(0, greatest, look) }
+    const fn new(way: Way, greatest: i64, look: &'a Look) -> Self {
+        Self { greatest, ids: Vec::new(), way, above: i64::MIN, taken: 0, look }
     }
 
     fn of(mut ids: Vec<i64>, greatest: i64, look: &'a Look) -> Self {
         ids.retain(|id| *id <= greatest);
-        Self { ids, ..Self::all(0, greatest, look) }
+        Self { ids, ..Self::new(Way::All, greatest, look) }
     }
 
     /// Counts a step. False if there were too many.
     fn take(&mut self) -> bool {
         self.taken += 1;
+        let is_checked = self.taken.is_multiple_of(16);
         match self.way {
-            Way::All(most) => self.taken <= most && !(self.taken.is_multiple_of(256) && self.look.is_half_over()),
-            Way::Newest => !(self.taken.is_multiple_of(16) && self.look.is_index_over()),
+            Way::All => self.taken <= INSPECT_IDS && !(is_checked && self.look.is_half_over()),
+            Way::Cheap => self.taken <= INSPECT_IDS_CHEAP && !(is_checked && self.look.is_cheap_over()),
+            Way::Newest => !(is_checked && self.look.is_index_over()),
         }
     }
 
@@ -239,7 +239,7 @@ impl<'a> Found<'a> {
                     return Ok(false);
                 }
                 let id: i64 = row.get(0)?;
-                if id > self.above {
+                if id > self.above && id <= self.greatest {
                     self.ids.push(id);
                 }
                 if self.way == Way::Newest && self.ids.len() >= 2 * INSPECT_IDS_NEWEST {
@@ -256,8 +256,8 @@ impl<'a> Found<'a> {
     /// Forgets all but the greatest ids. An id is among them twice at most, by a statement that began anew.
     fn leave_newest(&mut self) {
         let last = INSPECT_IDS_NEWEST - 1;
-        let (_, least, _) = self.ids.select_nth_unstable_by_key(last, |id| Reverse(*id));
-        self.above = *least;
+        let (_, end, _) = self.ids.select_nth_unstable_by_key(last, |id| Reverse(*id));
+        self.above = *end;
         self.ids.truncate(INSPECT_IDS_NEWEST);
     }
 

@@ -8,7 +8,8 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use crate::limits::{
-    INSPECT_INDEX_MS, INSPECT_INDEX_ROWS_MS, INSPECT_MS, INSPECT_MS_MAX, INSPECT_ROWS, INSPECT_ROWS_MIN,
+    INSPECT_CHEAP_MS, INSPECT_INDEX_MS, INSPECT_INDEX_ROWS_MS, INSPECT_MS, INSPECT_MS_MAX, INSPECT_ROWS,
+    INSPECT_ROWS_MIN,
 };
 
 /// What is left of the bound.
@@ -42,6 +43,11 @@ impl Look {
             looked_at if looked_at < INSPECT_ROWS_MIN => self.has_taken(Duration::from_millis(INSPECT_MS_MAX)),
             _ => self.has_taken(self.ends_after.get()),
         }
+    }
+
+    /// True if the time to look for few ids in an index is over.
+    pub(super) fn is_cheap_over(&self) -> bool {
+        self.has_taken(Duration::from_millis(INSPECT_CHEAP_MS))
     }
 
     /// True if half of the time is over.
