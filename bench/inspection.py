@@ -3,9 +3,9 @@
     python bench/inspection.py [--quick | --full]
 
 Each shape is a file of its own: one queue dense with jobs; old jobs of a queue behind those of others; a rare queue
-spread over the file; every state; a thousand queues. A figure is the longest of the medians of all lists of a shape: the
-time of one call, of the first page and of a later one. `calls` counts the calls that fill a page: more than one if a call
-ended at its bound. The pages are compared with a list that SQLite filters.
+spread over the file; every state; a thousand queues. A figure is the time of one call, for the first page or a later
+one; the target is judged by the longest of the medians. `calls` counts the calls that fill a page: more than one if a
+call ended at its bound. The pages are compared with a list that SQLite filters.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from support import program, rounds
 from support.checks import check
 
 ROUNDS = {program.QUICK: 1, program.STANDARD: 5, program.FULL: 15}
-LIMIT = 50
+LIMIT, A_MILLION = 50, 1_000_000
 
 NUMBERS = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)"
 CALL = """json_object('__honker_task__', json_object(
@@ -89,7 +89,7 @@ SEARCHES = [{"task": "shop.nothing"}, {"args": "nothing"}, {"args": {"0": -1}}, 
 
 
 def measure(run):
-    count = run.size(20_000, 1_000_000)
+    count = run.size(20_000, A_MILLION)
     slowest, calls = {}, {}
     for shape in SHAPES:
         slowest[shape], calls[shape] = measure_shape(run, shape, count)
@@ -98,7 +98,7 @@ def measure(run):
     repeated = sum(number > 1 for by in calls.values() for number in by.values())
     lists = sum(map(len, calls.values()))
     note = f"{name} with {shape}; {repeated} of {lists} lists with an index need a second call"
-    run.judge("inspection", most, note, is_full_scale=count >= 1_000_000)
+    run.judge("inspection", most, note, is_full_scale=count >= A_MILLION)
 
 
 def measure_shape(run, shape, count):
@@ -113,7 +113,7 @@ def measure_shape(run, shape, count):
             check_page(folder / "inspection.db", db, each)
         figures = rounds.interleave(run, {name: one_call(db, *each) for name, each in lists.items()})
         calls = {json.dumps(each): len(page_of(db, each)) for each in filters}
-    run.measure(f"inspection: {shape}", f"{shape}: ms for a call", figures, "ms", ours="{}")
+    run.measure(f"inspection {shape}", f"{shape}: ms for a call", figures, "ms", ours="{}")
     return {name: statistics.median(each) for name, each in figures.items()}, calls
 
 
