@@ -168,18 +168,35 @@ pub const AMOUNT_MAX: f64 = 1e15;
 /// Seconds for which a unique key may stay taken after its job succeeded, and for which finished jobs may be kept.
 pub const KEEP_MAX_S: i64 = SPAN_MAX_S;
 
-/// Rows that one call of an inspection looks at. A row takes 0.3 us, and more if its payload is read or is long: see
-/// [`INSPECT_MS`].
+/// Rows that one call of an inspection takes out of SQLite. Those that a filter leaves out within SQLite take 0.1 us, and more if
+/// their payloads are read or are long: see [`INSPECT_MS`].
 pub const INSPECT_ROWS: usize = 50_000;
 
 /// Ids that such a call collects from indexes to bring them into their order.
 pub const INSPECT_IDS: usize = 50_000;
 
+/// Ids that it collects, and the milliseconds, before it compares the ways: a smaller index is always read.
+pub const INSPECT_IDS_CHEAP: usize = 5_000;
+/// See [`INSPECT_IDS_CHEAP`].
+pub const INSPECT_CHEAP_MS: u64 = 4;
+
+/// The greatest ids of an index with more, which suffice for a page: twice the jobs of the longest, see `candidates.rs`.
+pub const INSPECT_IDS_NEWEST: usize = 2_000;
+
+/// Jobs at equal distances that show which way is shorter. Each takes 2 us.
+pub const INSPECT_SAMPLES: i64 = 64;
+
 /// Ids of finished jobs that such a call reads at once. Their index has them in order.
 pub const FINISHED_IDS: i64 = 5_000;
 
 /// Milliseconds after which an inspection looks at no further row: its callers wait for a page. Rows with large payloads take long.
-pub const INSPECT_MS: u64 = 25;
+pub const INSPECT_MS: u64 = 28;
+
+/// Milliseconds after which it stops to read an index for the greatest ids. An index of 400,000 jobs takes as long.
+pub const INSPECT_INDEX_MS: u64 = 40;
+
+/// Milliseconds for the rows of these ids.
+pub const INSPECT_INDEX_ROWS_MS: u64 = 6;
 
 /// Rows that it looks at before that time counts, and the milliseconds that end it before them: payloads of many megabytes.
 pub const INSPECT_ROWS_MIN: usize = 12;

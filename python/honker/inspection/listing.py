@@ -100,9 +100,10 @@ def jobs(
 ) -> JobPage:
     """List jobs of every queue, live, dead and finished, the newest first.
 
-    A call looks at up to 50,000 jobs, for about 25 ms. A filter without an index (``task``, ``error``, ``args``) may
-    find fewer jobs than ``limit`` within that bound: then ``is_complete`` is False, and ``next`` goes on. While nothing
-    changes, the pages of a walk contain each matching job exactly once.
+    A call looks at jobs for about 28 ms, for at most 46 ms if it reads a large index: at 200,000 jobs or more, at fewer
+    large ones. A filter without an index (``task``, ``error``, ``args``) may find fewer jobs than ``limit`` within that
+    bound: then ``is_complete`` is False, and ``next`` goes on. A walk contains each job exactly once that matches all
+    the time, in whatever order others are enqueued, claimed and ended meanwhile.
 
     Args:
         state: Only jobs in this state.

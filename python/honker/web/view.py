@@ -53,7 +53,7 @@ class View:
         return self.site.db
 
     async def read(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a method of the database in a thread: a list may take 25 ms, which would hold up other requests.
+        """Call a method of the database in a thread: a list may take 40 ms, which would hold up other requests.
 
         The ``a`` twins read on the event loop, so they are for what takes less than a millisecond.
         """

@@ -147,6 +147,19 @@ impl Filter {
         }
     }
 
+    /// True if each job matches whose id the indexes of a table give, see `candidates.rs`.
+    pub(super) const fn is_decided_by_index(&self, table: Table) -> bool {
+        let is_key_left = self.key.is_some() && (self.queue.is_none() || self.state.is_some());
+        let is_other_left =
+            self.task.is_some() || self.error.is_some() || self.args.is_some() || self.since.is_some() || is_key_left;
+        match table {
+            Table::Live => !is_other_left,
+            // Their indexes have no key.
+            Table::Dead => !is_other_left && self.key.is_none(),
+            Table::Finished => !is_other_left && self.key.is_none() && self.state.is_none(),
+        }
+    }
+
     pub(super) fn tables(&self) -> Vec<Table> {
         self.state.map_or_else(|| Table::ALL.to_vec(), |state| vec![state.table()])
     }

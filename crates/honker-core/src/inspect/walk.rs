@@ -46,14 +46,25 @@ pub(super) fn walk(
     }
     let (mut found, mut last) = (0, after);
     loop {
-        let best = feeds.iter_mut().filter(|feed| feed.head.is_some()).max_by_key(|feed| feed.head.map(|head| head.id));
+        // A restored file may have an id in two tables: the end of what is known comes after the jobs.
+        let best = feeds
+            .iter_mut()
+            .filter(|feed| feed.head.is_some())
+            .max_by_key(|feed| feed.head.map(|head| (head.id, !head.is_end)));
         let Some((feed, head)) = best.and_then(|feed| feed.head.take().map(|head| (feed, head))) else {
             return Ok(Walked { next: None, is_complete: true });
         };
         if found >= n || look.is_over() {
             return Ok(Walked { next: last, is_complete: found >= n });
         }
-        look.count();
+        if head.is_end {
+            return Ok(Walked { next: Some(head.id), is_complete: false });
+        }
+        if head.is_match {
+            look.count();
+        } else {
+            look.count_many();
+        }
         last = Some(head.id);
         if filter.since.is_some_and(|since| head.created_at.is_some_and(|at| at + CLOCK_MARGIN < since)) {
             continue; // Those of this table with smaller ids are older.
@@ -63,9 +74,6 @@ pub(super) fn walk(
             found += 1;
         }
         feed.advance(ctx, filter)?;
-        if feed.head.is_none() && feed.is_cut {
-            return Ok(Walked { next: last, is_complete: found >= n });
-        }
     }
 }
 
@@ -77,17 +85,24 @@ const fn test_of(table: Table) -> &'static Sql {
     }
 }
 
-/// A job that was looked at.
+/// A job that was looked at. Most of those that do not match never leave SQLite.
 #[derive(Clone, Copy)]
 struct Head {
     id: i64,
     is_match: bool,
     created_at: Option<Instant>,
+    /// No job, but the id up to which the candidates are known.
+    is_end: bool,
 }
 
 impl Head {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: row.get(0)?, is_match: row.get(1)?, created_at: Instant::from_stored(row.get_ref(2)?) })
+        let created_at = Instant::from_stored(row.get_ref(2)?);
+        Ok(Self { id: row.get(0)?, is_match: row.get(1)?, created_at, is_end: false })
+    }
+
+    const fn end(id: i64) -> Self {
+        Self { id, is_match: false, created_at: None, is_end: true }
     }
 }
 
@@ -96,8 +111,8 @@ struct Feed<'a, 'c> {
     table: Table,
     rest: Rest<'a, 'c>,
     head: Option<Head>,
-    /// There may be others behind the last one.
-    is_cut: bool,
+    /// There may be others below this id, behind the last one.
+    cut_at: Option<i64>,
 }
 
 enum Rest<'a, 'c> {
@@ -114,14 +129,14 @@ impl<'a, 'c> Feed<'a, 'c> {
         given: Option<Candidates>,
         statement: &'a mut Prepared<'c>,
     ) -> Result<Self> {
-        let is_cut = given.as_ref().is_some_and(|given| given.is_cut);
+        let cut_at = given.as_ref().and_then(|given| given.cut_at);
         let rest = if let Some(given) = given {
             Rest::Ids(given.ids.into_iter(), statement)
         } else {
             let parameters = filter.parameters(i64::MIN, greatest, ctx.now());
             Rest::Rows(statement.cursor(params_from_iter(parameters))?)
         };
-        let mut feed = Self { table, rest, head: None, is_cut };
+        let mut feed = Self { table, rest, head: None, cut_at };
         feed.advance(ctx, filter)?;
         Ok(feed)
     }
@@ -136,7 +151,7 @@ impl<'a, 'c> Feed<'a, 'c> {
                 {
                     head = statement.row(params_from_iter(filter.parameters(id, id, ctx.now())), Head::read)?;
                 }
-                head
+                head.or_else(|| self.cut_at.take().map(Head::end))
             }
         };
         Ok(())
