@@ -32,3 +32,7 @@ pub mod worker;
 
 pub use context::Ctx;
 pub use error::{Error, Result};
+
+/// The tables of a new file as statements of SQL, for programs that make them without [`schema::upgrade`]. They change
+/// nothing in a file that has all of them.
+pub const FRESH_SCHEMA: &str = include_str!("schema/fresh.sql");

@@ -1,6 +1,6 @@
 //! Input meant to break things: texts of all kinds, and instants at the ends of time.
 
-use honker_core::schedule::{Expression, ExpressionError};
+use honker_domain::schedule::{Expression, ExpressionError};
 
 use super::clock_changes::{ZONES, changes};
 use super::{at, parse, time_zone};

@@ -6,7 +6,7 @@ mod clock_changes;
 mod hostile;
 mod process_zone;
 
-use honker_core::schedule::{Expression, ExpressionError};
+use honker_domain::schedule::{Expression, ExpressionError};
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 

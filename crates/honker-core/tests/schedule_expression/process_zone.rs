@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{at, boundaries};
-use honker_core::schedule::Expression;
+use honker_domain::schedule::Expression;
 
 const CHILD: &str = "process_zone::child";
 
