@@ -12,9 +12,9 @@
 //!   and BEGIN would leave the connection in a transaction that is never ended. A statement of ours carries the work and
 //!   brings its journal; see [`crate::carrier`].
 
-use honker_core::schema::WRITE_LOCK;
-use honker_core::statements::{Prepared, Sql};
-use honker_core::{Ctx, Result};
+use honker_domain::schema::WRITE_LOCK;
+use honker_domain::statements::{Prepared, Sql};
+use honker_domain::{Ctx, Result};
 use rusqlite::{Connection, ffi};
 
 use crate::carrier::carried;

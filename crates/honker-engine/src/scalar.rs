@@ -7,7 +7,7 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use honker_core::{Ctx, Result};
+use honker_domain::{Ctx, Result};
 use rusqlite::{Connection, ffi};
 
 use crate::arguments::{Arguments, Value};

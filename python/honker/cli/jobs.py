@@ -84,6 +84,10 @@ _COLUMNS: Final = (
 )
 
 
+#: Filters whose searches are short at any size of the file, so that none of them is cut.
+_INDEXED: Final = frozenset({"queue", "state"})
+
+
 @click.command(
     short_help="List jobs, the newest first.",
     epilog=f"""\b
@@ -117,7 +121,8 @@ def jobs(  # noqa: PLR0917 - click passes them by name
     """
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
-        walk = _Walk(db, {**filters, "since": since_of(filters["since"])}, after, is_all=is_all)
+        is_long = any(value for name, value in filters.items() if name not in _INDEXED)
+        walk = _Walk(db, {**filters, "since": since_of(filters["since"])}, after, is_all=is_all or not is_long)
         _print_jobs(walk, limit, listing)
 
 

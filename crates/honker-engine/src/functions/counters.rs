@@ -1,7 +1,7 @@
 //! The functions of the counters, and of the settings of the file that turn them on.
 
-use honker_core::limits::{COUNTER_ROWS, LIST_BATCH, MINUTES};
-use honker_core::{Ctx, Error, Result, counters, moves};
+use honker_domain::limits::{COUNTER_ROWS, LIST_BATCH, MINUTES};
+use honker_domain::{Ctx, Error, Result, counters, moves};
 use serde::Deserialize;
 
 use super::Output;

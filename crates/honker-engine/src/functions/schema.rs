@@ -1,6 +1,6 @@
 //! Setup, and later changes to the tables by others.
 
-use honker_core::{Ctx, Result, malformed, schema, test_clock};
+use honker_domain::{Ctx, Result, malformed, schema, test_clock};
 
 use super::Output;
 use crate::arguments::Arguments;

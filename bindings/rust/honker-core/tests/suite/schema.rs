@@ -44,7 +44,7 @@ fn fresh(conn: &Connection) -> String {
 fn the_statements_make_the_same_tables_as_the_function() {
     let expected = bootstrapped();
     if std::env::var_os("HONKER_UPDATE_SCHEMA").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../crates/honker-core/src/schema/fresh.sql");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../crates/honker-domain/src/schema/fresh.sql");
         std::fs::write(path, fresh(&expected)).unwrap();
         return;
     }
