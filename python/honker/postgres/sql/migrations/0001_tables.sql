@@ -85,7 +85,8 @@ CREATE TYPE honker.settlement AS (
   withholds_result boolean,
   is_unknown boolean,
   run_s double precision,
-  hold text
+  hold text,
+  task text
 );
 -- The part of a claim that one level has given; `is_parked` if it has parked as many jobs as a claim may.
 CREATE TYPE honker.taken AS (
