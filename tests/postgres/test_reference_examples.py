@@ -18,9 +18,7 @@ def runs_here(name, steps):
     return "postgres" in functions()[name]["engines"] and not any(map(ONLY_SQLITE.search, statements))
 
 
-EXAMPLES = [
-    pytest.param(steps, id=f"{name}-{number}") for name, number, steps in examples() if runs_here(name, steps)
-]
+EXAMPLES = [pytest.param(steps, id=f"{name}-{number}") for name, number, steps in examples() if runs_here(name, steps)]
 
 
 @pytest.mark.parametrize("steps", EXAMPLES)
