@@ -26,6 +26,7 @@ from honker.inspection import (
     workflows as _workflows,
 )
 from honker.lock import Lock
+from honker.postgres.location import is_postgres
 from honker.queue import every_queue
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.rate_limit import TokenBucket
@@ -102,7 +103,7 @@ class Database:
                 "sqlite3": sqlite3,
             }
         )
-        self._bind(HandleEngine(database_path(path), make), registry())
+        self._bind(HandleEngine(database_location(path), make), registry())
 
     def _bind(self, engine: ForwardingEngine[Any], tasks: TaskRegistry) -> None:
         self._engine = engine
@@ -495,9 +496,14 @@ def database_on(engine: ForwardingEngine[Any], tasks: TaskRegistry) -> Database:
 
 
 def opener(options: OpenOptions) -> Open:
-    """Make the function that opens a path with the options of `open`."""
+    """Make the function that opens a path or a URL with the options of `open`."""
 
-    def open_engine(path: str, creates: bool) -> SQLiteEngine:
+    def open_engine(path: str, creates: bool) -> Any:
+        if is_postgres(path):
+            # Its driver is an extra.
+            from honker.postgres.driver import open_engine as open_postgres  # noqa: PLC0415
+
+            return open_postgres(path, options, installs=creates)
         return SQLiteEngine(
             path,
             options.get("max_readers", MAX_READERS),
@@ -510,6 +516,15 @@ def opener(options: OpenOptions) -> Open:
         )
 
     return open_engine
+
+
+def database_location(path: str | os.PathLike[str]) -> str:
+    """The absolute path of a file, or the URL of a PostgreSQL database.
+
+    Raises:
+        InvalidArgumentError: It is neither, or a file that several connections cannot share.
+    """
+    return path if isinstance(path, str) and is_postgres(path) else database_path(path)
 
 
 def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[float | None, int | None] | None:

@@ -282,6 +282,13 @@ class DatabaseIOError(DatabaseError):
     is_retryable = True
 
 
+class ConnectionLostError(DatabaseError):
+    """The connection to the server is lost, or cannot be made. A call that was under way may have taken effect."""
+
+    code = "HONKER_CONNECTION_LOST"
+    is_retryable = True
+
+
 class DatabaseCorruptError(DatabaseError):
     """The file is not a SQLite database, or its contents are malformed."""
 

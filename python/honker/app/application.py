@@ -13,10 +13,9 @@ from honker.app.blueprint import Blueprint
 from honker.app.declarations import Declarations
 from honker.app.lifespan import lifespan
 from honker.codec import Codec
-from honker.database import OpenOptions, database_on, opener
+from honker.database import OpenOptions, database_location, database_on, opener
 from honker.errors import InvalidArgumentError
 from honker.middleware import Middleware
-from honker.sqlite.path import database_path
 from honker.sqlite.process_engine import ProcessEngine
 from honker.task.registry import TaskRegistry
 from honker.worker.runner import GRACE_S
@@ -105,7 +104,7 @@ class App(Declarations):
         Raises:
             InvalidArgumentError: The path is invalid.
         """
-        with self._engine.using(database_path(path)):
+        with self._engine.using(database_location(path)):
             yield self
 
     @asynccontextmanager
@@ -171,7 +170,7 @@ class App(Declarations):
 def _path_finder(path: str | os.PathLike[str] | None) -> Callable[[], str]:
     if path is None:
         return _path_of_environment
-    absolute = database_path(path)
+    absolute = database_location(path)
     return lambda: absolute
 
 
@@ -182,4 +181,4 @@ def _path_of_environment() -> str:
             f"the app has no database: pass a path, as in honker.App('app.db'), or set {PATH_VARIABLE}; "
             "a test uses app.using(path)"
         )
-    return database_path(path)
+    return database_location(path)

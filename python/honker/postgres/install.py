@@ -1,8 +1,9 @@
 """Create and upgrade the schema ``honker`` of a PostgreSQL database.
 
-Tables are made by numbered migrations, each once. Functions are replaced as a whole if one of their files has changed. All of it
-is one transaction under an advisory lock, so two processes that install at once do it one after the other, and a process that dies
-leaves the database as it was.
+Tables are made by numbered migrations, each once. Functions are replaced as a whole if one of their files has changed.
+All of it
+is one transaction under an advisory lock, so two processes that install at once do it one after the other, and a
+process that dies leaves the database as it was.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def install(connection: psycopg.Connection[Any]) -> bool:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
         cursor.execute("CREATE SCHEMA IF NOT EXISTS honker")
         cursor.execute(
-            "CREATE TABLE IF NOT EXISTS honker.installation (part text PRIMARY KEY, version bigint NOT NULL, digest text NOT NULL)"
+            "CREATE TABLE IF NOT EXISTS honker.installation (part text PRIMARY KEY, version bigint "
+            "NOT NULL, digest text NOT NULL)"
         )
         cursor.execute("SELECT part, version, digest FROM honker.installation")
         found = {part: (version, digest) for part, version, digest in cursor.fetchall()}
@@ -52,7 +54,8 @@ def _migrate(cursor: psycopg.Cursor[Any], installed: int) -> bool:
     migrations = sorted((_SQL / "migrations").iterdir(), key=lambda file: file.name)
     if installed > len(migrations):
         raise HonkerError(
-            f"The tables of honker have version {installed} here, and this honker knows versions up to {len(migrations)}: upgrade honker"
+            f"The tables of honker have version {installed} here, and this honker knows versions up "
+            f"to {len(migrations)}: upgrade honker"
         )
     for file in migrations[installed:]:
         cursor.execute(file.read_bytes())

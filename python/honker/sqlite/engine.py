@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.engine import Element
+from honker.engine.fate import ForeignFate, OwnFate
 from honker.engine.limits import Limits
+from honker.engine.loop_updates import LoopHub, LoopWaiter
 from honker.errors import (
     ArgumentOverflowError,
     DatabaseBusyError,
@@ -25,11 +27,9 @@ from honker.sqlite.connection import SYNCHRONOUS, Connection
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.engine_clock import EngineClock, note_testing_file
 from honker.sqlite.extension_file import extension_info
-from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.foreign_async import ascalar_in
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
-from honker.sqlite.loop_updates import LoopHub, LoopWaiter
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
 from honker.sqlite.transaction import SQLiteTransaction, append_to, check_own
@@ -77,8 +77,9 @@ class SQLiteEngine:
         # Guards the two fields below.
         self._updates_lock = threading.Lock()
         self._updates: weakref.WeakSet[UpdateEvents] = weakref.WeakSet()
-        # By event loop; each hub is used on the thread of its loop only.
-        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopHub] = weakref.WeakKeyDictionary()
+        # By event loop; each hub is used on the thread of its loop only. Waiters and the loop keep it.
+        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[LoopHub]]
+        self._hubs = weakref.WeakKeyDictionary()
         self._is_closed = False
         try:
             if watcher_backend is not None:
@@ -321,11 +322,12 @@ class SQLiteEngine:
         """As `updates`, for a waiter on the running event loop: all of them share one descriptor."""
         loop = asyncio.get_running_loop()
         with self._updates_lock:
-            hub = self._hubs.get(loop)
+            known = None if self._is_closed else self._hubs.get(loop)
+        hub = None if known is None else known()
         if hub is None or not hub.is_usable:
             hub = LoopHub(self.updates(), loop)
             with self._updates_lock:
-                self._hubs[loop] = hub
+                self._hubs[loop] = weakref.ref(hub)
         return hub.join()
 
     def close(self) -> None:

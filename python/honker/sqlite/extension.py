@@ -12,9 +12,9 @@ import sqlite3
 from types import ModuleType
 from typing import Any
 
+from honker.engine.drivers import is_asynchronous
 from honker.errors import ExtensionUnsupportedError, InvalidArgumentError
 from honker.sqlite.auto_extension import auto_extension
-from honker.sqlite.drivers import is_asynchronous
 from honker.sqlite.extension_file import extension_info
 
 

@@ -8,10 +8,11 @@ from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 from honker.arguments import SQLValue, TransactionLike
+from honker.engine import drivers
+from honker.engine.fate import ForeignFate, OwnFate
 from honker.errors import HonkerError, InvalidArgumentError, from_sqlite
-from honker.sqlite import drivers, transaction
+from honker.sqlite import transaction
 from honker.sqlite.database_file import DatabaseFile
-from honker.sqlite.fate import ForeignFate, OwnFate
 from honker.sqlite.transaction import SQLiteTransaction, check_own, scalar_in
 
 

@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from honker.arguments import SQLValue, TransactionLike
+from honker.engine import drivers
 from honker.errors import from_sqlite
-from honker.sqlite import drivers
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.foreign import OF_AIOSQLITE, explain, script, session_of
 from honker.sqlite.transaction import SQLiteTransaction

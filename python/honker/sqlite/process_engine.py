@@ -17,15 +17,25 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from honker.engine import Engine
 from honker.engine.forwarding import ForwardingEngine
 from honker.errors import DatabaseClosedError, DatabaseReplacedError
-from honker.sqlite.engine import SQLiteEngine
 from honker.sqlite.fork import make_immortal
 
-#: Opens the file at a path; creates it only if asked to.
-Open: TypeAlias = "Callable[[str, bool], SQLiteEngine]"
+
+class ReopenedEngine(Engine, Protocol):
+    """An engine that a forked child opens for itself."""
+
+    @property
+    def file_identity(self) -> tuple[int, int] | None:
+        """Device and inode of its file; None if it has none."""
+        ...
+
+
+#: Opens the database at a path or URL; creates it only if asked to.
+Open: TypeAlias = "Callable[[str, bool], ReopenedEngine]"
 #: The path of the database, found at the moment of opening.
 PathFinder: TypeAlias = Callable[[], str]
 
@@ -35,13 +45,13 @@ class _SetAside:
     """The path and the engine that a block of `using` has set aside."""
 
     find_path: PathFinder
-    engine: SQLiteEngine | None
+    engine: ReopenedEngine | None
 
 
 _engines: weakref.WeakSet[ProcessEngine] = weakref.WeakSet()
 
 
-class ProcessEngine(ForwardingEngine[SQLiteEngine]):
+class ProcessEngine(ForwardingEngine[ReopenedEngine]):
     """The engine of a handle in whatever process uses it; see the module.
 
     Args:
@@ -69,7 +79,7 @@ class ProcessEngine(ForwardingEngine[SQLiteEngine]):
         """False: a closed database is opened again at its next use."""
         return False
 
-    def _find(self) -> SQLiteEngine:
+    def _find(self) -> ReopenedEngine:
         with self._mutex:
             if self._engine is None:
                 opened = self._open()
@@ -80,7 +90,7 @@ class ProcessEngine(ForwardingEngine[SQLiteEngine]):
                     opened.close()
             return self._engine
 
-    def _open(self) -> SQLiteEngine:
+    def _open(self) -> ReopenedEngine:
         return self._open_engine(self._find_path(), True)
 
     def close(self) -> None:
@@ -105,7 +115,7 @@ class ProcessEngine(ForwardingEngine[SQLiteEngine]):
             if used is not None:
                 used.close()
 
-    def _end_block(self, aside: _SetAside) -> SQLiteEngine | None:
+    def _end_block(self, aside: _SetAside) -> ReopenedEngine | None:
         """End a block of `using`, and return its engine. A later block of another thread goes on with its own file."""
         position = self._aside.index(aside)
         del self._aside[position]
@@ -142,7 +152,7 @@ class HandleEngine(ProcessEngine):
         """True once it is closed."""
         return self._is_closed
 
-    def _open(self) -> SQLiteEngine:
+    def _open(self) -> ReopenedEngine:
         if self._is_closed:
             raise DatabaseClosedError("Database is closed")
         opened = self._open_engine(self._find_path(), False)

@@ -14,11 +14,11 @@ from typing import Any, Final, Self, TypeVar
 from honker import serialization
 from honker.arguments import Call, Parameters, Row, SQLValue
 from honker.engine import Element, Transaction
+from honker.engine.fate import OwnFate
 from honker.errors import NestedTransactionError, TransactionNotStartedError
 from honker.sqlite.batch import Batch
 from honker.sqlite.connection import Connection
 from honker.sqlite.database_file import DatabaseFile
-from honker.sqlite.fate import OwnFate
 from honker.sqlite.write_lock import WriteLock, in_thread
 
 T = TypeVar("T")

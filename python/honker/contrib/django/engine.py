@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import django.db
 from asgiref.sync import sync_to_async
@@ -74,7 +74,7 @@ def configured_path() -> str:
 
 def open_engine(path: str, creates: bool) -> SQLiteEngine:
     """Open a file with the options of ``HONKER``."""
-    return opener(setting("OPTIONS"))(path, creates)
+    return cast(SQLiteEngine, opener(setting("OPTIONS"))(path, creates))
 
 
 class DjangoEngine(ProcessEngine):
