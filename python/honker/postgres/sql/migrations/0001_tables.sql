@@ -117,6 +117,14 @@ CREATE TABLE honker.dead (
 );
 CREATE INDEX dead_age ON honker.dead (queue, died_at);
 
+-- Live jobs and dead letters, for reading.
+CREATE VIEW honker.jobs AS
+  SELECT id, queue, payload, state, priority, run_at, worker_id, claim_expires_at, attempts, max_attempts, last_error, created_at
+  FROM honker.live
+  UNION ALL
+  SELECT id, queue, payload, 'dead', priority, run_at, NULL, NULL, attempts, max_attempts, last_error, created_at
+  FROM honker.dead;
+
 -- Jobs that ended well or were cancelled, in queues that keep them. `state` is done or cancelled.
 CREATE TABLE honker.finished (
   id bigint PRIMARY KEY,
