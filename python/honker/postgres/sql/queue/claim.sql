@@ -55,7 +55,7 @@ DECLARE
 BEGIN
   IF NOT is_limited THEN
     RETURN honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
-  ELSIF honker._queue_room(rules, n, now) <= 0 OR honker._due_level(queue, NULL, now) IS NULL THEN
+  ELSIF honker._queue_room(rules, n, now) <= 0 OR (honker._front(queue, now)).level IS NULL THEN
     RETURN '{}';
   END IF;
   PERFORM honker._lock_queue(queue);
@@ -121,18 +121,18 @@ DECLARE
   jobs text[] := '{}';
   taken honker.taken;
   level bigint;
+  floor bigint;
   room_bytes bigint := 67108864;
   dead_letters bigint := 0;
 BEGIN
-  LOOP
-    level := honker._due_level(queue, level, now);
-    EXIT WHEN level IS NULL;
+  SELECT f.level, f.floor INTO level, floor FROM honker._front(queue, now) AS f;
+  WHILE level IS NOT NULL LOOP
     -- A level is looked at again while it gives dead letters, which make way for others.
     LOOP
       IF honker._looks_at_keys(rules) THEN
-        taken := honker._take_keyed(rules, queue, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, now);
+        taken := honker._take_keyed(rules, queue, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, floor, now);
       ELSE
-        taken := honker._take(rules, queue, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, now);
+        taken := honker._take(rules, queue, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, floor, now);
       END IF;
       jobs := jobs || taken.jobs;
       room_bytes := room_bytes - taken.bytes;
@@ -142,6 +142,8 @@ BEGIN
       END IF;
       EXIT WHEN taken.dead_letters = 0;
     END LOOP;
+    level := honker._due_level(queue, level, now);
+    floor := -9223372036854775808;
   END LOOP;
   RETURN jobs;
 END $$;
@@ -152,7 +154,7 @@ END $$;
 -- planned for a tenth of the table.
 CREATE OR REPLACE FUNCTION honker._take(
   rules honker.queues, queue text, worker_id text, level bigint, n bigint, lease_end bigint, room_bytes bigint, detailed boolean,
-  now bigint
+  floor bigint, now bigint
 ) RETURNS honker.taken LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -166,7 +168,7 @@ BEGIN
   FROM (
     SELECT l.id, octet_length(l.payload) AS bytes, l.attempts >= l.max_attempts OR coalesce(l.expires_at <= now, false) AS is_over
     FROM honker.live AS l
-    WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at <= now
+    WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at BETWEEN floor AND now
     ORDER BY l.run_at, l.id LIMIT n
     FOR UPDATE SKIP LOCKED
   ) AS p;

@@ -7,7 +7,7 @@
 -- them. At most 64 are parked in these ways.
 CREATE OR REPLACE FUNCTION honker._take_keyed(
   rules honker.queues, queue text, worker_id text, level bigint, n bigint, lease_end bigint, room_bytes bigint, detailed boolean,
-  now bigint
+  floor bigint, now bigint
 ) RETURNS honker.taken LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -23,7 +23,7 @@ BEGIN
     EXIT WHEN wanted <= 0 OR taken.bytes >= room_bytes OR taken.dead_letters >= 1000;
     ids := ARRAY(
       SELECT l.id FROM honker.live AS l
-      WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at <= now
+      WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at BETWEEN floor AND now
         AND (l.key IS NULL OR l.key <> ALL (passed))
       ORDER BY l.run_at, l.id LIMIT wanted
       FOR UPDATE SKIP LOCKED);
