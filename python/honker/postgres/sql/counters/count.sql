@@ -1,15 +1,17 @@
 -- Counters of the moves of jobs, by queue, task and minute.
 --
--- A backend adds to the row of its own process id, so no writer waits for another one, whatever its transaction does afterwards. The
--- first count of a backend in a minute folds the rows of minutes that are over into slot 0, and minutes that are not kept into its minute
--- -1, where the sums outlive them. Sums are exact, and never fall.
+-- A backend adds to the row of its own process id, so no writer waits for another one, whatever its transaction does
+-- afterwards. The first count of a backend in a minute folds the rows of minutes that are over into slot 0, and minutes
+-- that are not kept into its minute -1, where the sums outlive them. Sums are exact, and never fall.
 --
 -- - *The session dies, or rolls back.* The counts of a call are written in its transaction: both are there, or neither.
--- - *Two sessions fold at once.* One of them has the lock of the queue and task, and the other one leaves it to that. A row is deleted in the
---   transaction that adds it to slot 0, and a row that another session holds is passed over until the next time.
--- - *A transaction stays open.* The rows of its backend are folded when it has committed. If it folds itself, rows gather until it ends.
--- - *The clock is set back.* Counts go into rows of the present minute. Rows of minutes that are more than an hour ahead are folded into
---   minute -1.
+-- - *Two sessions fold at once.* One of them has the lock of the queue and task, and the other one leaves it to that. A
+--   row is deleted in the transaction that adds it to slot 0, and a row that another session holds is passed over until
+--   the next time.
+-- - *A transaction stays open.* The rows of its backend are folded when it has committed. If it folds itself, rows
+--   gather until it ends.
+-- - *The clock is set back.* Counts go into rows of the present minute. Rows of minutes that are more than an hour
+--   ahead are folded into minute -1.
 
 -- Adds `jobs` moves of one kind, one after the other in the same minute. `run_s` is of a single move.
 CREATE OR REPLACE FUNCTION honker._count(

@@ -1,8 +1,10 @@
--- The record of a move of a job: counters by minute, and an event of the topic honker.events. It is written in the transaction of the
--- move, so it is there if and only if the move is. With both off, a call costs one look at honker.meta.
+-- The record of a move of a job: counters by minute, and an event of the topic honker.events. It is written in the
+-- transaction of the move, so it is there if and only if the move is. With both off, a call costs one look at
+-- honker.meta.
 --
--- `move` is enqueued, claimed, done, retried (an attempt failed, and another follows), failed (an attempt failed, and the job is a dead
--- letter), dead (a dead letter without an attempt that failed now), cancelled, snoozed, released, lapsed or requeued.
+-- `move` is enqueued, claimed, done, retried (an attempt failed, and another follows), failed (an attempt failed, and
+-- the job is a dead letter), dead (a dead letter without an attempt that failed now), cancelled, snoozed, released,
+-- lapsed or requeued.
 
 CREATE OR REPLACE FUNCTION honker._moved(
   job_id bigint, queue text, payload text, move text, run_s double precision, wait_s double precision, now bigint
@@ -26,7 +28,8 @@ BEGIN
   END IF;
 END $$;
 
--- Tells the task of a job whose settlement follows in this transaction: its worker knows it, also if the payload does not say it.
+-- Tells the task of a job whose settlement follows in this transaction: its worker knows it, also if the payload does
+-- not say it.
 CREATE OR REPLACE FUNCTION honker._know_task(job_id bigint, task text) RETURNS void LANGUAGE sql AS $$
   SELECT set_config('honker.known_task', coalesce(job_id || ' ' || task, ''), true)
 $$;
@@ -41,7 +44,8 @@ BEGIN
   RETURN honker._task_of(payload);
 END $$;
 
--- The same for several jobs of one queue that have made the same move: one row of counters a task, and one event for each thousand.
+-- The same for several jobs of one queue that have made the same move: one row of counters a task, and one event for
+-- each thousand.
 CREATE OR REPLACE FUNCTION honker._moved_many(
   job_ids bigint[], queue text, payloads text[], move text, waits_s double precision[], now bigint
 ) RETURNS void LANGUAGE plpgsql AS $$

@@ -20,7 +20,8 @@ BEGIN
   ORDER BY c.queue, c.task LIMIT 1;
 END $$;
 
--- Ends with the queue and task that reach 20,000 rows, or after 5,000 of them: those that were not used lately are passed one by one.
+-- Ends with the queue and task that reach 20,000 rows, or after 5,000 of them: those that were not used lately are
+-- passed one by one.
 CREATE OR REPLACE FUNCTION honker.honker_counter_minutes(queue text, minutes bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
@@ -61,7 +62,8 @@ BEGIN
   RETURN format('{"counters":%s,"is_complete":%s}', found_rows, is_complete::text);
 END $$;
 
--- The sums since counters were first turned on, by queue and task. The maxima are of the last minute that was counted in.
+-- The sums since counters were first turned on, by queue and task. The maxima are of the last minute that was counted
+-- in.
 CREATE OR REPLACE FUNCTION honker.honker_counter_totals(after_queue text, after_task text, n bigint) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable

@@ -1,5 +1,5 @@
--- The settings of the record of moves: counters by minute, and events of a stream. Both are off unless they are turned on here. They
--- are rows of honker.meta, so that every session obeys them from its next statement on.
+-- The settings of the record of moves: counters by minute, and events of a stream. Both are off unless they are turned
+-- on here. They are rows of honker.meta, so that every session obeys them from its next statement on.
 
 CREATE OR REPLACE FUNCTION honker._recording(OUT counters boolean, OUT events boolean) LANGUAGE sql STABLE AS $$
   SELECT coalesce(bool_or(m.key = 'counters' AND m.value <> 0), false), coalesce(bool_or(m.key = 'events' AND m.value <> 0), false)

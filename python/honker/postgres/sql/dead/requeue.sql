@@ -1,9 +1,10 @@
 -- Dead letters that wait again.
 
--- Copies a dead letter to the live jobs, with its attempts before it again, and removes it. An expiry that has passed is dropped.
--- False, and nothing done, if another live job has its unique key, or its id.
+-- Copies a dead letter to the live jobs, with its attempts before it again, and removes it. An expiry that has passed
+-- is dropped. False, and nothing done, if another live job has its unique key, or its id.
 --
--- The letter is locked by the caller. Another session that takes the unique key at the same time is waited for, and then has it.
+-- The letter is locked by the caller. Another session that takes the unique key at the same time is waited for, and
+-- then has it.
 CREATE OR REPLACE FUNCTION honker._restore(letter honker.dead, state text, waiting_for bigint, run_at bigint, now bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -27,8 +28,8 @@ BEGIN
   RETURN true;
 END $$;
 
--- The job that has a unique key of a queue: a live one, or one that has succeeded and keeps the key taken. A kept key that would
--- stay for longer than twice its time was written by a clock that was ahead, and is free.
+-- The job that has a unique key of a queue: a live one, or one that has succeeded and keeps the key taken. A kept key
+-- that would stay for longer than twice its time was written by a clock that was ahead, and is free.
 CREATE OR REPLACE FUNCTION honker._unique_holder(queue text, unique_key text, now bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -59,8 +60,8 @@ BEGIN
   RETURN 1;
 END $$;
 
--- Puts a dead letter, of a queue or of any, back among the waiting jobs. True if there was one. Two sessions that requeue it at
--- once: the second waits for the first, and finds none.
+-- Puts a dead letter, of a queue or of any, back among the waiting jobs. True if there was one. Two sessions that
+-- requeue it at once: the second waits for the first, and finds none.
 CREATE OR REPLACE FUNCTION honker._requeue(job_id bigint, queue text, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE

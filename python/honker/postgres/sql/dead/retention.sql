@@ -1,11 +1,11 @@
 -- Dead letters that are given up: by the policy of their queue, or by hand.
 --
--- There is no sweeper. Each new dead letter deletes a few of the queue: old ones each time; those beyond the number that stays,
--- which takes passing over these, at one in 64. A letter that another session holds is passed over.
+-- There is no sweeper. Each new dead letter deletes a few of the queue: old ones each time; those beyond the number
+-- that stays, which takes passing over these, at one in 64. A letter that another session holds is passed over.
 
--- Deletes dead letters of a queue that are older than `max_age` milliseconds, or not among the `max_keep` newest, the oldest first,
--- among the first `most`. Those that a clock which was ahead has dated into the future would block the head of the queue, and
--- are old as well. Returns how many. Jobs that wait for the requeue of one die of its failure.
+-- Deletes dead letters of a queue that are older than `max_age` milliseconds, or not among the `max_keep` newest, the
+-- oldest first, among the first `most`. Those that a clock which was ahead has dated into the future would block the
+-- head of the queue, and are old as well. Returns how many. Jobs that wait for the requeue of one die of its failure.
 CREATE OR REPLACE FUNCTION honker._prune_dead(queue text, max_age bigint, max_keep bigint, most bigint, now bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable

@@ -1,10 +1,11 @@
 -- Finished jobs, in queues that keep them: those that succeeded, and those that were cancelled.
 --
--- Invariant: a job is live, dead or finished, and never two of these: it is copied in the transaction that deletes its live row.
+-- Invariant: a job is live, dead or finished, and never two of these: it is copied in the transaction that deletes its
+-- live row.
 --
--- There is no sweeper. Each job that is kept deletes a few that have been kept for long enough; a list shows no expired one. A
--- clock that was ahead dates a job, and its expiry, in the future: such a job of the queue is deleted as well once it lies
--- further ahead than a day. Rows that another session deletes are passed over.
+-- There is no sweeper. Each job that is kept deletes a few that have been kept for long enough; a list shows no expired
+-- one. A clock that was ahead dates a job, and its expiry, in the future: such a job of the queue is deleted as well
+-- once it lies further ahead than a day. Rows that another session deletes are passed over.
 
 -- Keeps a job that has ended, if its queue keeps finished jobs. True if it is kept.
 CREATE OR REPLACE FUNCTION honker._keep_finished(job honker.live, state text, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$

@@ -3,23 +3,24 @@
 -- An edge, a row of honker.dependencies, is open until it has an outcome. Invariants, after each commit:
 --
 -- 1. A job in state `waiting` has an open edge, and `waiting_for` counts its open edges.
--- 2. The parent of an open edge can still end: it is a live job with the tie DEPENDENTS (8), or, under the policy `wait`, a dead
---    letter.
--- 3. An edge of policy `cancel` whose outcome is a failure belongs to a dead letter that this failure has made, and which a
---    requeue of the parent brings back.
+-- 2. The parent of an open edge can still end: it is a live job with the tie DEPENDENTS (8), or, under the policy
+--    `wait`, a dead letter.
+-- 3. An edge of policy `cancel` whose outcome is a failure belongs to a dead letter that this failure has made, and
+--    which a requeue of the parent brings back.
 -- 4. The end of a parent is in honker.outcomes while one of its children has not ended.
 --
 -- Locks are taken in one order: rows of jobs by id, then edges, then outcomes.
 --
--- - *A parent ends while its child is added.* Both lock the parent's row. If the child is first, it has marked the parent, so the
---   plain ack, which tests `ties IS NULL`, does not end it, and the ack with ties finds the edge. If the parent is first, the child
---   waits for its commit, and then finds its end.
--- - *Two parents end at once.* Each locks the row of the child before it counts down, so the second reads the first one's count.
+-- - *A parent ends while its child is added.* Both lock the parent's row. If the child is first, it has marked the
+--   parent, so the plain ack, which tests `ties IS NULL`, does not end it, and the ack with ties finds the edge. If the
+--   parent is first, the child waits for its commit, and then finds its end.
+-- - *Two parents end at once.* Each locks the row of the child before it counts down, so the second reads the first
+--   one's count.
 -- - *A session dies or rolls back*: its edges, counts and states go together.
 -- - *The clock jumps*: no time decides here, except if a retained result has expired.
 
--- The end of a job that is named as a parent: `live`, `done`, `dead` or `cancelled`; NULL if nothing is known of it. A dead letter
--- can return. The parts are read in this order. A result of an id that no job has had says nothing.
+-- The end of a job that is named as a parent: `live`, `done`, `dead` or `cancelled`; NULL if nothing is known of it. A
+-- dead letter can return. The parts are read in this order. A result of an id that no job has had says nothing.
 CREATE OR REPLACE FUNCTION honker._fate(id bigint, now bigint, OUT state text, OUT error text, OUT can_return boolean)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
@@ -71,9 +72,9 @@ BEGIN
   DO UPDATE SET state = excluded.state, value = coalesce(excluded.value, o.value), error = excluded.error;
 END $$;
 
--- Marks the jobs among these that are live or dead letters as parents, and keeps them where they are until the end of this
--- transaction. Returns how many. The lock that stays is the weakest that keeps a row from being deleted: heartbeats of a marked
--- parent do not wait.
+-- Marks the jobs among these that are live or dead letters as parents, and keeps them where they are until the end of
+-- this transaction. Returns how many. The lock that stays is the weakest that keeps a row from being deleted:
+-- heartbeats of a marked parent do not wait.
 CREATE OR REPLACE FUNCTION honker._hold_parents(ids bigint[]) RETURNS integer LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -96,8 +97,8 @@ BEGIN
   RETURN live + dead;
 END $$;
 
--- Ties a new job, whose row is there, to its parents, each named once. Returns how many of these have not ended. If one of them has
--- failed already, under the policy `cancel`, the job is a dead letter afterwards.
+-- Ties a new job, whose row is there, to its parents, each named once. Returns how many of these have not ended. If one
+-- of them has failed already, under the policy `cancel`, the job is a dead letter afterwards.
 CREATE OR REPLACE FUNCTION honker._depend(child_id bigint, after bigint[], policy text, now bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable

@@ -1,9 +1,9 @@
--- Parents that have ended without settling their edges, and children that have gone without taking theirs away: by a DELETE by hand,
--- or in a database that was restored in part.
+-- Parents that have ended without settling their edges, and children that have gone without taking theirs away: by a
+-- DELETE by hand, or in a database that was restored in part.
 
--- An open edge of a job whose parent cannot end any more, with the end that it is taken to have had; NULLs if there is none. One open
--- edge is looked at. If its parent can end, the job waits for that, and the others can be looked at then. A job that is gone
--- in silence is taken for a success: that is how an ack leaves.
+-- An open edge of a job whose parent cannot end any more, with the end that it is taken to have had; NULLs if there is
+-- none. One open edge is looked at. If its parent can end, the job waits for that, and the others can be looked at
+-- then. A job that is gone in silence is taken for a success: that is how an ack leaves.
 CREATE OR REPLACE FUNCTION honker._lost_parent(child_id bigint, now bigint, OUT id bigint, OUT state text, OUT error text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
@@ -23,8 +23,8 @@ BEGIN
   END IF;
 END $$;
 
--- Settles the edges of lost parents of a few waiting jobs of a queue: for a claim that has found nothing. The next call in this
--- session goes on behind them. True if there was a lost parent.
+-- Settles the edges of lost parents of a few waiting jobs of a queue: for a claim that has found nothing. The next call
+-- in this session goes on behind them. True if there was a lost parent.
 CREATE OR REPLACE FUNCTION honker._rescue_waiting(queue text, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -62,8 +62,9 @@ BEGIN
   RETURN has_found;
 END $$;
 
--- Deletes the edges of jobs that are gone, and ends of parents that no job needs, of the next few after a place that differs from
--- call to call: the bits of a golden ratio spread successive ids over all of them, and nothing has to be remembered.
+-- Deletes the edges of jobs that are gone, and ends of parents that no job needs, of the next few after a place that
+-- differs from call to call: the bits of a golden ratio spread successive ids over all of them, and nothing has to be
+-- remembered.
 CREATE OR REPLACE FUNCTION honker._prune_edges(seed bigint, looks integer) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,7 +1,7 @@
 -- The check of the invariants of flow control, for maintenance and for tests. Reads only, and whole tables.
 --
--- A database that only honker writes has no violation after any commit. Ends of parents to which no job is tied are none here: two
--- children that end at once may leave one, until honker._prune_edges meets it.
+-- A database that only honker writes has no violation after any commit. Ends of parents to which no job is tied are
+-- none here: two children that end at once may leave one, until honker._prune_edges meets it.
 
 CREATE OR REPLACE FUNCTION honker._violations_of_waiting(now bigint)
 RETURNS TABLE (kind text, job_id bigint, queue text, key text, problem text) LANGUAGE sql STABLE AS $$

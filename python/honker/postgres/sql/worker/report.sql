@@ -1,20 +1,21 @@
 -- The workers of a database: each process of workers keeps one row about itself.
 --
--- A report is the whole row, so a report that is lost is made good by the next one. The leases of jobs decide who works on them;
--- only after the clock was set back do reports decide when a lease ends (see set_back.sql).
+-- A report is the whole row, so a report that is lost is made good by the next one. The leases of jobs decide who works
+-- on them; only after the clock was set back do reports decide when a lease ends (see set_back.sql).
 --
--- - *The session dies* before the commit of a report: the last one stands. A worker that is stopped deletes its row itself; the row of
---   one that is lost is deleted by the reports of others after an hour.
--- - *Two sessions.* Each writes the row of its own name. A lost worker that was only slow writes its row again. Rows that another
---   session holds are passed over by those that prune.
+-- - *The session dies* before the commit of a report: the last one stands. A worker that is stopped deletes its row
+--   itself; the row of one that is lost is deleted by the reports of others after an hour.
+-- - *Two sessions.* Each writes the row of its own name. A lost worker that was only slow writes its row again. Rows
+--   that another session holds are passed over by those that prune.
 
 CREATE OR REPLACE FUNCTION honker.honker_worker_report(report_json text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
   RETURN honker._report(honker._given_report(report_json), honker._now());
 END $$;
 
--- Writes a report that was checked, moves the leases of lost workers after the clock was set back, and deletes a few workers that were
--- lost long ago. Returns the seconds after which the next report is due: more where many workers share the database.
+-- Writes a report that was checked, moves the leases of lost workers after the clock was set back, and deletes a few
+-- workers that were lost long ago. Returns the seconds after which the next report is due: more where many workers
+-- share the database.
 CREATE OR REPLACE FUNCTION honker._report(given json, now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
