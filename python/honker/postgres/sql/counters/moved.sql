@@ -60,10 +60,12 @@ BEGIN
   IF NOT recording.counters AND NOT recording.events THEN
     RETURN;
   END IF;
-  tasks := ARRAY(SELECT honker._task_of(p.payload) FROM unnest(payloads) WITH ORDINALITY AS p(payload, place) ORDER BY p.place);
+  tasks := ARRAY(SELECT honker._task_of(p.payload) FROM unnest(payloads) WITH ORDINALITY AS p(payload, place)
+    ORDER BY p.place);
   IF recording.counters THEN
     FOR sums IN
-      SELECT coalesce(m.task, '') AS task, count(*) AS jobs, coalesce(sum(m.wait_s), 0) AS wait_s, coalesce(max(m.wait_s), 0) AS wait_max_s
+      SELECT coalesce(m.task, '') AS task, count(*) AS jobs, coalesce(sum(m.wait_s), 0) AS wait_s,
+        coalesce(max(m.wait_s), 0) AS wait_max_s
       FROM unnest(tasks, waits_s) AS m(task, wait_s) GROUP BY coalesce(m.task, '') ORDER BY coalesce(m.task, '')
     LOOP
       PERFORM honker._count(queue, sums.task, move, sums.jobs, NULL, sums.wait_s, sums.wait_max_s, now);
@@ -85,6 +87,7 @@ CREATE OR REPLACE FUNCTION honker._event(
   job_id bigint, queue text, task text, move text, run_s double precision, wait_s double precision
 ) RETURNS json LANGUAGE sql IMMUTABLE AS $$
   SELECT json_strip_nulls(json_build_object(
-    'event', CASE move WHEN 'failed' THEN 'dead' ELSE move END, 'wait_s', CASE WHEN move = 'claimed' THEN honker._real(wait_s) END,
+    'event', CASE move WHEN 'failed' THEN 'dead' ELSE move END,
+    'wait_s', CASE WHEN move = 'claimed' THEN honker._real(wait_s) END,
     'id', job_id, 'queue', queue, 'task', task, 'run_s', honker._real(run_s)))
 $$;

@@ -48,7 +48,8 @@ CREATE OR REPLACE FUNCTION honker._has_been_given(id bigint) RETURNS boolean LAN
 $$;
 
 -- The error of a child of this policy that the end of its parent cancels; NULL if it does not.
-CREATE OR REPLACE FUNCTION honker._failure(policy text, parent_id bigint, state text, error text, can_return boolean) RETURNS text
+CREATE OR REPLACE FUNCTION honker._failure(policy text, parent_id bigint, state text, error text, can_return boolean)
+RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN policy = 'run' OR (policy = 'wait' AND can_return) THEN NULL
@@ -58,7 +59,8 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- Keeps the end of a parent for its children, with its result if one is kept, or that of an earlier copy.
-CREATE OR REPLACE FUNCTION honker._keep_outcome(job_id bigint, state text, value text, error text, now bigint) RETURNS void
+CREATE OR REPLACE FUNCTION honker._keep_outcome(job_id bigint, state text, value text, error text, now bigint)
+RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 BEGIN
@@ -82,7 +84,8 @@ DECLARE
   dead integer;
 BEGIN
   UPDATE honker.live AS l SET ties = coalesce(l.ties, 0) | 8
-  FROM (SELECT u.id FROM honker.live AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0 ORDER BY u.id FOR UPDATE) AS unmarked
+  FROM (SELECT u.id FROM honker.live AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0
+    ORDER BY u.id FOR UPDATE) AS unmarked
   WHERE l.id = unmarked.id;
   PERFORM 1 FROM honker.live AS l WHERE l.id = ANY (ids) ORDER BY l.id FOR KEY SHARE;
   GET DIAGNOSTICS live = ROW_COUNT;
@@ -90,7 +93,8 @@ BEGIN
     RETURN live;
   END IF;
   UPDATE honker.dead AS d SET ties = coalesce(d.ties, 0) | 8
-  FROM (SELECT u.id FROM honker.dead AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0 ORDER BY u.id FOR UPDATE) AS unmarked
+  FROM (SELECT u.id FROM honker.dead AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0
+    ORDER BY u.id FOR UPDATE) AS unmarked
   WHERE d.id = unmarked.id;
   PERFORM 1 FROM honker.dead AS d WHERE d.id = ANY (ids) ORDER BY d.id FOR KEY SHARE;
   GET DIAGNOSTICS dead = ROW_COUNT;
@@ -113,8 +117,9 @@ BEGIN
   END IF;
   SELECT t.* INTO found_ends FROM honker._tie(child_id, after, policy, now) AS t;
   IF found_ends.unknown IS NOT NULL THEN
-    PERFORM honker._fail('HONKER_UNKNOWN_PARENT', format('after names job %s, which never existed or has ended without a result '
-      'that is kept; enqueue parent and child in one transaction, or keep the parent''s result', found_ends.unknown));
+    PERFORM honker._fail('HONKER_UNKNOWN_PARENT', format(
+      'after names job %s, which never existed or has ended without a result that is kept; enqueue parent and child in '
+      'one transaction, or keep the parent''s result', found_ends.unknown));
   END IF;
   IF found_ends.has_ended THEN
     PERFORM honker._keep_outcome(given.id, fate.state, NULL, fate.error, now)
@@ -131,7 +136,8 @@ END $$;
 
 -- Adds the edges of a child. Returns how many are open, a parent that is not known, and if one has ended.
 CREATE OR REPLACE FUNCTION honker._tie(
-  child_id bigint, after bigint[], policy text, now bigint, OUT unsettled bigint, OUT unknown bigint, OUT has_ended boolean
+  child_id bigint, after bigint[], policy text, now bigint, OUT unsettled bigint, OUT unknown bigint,
+  OUT has_ended boolean
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -144,7 +150,8 @@ BEGIN
     INSERT INTO honker.dependencies AS edge (parent_id, child_id, position, policy, outcome)
     SELECT p.id, child_id, place + p.place - 1,
            -- A failure that cannot be waited out cancels.
-           CASE WHEN policy = 'wait' AND p.state IN ('dead', 'cancelled') AND NOT p.is_waited_out THEN 'cancel' ELSE policy END,
+           CASE WHEN policy = 'wait' AND p.state IN ('dead', 'cancelled') AND NOT p.is_waited_out THEN 'cancel'
+                ELSE policy END,
            CASE WHEN p.state <> 'live' AND NOT p.is_waited_out THEN p.state END
     FROM parents AS p WHERE p.state IS NOT NULL
     RETURNING edge.outcome

@@ -37,7 +37,8 @@ END $$;
 CREATE OR REPLACE FUNCTION honker._revive(letter honker.dead, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  unsettled bigint := (SELECT count(*) FROM honker.dependencies AS d WHERE d.child_id = letter.id AND d.outcome IS NULL);
+  unsettled bigint := (SELECT count(*) FROM honker.dependencies AS d
+    WHERE d.child_id = letter.id AND d.outcome IS NULL);
 BEGIN
   letter.last_error := NULL;
   IF NOT honker._restore(letter, 'waiting', unsettled, letter.run_at, now) THEN

@@ -6,7 +6,8 @@
 CREATE OR REPLACE FUNCTION honker._lock_children(parent_ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  children bigint[] := (SELECT array_agg(d.child_id) FROM honker.dependencies AS d WHERE d.parent_id = ANY (parent_ids));
+  children bigint[] := (SELECT array_agg(d.child_id) FROM honker.dependencies AS d
+    WHERE d.parent_id = ANY (parent_ids));
 BEGIN
   IF children IS NOT NULL THEN
     PERFORM 1 FROM honker.live AS l WHERE l.id = ANY (children) ORDER BY l.id FOR UPDATE;
@@ -63,7 +64,8 @@ BEGIN
     RETURN;
   END IF;
   PERFORM honker._keep_outcome(parent_id, state, value, error, now);
-  SELECT array_agg(d.child_id ORDER BY d.child_id) AS children, array_agg(d.policy ORDER BY d.child_id) AS policies INTO opened
+  SELECT array_agg(d.child_id ORDER BY d.child_id) AS children, array_agg(d.policy ORDER BY d.child_id) AS policies
+  INTO opened
   FROM honker.dependencies AS d
   WHERE d.parent_id = parent_id AND d.outcome IS NULL AND NOT (can_return AND d.policy = 'wait');
   UPDATE honker.dependencies AS d

@@ -32,7 +32,8 @@ BEGIN
   IF ties & 128 = 0 THEN
     UPDATE honker.live AS l SET ties = ties | 128 WHERE l.id = job_id;
   END IF;
-  INSERT INTO honker.progress AS p (job_id, done, total, note, updated_at) VALUES (job_id, done, coalesce(total, 1), note, now)
+  INSERT INTO honker.progress AS p (job_id, done, total, note, updated_at)
+  VALUES (job_id, done, coalesce(total, 1), note, now)
   ON CONFLICT ON CONSTRAINT progress_pkey
   DO UPDATE SET done = excluded.done, total = excluded.total, note = excluded.note, updated_at = excluded.updated_at;
   PERFORM honker._announce();

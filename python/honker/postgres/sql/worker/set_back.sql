@@ -18,7 +18,8 @@ DECLARE
   met bigint;
 BEGIN
   FOR worker IN
-    SELECT w.* FROM honker.workers AS w WHERE w.seen_at > now + 10000 ORDER BY w.seen_at DESC LIMIT 8 FOR UPDATE SKIP LOCKED
+    SELECT w.* FROM honker.workers AS w WHERE w.seen_at > now + 10000 ORDER BY w.seen_at DESC LIMIT 8
+      FOR UPDATE SKIP LOCKED
   LOOP
     met := CASE WHEN worker.ahead_seen_at = worker.seen_at AND worker.ahead_met_at <= now THEN worker.ahead_met_at END;
     IF met IS NULL THEN
@@ -37,7 +38,8 @@ BEGIN
         FOR UPDATE SKIP LOCKED
       ) AS held
       WHERE l.id = held.id;
-      UPDATE honker.workers AS w SET seen_at = met, ahead_seen_at = NULL, ahead_met_at = NULL WHERE w.name = worker.name;
+      UPDATE honker.workers AS w SET seen_at = met, ahead_seen_at = NULL, ahead_met_at = NULL
+        WHERE w.name = worker.name;
     END IF;
   END LOOP;
 END $$;
