@@ -146,8 +146,8 @@ def parse(arguments):
     parser.add_argument(
         "--database",
         metavar="PATH or URL",
-        help="the database file, or the URL of a PostgreSQL database, kept for later runs (default: one for this directory in the system's temporary "
-        "directory, deleted when all is well)",
+        help="the database file, or the URL of a PostgreSQL database, kept for later runs (default: a file for this "
+        "directory in the system's temporary directory, deleted when all is well)",
     )
     parser.add_argument("--fresh", action="store_true", help="do not continue an earlier run, delete its database")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """The application's table, and every statement of the demo.
 
-The demo runs on a SQLite file and on PostgreSQL. The statements are written for SQLite, and `on` gives the form that the other
-database takes.
+The demo runs on a SQLite file and on PostgreSQL. The statements are written for SQLite, and `on` gives the form that
+the other database takes.
 """
 
 import time

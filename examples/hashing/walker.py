@@ -50,7 +50,8 @@ def run(database, directory, limit, lease_s, announce):
 def register_surely(db, queue, paths, *, is_trickled=False):
     """Register files although the server of the database may be away for a while.
 
-    A commit during which the connection was lost may have taken effect, so what is there is looked up before the next attempt.
+    A commit during which the connection was lost may have taken effect, so what is there is looked up before the next
+    attempt.
     """
     while paths:
         try:
