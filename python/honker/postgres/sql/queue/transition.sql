@@ -34,7 +34,7 @@ DECLARE
   job honker.live;
 BEGIN
   SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id;
-  IF job.key IS NOT NULL THEN
+  IF job.key IS NOT NULL OR job.ties & 8 <> 0 THEN
     PERFORM honker._lock_line(job);
   END IF;
   SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id FOR UPDATE;
