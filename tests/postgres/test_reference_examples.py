@@ -7,10 +7,10 @@ import psycopg
 import pytest
 
 from ..sql.contract import code_of, examples, functions, matches, selected_function
+from .dialect import translate, value_at
 
 # Examples of what belongs to SQLite: its types, its files and the names of its tables.
 ONLY_SQLITE = re.compile(r"PRAGMA|CREATE TRIGGER|typeof\(|zeroblob|x'|char\(0\)|sqlite_")
-TABLE = re.compile(r"\b_honker_(\w+)")
 
 
 def runs_here(name, steps):
@@ -32,7 +32,7 @@ def run_step(conn, step):
         now = conn.execute("SELECT honker._now()").fetchone()[0]
         conn.execute(f"SET honker.clock_ms = {now + int(step['later'] * 1000)}")
         return
-    row, problem = outcome(conn, TABLE.sub(r"\1", step["sql"]))
+    row, problem = outcome(conn, step["sql"])
     assert problem == step.get("fails"), f"{step['sql']} failed with {problem}, and not with {step.get('fails')}"
     if problem is not None:
         return
@@ -47,9 +47,11 @@ def run_step(conn, step):
 
 def outcome(conn, sql):
     """The first row and None, or None and the code of the error."""
+    sql, path = translate(sql)
     try:
         cursor = conn.execute(sql)
-        return (cursor.fetchone() if cursor.description else None), None
+        row = cursor.fetchone() if cursor.description else None
+        return (row and [value_at(row[0], path)] if path else row), None
     except psycopg.errors.UndefinedFunction as error:
         # A function takes arguments of its types: PostgreSQL itself refuses others.
         return None, "HONKER_INVALID_ARGUMENT" if "honker_" in str(error) and is_defined(conn, sql) else str(error)

@@ -72,63 +72,86 @@ BEGIN
 END $$;
 
 -- Marks the jobs among these that are live or dead letters as parents, and keeps them where they are until the end of this
--- transaction. The lock that stays is the weakest that keeps a row from being deleted: heartbeats of a marked parent do not wait.
-CREATE OR REPLACE FUNCTION honker._hold_parents(ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+-- transaction. Returns how many. The lock that stays is the weakest that keeps a row from being deleted: heartbeats of a marked
+-- parent do not wait.
+CREATE OR REPLACE FUNCTION honker._hold_parents(ids bigint[]) RETURNS integer LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
+DECLARE
+  live integer;
+  dead integer;
 BEGIN
   UPDATE honker.live AS l SET ties = coalesce(l.ties, 0) | 8
   FROM (SELECT u.id FROM honker.live AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0 ORDER BY u.id FOR UPDATE) AS unmarked
   WHERE l.id = unmarked.id;
   PERFORM 1 FROM honker.live AS l WHERE l.id = ANY (ids) ORDER BY l.id FOR KEY SHARE;
+  GET DIAGNOSTICS live = ROW_COUNT;
+  IF live = cardinality(ids) THEN
+    RETURN live;
+  END IF;
   UPDATE honker.dead AS d SET ties = coalesce(d.ties, 0) | 8
   FROM (SELECT u.id FROM honker.dead AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0 ORDER BY u.id FOR UPDATE) AS unmarked
   WHERE d.id = unmarked.id;
   PERFORM 1 FROM honker.dead AS d WHERE d.id = ANY (ids) ORDER BY d.id FOR KEY SHARE;
+  GET DIAGNOSTICS dead = ROW_COUNT;
+  RETURN live + dead;
 END $$;
 
--- Ties a new job, whose row is there, to its parents. Returns how many of these have not ended. If one of them has failed already,
--- under the policy `cancel`, the job is a dead letter afterwards.
+-- Ties a new job, whose row is there, to its parents, each named once. Returns how many of these have not ended. If one of them has
+-- failed already, under the policy `cancel`, the job is a dead letter afterwards.
 CREATE OR REPLACE FUNCTION honker._depend(child_id bigint, after bigint[], policy text, now bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  place bigint := (SELECT coalesce(max(d.position) + 1, 0) FROM honker.dependencies AS d WHERE d.child_id = child_id);
-  unsettled bigint;
-  unknown bigint;
-  ended record;
+  found_ends record;
 BEGIN
-  PERFORM honker._hold_parents(after);
-  -- A requeue may have moved one in between from the dead letters, which were looked at last, to the live jobs.
-  PERFORM honker._hold_parents(after);
-  -- The ends that are known stay until the edges are there.
-  PERFORM 1 FROM honker.outcomes AS o WHERE o.job_id = ANY (after) ORDER BY o.job_id FOR KEY SHARE;
-  SELECT given.id INTO unknown FROM unnest(after) AS given(id) WHERE (honker._fate(given.id, now)).state IS NULL LIMIT 1;
-  IF FOUND THEN
-    PERFORM honker._fail('HONKER_UNKNOWN_PARENT', format('after names job %s, which never existed or has ended without a result '
-      'that is kept; enqueue parent and child in one transaction, or keep the parent''s result', unknown));
+  IF honker._hold_parents(after) < cardinality(after) THEN
+    -- A requeue may have moved one in between from the dead letters, which were looked at last, to the live jobs.
+    PERFORM honker._hold_parents(after);
+    -- The ends that are known stay until the edges are there.
+    PERFORM 1 FROM honker.outcomes AS o WHERE o.job_id = ANY (after) ORDER BY o.job_id FOR KEY SHARE;
   END IF;
-  WITH added AS (
-    INSERT INTO honker.dependencies AS edge (parent_id, child_id, position, policy, outcome)
-    SELECT given.id, child_id, place + given.place - 1,
-           -- A failure that cannot be waited out cancels.
-           CASE WHEN policy = 'wait' AND fate.state IN ('dead', 'cancelled') AND NOT fate.can_return THEN 'cancel' ELSE policy END,
-           CASE WHEN fate.state <> 'live' AND NOT (policy = 'wait' AND fate.can_return) THEN fate.state END
-    FROM unnest(after) WITH ORDINALITY AS given(id, place) CROSS JOIN LATERAL honker._fate(given.id, now) AS fate
-    ON CONFLICT ON CONSTRAINT dependencies_key DO NOTHING
-    RETURNING edge.outcome
-  )
-  SELECT count(*) INTO unsettled FROM added AS a WHERE a.outcome IS NULL;
-  FOR ended IN
-    SELECT given.id, fate.state, fate.error
+  SELECT t.* INTO found_ends FROM honker._tie(child_id, after, policy, now) AS t;
+  IF found_ends.unknown IS NOT NULL THEN
+    PERFORM honker._fail('HONKER_UNKNOWN_PARENT', format('after names job %s, which never existed or has ended without a result '
+      'that is kept; enqueue parent and child in one transaction, or keep the parent''s result', found_ends.unknown));
+  END IF;
+  IF found_ends.has_ended THEN
+    PERFORM honker._keep_outcome(given.id, fate.state, NULL, fate.error, now)
     FROM unnest(after) AS given(id) CROSS JOIN LATERAL honker._fate(given.id, now) AS fate
     WHERE fate.state <> 'live'
-    ORDER BY given.id
-  LOOP
-    PERFORM honker._keep_outcome(ended.id, ended.state, NULL, ended.error, now);
-  END LOOP;
-  PERFORM honker._prune_edges(child_id, 2);
-  PERFORM honker._die_with_parent(child_id, now);
-  RETURN unsettled;
+    ORDER BY given.id;
+    PERFORM honker._die_with_parent(child_id, now);
+  END IF;
+  IF child_id & 15 = 0 THEN
+    PERFORM honker._prune_edges(child_id, 32);
+  END IF;
+  RETURN found_ends.unsettled;
+END $$;
+
+-- Adds the edges of a child. Returns how many are open, a parent that is not known, and if one has ended.
+CREATE OR REPLACE FUNCTION honker._tie(
+  child_id bigint, after bigint[], policy text, now bigint, OUT unsettled bigint, OUT unknown bigint, OUT has_ended boolean
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  place bigint := (SELECT coalesce(max(d.position) + 1, 0) FROM honker.dependencies AS d WHERE d.child_id = child_id);
+BEGIN
+  WITH parents AS MATERIALIZED (
+    SELECT given.id, given.place, fate.state, policy = 'wait' AND fate.can_return AS is_waited_out
+    FROM unnest(after) WITH ORDINALITY AS given(id, place) CROSS JOIN LATERAL honker._fate(given.id, now) AS fate
+  ), added AS (
+    INSERT INTO honker.dependencies AS edge (parent_id, child_id, position, policy, outcome)
+    SELECT p.id, child_id, place + p.place - 1,
+           -- A failure that cannot be waited out cancels.
+           CASE WHEN policy = 'wait' AND p.state IN ('dead', 'cancelled') AND NOT p.is_waited_out THEN 'cancel' ELSE policy END,
+           CASE WHEN p.state <> 'live' AND NOT p.is_waited_out THEN p.state END
+    FROM parents AS p WHERE p.state IS NOT NULL
+    RETURNING edge.outcome
+  )
+  SELECT (SELECT count(*) FROM added AS a WHERE a.outcome IS NULL), min(p.id) FILTER (WHERE p.state IS NULL),
+         bool_or(p.state <> 'live')
+  INTO unsettled, unknown, has_ended
+  FROM parents AS p;
 END $$;
 
 -- Makes a dead letter of a live job one of whose parents has failed, if that cancels it.

@@ -33,7 +33,7 @@ BEGIN
   WHILE here <= cardinality(ids) LOOP
     FOR buried IN SELECT b.* FROM honker._settle_edges(ids[here], state, value, errors[here], can_return, now) AS b LOOP
       ids := ids || buried.id;
-      errors := errors || buried.error;
+      errors := errors || buried.error_of;
     END LOOP;
     state := 'dead';
     value := NULL;

@@ -42,8 +42,8 @@ CREATE INDEX live_ready ON honker.live (queue, priority DESC, run_at, id) WHERE 
 CREATE INDEX live_leases ON honker.live (queue, claim_expires_at, id) WHERE state = 'processing';
 CREATE INDEX live_expiry ON honker.live (queue, expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX live_other ON honker.live (queue, state, run_at, id) WHERE state NOT IN ('pending', 'processing');
--- The line of each key.
-CREATE INDEX live_line ON honker.live (queue, key, state, priority DESC, run_at, id) WHERE key IS NOT NULL;
+-- The line of each key. The state comes first, so that a search for keys with blocked jobs passes over the others.
+CREATE INDEX live_line ON honker.live (queue, state, key, priority DESC, run_at, id) WHERE key IS NOT NULL;
 CREATE UNIQUE INDEX live_unique ON honker.live (queue, unique_key) WHERE unique_key IS NOT NULL;
 
 -- The relations of a new job to others, as its options give them; spans in milliseconds.
@@ -67,6 +67,25 @@ CREATE TYPE honker.added AS (
 CREATE TYPE honker.resolution AS (
   existing bigint,
   runs_after bigint
+);
+-- A claim that a call names; any attempt, if that is NULL.
+CREATE TYPE honker.claim AS (
+  id bigint,
+  attempt bigint
+);
+-- The end of one attempt, as honker_work is told; spans in milliseconds.
+CREATE TYPE honker.settlement AS (
+  id bigint,
+  attempt bigint,
+  verb text,
+  delay bigint,
+  error text,
+  result text,
+  result_ttl bigint,
+  withholds_result boolean,
+  is_unknown boolean,
+  run_s double precision,
+  hold text
 );
 -- The part of a claim that one level has given; `is_parked` if it has parked as many jobs as a claim may.
 CREATE TYPE honker.taken AS (

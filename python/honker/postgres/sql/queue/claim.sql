@@ -33,65 +33,67 @@ BEGIN
   IF rules.paused_keys > 0 THEN
     has_returned := honker._end_key_pauses(queue, now) OR has_returned;
   END IF;
+  jobs := honker._claim_due(rules, queue, worker_id, n, lease, detailed, now);
+  IF cardinality(jobs) = 0 AND honker._rescue(rules, queue, now) THEN
+    has_returned := true;
+    jobs := honker._claim_due(rules, queue, worker_id, n, lease, detailed, now);
+  END IF;
   IF has_returned THEN
     PERFORM honker._announce();
-  END IF;
-  IF rules.concurrency >= 0 OR rules.rate_limit > 0 OR honker._looks_at_keys(rules) THEN
-    jobs := honker._claim_by_rules(rules, worker_id, n, lease, detailed, now);
-  ELSE
-    jobs := honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
-  END IF;
-  IF cardinality(jobs) = 0 AND honker._rescue(queue, now) THEN
-    PERFORM honker._announce();
-    jobs := honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
   END IF;
   RETURN jobs;
 END $$;
 
--- A claim from a queue that has a limit. The first look takes no lock: a full queue costs its workers a count.
-CREATE OR REPLACE FUNCTION honker._claim_by_rules(
-  rules honker.queues, worker_id text, n bigint, lease bigint, detailed boolean, now bigint
+-- A claim from what is due. The first look at a queue with limits takes no lock: a full queue costs its workers a count.
+CREATE OR REPLACE FUNCTION honker._claim_due(
+  rules honker.queues, queue text, worker_id text, n bigint, lease bigint, detailed boolean, now bigint
 ) RETURNS text[] LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  jobs text[] := '{}';
-  room bigint := honker._queue_room(rules, n, now);
-  is_rated boolean;
+  jobs text[];
+  is_limited boolean := coalesce(rules.concurrency >= 0, false) OR coalesce(rules.rate_limit > 0, false);
 BEGIN
-  IF room <= 0 OR honker._due_level(rules.name, NULL, now) IS NULL THEN
-    RETURN jobs;
+  IF NOT is_limited THEN
+    RETURN honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
+  ELSIF honker._queue_room(rules, n, now) <= 0 OR honker._due_level(queue, NULL, now) IS NULL THEN
+    RETURN '{}';
   END IF;
-  IF rules.concurrency >= 0 OR rules.rate_limit > 0 THEN
-    PERFORM honker._lock_queue(rules.name);
-    SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = rules.name;
-    room := honker._queue_room(rules, n, now);
-    IF room <= 0 OR honker._is_paused(rules, now) THEN
-      RETURN jobs;
-    END IF;
+  PERFORM honker._lock_queue(queue);
+  SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = queue;
+  n := honker._queue_room(rules, n, now);
+  IF n <= 0 OR honker._is_paused(rules, now) THEN
+    RETURN '{}';
   END IF;
-  jobs := honker._claim_levels(rules, rules.name, worker_id, room, lease, detailed, now);
-  IF cardinality(jobs) > 0 AND rules.rate_limit > 0 THEN
+  jobs := honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
+  IF cardinality(jobs) > 0 AND rules.rate_limit > 0 AND rules.rate_per_s > 0 THEN
     UPDATE honker.queues AS q
     SET next_start_ms = honker._next_start(rules, now) + cardinality(jobs) * honker._interval(rules.rate_limit, rules.rate_per_s)
-    WHERE q.name = rules.name;
+    WHERE q.name = queue;
   END IF;
   RETURN jobs;
 END $$;
 
 -- How many of `wanted` jobs the limits of the queue allow to start now.
 CREATE OR REPLACE FUNCTION honker._queue_room(rules honker.queues, wanted bigint, now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-  most bigint := honker._queue_limit(rules);
 BEGIN
-  IF most IS NOT NULL THEN
-    wanted := least(wanted, most - (SELECT count(*) FROM (
-      SELECT 1 FROM honker.live AS l WHERE l.queue = rules.name AND l.state = 'processing' LIMIT most
-    ) AS in_flight));
-  END IF;
+  wanted := honker._queue_slots(rules, wanted);
   IF wanted > 0 AND rules.rate_limit > 0 AND rules.rate_per_s > 0 THEN
     wanted := honker._starts_allowed(rules, wanted, now);
   END IF;
   RETURN wanted;
+END $$;
+
+-- How many of `wanted` jobs the concurrency of the queue allows.
+CREATE OR REPLACE FUNCTION honker._queue_slots(rules honker.queues, wanted bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  most bigint := honker._queue_limit(rules);
+BEGIN
+  IF most IS NULL THEN
+    RETURN wanted;
+  END IF;
+  RETURN least(wanted, most - (SELECT count(*) FROM (
+    SELECT 1 FROM honker.live AS l WHERE l.queue = rules.name AND l.state = 'processing' LIMIT most
+  ) AS in_flight));
 END $$;
 
 -- The first priority below `above` (NULL: of all) with a due job; NULL if there is none. One seek for each level on the way.
@@ -128,7 +130,7 @@ BEGIN
     -- A level is looked at again while it gives dead letters, which make way for others.
     LOOP
       IF honker._looks_at_keys(rules) THEN
-        taken := honker._take_keyed(rules, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, now);
+        taken := honker._take_keyed(rules, queue, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, now);
       ELSE
         taken := honker._take(rules, queue, worker_id, level, n - cardinality(jobs), now + lease, room_bytes, detailed, now);
       END IF;
@@ -182,14 +184,19 @@ BEGIN
   INTO taken.jobs, taken.bytes, ids, over
   FROM leased AS c;
   IF ids IS NOT NULL AND honker._is_recording() THEN
-    PERFORM honker._moved_many(
-      array_agg(l.id), queue, array_agg(l.payload), 'claimed', array_agg(greatest(now - l.run_at, 0) / 1000.0::double precision), now)
-    FROM honker.live AS l WHERE l.id = ANY (ids);
+    PERFORM honker._claims_moved(ids, queue, now);
   END IF;
   taken.dead_letters := honker._bury_met(over, now);
   taken.is_parked := false;
   RETURN taken;
 END $$;
+
+-- Tells the record of moves about the claims of a call, with the time for which each job was due.
+CREATE OR REPLACE FUNCTION honker._claims_moved(ids bigint[], queue text, now bigint) RETURNS void LANGUAGE sql AS $$
+  SELECT honker._moved_many(
+    array_agg(l.id), queue, array_agg(l.payload), 'claimed', array_agg(greatest(now - l.run_at, 0) / 1000.0::double precision), now)
+  FROM honker.live AS l WHERE l.id = ANY (ids)
+$$;
 
 -- Dead-letters rows without an attempt or time left, which this claim has locked. Returns how many. One whose key is locked by
 -- another session is left for the next claim.

@@ -32,14 +32,22 @@ BEGIN
   IF expires IS NOT NULL THEN
     job.expires_at := now + honker._span(expires, 'expires');
   END IF;
+  RETURN honker._enqueue_job(job, flow, run_at IS NOT NULL OR delay IS NOT NULL, now);
+END $$;
+
+-- Adds a job whose options have been checked; `has_start` if its start was given.
+CREATE OR REPLACE FUNCTION honker._enqueue_job(job honker.live, flow honker.flow, has_start boolean, now bigint) RETURNS honker.added
+LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
   IF NOT (flow IS NULL) THEN
-    RETURN honker._admit(job, flow, run_at IS NOT NULL OR delay IS NOT NULL, now);
+    RETURN honker._admit(job, flow, has_start, now);
   END IF;
   INSERT INTO honker.live AS l (queue, payload, priority, run_at, max_attempts, created_at, expires_at)
-  VALUES (queue, payload, priority, job.run_at, max_attempts, now, job.expires_at)
+  VALUES (job.queue, job.payload, job.priority, job.run_at, job.max_attempts, now, job.expires_at)
   RETURNING l.id INTO job.id;
   IF honker._is_recording() THEN
-    PERFORM honker._moved(job.id, queue, payload, 'enqueued', NULL, NULL, now);
+    PERFORM honker._moved(job.id, job.queue, job.payload, 'enqueued', NULL, NULL, now);
   END IF;
   RETURN ROW(job.id, false)::honker.added;
 END $$;

@@ -38,3 +38,68 @@ BEGIN
   END LOOP;
   RETURN has_returned;
 END $$;
+
+-- Ends pauses of keys of the queue whose time has come, a few, and promotes their jobs. True if there was one.
+--
+-- Index: keys_paused, one seek. A claim looks at it only if the queue has paused keys.
+CREATE OR REPLACE FUNCTION honker._end_key_pauses(queue text, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  key text;
+  has_ended boolean := false;
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM honker.keys AS k WHERE k.queue = queue AND k.paused_at IS NOT NULL AND k.paused_until <= now) THEN
+    RETURN false;
+  END IF;
+  PERFORM honker._lock_queue(queue);
+  FOR key IN
+    SELECT k.key FROM honker.keys AS k WHERE k.queue = queue AND k.paused_at IS NOT NULL AND k.paused_until <= now
+    ORDER BY k.paused_until LIMIT 16
+  LOOP
+    CONTINUE WHEN NOT honker._try_lock_key(queue, key);
+    PERFORM honker._end_key_pause(queue, key);
+    PERFORM honker._promote(queue, key, now);
+    has_ended := true;
+  END LOOP;
+  IF has_ended THEN
+    PERFORM honker._count_paused_keys(queue);
+  END IF;
+  RETURN has_ended;
+END $$;
+
+-- Makes jobs candidates that nothing promotes, and settles the edges of parents that are gone: for a claim that has found nothing, so
+-- that a busy queue pays nothing for it. A few keys are looked at; the next call of this session goes on behind them. True if a job may
+-- have become due.
+CREATE OR REPLACE FUNCTION honker._rescue(rules honker.queues, queue text, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  place text := current_setting('honker.rescued_keys_to', true);
+  key text := '';
+  has_found boolean := false;
+  looked_at integer := 0;
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM honker.live AS l WHERE l.queue = queue AND l.state NOT IN ('pending', 'processing')) THEN
+    RETURN false;
+  END IF;
+  IF left(place, 32) = md5(queue) THEN
+    key := substr(place, 33);
+  END IF;
+  WHILE looked_at < 16 LOOP
+    key := honker._next_blocked_key(queue, key);
+    EXIT WHEN key IS NULL;
+    IF honker._room(rules, honker._first_blocked(queue, key), now) > 0 AND honker._try_lock_key(queue, key) THEN
+      has_found := honker._promote(queue, key, now) > 0 OR has_found;
+    END IF;
+    looked_at := looked_at + 1;
+  END LOOP;
+  PERFORM set_config('honker.rescued_keys_to', md5(queue) || coalesce(key, ''), false);
+  RETURN honker._rescue_waiting(queue, now) OR has_found;
+END $$;
+
+-- The first key, by name, after another that has blocked jobs; NULL after the last.
+CREATE OR REPLACE FUNCTION honker._next_blocked_key(queue text, after text) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
+  RETURN (SELECT l.key FROM honker.live AS l
+          WHERE l.queue = queue AND l.state = 'blocked' AND l.key > after ORDER BY l.key LIMIT 1);
+END $$;

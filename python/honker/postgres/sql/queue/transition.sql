@@ -105,8 +105,8 @@ BEGIN
   IF honker._is_recording() THEN
     PERFORM honker._moved(job.id, job.queue, job.payload, move, run_s, NULL, now);
   END IF;
-  IF job.ties & 128 <> 0 THEN
-    DELETE FROM honker.progress AS p WHERE p.job_id = job.id;
+  IF job.ties IS NOT NULL THEN
+    PERFORM honker._after_leave(job, 'back', NULL, NULL, now);
   END IF;
   IF job.key IS NOT NULL THEN
     PERFORM honker._leave_line(job, true, now);
@@ -129,9 +129,7 @@ BEGIN
   IF honker._is_recording() THEN
     PERFORM honker._moved(job.id, job.queue, job.payload, move, run_s, NULL, now);
   END IF;
-  IF job.ties IS NOT NULL THEN
-    PERFORM honker._after_leave(job, 'dead', NULL, error, now);
-  END IF;
+  PERFORM honker._after_leave(job, 'dead', NULL, error, now);
   IF job.key IS NOT NULL THEN
     PERFORM honker._leave_line(job, true, now);
   END IF;
