@@ -1,6 +1,6 @@
 """Check that SQL stays in the core.
 
-Only ``crates/honker-core`` uses the tables. Everything else (the extension, the watcher, the Python package) calls
+Only ``crates/honker-domain`` uses the tables. Everything else (the extension, the watcher, the Python package) calls
 functions, so that a change of the schema is a change in one place and every language behaves alike. Outside the core
 these are allowed: ``SELECT honker_*(...)``, ``SELECT notify(...)``, ``SELECT load_extension(...)``, PRAGMA, BEGIN,
 COMMIT, ROLLBACK, SAVEPOINT and RELEASE. Comments and docstrings are not checked.

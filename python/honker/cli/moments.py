@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from datetime import datetime
 from typing import Final
@@ -44,5 +45,8 @@ def read_moment(ctx: click.Context, param: click.Parameter, text: str | None) ->
         return None
     for read in (float, datetime.fromisoformat):
         with contextlib.suppress(ValueError):
-            return read(text)
+            moment = read(text)
+            if isinstance(moment, float) and not math.isfinite(moment):
+                break
+            return moment
     raise click.BadParameter(f"{text!r} is neither Unix seconds nor a time such as 2026-12-24T18:00:00+01:00")
