@@ -46,21 +46,3 @@ def together(url, count, work):
     with ThreadPoolExecutor(count) as pool:
         futures = [pool.submit(run, number) for number in range(count)]
         return [future.result(DEADLINE_S) for future in futures]
-
-
-class Most:
-    """The largest number of things that were going on at once."""
-
-    def __init__(self):
-        self.seen = 0
-        self._now = 0
-        self._lock = threading.Lock()
-
-    def __enter__(self):
-        with self._lock:
-            self._now += 1
-            self.seen = max(self.seen, self._now)
-
-    def __exit__(self, *_error):
-        with self._lock:
-            self._now -= 1

@@ -32,11 +32,15 @@ CREATE OR REPLACE FUNCTION honker._forget_finished(queue text, now bigint) RETUR
 DECLARE
   old bigint[];
 BEGIN
-  WITH old AS (
-    (SELECT f.id FROM honker.finished AS f WHERE f.expires_at <= now ORDER BY f.expires_at LIMIT 4 FOR UPDATE SKIP LOCKED)
-    UNION ALL
-    (SELECT f.id FROM honker.finished AS f WHERE f.queue = queue AND f.finished_at > now + 86400000 LIMIT 4 FOR UPDATE SKIP LOCKED)
-  ), gone AS (DELETE FROM honker.finished AS f USING old AS o WHERE f.id = o.id RETURNING f.id)
+  WITH expired AS (
+    SELECT f.id FROM honker.finished AS f WHERE f.expires_at <= now ORDER BY f.expires_at LIMIT 4 FOR UPDATE SKIP LOCKED
+  ), ahead AS (
+    SELECT f.id FROM honker.finished AS f WHERE f.queue = queue AND f.finished_at > now + 86400000 LIMIT 4 FOR UPDATE SKIP LOCKED
+  ), gone AS (
+    DELETE FROM honker.finished AS f
+    WHERE f.id IN (SELECT e.id FROM expired AS e UNION ALL SELECT a.id FROM ahead AS a)
+    RETURNING f.id
+  )
   SELECT array_agg(g.id) INTO old FROM gone AS g;
   IF old IS NOT NULL THEN
     DELETE FROM honker.attempts AS a WHERE a.job_id = ANY (old);

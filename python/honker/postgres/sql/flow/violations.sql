@@ -40,6 +40,18 @@ RETURNS TABLE (kind text, job_id bigint, queue text, key text, problem text) LAN
   ORDER BY d.parent_id, d.child_id
 $$;
 
+-- True if a key has blocked jobs, room for one of them, and no candidate.
+CREATE OR REPLACE FUNCTION honker._is_stranded(queue text, key text, now bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+DECLARE
+  rules honker.queues;
+  first honker.live := honker._first_blocked(queue, key);
+BEGIN
+  SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = queue;
+  RETURN honker._room(rules, first, now) > 0
+     AND honker._candidates(queue, key, -9223372036854775808, 1, now) = 0;
+END $$;
+
 CREATE OR REPLACE FUNCTION honker._violations_of_keys(now bigint)
 RETURNS TABLE (kind text, job_id bigint, queue text, key text, problem text) LANGUAGE sql STABLE AS $$
   SELECT 'stranded_key', NULL::bigint, blocked.queue, blocked.key,

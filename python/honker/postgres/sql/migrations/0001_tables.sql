@@ -85,7 +85,8 @@ CREATE TYPE honker.settlement AS (
   withholds_result boolean,
   is_unknown boolean,
   run_s double precision,
-  hold text
+  hold text,
+  task text
 );
 -- The part of a claim that one level has given; `is_parked` if it has parked as many jobs as a claim may.
 CREATE TYPE honker.taken AS (
@@ -117,6 +118,14 @@ CREATE TABLE honker.dead (
 CREATE INDEX dead_age ON honker.dead (queue, died_at, id);
 -- Lists of one queue.
 CREATE INDEX dead_queue ON honker.dead (queue, id);
+
+-- Live jobs and dead letters, for reading.
+CREATE VIEW honker.jobs AS
+  SELECT id, queue, payload, state, priority, run_at, worker_id, claim_expires_at, attempts, max_attempts, last_error, created_at
+  FROM honker.live
+  UNION ALL
+  SELECT id, queue, payload, 'dead', priority, run_at, NULL, NULL, attempts, max_attempts, last_error, created_at
+  FROM honker.dead;
 
 -- Jobs that ended well or were cancelled, in queues that keep them. `state` is done or cancelled.
 CREATE TABLE honker.finished (

@@ -53,6 +53,7 @@ BEGIN
     WHERE l.key IS NOT NULL
     ORDER BY number
   ) AS n;
+  PERFORM honker._lock_children(ARRAY(SELECT c.id FROM unnest(claims) AS c));
 END $$;
 
 -- Claims from ids, and pairs of id and attempt, completed by the attempts of a second array.

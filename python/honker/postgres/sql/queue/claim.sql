@@ -192,11 +192,13 @@ BEGIN
 END $$;
 
 -- Tells the record of moves about the claims of a call, with the time for which each job was due.
-CREATE OR REPLACE FUNCTION honker._claims_moved(ids bigint[], queue text, now bigint) RETURNS void LANGUAGE sql AS $$
-  SELECT honker._moved_many(
+CREATE OR REPLACE FUNCTION honker._claims_moved(ids bigint[], queue text, now bigint) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
+  PERFORM honker._moved_many(
     array_agg(l.id), queue, array_agg(l.payload), 'claimed', array_agg(greatest(now - l.run_at, 0) / 1000.0::double precision), now)
-  FROM honker.live AS l WHERE l.id = ANY (ids)
-$$;
+  FROM honker.live AS l WHERE l.id = ANY (ids);
+END $$;
 
 -- Dead-letters rows without an attempt or time left, which this claim has locked. Returns how many. One whose key is locked by
 -- another session is left for the next claim.

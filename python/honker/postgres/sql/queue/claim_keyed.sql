@@ -34,7 +34,7 @@ BEGIN
           taken.jobs := taken.jobs || honker._take_one(rules, job, worker_id, lease_end, detailed, now);
           taken.bytes := taken.bytes + octet_length(job.payload);
         WHEN 'over' THEN
-          PERFORM honker._bury(job, honker._end_of_life(job, now), now);
+          PERFORM honker._bury(job, honker._end_of_life(job, honker._now_of_key(now)), now);
           taken.dead_letters := taken.dead_letters + 1;
         WHEN 'park' THEN
           parked := parked + 1;
@@ -65,7 +65,9 @@ BEGIN
     RETURN CASE WHEN honker._end_of_life(job, now) IS NULL THEN 'take' ELSE 'over' END;
   ELSIF job.key = ANY (passed) OR NOT honker._try_lock_key(job.queue, job.key) THEN
     RETURN 'pass';
-  ELSIF honker._end_of_life(job, now) IS NOT NULL THEN
+  END IF;
+  now := honker._now_of_key(now);
+  IF honker._end_of_life(job, now) IS NOT NULL THEN
     RETURN 'over';
   ELSIF most = 1 AND honker._has_earlier(job) THEN
     -- Another session had locked that row, and has given it up since.

@@ -15,8 +15,16 @@
 -- - *A DELETE by hand, or settings that change while a job is added,* may leave blocked jobs with nothing in flight and no
 --   candidate. A claim that finds nothing looks at a few keys for that (honker._rescue).
 --
+-- The clock is read anew under the lock of the key (honker._now_of_key). A call that had to wait for the lock would take a job that was
+-- promoted meanwhile for one that is not due, and promote another one before it.
+--
 -- Order: a blocked row has its creation as `run_at`, so the best blocked job is that of the highest priority that was enqueued
 -- first. A promoted row has the time of its promotion, so it joins the back of its priority, and keys take turns.
+
+-- The time, not before `now`.
+CREATE OR REPLACE FUNCTION honker._now_of_key(now bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+  SELECT greatest(now, honker._now())
+$$;
 
 -- True if a new job of this key and priority, due now, must be blocked. The caller has locked the key, shared at least.
 CREATE OR REPLACE FUNCTION honker._is_full(rules honker.queues, queue text, key text, priority bigint, now bigint) RETURNS boolean
@@ -26,6 +34,7 @@ DECLARE
   most bigint := honker._key_limit(rules);
   in_flight bigint;
 BEGIN
+  now := honker._now_of_key(now);
   IF honker._is_held_up(rules, queue, key, NULL, now) OR EXISTS (
       SELECT 1 FROM honker.live AS l WHERE l.queue = queue AND l.key = key AND l.state = 'blocked') THEN
     RETURN true;
@@ -139,6 +148,7 @@ DECLARE
   promoted bigint := 0;
   moved bigint;
 BEGIN
+  now := honker._now_of_key(now);
   SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = queue;
   WHILE promoted < 1000 LOOP
     first := honker._first_blocked(queue, key);

@@ -43,24 +43,6 @@ BEGIN
   RETURN beat_s;
 END $$;
 
--- Writes a report, and in it the jobs of one queue that the same call has claimed.
-CREATE OR REPLACE FUNCTION honker._report_with(given json, queue text, ids bigint[], payloads text[], now bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
-#variable_conflict use_variable
-DECLARE
-  running jsonb;
-BEGIN
-  SELECT coalesce(jsonb_agg(jsonb_build_object(
-    'id', j.id, 'queue', queue, 'task', honker._task_of(j.payload), 'since', honker._seconds(now)) ORDER BY j.place), '[]')
-  INTO running
-  FROM unnest(ids, payloads) WITH ORDINALITY AS j(id, payload, place)
-  WHERE j.place <= 100;
-  given := given::jsonb || jsonb_build_object(
-    'running', (given -> 'running')::jsonb || running,
-    'busy', least((given ->> 'busy')::numeric + coalesce(cardinality(ids), 0), 9223372036854775807));
-  RETURN honker._report(given, now);
-END $$;
-
 CREATE OR REPLACE FUNCTION honker._first_hundred(items json) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT coalesce(json_agg(e.value ORDER BY e.place), '[]')::text
   FROM json_array_elements(items) WITH ORDINALITY AS e(value, place) WHERE e.place <= 100
