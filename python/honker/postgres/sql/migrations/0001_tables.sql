@@ -268,7 +268,7 @@ CREATE SEQUENCE honker.lock_tokens AS bigint;
 CREATE TABLE honker.locks (
   name text PRIMARY KEY,
   owner text NOT NULL,
-  taken_at bigint NOT NULL,
+  taken_at bigint,
   expires_at bigint NOT NULL,
   token bigint NOT NULL
 );
@@ -325,7 +325,29 @@ CREATE TABLE honker.retention (
   name text NOT NULL,
   max_age bigint,
   max_keep bigint,
+  -- The last event of a topic that was too many when the events up to the offset `judged_at` were counted.
+  surplus_to bigint,
+  judged_at bigint,
   CONSTRAINT retention_key PRIMARY KEY (kind, name)
+);
+
+-- A parsed expression of a schedule: an interval, or sets of numbers as bits; see schedule/cron.sql.
+CREATE TYPE honker.cron AS (
+  interval_s bigint,
+  seconds bigint,
+  minutes bigint,
+  hours bigint,
+  month_days bigint,
+  -- The days of `15W`.
+  near_days bigint,
+  has_last_day boolean,
+  has_last_workday boolean,
+  months bigint,
+  week_days bigint,
+  -- Eight bits a weekday: bit 1 to 5 for its first to fifth day of a month, bit 6 for its last.
+  nth_days bigint,
+  meets_both boolean,
+  runs_through_hours boolean
 );
 
 CREATE TABLE honker.schedules (
@@ -342,6 +364,8 @@ CREATE TABLE honker.schedules (
   when_paused text NOT NULL,
   enabled boolean NOT NULL DEFAULT true,
   next_fire_at bigint NOT NULL,
+  -- The time at which next_fire_at was computed: a later one than now shows that the clock was ahead.
+  planned_at bigint NOT NULL,
   last_job_id bigint,
   last_error text,
   -- While `next_fire_at` is smaller: each boundary before this one has been passed under a clock that was ahead.
