@@ -21,7 +21,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   job honker.live;
 BEGIN
-  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id AND l.key IS NOT NULL AND l.worker_id = worker_id;
+  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id AND (l.key IS NOT NULL OR l.ties & 8 <> 0) AND l.worker_id = worker_id;
   IF FOUND THEN
     PERFORM honker._lock_line(job);
   END IF;
@@ -38,7 +38,7 @@ CREATE OR REPLACE FUNCTION honker._locked(job_id bigint, queue text) RETURNS hon
 DECLARE
   job honker.live;
 BEGIN
-  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id AND l.key IS NOT NULL;
+  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id AND (l.key IS NOT NULL OR l.ties & 8 <> 0);
   IF FOUND THEN
     PERFORM honker._lock_line(job);
   END IF;
