@@ -26,8 +26,7 @@ BEGIN
       WHERE l.name > coalesce(after, '')
       WINDOW by_name AS (ORDER BY l.name)
     ) AS w
-    -- The latest end of a lock is in a year, and a day for a correction of the clock.
-    WHERE w.is_over OR (w.expires_at > now AND w.expires_at <= now + 31622400000)
+    WHERE w.is_over OR honker._is_held(ROW(w.name, w.owner, w.taken_at, w.expires_at, w.token)::honker.locks, now)
     LIMIT n + 1
   ) AS s;
   RETURN json_build_object(
