@@ -17,7 +17,7 @@ from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.engine import Element
 from honker.engine.fate import ForeignFate, OwnFate
 from honker.engine.limits import Limits
-from honker.engine.loop_updates import LoopHub, LoopWaiter
+from honker.engine.loop_updates import LoopWaiter
 from honker.errors import (
     ConnectionLostError,
     DatabaseClosedError,
@@ -35,7 +35,7 @@ from honker.postgres.listener import Listener
 from honker.postgres.location import without_password
 from honker.postgres.pool import Pool
 from honker.postgres.transaction import PostgresTransaction
-from honker.postgres.updates import PostgresUpdates
+from honker.postgres.updates import PostgresLoopHub, PostgresUpdates
 
 _NOW: Final = "SELECT honker._now()"
 
@@ -62,7 +62,7 @@ class PostgresEngine:
         self._pid = os.getpid()
         self._listener: Listener | None = None
         self._updates: weakref.WeakSet[PostgresUpdates] = weakref.WeakSet()
-        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopHub] = weakref.WeakKeyDictionary()
+        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, PostgresLoopHub] = weakref.WeakKeyDictionary()
         self._is_closed = False
         try:
             with self._pool.lend() as raw:
@@ -241,7 +241,7 @@ class PostgresEngine:
         with self._lock:
             hub = self._hubs.get(loop)
         if hub is None or not hub.is_usable:
-            hub = LoopHub(self.updates(), loop)
+            hub = PostgresLoopHub(self.updates(), loop)
             with self._lock:
                 self._hubs[loop] = hub
         return hub.join()
