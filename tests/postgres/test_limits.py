@@ -121,7 +121,7 @@ def test_the_rate_of_a_key_is_exact(conn, url):
 
 
 def test_enqueues_and_exits_at_once_strand_no_job(conn, url):
-    """Half of the sessions add jobs of one key while the others end them: each job that is blocked is promoted by an exit."""
+    """Half of the sessions add jobs of one key, the others end them: an exit promotes each job that is blocked."""
     configure(conn, concurrency_per_key=1)
     remaining = threading.Semaphore(0)
 
