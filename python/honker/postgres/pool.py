@@ -15,14 +15,13 @@ from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from honker.errors import DatabaseBusyError, DatabaseClosedError
+from honker.postgres.driver import CONNECT_S
 from honker.postgres.failures import from_postgres
 
 #: Connections of one process, beside the one that listens.
 POOL_MAX: Final = 16
 #: Seconds that a caller waits for one of them.
 WAIT_S: Final = 30.0
-#: Seconds for which a server may take to accept a connection.
-CONNECT_S: Final = 10
 
 # Pools and connections of the parent, in a forked child: closing them would end the parent's sessions.
 _inherited: Final[list[Any]] = []
