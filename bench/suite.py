@@ -29,6 +29,7 @@ PROGRAMS = (
     "idle",
     "wake",
     "growth",
+    "inspection",
     "memory",
     "import_time",
 )

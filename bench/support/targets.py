@@ -87,6 +87,7 @@ TARGETS = (
         for key, way in (("one", "one at a time"), ("batch", "in batches of 50"))
         for name in ("counters", "events")
     ),
+    Target("inspection", "inspection", "any list of 1,000,000 jobs: the slowest call", 50, " ms", is_ceiling=True),
     Target("import", "import_time", "import honker, beyond a bare interpreter", 60, " ms", is_ceiling=True),
     Target("growth", "growth", "growth of time with rows, steepest curve", 1, RATIO, "log n", is_ceiling=True),
     Target(

@@ -26,6 +26,17 @@ MEASURES = {
     "payloads": {f"{way} {size}" for way in ("enqueue", "claim") for size in ("1 KiB", "64 KiB", "1 MiB")},
     "idle": set(),
     "growth": set(),
+    "inspection": {
+        f"inspection {shape}"
+        for shape in (
+            "one dense queue",
+            "half of the jobs, the oldest",
+            "a tenth of the jobs, the oldest",
+            "a rare queue, spread",
+            "every state",
+            "a thousand queues",
+        )
+    },
     "memory": {"memory"},
     "import_time": {"import"},
 }

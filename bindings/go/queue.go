@@ -2,6 +2,7 @@ package honker
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -36,6 +37,17 @@ type EnqueueOptions struct {
 	// OnConflict is the handling of a job with the same UniqueKey: "existing", which is the default, "replace",
 	// "rerun", or "raise" for an [ErrUniqueKeyTaken].
 	OnConflict string
+	// UniqueUntil is the end of the hold of UniqueKey: "finished", which is the default, or "started".
+	UniqueUntil string
+	// UniqueForS is the number of seconds for which UniqueKey stays taken after the job has succeeded.
+	UniqueForS *int64
+	// DebounceS is the number of seconds after the last enqueue of UniqueKey at which the job starts. The latest payload
+	// wins.
+	DebounceS *int64
+	// DebounceMaxS is the largest number of seconds after the first enqueue of UniqueKey at which the job starts.
+	DebounceMaxS *int64
+	// MaxAttempts is the number of claims before the job is dead-lettered. 0 means that of the queue.
+	MaxAttempts int64
 	// After has the ids of jobs that must have ended before the job runs.
 	After []int64
 	// OnParentFailure says what the failure of a job in After does: "cancel", which is the default, "run" or "wait".
@@ -91,25 +103,76 @@ func (q *Queue) enqueueCall(payload any, options EnqueueOptions) (string, []any,
 	if err != nil {
 		return "", nil, err
 	}
-	if !options.relatesToOthers() {
-		return "honker_enqueue(?, ?, ?, ?, ?, ?, ?)", []any{
-			q.name, text, options.RunAt, options.Delay, options.Priority, q.maxAttempts, options.Expires}, nil
+	if options.MaxAttempts == 0 {
+		options.MaxAttempts = q.maxAttempts
 	}
-	related, err := json.Marshal(options.object(q.maxAttempts))
+	flow := options.flow()
+	if len(flow) == 0 {
+		return "honker_enqueue(?, ?, ?, ?, ?, ?, ?)", []any{
+			q.name, text, options.RunAt, options.Delay, options.Priority, options.MaxAttempts, options.Expires}, nil
+	}
+	flow["run_at"], flow["delay"], flow["expires"] = options.RunAt, options.Delay, options.Expires
+	flow["priority"], flow["max_attempts"] = options.Priority, options.MaxAttempts
+	related, err := json.Marshal(flow)
 	return "honker_enqueue(?, ?, ?)", []any{q.name, text, string(related)}, err
 }
 
-func (o EnqueueOptions) relatesToOthers() bool {
-	return o.Key != "" || o.UniqueKey != "" || o.OnConflict != "" || o.After != nil || o.OnParentFailure != ""
+// flow has the options that relate the job to others, as the function takes them. Zeros are not given.
+func (o EnqueueOptions) flow() map[string]any {
+	given := map[string]any{}
+	texts := map[string]string{"key": o.Key, "unique_key": o.UniqueKey, "on_conflict": o.OnConflict,
+		"unique_until": o.UniqueUntil, "on_parent_failure": o.OnParentFailure}
+	for name, text := range texts {
+		if text != "" {
+			given[name] = text
+		}
+	}
+	spans := map[string]*int64{"unique_for_s": o.UniqueForS, "debounce_s": o.DebounceS, "debounce_max_s": o.DebounceMaxS}
+	for name, span := range spans {
+		if span != nil {
+			given[name] = *span
+		}
+	}
+	if o.After != nil {
+		given["after"] = o.After
+	}
+	return given
 }
 
-// object has the options as the function takes them.
-func (o EnqueueOptions) object(maxAttempts int64) map[string]any {
-	return map[string]any{
-		"run_at": o.RunAt, "delay": o.Delay, "priority": o.Priority, "max_attempts": maxAttempts, "expires": o.Expires,
-		"key": orNull(o.Key), "unique_key": orNull(o.UniqueKey), "on_conflict": orNull(o.OnConflict), "after": o.After,
-		"on_parent_failure": orNull(o.OnParentFailure),
+// EnqueueMany adds a job for each payload, all or none, and returns their ids in order. Each has the options.
+func (q *Queue) EnqueueMany(payloads []any, options EnqueueOptions) ([]int64, error) {
+	function, args, err := q.enqueueManyCall(payloads, options)
+	if err != nil {
+		return nil, err
 	}
+	return parsed[[]int64](call[string](q.db, "SELECT "+function, args...))
+}
+
+// EnqueueManyTx adds jobs that exist if and only if the transaction commits.
+func (q *Queue) EnqueueManyTx(tx Tx, payloads []any, options EnqueueOptions) ([]int64, error) {
+	function, args, err := q.enqueueManyCall(payloads, options)
+	if err != nil {
+		return nil, err
+	}
+	return parsed[[]int64](callIn[string](q.db, tx, function, args...))
+}
+
+func (q *Queue) enqueueManyCall(payloads []any, options EnqueueOptions) (string, []any, error) {
+	texts := make([]string, len(payloads))
+	for i, payload := range payloads {
+		text, err := encode(payload)
+		if err != nil {
+			return "", nil, err
+		}
+		texts[i] = text
+	}
+	flow, err := json.Marshal(options.flow())
+	attempts := options.MaxAttempts
+	if attempts == 0 {
+		attempts = q.maxAttempts
+	}
+	return "honker_enqueue_many(?, ?, ?, ?, ?, ?, ?, ?)", []any{q.name, "[" + strings.Join(texts, ",") + "]",
+		options.RunAt, options.Delay, options.Priority, attempts, options.Expires, string(flow)}, err
 }
 
 // ClaimOne leases the first due job to a worker, or returns nil if no job is due. It does not wait; see
@@ -181,28 +244,6 @@ func (q *Queue) Requeue(id int64) (bool, error) {
 // SweepExpired dead-letters every expired job, and returns their number. Claims do the same for jobs that they meet.
 func (q *Queue) SweepExpired() (int64, error) {
 	return call[int64](q.db, "SELECT honker_sweep_expired(?)", q.name)
-}
-
-// Pause stops claims from this queue until Resume, and returns true if it was running.
-func (q *Queue) Pause() (bool, error) {
-	return call[bool](q.db, "SELECT honker_queue_pause(?)", q.name)
-}
-
-// Resume allows claims again, and returns true if the queue was paused.
-func (q *Queue) Resume() (bool, error) {
-	return call[bool](q.db, "SELECT honker_queue_resume(?)", q.name)
-}
-
-// Configure changes settings of the queue, which are rows of the file: every process obeys them. The keys are those of
-// the SQL function honker_queue_configure, such as "concurrency", "concurrency_per_key" and "rate"; nil removes a
-// setting.
-func (q *Queue) Configure(settings map[string]any) error {
-	text, err := encode(settings)
-	if err != nil {
-		return err
-	}
-	_, err = call[string](q.db, "SELECT honker_queue_configure(?, ?)", q.name, text)
-	return err
 }
 
 // JobRow is a job that waits or is leased. Instants are Unix seconds.

@@ -1,6 +1,7 @@
 package honker_test
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"strings"
@@ -192,6 +193,59 @@ func TestAUniqueKeyGivesTheJobThatIsThere(t *testing.T) {
 	fails(t, err, honker.ErrUniqueKeyTaken)
 }
 
+func TestAUniqueKeyIsFreeWhenItsOptionsSaySo(t *testing.T) {
+	q := open(t).Queue("q", honker.QueueOptions{})
+	started := honker.EnqueueOptions{UniqueKey: "a", UniqueUntil: "started"}
+	first := must(q.Enqueue(1, started))(t)
+	must(q.ClaimOne("w"))(t)
+	equal(t, must(q.Enqueue(2, started))(t) > first, true)
+	must(q.ClaimOne("w"))(t)
+	kept := honker.EnqueueOptions{UniqueKey: "b", UniqueForS: honker.Seconds(time.Hour)}
+	id := must(q.Enqueue(3, kept))(t)
+	must(must(q.ClaimOne("w"))(t).Ack())(t)
+	equal(t, must(q.Enqueue(4, kept))(t), id)
+	_, err := q.Enqueue(5, honker.EnqueueOptions{UniqueUntil: "started"})
+	fails(t, err, honker.ErrInvalidArgument)
+}
+
+func TestADebouncedJobWaitsAndHasTheLatestPayload(t *testing.T) {
+	db := open(t)
+	advance := stopClock(t, db)
+	q := db.Queue("q", honker.QueueOptions{})
+	soon := honker.EnqueueOptions{UniqueKey: "k", DebounceS: honker.Seconds(10 * time.Second),
+		DebounceMaxS: honker.Seconds(15 * time.Second)}
+	id := must(q.Enqueue(1, soon))(t)
+	advance(9)
+	equal(t, must(q.Enqueue(2, soon))(t), id)
+	advance(5)
+	equal(t, must(q.ClaimOne("w"))(t), nil)
+	advance(2)
+	equal(t, string(must(q.ClaimOne("w"))(t).Payload), "2")
+}
+
+func TestTheAttemptsOfAJobOverrideThoseOfTheQueue(t *testing.T) {
+	q := open(t).Queue("q", honker.QueueOptions{})
+	equal(t, must(q.GetJob(must(q.Enqueue(1, honker.EnqueueOptions{MaxAttempts: 7}))(t)))(t).MaxAttempts, 7)
+	options := honker.EnqueueOptions{MaxAttempts: 8, Key: "k"}
+	equal(t, must(q.GetJob(must(q.Enqueue(1, options))(t)))(t).MaxAttempts, 8)
+}
+
+func TestManyJobsAreAddedAllOrNone(t *testing.T) {
+	db := open(t)
+	q := db.Queue("q", honker.QueueOptions{})
+	options := honker.EnqueueOptions{Priority: 5, Key: "k"}
+	ids := must(q.EnqueueMany([]any{1, map[string]int{"a": 2}}, options))(t)
+	equal(t, string(must(q.GetJob(ids[1]))(t).Payload), `{"a":2}`)
+	equal(t, must(q.GetJob(ids[1]))(t).Priority, 5)
+	_, err := q.EnqueueMany([]any{1, make(chan int)}, honker.EnqueueOptions{})
+	fails(t, err, honker.ErrInvalidArgument)
+	tx := must(db.BeginImmediate(context.Background()))(t)
+	must(q.EnqueueManyTx(tx, []any{3}, honker.EnqueueOptions{}))(t)
+	ok(t, tx.Rollback())
+	equal(t, len(must(q.ClaimBatch("w", 9))(t)), 2)
+	equal(t, len(must(q.EnqueueMany(nil, honker.EnqueueOptions{}))(t)), 0)
+}
+
 func TestAJobRunsAfterAnother(t *testing.T) {
 	q := open(t).Queue("q", honker.QueueOptions{})
 	parent := must(q.Enqueue("parent", honker.EnqueueOptions{}))(t)
@@ -214,6 +268,20 @@ func TestAQueueObeysItsSettings(t *testing.T) {
 	equal(t, must(q.Pause())(t), true)
 	equal(t, must(q.Resume())(t), true)
 	fails(t, q.Configure(map[string]any{"concurrency": -1}), honker.ErrInvalidArgument)
+	equal(t, must(q.Settings())(t)["concurrency"], any(1.0))
+}
+
+func TestStatsCountTheJobsByState(t *testing.T) {
+	q := open(t).Queue("q", honker.QueueOptions{})
+	must(q.EnqueueMany([]any{1, 2, 3}, honker.EnqueueOptions{}))(t)
+	must(q.Enqueue(4, honker.EnqueueOptions{Delay: honker.Seconds(time.Hour)}))(t)
+	must(must(q.ClaimOne("w"))(t).Fail("no"))(t)
+	must(q.ClaimOne("w"))(t)
+	must(q.Pause())(t)
+	stats := must(q.Stats())(t)
+	equal(t, [4]int64{stats.Ready, stats.Delayed, stats.Processing, stats.Dead}, [4]int64{1, 1, 1, 1})
+	equal(t, stats.IsExact, true)
+	equal(t, stats.PausedAt != nil && stats.NextDueAt != nil && stats.OldestReadyAgeS != nil, true)
 }
 
 func TestGoroutinesShareAHandleAndNoJobIsClaimedTwice(t *testing.T) {

@@ -10,9 +10,11 @@ mod decoding;
 use std::ops::RangeInclusive;
 
 use decoding::{Arguments, Value};
-use honker_core::clock::{Instant, Reading, Span};
-use honker_core::limits::{CLAIM_BATCH, INSTANT_S, LEASE_MAX_S, NAME_MAX_BYTES, PRIORITY, SPAN_MAX_S, TEXT_MAX_BYTES};
-use honker_core::{Error, Result};
+use honker_domain::clock::{Instant, Reading, Span};
+use honker_domain::limits::{
+    CLAIM_BATCH, INSTANT_S, LEASE_MAX_S, NAME_MAX_BYTES, PRIORITY, SPAN_MAX_S, TEXT_MAX_BYTES,
+};
+use honker_domain::{Error, Result};
 use honker_watch::{Backend, Options};
 
 const ARGUMENT: &str = "some_argument";

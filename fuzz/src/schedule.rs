@@ -3,8 +3,8 @@
 //!
 //! Input: eight bytes of an instant, one byte that chooses the zone, then the expression.
 
-use honker_core::clock::Instant;
-use honker_core::schedule::{self, Expression, Misfire};
+use honker_domain::clock::Instant;
+use honker_domain::schedule::{self, Expression, Misfire};
 
 const ZONES: [&str; 8] = [
     "UTC",

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import pty
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from honker.cli import database_file, main
+from honker.errors import InvalidArgumentError
 
 from ..support.locking import ask
-from ..support.program import COMMAND, environment, honker
+from ..support.program import COMMAND, environment, honker, running
 
 COMMANDS = ["worker", "scheduler", "call", "enqueue", "queue", "pause", "resume", "cancel", "listen", "tail"]
 COMMANDS += ["queues", "jobs", "job", "dead", "workers", "schedules", "streams", "locks", "workflows"]
@@ -216,3 +218,83 @@ def test_an_output_that_cannot_be_written_is_one_line_and_an_exit_code(db, path,
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=50, check=False)
     assert done.returncode == 1
     assert done.stderr == "Error: the output cannot be written: No space left on device\n"
+
+
+def test_ctrl_c_while_the_program_is_imported_ends_it_quietly(tmp_path):
+    """The module `click` of this test waits for the signal, within the imports of the program."""
+    (tmp_path / "click.py").write_text("import signal\nprint('importing', flush=True)\nsignal.pause()\n")
+    with running("jobs", "app.db", PYTHONPATH=f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}") as program:
+        program.expect("importing")
+        program.signal(signal.SIGINT)
+        assert program.end() == (130, "", "")
+
+
+def test_ctrl_c_while_the_application_is_imported_ends_the_program_quietly(tmp_path):
+    (tmp_path / "slow.py").write_text("import signal\nprint('importing', flush=True)\nsignal.pause()\n")
+    with running("worker", "slow:app", cwd=tmp_path) as program:
+        program.expect("importing")
+        program.signal(signal.SIGINT)
+        assert program.end() == (130, "", "\n"), "the line of the terminal's ^C is ended"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["jobs", "--help"], ["--version"], ["jobs", "{}"], ["doctor", "{}"]])
+def test_a_reader_that_has_gone_ends_the_program_quietly(db, path, arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [*COMMAND, *(each.format(path) for each in arguments)]
+        ended = subprocess.run(
+            command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=50, check=False, env=environment()
+        )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+NUMBERS = ["1e400", "nan", "inf", "-inf"]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["jobs", "{}"], "--since"),
+        (["dead", "{}", "--by", "error"], "--since"),
+        (["requeue", "{}", "--all", "--yes"], "--since"),
+        (["pause", "{}", "q"], "--until"),
+        (["enqueue", "{}", "q", "1"], "--run-at"),
+        (["enqueue", "{}", "q", "1"], "--delay"),
+        (["enqueue", "{}", "q", "1"], "--expires"),
+        (["enqueue", "{}", "q", "1", "--unique-key", "k"], "--unique-for"),
+        (["limits", "{}", "q"], "--concurrency"),
+        (["queue", "configure", "{}", "q"], "--keep-finished"),
+        (["top", "{}", "-n", "1"], "--interval"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_a_usage_error_that_names_the_option(db, path, capsys, command, option, number):
+    code = main.run([*(each.format(path) for each in command), f"{option}={number}"])
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (2, "")
+    assert option in printed.err
+    assert "JSON" not in printed.err
+
+
+@pytest.mark.parametrize("rate", ["5/inf", "5/nan"])
+def test_a_rate_over_no_finite_time_is_a_usage_error(db, path, capsys, rate):
+    assert main.run(["limits", str(path), "q", "--rate", rate]) == 2
+    assert "--rate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("since", "reason"),
+    [("-5", "is before 1970"), ("9" * 30 + "w", "is longer than 100 years")],
+    ids=["negative", "long"],
+)
+def test_a_moment_that_cannot_be_meant_is_a_usage_error(db, path, capsys, since, reason):
+    assert main.run(["jobs", str(path), f"--since={since}"]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_the_library_names_an_infinite_moment(db):
+    with pytest.raises(InvalidArgumentError, match="since is inf seconds; it must be finite"):
+        db.jobs(since=float("inf"))

@@ -95,11 +95,36 @@ def test_more_jobs_than_a_page_are_listed(db, path, capsys):
     assert ids(capsys, "jobs", path, "-n", 2_400) == list(range(2_500, 100, -1))
 
 
-def test_a_rare_job_among_many_is_found(db, path, capsys):
+@pytest.fixture
+def rare(db):
+    """A job behind others whose payloads take a second to search."""
     queue = db.queue("q")
     queue.enqueue(call("rare"))
-    queue.enqueue_many([0] * 20_000)
-    assert ids(capsys, "jobs", path, "--task", "rare") == [1]
+    queue.enqueue_many([call("other", "\n" * 100_000)] * 400)
+
+
+def test_a_search_ends_at_its_bound_and_says_where_to_go_on(rare, path):
+    done = honker("jobs", path, "--task", "rare")
+    assert (done.returncode, done.stdout) == (0, "no match so far\n")
+    cursor = int(done.stderr.split("--after ")[1].split()[0])
+    assert 1 < cursor < 401
+    assert "--all to search all" in done.stderr
+    further = honker("jobs", path, "--task", "rare", "--after", cursor, "--all", "--json")
+    assert [json.loads(line)["id"] for line in further.stdout.splitlines()] == [1]
+
+
+def test_a_search_of_all_finds_a_rare_job_among_many(rare, path, capsys):
+    assert ids(capsys, "jobs", path, "--task", "rare", "--all") == [1]
+
+
+def test_a_long_search_tells_its_progress(rare, path, capsys, monkeypatch):
+    monkeypatch.setattr("honker.cli.jobs._PROGRESS_S", 0.0)
+    assert main.run(["jobs", str(path), "--task", "rare", "--all"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].split()[0] == "1"
+    searched = [int(line.rsplit(" ", 1)[1]) for line in printed.err.splitlines()]
+    assert searched
+    assert searched == sorted(searched, reverse=True)
 
 
 def test_people_see_the_arguments_and_the_error(jobs, path, capsys):
@@ -143,6 +168,14 @@ def test_a_job_is_shown_with_its_relatives_its_error_and_its_attempts(jobs, path
     shown = capsys.readouterr().out
     assert "error:\n  TimeoutError: too slow\n  second line\n" in shown
     assert "attempts that did not succeed:\n  1  " in shown
+
+
+def test_a_job_is_shown_with_its_workflow(db, path, capsys):
+    report = db.queue("q").task(name="report")(print)
+    workflow = db.workflow("nightly").add("report", report.s()).enqueue()
+    (job_id,) = workflow.ids.values()
+    assert run(capsys, "job", path, job_id)[1][0]["workflow"] == workflow.id
+    assert f"workflow    {workflow.id}\n" in honker("job", path, job_id).stdout
 
 
 def test_a_job_that_does_not_exist_is_an_exit_code(db, path):

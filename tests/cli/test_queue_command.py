@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from honker import Scheduler, crontab
 from honker.cli import main
 
 from ..support.program import honker
@@ -27,6 +28,7 @@ def run(capsys, *arguments):
 
 
 def test_settings_are_changed_and_printed(db, path):
+    db.queue("emails").enqueue(1)
     done = honker("queue", "configure", path, "emails", "--concurrency", "3", "--rate", "100/60", "--ordered")
     assert (done.returncode, done.stderr) == (0, "")
     assert "concurrency          3\n" in done.stdout
@@ -147,3 +149,41 @@ def test_a_unique_key_is_enqueued_once(db, path, capsys):
 def test_an_option_without_the_one_it_belongs_to_is_a_usage_error(db, path, options, capsys):
     assert main.run(["enqueue", str(path), "q", "1", *options]) == 2
     assert db.queue("q").claim_one("w") is None
+
+
+# ------------------------------------------------------------------------------------------------------- unknown queues
+
+UNKNOWN = "honker: the queue 'emial' has no jobs, settings, workers or schedules; did you mean 'email'?\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pause", "{}", "emial"],
+        ["pause", "{}", "emial", "--key", "k"],
+        ["resume", "{}", "emial"],
+        ["limits", "{}", "emial"],
+        ["limits", "{}", "emial", "--concurrency", "3"],
+        ["queue", "show", "{}", "emial"],
+        ["queue", "configure", "{}", "emial", "--ordered"],
+        ["discard", "{}", "--all", "--yes", "--queue", "emial"],
+        ["requeue", "{}", "--all", "--yes", "--queue", "emial"],
+        ["cancel", "{}", "--all", "--yes", "--queue", "emial"],
+    ],
+    ids=" ".join,
+)
+def test_a_queue_that_nothing_uses_is_named_with_a_similar_one(db, path, capsys, arguments):
+    db.queue("email").enqueue(1)
+    assert main.run([each.format(path) for each in arguments]) == 0
+    assert capsys.readouterr().err == UNKNOWN
+
+
+def test_a_queue_that_has_a_setting_a_pause_or_a_schedule_is_known(db, path, capsys):
+    db.queue("set").configure(concurrency=3)
+    db.queue("paused").pause()
+    Scheduler(db).add(name="nightly", queue="reports", schedule=crontab("0 3 * * *"))
+    for name in ("set", "paused", "reports"):
+        assert main.run(["pause", str(path), name]) == 0
+    assert capsys.readouterr().err == ""
+    assert main.run(["pause", str(path), "something else"]) == 0
+    assert capsys.readouterr().err.endswith("has no jobs, settings, workers or schedules\n")

@@ -1,5 +1,6 @@
 """`honker top` on terminals of several sizes: each frame fits, and the terminal is left as it was."""
 
+import json
 import re
 import signal
 import time
@@ -118,6 +119,28 @@ def test_in_a_pipe_it_prints_whole_frames(busy, path):
     assert "\x1b" not in done.stdout
     assert done.stdout.count("honker top") == 2
     assert all(name in done.stdout for name in QUEUES)
+
+
+def test_json_prints_an_object_for_each_frame(busy, path):
+    busy.configure(counters=True)
+    done = honker("top", "--json", "-n", "2", "-i", "0.1", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = [json.loads(line) for line in done.stdout.splitlines()]
+    assert first["at"] < second["at"]
+    exports = next(each for each in second["queues"] if each["queue"] == "exports")
+    assert (exports["ready"], exports["processing"], exports["dead"], exports["concurrency"]) == (19, 6, 1, None)
+    assert {job["queue"] for job in second["running"]} == set(QUEUES)
+    assert [each["name"] for each in second["schedules"]] == ["nightly"]
+    assert (second["workers"], second["wal_bytes"] > 0) == ([], True)
+    assert second["rates"]["total"] == {"enqueued": 0, "done": 0, "failed": 0}
+    assert first["rates"]["source"] == "counters, last full minute"
+
+
+def test_json_on_a_terminal_is_json_too(busy, path):
+    with on_terminal("top", "--json", "-n", "1", path, columns=80, lines=24) as terminal:
+        code, output = terminal.end()
+    assert code == 0
+    assert json.loads(output)["running"]
 
 
 def test_an_interval_of_nothing_is_a_usage_error(db, path):

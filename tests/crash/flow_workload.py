@@ -205,7 +205,7 @@ def make(seed, length):
             steps.append(Step(each, _kinds(number, queue, rng)[each]))
             number += 1
             if each not in UNMOVED:
-                steps.append(Step("unclock", (UNCLOCK,)))
+                steps.append(Step("unclock", UNCLOCK))
     return Workload(steps, starts_with_reference=False)
 
 

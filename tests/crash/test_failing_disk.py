@@ -17,7 +17,7 @@ import pytest
 from ..sql import loading
 from . import workload
 
-LENGTH = 42
+LENGTH = 46
 IOERR, FULL, BUSY, CANTOPEN = 10, 13, 5, 14
 
 # The operations that can fail, and the codes of each; SQLite's extended code of the operation if it has one.

@@ -19,7 +19,7 @@ import pytest
 from ..sql import loading
 from . import powercut, workload
 
-LENGTH = 42
+LENGTH = 46
 
 Setting = namedtuple("Setting", "journal synchronous is_durable")
 SETTINGS = {

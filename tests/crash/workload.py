@@ -5,6 +5,7 @@ step. Job ids, priorities and due times come from the seed, never from the clock
 same rows, except for instants.
 """
 
+import json
 import random
 import shutil
 import sqlite3
@@ -78,8 +79,28 @@ SCHEDULES = (
 )
 
 # The clock decides when retried and released jobs are due. This makes their order depend on their ids alone.
-UNCLOCK = "UPDATE _honker_live SET run_at = 1000 + id WHERE run_at BETWEEN 1000000 AND unixepoch() + 60"
-TOUCHES_THE_CLOCK = {"retry", "release", "work", "worker dies", "tick", "tick after the clock has returned"}
+# A report that was met long ago is one whose leases the next report moves.
+UNCLOCK = (
+    "UPDATE _honker_live SET run_at = 1000 + id WHERE run_at BETWEEN 1000000 AND unixepoch() + 60",
+    "UPDATE _honker_workers SET ahead_met_at = unixepoch() - 100 WHERE ahead_met_at IS NOT NULL",
+)
+# A dead worker's reports and leases are dated by a clock that was ahead by this.
+AHEAD_S = 10 * LEASE_S
+REPORT = json.dumps(
+    {"name": "living", "started_at": 5, "host": "h", "pid": 7, "version": "1", "slots": 1, "busy": 0}
+    | {"queues": ["q"], "worker_ids": ["x"], "running": []}
+)
+DEAD_REPORT = REPORT.replace("living", "dead").replace('"x"', '"w"')
+TOUCHES_THE_CLOCK = {
+    "retry",
+    "release",
+    "work",
+    "worker dies",
+    "tick",
+    "tick after the clock has returned",
+    "report",
+    "report after the clock was set back",
+}
 
 
 READ = "honker_stream_read_since('t', honker_stream_get_offset('c', 't'), 1)"
@@ -155,6 +176,14 @@ def _kinds(n, rng):
         "lock": (f"SELECT honker_lock_acquire('l', 'owner {n % 2}', {LEASE_S})",),
         "unlock": (f"SELECT honker_lock_release('l', 'owner {n % 2}')",),
         "limit rate": ("SELECT honker_rate_limit_try('r', 3, 1000000000)",),
+        "report": (f"SELECT honker_worker_report('{REPORT}')",),
+        "worker dies under a clock that is ahead": (
+            f"SELECT honker_worker_report('{DEAD_REPORT}')",
+            f"UPDATE _honker_workers SET seen_at = unixepoch() + {AHEAD_S}, ahead_met_at = NULL WHERE name = 'dead'",
+            f"UPDATE _honker_live SET claim_expires_at = unixepoch() + {AHEAD_S + LEASE_S} WHERE state = 'processing'",
+        ),
+        "report after the clock was set back": (f"SELECT honker_worker_report('{REPORT}')",),
+        "leave": ("SELECT honker_worker_leave('living')",),
         "save result": (f"SELECT honker_result_save({n}, '{n}', {LEASE_S})",),
         "sweep results": ("SELECT honker_result_sweep()",),
     }
@@ -177,6 +206,8 @@ NEEDS = {
     "cancel": ("enqueue",),
     "sweep": ("enqueue what is late",),
     "consume": ("publish",),
+    "report": (*CLAIMED, "worker dies under a clock that is ahead"),
+    "report after the clock was set back": (*CLAIMED, "worker dies under a clock that is ahead", "report"),
     "tick after the clock has returned": ("tick after the clock was set back",),
 }
 # Steps that reveal the effect of a kind.
@@ -194,7 +225,7 @@ def _with_needs(names, rng):
 
 
 def make(seed, length, *, starts_with_reference=False):
-    """Make a workload of `length` steps and their required ones. With 42 or more, every kind occurs at least once."""
+    """Make a workload of `length` steps and their required ones. With 46 or more, every kind occurs at least once."""
     rng = random.Random(seed)
     names = list(_kinds(0, random.Random(0)))
     rng.shuffle(names)
@@ -208,21 +239,27 @@ def make(seed, length, *, starts_with_reference=False):
     for number, name in enumerate(_with_needs(names, rng)):
         steps.append(Step(name, _kinds(number, rng)[name]))
         if name in TOUCHES_THE_CLOCK:
-            steps.append(Step("unclock", (UNCLOCK,)))
+            steps.append(Step("unclock", UNCLOCK))
     return Workload(steps, starts_with_reference)
 
 
 # Columns whose values depend on the time, beside the instants.
 OF_THE_TIME = {"_honker_queues": ("next_start_ms",), "_honker_keys": ("next_start_ms",)}
+# Expressions that are compared, too: true for leases and reports that are dated by a clock that is ahead.
+IS_AHEAD = {
+    "_honker_live": (f"claim_expires_at > unixepoch() + {AHEAD_S // 2}",),
+    "_honker_workers": (f"seen_at > unixepoch() + {AHEAD_S // 2}",),
+}
 
 
 def contents(conn):
-    """Everything in the database; for instants only if one is set."""
+    """Everything in the database; for instants only if one is set, and `IS_AHEAD`."""
     found = {"sqlite_master": rows(conn, "SELECT type, name, sql FROM sqlite_master ORDER BY type, name")}
     for (table,) in rows(conn, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
         instants = (*INSTANTS.get(table, ()), *OF_THE_TIME.get(table, ()))
         columns = [name for (name,) in rows(conn, "SELECT name FROM pragma_table_info(?)", table)]
-        shown = ", ".join(f'"{name}" IS NULL' if name in instants else f'"{name}"' for name in columns)
+        shown = [f'"{name}" IS NULL' if name in instants else f'"{name}"' for name in columns]
+        shown = ", ".join((*shown, *IS_AHEAD.get(table, ())))
         found[table] = sorted(rows(conn, f'SELECT {shown} FROM "{table}"'), key=repr)
     return found
 

@@ -1,6 +1,7 @@
 """Counters and events in Python: a worker's jobs with task and running time, over restarts and killed processes."""
 
 import asyncio
+import sqlite3
 
 import honker
 import pytest
@@ -132,3 +133,40 @@ def test_the_settings_are_read_and_changed_from_async_code(db):
 def test_minutes_outside_the_range_are_refused(db, minutes):
     with pytest.raises(InvalidArgumentError, match="minutes"):
         db.counters(minutes=minutes)
+
+
+@pytest.fixture
+def many_totals(db):
+    """Totals of 5,000 queues and of the two tasks of one more, ``z``."""
+    db.configure(counters=True)
+    db.queue("z").enqueue({})
+    db.queue("z").task(name="mail")(print)()
+    with sqlite3.connect(db.path, isolation_level=None) as conn:
+        columns = [name for _, name, *_ in conn.execute("PRAGMA table_info(_honker_counters)")]
+        conn.execute(f"""
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+            INSERT INTO _honker_counters ({", ".join(columns)})
+            SELECT printf('q%04d', i), '', 1{", 1" * (len(columns) - 3)} FROM n""")
+    conn.close()
+    return db
+
+
+def test_totals_end_after_a_bounded_number_of_queues_and_tasks_and_say_so(many_totals):
+    found = many_totals.counter_totals()
+    assert (len(found), found[-1].queue, found.is_complete) == (5_000, "q5000", False)
+
+
+def test_the_totals_of_one_queue_are_found_behind_many_others(many_totals):
+    found = many_totals.counter_totals("z")
+    assert [(row.queue, row.task, row.enqueued) for row in found] == [("z", "", 1), ("z", "mail", 1)]
+    assert found.is_complete
+    assert asyncio.run(many_totals.acounter_totals("q0003"))[0].queue == "q0003"
+    assert many_totals.counter_totals("none") == []
+
+
+def test_totals_that_fill_the_bound_are_complete(many_totals):
+    with sqlite3.connect(many_totals.path, isolation_level=None) as conn:
+        conn.execute("DELETE FROM _honker_counters WHERE queue = 'z'")
+    conn.close()
+    found = many_totals.counter_totals()
+    assert (len(found), found.is_complete) == (5_000, True)

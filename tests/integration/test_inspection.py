@@ -151,6 +151,16 @@ def test_a_verb_takes_any_number_of_ids_and_counts_each_once(db, queue):
     assert (applied.done, applied.skipped, applied.reasons) == (1_100, 2, {"no such job": 2})
 
 
+def test_a_running_job_that_was_asked_to_end_is_counted_once(db, queue):
+    queue.enqueue_many([{}] * 3)
+    queue.claim_batch("w", 2)
+    applied = db.apply("cancel", state="running")
+    assert (applied.done, applied.reasons) == (2, {})
+    applied = db.apply("cancel")
+    assert (applied.done, applied.skipped, applied.reasons) == (1, 2, {"was asked to end already": 2})
+    assert db.request_cancel(1) == "requested"
+
+
 def test_run_now_tells_why_jobs_are_refused(db, jobs):
     assert db.apply("run_now", ids=jobs).reasons == {"is due already": 5}
     assert len(db.jobs(state="ready").jobs) == 10

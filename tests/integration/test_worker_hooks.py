@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import threading
 
 import honker
 import pytest
@@ -216,3 +217,71 @@ def test_a_start_hook_that_hangs_is_cancelled_a_grace_after_the_stop(db, events,
         asyncio.run(main())
     assert events == ["load", "disconnect", "unload"]
     assert live(db.path) == [("pending", 0, None)]
+
+
+@pytest.fixture
+def blocked(tasks):
+    """A plain start hook that blocks: the events that tell its begin and let it end."""
+    begun, released = threading.Event(), threading.Event()
+
+    def block():
+        begun.set()
+        released.wait(20)
+
+    tasks.on_start.append(block)
+    yield begun, released
+    released.set()
+
+
+def test_a_plain_start_hook_that_blocks_leaves_the_event_loop_free(db, events, blocked):
+    begun, released = blocked
+    call(db)
+
+    async def main():
+        running = asyncio.ensure_future(db.run_workers(burst=True))
+        await until(begun.is_set)
+        # The hook waits for this coroutine: on the event loop, it would wait for ever.
+        assert not running.done()
+        released.set()
+        await asyncio.wait_for(running, 10)
+
+    asyncio.run(main())
+    assert events == ["load", "connect", "work", "disconnect", "unload"]
+
+
+def test_a_plain_start_hook_that_blocks_is_given_up_a_grace_after_the_stop(db, events, blocked):
+    begun, _ = blocked
+    call(db)
+
+    async def main():
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(db.run_workers(stop_event=stop, grace_s=0.1))
+        await until(begun.is_set)
+        stop.set()
+        await asyncio.wait_for(running, 10)
+
+    with pytest.raises(honker.errors.StartHookError, match=r"block has not ended 0.1 s after the stop"):
+        asyncio.run(main())
+    assert events == ["load", "connect", "disconnect", "unload"]
+    assert live(db.path) == [("pending", 0, None)]
+
+
+def test_a_plain_start_hook_may_return_a_coroutine(db, events, tasks):
+    async def connect():
+        events.append(asyncio.get_running_loop() is not None)
+
+    def begin():
+        return connect()
+
+    tasks.on_start.insert(0, begin)
+    asyncio.run(db.run_workers(burst=True))
+    assert events[0] is True
+
+
+def test_a_plain_start_hook_that_needs_the_event_loop_is_told_so(db, tasks):
+    @db.task("q")
+    def work(): ...
+
+    tasks.on_start.append(asyncio.get_running_loop)
+    with pytest.raises(honker.errors.StartHookError, match="declare this one by `async def`"):
+        asyncio.run(db.run_workers(burst=True))

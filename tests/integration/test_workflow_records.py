@@ -171,3 +171,19 @@ def test_the_jobs_of_a_workflow_are_listed_and_cancelled_by_its_id(db, tasks):
     db.apply("cancel", workflow=made.id)
     assert db.jobs(workflow=made.id).jobs == []
     assert [job.id for job in db.jobs().jobs] == [other.id]
+
+
+def test_a_job_knows_its_workflow(db, tasks):
+    before = tasks.one(1).id
+    made = [diamond(db, tasks).enqueue() for _ in range(5)]
+    between = tasks.one(2).id
+    db.stream(TOPIC).publish("an event of the application")
+    made += [diamond(db, tasks).enqueue() for _ in range(5)]
+    after = tasks.one(3).id
+    for workflow in made:
+        assert {db.job(job_id).workflow for job_id in workflow.ids.values()} == {workflow.id}
+    assert [db.job(job_id).workflow for job_id in (before, between, after)] == [None, None, None]
+
+
+def test_a_job_without_any_record_of_workflows_has_none(db, tasks):
+    assert db.job(tasks.one(1).id).workflow is None

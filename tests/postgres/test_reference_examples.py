@@ -10,7 +10,7 @@ from ..sql.contract import code_of, examples, functions, matches, selected_funct
 from .dialect import translate, value_at
 
 # Examples of what belongs to SQLite: its types, its files and the names of its tables.
-ONLY_SQLITE = re.compile(r"PRAGMA|CREATE TRIGGER|typeof\(|zeroblob|x'|char\(0\)|sqlite_")
+ONLY_SQLITE = re.compile(r", 1\.0\)|PRAGMA|CREATE TRIGGER|typeof\(|zeroblob|x'|char\(0\)|sqlite_")
 
 
 def runs_here(name, steps):

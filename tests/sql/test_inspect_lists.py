@@ -157,13 +157,32 @@ def fill(conn, how_many, queue="q", payload="{}"):
 
 def test_a_filter_without_an_index_stops_at_the_bound_and_goes_on(conn):
     wanted = enqueue(conn, payload=call_of("rare"))
-    fill(conn, 60_000)
+    fill(conn, 400, payload=call_of("other", "\n" * 100_000))  # each is parsed, which takes a fraction of a millisecond
     found, pages = page(conn, task="rare"), 1
     assert (found["jobs"], found["is_complete"]) == ([], False)
     while found["next"] is not None:
         found, pages = page(conn, found["next"], task="rare"), pages + 1
     assert [job["id"] for job in found["jobs"]] == [wanted]
     assert pages > 1
+
+
+def test_a_task_is_found_whose_name_is_escaped_in_its_payload(conn):
+    enqueue(conn, payload='{"__honker_task__":{"task":"\\u0061.b","args":[]}}')
+    assert ids(conn, task="a.b") == [1]
+    assert ids(conn, task="\\u0061.b") == []
+
+
+def test_a_walk_sees_a_job_once_that_matches_while_others_come_and_go(conn):
+    first = [enqueue(conn) for _ in range(6)]
+    seen, after = [], None
+    for change in (enqueue, claim, lambda conn: fail(conn, claim(conn)[0]["id"]), enqueue, claim, claim, claim):
+        found = page(conn, after, 1, queue="q")
+        seen += [job["id"] for job in found["jobs"]]
+        after = found["next"]
+        change(conn)
+        if after is None:
+            break
+    assert (seen, after) == (first[::-1], None)
 
 
 def test_few_jobs_of_a_state_are_found_among_many(conn):

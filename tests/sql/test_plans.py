@@ -16,7 +16,7 @@ import pytest
 from .database import rows
 from .loading import ROOT
 
-SOURCES = ROOT / "crates" / "honker-core" / "src"
+SOURCES = ROOT / "crates" / "honker-domain" / "src"
 STATEMENTS = {
     f"{file.parent.name}/{file.name}": file.read_text(encoding="utf-8")
     for file in sorted(SOURCES.glob("**/*.sql"))

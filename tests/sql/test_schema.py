@@ -263,7 +263,7 @@ def test_an_upgraded_file_has_the_schema_of_a_fresh_one(conn, reference_file, co
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_a_file_of_an_earlier_version_gets_the_schema_of_a_fresh_one(conn, connect, tmp_path, version):
     older = connect(tmp_path / "older.db")
-    for migration in sorted((ROOT / "crates/honker-core/src/schema").glob("*.sql"))[:version]:
+    for migration in sorted((ROOT / "crates/honker-domain/src/schema").glob("*.sql"))[:version]:
         older.executescript(migration.read_text("utf-8"))
     if version > 1:
         older.execute("INSERT INTO _honker_meta (key, value) VALUES ('schema_version', ?)", (version,))

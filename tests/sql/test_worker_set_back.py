@@ -3,7 +3,7 @@
 import pytest
 
 from .clock import advance
-from .database import call, claimed_ids, enqueue, value
+from .database import call, claimed_ids, enqueue, rows, value
 from .test_worker_functions import report, states
 
 LEASE_S, HOUR, BEATS_S = 300, 3_600, 32
@@ -126,3 +126,58 @@ def test_a_row_that_was_edited_stops_no_report(dead, column, edited):
     advance(dead, -HOUR)
     beats(dead)
     assert lease_s(dead) > HOUR
+
+
+PER_REPORT = 1_000
+
+
+def claim_many(conn, count, **options):
+    payloads = "[" + ", ".join("0" for _ in range(count)) + "]"
+    call(conn, "honker_enqueue_many", "q", payloads, None, None, 0, 3, None)
+    return claimed_ids(conn, n=count, **options)
+
+
+def lengths(conn):
+    """How many leases end within how many seconds from now, both rounded to the lengths of the tests."""
+    found = rows(
+        conn,
+        "SELECT 100 * round((claim_expires_at - unixepoch()) / 100.0) AS rest, count(*) FROM _honker_live GROUP BY 1",
+    )
+    return {int(rest): count for rest, count in found}
+
+
+def test_many_leases_are_moved_in_steps(conn):
+    report(conn, name="dead")
+    claim_many(conn, 2 * PER_REPORT + 100, timeout_s=LEASE_S)
+    advance(conn, -HOUR)
+    beats(conn)
+    assert lengths(conn) == {LEASE_S: PER_REPORT, HOUR + LEASE_S: PER_REPORT + 100}
+    assert states(conn)["dead"] == "running"
+    report(conn, name="living")
+    assert lengths(conn) == {LEASE_S: 2 * PER_REPORT, HOUR + LEASE_S: 100}
+    report(conn, name="living")
+    assert lengths(conn) == {LEASE_S: 2 * PER_REPORT + 100}
+    assert states(conn)["dead"] == "lost"
+
+
+def test_no_lease_is_moved_twice(conn):
+    """A lease that is longer than the step of the clock still ends after the report of its worker once it is moved."""
+    report(conn, name="dead")
+    claim_many(conn, PER_REPORT + 100, timeout_s=LEASE_S)
+    claim_many(conn, 10, timeout_s=3 * HOUR)
+    advance(conn, -HOUR)
+    beats(conn)
+    assert lengths(conn) == {LEASE_S: PER_REPORT, HOUR + LEASE_S: 100, 4 * HOUR: 10}
+    for _ in range(2):
+        report(conn, name="living")
+        assert lengths(conn) == {LEASE_S: PER_REPORT + 100, 3 * HOUR: 10}
+
+
+def test_a_worker_that_reports_between_two_steps_keeps_the_rest_of_its_leases(conn):
+    report(conn, name="dead")
+    claim_many(conn, PER_REPORT + 100, timeout_s=LEASE_S)
+    advance(conn, -HOUR)
+    beats(conn)
+    report(conn, name="dead")
+    beats(conn)
+    assert sum(count for rest, count in lengths(conn).items() if rest > HOUR) == 100

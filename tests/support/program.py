@@ -35,7 +35,7 @@ def honker(*arguments, cwd=None, text=None, **variables):
 class Program:
     """A running `honker` process."""
 
-    def __init__(self, arguments, cwd):
+    def __init__(self, arguments, cwd, variables):
         self.process = subprocess.Popen(
             [*COMMAND, *map(str, arguments)],
             cwd=cwd,
@@ -43,7 +43,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(),
+            env=environment(**variables),
         )
 
     def line(self):
@@ -75,9 +75,9 @@ class Program:
 
 
 @contextmanager
-def running(*arguments, cwd=None):
+def running(*arguments, cwd=None, **variables):
     """Run a `Program` for the length of the block, and kill it if it still runs at the end."""
-    program = Program(arguments, cwd)
+    program = Program(arguments, cwd, variables)
     try:
         yield program
     finally:

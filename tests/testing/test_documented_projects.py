@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import honker
@@ -32,12 +33,13 @@ def project(tmp_path):
     return make
 
 
-def run(folder, *arguments):
+def run(folder, *arguments, **variables):
     environment = {
         **os.environ,
         "PYTHONPATH": str(PACKAGE),
         "PYTEST_ADDOPTS": "",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        **variables,
     }
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", *arguments],
@@ -122,6 +124,32 @@ def test_a_missing_setting_is_an_error_that_says_so(project):
     code, output = run(project("test_shop.py"), "pytest", *PLUGIN, "-k", "enqueues_a_mail")
     assert code == 1
     assert "the setting honker_app is ''; name the honker.App, as in `honker_app = shop:app`" in output
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A module path on which honker is installed, with the entry points of this checkout."""
+    metadata = tmp_path / "site" / "honker-0.1.dist-info"
+    metadata.mkdir(parents=True)
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["pytest11"]
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: honker\nVersion: 0.1\n")
+    (metadata / "entry_points.txt").write_text("\n".join(["[pytest11]", *(f"{a} = {b}" for a, b in points.items())]))
+    return f"{PACKAGE}{os.pathsep}{metadata.parent}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "conftest"),
+    [([], ""), (PLUGIN, ""), ([], 'pytest_plugins = ["honker.testing.plugin"]')],
+    ids=["entry_point", "option", "conftest"],
+)
+def test_the_plugin_of_an_installed_honker_may_also_be_named(tmp_path, installed, arguments, conftest):
+    (tmp_path / "test_db.py").write_text("def test_db(honker_db):\n    honker_db.queue('q').enqueue(1)\n")
+    (tmp_path / "conftest.py").write_text(conftest)
+    # Other plugins of this environment warn of settings that the project does not have.
+    code, output = run(
+        tmp_path, "pytest", *arguments, "-W", "ignore", PYTHONPATH=installed, PYTEST_DISABLE_PLUGIN_AUTOLOAD=""
+    )
+    assert (code, passed(output)) == (0, 1), output
 
 
 def test_the_plugin_imports_nothing_of_the_kit_until_a_fixture_is_used(tmp_path):

@@ -22,7 +22,7 @@ CLASSES = [
 
 def engine_codes():
     """The codes that the engine's sources can put before a message."""
-    named = re.findall(r'=> "(HONKER_[A-Z_]+)"', (ROOT / "crates/honker-core/src/error.rs").read_text("utf-8"))
+    named = re.findall(r'=> "(HONKER_[A-Z_]+)"', (ROOT / "crates/honker-domain/src/error.rs").read_text("utf-8"))
     written = [
         code
         for file in (ROOT / "crates").glob("*/src/**/*.rs")

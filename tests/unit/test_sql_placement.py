@@ -173,7 +173,7 @@ def test_a_tree_with_findings_prints_where_and_fails(tmp_path, capsys):
         "python/honker/fine.py": 'SQL = "SELECT honker_claim(?)"\n',
         "crates/honker-extension/src/lib.rs": 'const A: &str = "DROP TABLE a";\n',
         "crates/honker-watch/src/extra.sql": "SELECT 1;\n",
-        "crates/honker-core/src/lib.rs": 'const A: &str = "DROP TABLE a";\n',
+        "crates/honker-domain/src/lib.rs": 'const A: &str = "DROP TABLE a";\n',
     }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ def test_a_tree_with_findings_prints_where_and_fails(tmp_path, capsys):
 
 def test_every_statement_of_the_engine_names_the_schema_of_its_tables():
     """A bare name would find a temporary table first, or that of an attached file."""
-    folder = ROOT / "crates/honker-core/src"
+    folder = ROOT / "crates/honker-domain/src"
     bare = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN|ALTER TABLE) +_honker_")
     files = [*folder.rglob("*.sql")]
     assert len(files) > 50

@@ -1,12 +1,15 @@
 """Waiting in event loops and threads: through the descriptor, without a thread, and again after a cancelled wait."""
 
 import asyncio
+import contextlib
 import os
 import select
 import threading
+from pathlib import Path
 
 import honker
 import pytest
+from honker.sqlite import loop_updates
 
 from ..support.waiting import until
 from .conftest import commit, pass_ticks
@@ -19,6 +22,22 @@ def db(path, writer):
     writer()
     with honker.open(path) as opened:
         yield opened
+
+
+@pytest.fixture
+def watcher_threads():
+    """The ids of the threads that watch, without those that ran before."""
+    before = watching()
+    return lambda: watching() - before
+
+
+def watching():
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if (task / "comm").read_text() == "honker-watch\n":
+                found.add(task.name)
+    return found
 
 
 def test_a_hundred_tasks_wait_without_a_thread(db, writer):
@@ -200,5 +219,52 @@ def test_a_database_that_is_closed_ends_a_claim_that_waits(path):
         db.close()
         with pytest.raises(honker.DatabaseClosedError):
             await asyncio.wait_for(task, 10)
+
+    asyncio.run(main())
+
+
+async def claim_once(db):
+    queue = db.queue("q")
+    queue.enqueue(1)
+    async for job in queue.claim("w"):
+        job.ack()
+        break
+
+
+def test_an_iterator_for_each_job_shares_one_watcher(db, watcher_threads):
+    async def main():
+        await claim_once(db)
+        first = watcher_threads()
+        assert len(first) == 1
+        for _ in range(5):
+            await claim_once(db)
+            assert watcher_threads() == first
+
+    asyncio.run(main())
+    assert watcher_threads() == set(), "it ends with the loop"
+
+
+def test_a_watcher_without_waiters_ends_after_some_seconds(db, watcher_threads, monkeypatch):
+    monkeypatch.setattr(loop_updates, "_GRACE_S", 0.01)
+
+    async def main():
+        await claim_once(db)
+        await until(lambda: watcher_threads() == set())
+        await claim_once(db)
+        waiting = asyncio.ensure_future(anext(db.queue("q").claim("w")))
+        await asyncio.sleep(0)  # it claims in vain, and waits
+        db.queue("q").enqueue(2)
+        assert (await asyncio.wait_for(waiting, 10)).payload == 2
+
+    asyncio.run(main())
+
+
+def test_closing_the_database_ends_the_watcher_that_has_no_waiters(db, watcher_threads):
+    async def main():
+        await claim_once(db)
+        db.close()
+        assert watcher_threads() == set()
+        with pytest.raises(honker.DatabaseClosedError):
+            db.queue("q").claim("w")
 
     asyncio.run(main())

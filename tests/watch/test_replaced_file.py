@@ -1,4 +1,4 @@
-"""A file replaced under the watcher: every waiter gets an error, and none waits for ever."""
+"""A file replaced or deleted under the watcher: every waiter gets an error, and none waits for ever."""
 
 import asyncio
 import os
@@ -42,6 +42,64 @@ def test_every_subscriber_is_told(path, writer, backend):
     assert str(path) in death
     for each in watches:
         each.close()
+
+
+@pytest.mark.parametrize("backend", [None, "polling", "kernel", "shm"])
+@pytest.mark.parametrize("suffixes", [("",), ("", "-wal", "-shm")], ids=["file", "file, -wal and -shm"])
+def test_every_subscriber_is_told_of_a_deleted_file(path, writer, opened, backend, suffixes):
+    writer()
+    watches = [FACES[face](path, backend) for face in FACES]
+    opened.extend(watches)
+    for suffix in suffixes:
+        path.with_name(path.name + suffix).unlink()
+    assert [wait_for_death(each) for each in watches] == [DEAD] * len(watches)
+    death = watches[1].stats()["death"]
+    assert f"database file replaced: {path} is gone" in death
+
+
+def wait_for_death(watch):
+    """Wait until the watch is dead, past wakes; a wake for each look at a file that is gone is allowed."""
+    return wait_until(lambda: watch.wait(100) == DEAD, timeout_s=10) and DEAD
+
+
+@pytest.mark.parametrize("backend", [None, "polling", "shm"])
+def test_a_silent_file_that_is_deleted_is_noticed(path, writer, opened, backend):
+    """After a pause only one safety tick in ten looks at the file."""
+    writer()
+    watch = FACES["c"](path, backend)
+    opened.append(watch)
+    pass_ticks(watch, 12)
+    path.unlink()
+    assert wait_for_death(watch) == DEAD
+
+
+def test_a_file_that_is_not_there_yet_is_waited_for(watch, path):
+    events = watch(path)
+    pass_ticks(events, 15)
+    assert events.stats()["death"] is None
+    sqlite3.connect(path).executescript("CREATE TABLE t (n INTEGER PRIMARY KEY)")
+    assert events.wait() == WAKE
+
+
+def test_a_database_says_that_its_file_was_deleted(path):
+    with honker.open(path) as db:
+        updates = db.update_events()
+        path.unlink()
+        with pytest.raises(honker.DatabaseReplacedError, match="database file replaced"):
+            for _ in updates:
+                pass
+
+
+def test_tasks_are_told_of_a_deleted_file(path):
+    async def listen():
+        with honker.open(path) as db:
+            tasks = [asyncio.ensure_future(drain_task(db.update_events())) for _ in range(3)]
+            await asyncio.sleep(0)
+            path.unlink()
+            return await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
+
+    results = asyncio.run(listen())
+    assert {type(each) for each in results} == {honker.DatabaseReplacedError}
 
 
 def test_a_dead_watch_stays_dead(watch, path, writer):

@@ -169,6 +169,14 @@ def test_a_running_job_shows_its_progress_and_a_waiting_one_its_parents(db, page
     assert f'href="/job/{parent}"' in page.get(f"/job/{child}").text
 
 
+def test_a_job_leads_to_its_workflow(db, page):
+    report = db.queue("q").task(name="report")(print)
+    workflow = db.workflow("nightly").add("report", report.s()).enqueue()
+    (job_id,) = workflow.ids.values()
+    assert f'href="/workflow/{workflow.id}"' in page.get(f"/job/{job_id}").text
+    assert "Workflow" not in words(page.get(f"/job/{db.queue('q').enqueue(1)}")).split("Facts")[-1]
+
+
 def test_a_job_that_is_gone_says_how_to_keep_such_jobs(page):
     answer = page.get("/job/5")
     assert answer.status_code == 404
@@ -257,3 +265,23 @@ def test_the_application_says_which_package_is_missing(db, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r"the page needs jinja2: pip install 'honker\[web\]'"):
         honker.web.app(db)
+
+
+@pytest.mark.parametrize("url", ["/job/", "/workflow/"])
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 40])
+def test_an_id_that_no_job_can_have_is_not_found(page, url, number):
+    assert page.get(url + number).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "fields"),
+    [
+        ("/queue/pause", {"until": "1e400"}),
+        ("/queue/pause", {"until": "soon"}),
+        ("/queue/pause", {"for_s": "9" * 40}),
+        ("/job/copy", {"id": "9" * 400}),
+    ],
+)
+def test_a_number_of_a_form_that_is_out_of_range_is_refused(page, url, fields):
+    answer = page.submit(url, name="q", **fields)
+    assert (answer.status_code, "The request is not valid" in answer.text) == (400, True)

@@ -1,10 +1,11 @@
 """Verbs on the page: pause, resume, requeue, run now, cancel, discard, and undoing them."""
 
+import honker
 import pytest
 from honker.web import operations
 
 from ..support.waiting import wait_until
-from .browsing import message, undo, words
+from .browsing import browsing, message, undo, words
 
 
 def states(db):
@@ -33,6 +34,15 @@ def test_a_pause_has_a_reason_and_an_end_and_is_undone_by_resume(db, page, queue
     path, fields = undo(shown)
     page.follow(page.send(path, fields))
     assert db.stats()[0].paused_at is None
+
+
+def test_the_pause_of_a_queue_that_nothing_uses_says_so(db, page, queue):
+    queue.enqueue(1)
+    db.queue("emails").enqueue(1)
+    assert message(page.follow(page.submit("/queue/pause", name="q"))) == "Queue q is paused."
+    said = message(page.follow(page.submit("/queue/pause", name="emials")))
+    assert said.startswith("Queue emials is paused. It was new: the queue 'emials' has no jobs")
+    assert said.endswith("did you mean 'emails'?")
 
 
 def test_a_resume_is_undone_with_the_reason_and_the_end_of_the_pause(db, page, queue):
@@ -111,6 +121,31 @@ def test_cancelled_jobs_are_restored_by_undo(db, page, queue):
     again = page.follow(page.send(path, fields))
     assert message(again) == "These jobs can no longer be restored."
     assert len(states(db)) == 2
+
+
+def test_cancelled_jobs_are_restored_by_another_process_of_the_page_and_only_once(db, path, page, queue):
+    queue.enqueue("plain")
+    form, fields = undo(page.follow(page.submit("/jobs/act", verb="cancel", ids=["1"], confirmed="1")))
+    with honker.open(path) as handle, browsing(handle) as other:
+        other.client.cookies = page.client.cookies
+        assert message(other.follow(other.send(form, fields))) == "1 job enqueued again, with new ids."
+    assert message(page.follow(page.send(form, fields))) == "These jobs can no longer be restored."
+    assert list(states(db).values()) == ["ready"]
+
+
+@pytest.mark.parametrize("name", ["1.", "1.forged", "0.x", "²", "", "x", "9" * 19, "9" * 5_000, "-1.x"])
+def test_a_name_that_the_page_has_not_given_restores_nothing(db, page, queue, name):
+    queue.enqueue("plain")
+    page.submit("/jobs/act", verb="cancel", ids=["1"], confirmed="1")
+    assert message(page.follow(page.submit("/jobs/restore", name=name))) == "These jobs can no longer be restored."
+    assert states(db) == {}
+
+
+def test_the_cancellation_of_jobs_with_very_large_payloads_cannot_be_undone(db, page, queue):
+    queue.enqueue("x" * 1_000_001)
+    shown = page.follow(page.submit("/jobs/act", verb="cancel", ids=["1"], confirmed="1"))
+    assert message(shown) == "Jobs: 1 cancelled."
+    assert ">Undo<" not in shown.text
 
 
 def test_a_running_job_is_asked_to_end_and_a_parent_cannot_be_restored(db, page, queue):

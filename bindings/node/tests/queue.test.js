@@ -12,6 +12,38 @@ test('a job keeps every JSON value, with NUL, an emoji and a megabyte of text', 
   );
 });
 
+test('many jobs get every option, all or none', (t) => {
+  const db = openDatabase(t);
+  const queue = db.queue('q');
+  const options = { runAt: 1000, priority: 5, expires: 60, maxAttempts: 7, key: 'k' };
+  const ids = queue.enqueueMany([1, 2], options);
+  const row = queue.getJob(ids[1]);
+  assert.deepEqual([row.run_at, row.priority, row.max_attempts], [1000, 5, 7]);
+  assert.notEqual(row.expires_at, null);
+  assert.deepEqual(queue.enqueueMany([3, 4], { uniqueKey: 'u' }).length, 2);
+  assert.equal(queue.claimBatch('w', 9).length, 3);
+  assert.throws(() => queue.enqueueMany([5], { onConflict: 'raise' }), { code: 'HONKER_INVALID_ARGUMENT' });
+  const tx = db.transaction();
+  queue.enqueueMany([6], { tx });
+  tx.rollback();
+  assert.equal(queue.claimOne('w'), null);
+});
+
+test('an option that is null is not given', (t) => {
+  const queue = openDatabase(t).queue('q');
+  const none = {
+    uniqueKey: null,
+    onConflict: null,
+    debounceMaxS: null,
+    after: null,
+    onParentFailure: null,
+    runAt: null,
+  };
+  queue.enqueue(1, none);
+  queue.enqueueMany([2], none);
+  assert.equal(queue.claimBatch('w', 9).length, 2);
+});
+
 test('undefined is null, as inside an array', (t) => {
   const queue = openDatabase(t).queue('q');
   queue.enqueue(undefined);

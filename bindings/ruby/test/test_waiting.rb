@@ -198,8 +198,24 @@ class TestWaiting < DatabaseTest
     wait_until do
       GC.start
       events = @db.update_events
-      stats = @db.one("SELECT honker_update_watcher_stats(?)", events.instance_variable_get(:@id))
-      JSON.parse(stats)["subscribers"] < 15
+      stats_of(events)["subscribers"] < 15
     end
+  end
+
+  def test_the_watcher_of_the_first_wait_serves_the_next_until_the_database_is_closed
+    first = @db.update_events
+    @db.notify("c", "p")
+    assert first.wait(10)
+    first.close
+    stats = stats_of(@db.update_events)
+    assert_operator stats["wakes"], :>, 0, "another watcher was started"
+    assert_equal 2, stats["subscribers"]
+    kept = @db.instance_variable_get(:@kept)
+    @db.close
+    assert kept.closed?
+  end
+
+  def stats_of(events)
+    JSON.parse(@db.one("SELECT honker_update_watcher_stats(?)", events.instance_variable_get(:@id)))
   end
 end

@@ -21,8 +21,9 @@ pub struct Shared {
     is_closed: AtomicBool,
     /// Ended by closing.
     waiting: Mutex<Vec<Weak<Watched>>>,
-    /// Keeps the watcher running whose backend was named.
-    kept: Mutex<Option<Arc<Watched>>>,
+    /// Keeps the watcher running from the first wait on, or from opening if its backend was named: stopping it and starting
+    /// another takes milliseconds. No wait uses this subscription.
+    kept: Mutex<Option<Watched>>,
 }
 
 impl fmt::Debug for Shared {
@@ -52,8 +53,7 @@ impl Shared {
             kept: Mutex::default(),
         };
         if options.is_chosen {
-            let kept = shared.subscribe()?;
-            *shared.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+            shared.keep_watching()?;
         }
         Ok(shared)
     }
@@ -66,11 +66,26 @@ impl Shared {
         &self.path
     }
 
+    fn watch(&self) -> Result<Watched> {
+        honker_watch::subscribe(&self.path, self.watcher, Descriptor::Fastest)
+            .map_err(|problem| Error::core(ErrorKind::Watcher, problem))
+    }
+
+    /// Makes the watcher outlive its subscriptions, until the handle is closed.
+    fn keep_watching(&self) -> Result<()> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: closing takes what is kept after it has set this.
+        self.check_open()?;
+        if kept.as_ref().is_none_or(|kept| kept.death().is_some()) {
+            *kept = Some(self.watch()?);
+        }
+        Ok(())
+    }
+
     /// Begins to notice commits.
     pub fn subscribe(&self) -> Result<Arc<Watched>> {
-        let watched = honker_watch::subscribe(&self.path, self.watcher, Descriptor::Fastest)
-            .map_err(|problem| Error::core(ErrorKind::Watcher, problem))?;
-        let watched = Arc::new(watched);
+        self.keep_watching()?;
+        let watched = Arc::new(self.watch()?);
         let mut waiting = self.waiting();
         // Under the lock: after closing nothing is there to end the subscription.
         self.check_open()?;
@@ -111,5 +126,32 @@ impl Shared {
         drop(kept);
         self.readers.close();
         self.writer.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use honker_watch::Wake;
+
+    use super::Shared;
+    use crate::connection::one;
+    use crate::database::OpenOptions;
+
+    #[test]
+    fn the_watcher_of_the_first_wait_serves_the_next_until_the_handle_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Shared::open(&folder.path().join("app.db"), &OpenOptions::default()).unwrap();
+        let first = shared.subscribe().unwrap();
+        shared.write(|conn| one::<i64>(conn, "SELECT notify('c', 'p')", [])).unwrap();
+        assert_eq!(first.wait(Duration::from_secs(10)), Wake::Update);
+        drop(first);
+        let next = shared.subscribe().unwrap().report();
+        assert!(next.wakes > 0, "another watcher was started: {next:?}");
+        assert_eq!(next.subscribers, 2, "the wait and the handle");
+        shared.close();
+        assert!(shared.subscribe().is_err());
+        assert!(shared.kept.lock().unwrap().is_none());
     }
 }

@@ -3,9 +3,9 @@
 
 use std::ops::RangeInclusive;
 
-use honker_core::clock::{Instant, Span};
-use honker_core::limits::{INSTANT_S, NAME_MAX_BYTES, SPAN_MAX_S, TEXT_MAX_BYTES};
-use honker_core::{Error, Result};
+use honker_domain::clock::{Instant, Span};
+use honker_domain::limits::{INSTANT_S, NAME_MAX_BYTES, SPAN_MAX_S, TEXT_MAX_BYTES};
+use honker_domain::{Error, Result};
 
 /// An argument as SQLite gives it.
 #[derive(Debug, Clone, Copy)]

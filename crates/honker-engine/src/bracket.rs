@@ -6,13 +6,15 @@
 //! - in autocommit (`SELECT honker_retry(...)`): BEGIN IMMEDIATE ... COMMIT. Immediate, so that the write lock is
 //!   waited for, by the host's busy handler, before anything is read; a deferred begin fails at once when another
 //!   process wrote since. A COMMIT that fails is rolled back and its error reaches the caller.
-//! - in a transaction of the caller: SAVEPOINT ... RELEASE.
+//! - in a transaction of the caller: SAVEPOINT ... RELEASE. If the transaction has neither read nor written yet, the write
+//!   lock is taken before; see [`lock_first`].
 //! - inside a statement that writes (a trigger, `INSERT ... SELECT honker_enqueue(...)`): SQLite refuses savepoints there,
 //!   and BEGIN would leave the connection in a transaction that is never ended. A statement of ours carries the work and
 //!   brings its journal; see [`crate::carrier`].
 
-use honker_core::statements::{Prepared, Sql};
-use honker_core::{Ctx, Result};
+use honker_domain::schema::WRITE_LOCK;
+use honker_domain::statements::{Prepared, Sql};
+use honker_domain::{Ctx, Result};
 use rusqlite::{Connection, ffi};
 
 use crate::carrier::carried;
@@ -23,7 +25,36 @@ pub fn atomically<T>(ctx: &Ctx<'_>, work: impl FnOnce() -> Result<T>) -> Result<
     if is_inside_write_statement(ctx.conn()) {
         return carried(ctx, || whole(ctx, work));
     }
+    lock_first(ctx)?;
     bracketed(ctx, if ctx.conn().is_autocommit() { Bracket::TRANSACTION } else { Bracket::NESTED }, work)
+}
+
+/// Takes the write lock in a transaction of the host that has neither read nor written the database yet, as after a plain
+/// BEGIN or SAVEPOINT. The host's busy handler waits for it.
+///
+/// A function reads before it writes, and that read would fix the snapshot of the transaction. After a commit of
+/// another connection SQLite fails a write in an older snapshot at once, without the busy handler. If the host has read in
+/// the transaction, the snapshot is fixed, and SQLite's rule stands.
+pub fn lock_first(ctx: &Ctx<'_>) -> Result<()> {
+    if ctx.conn().is_autocommit() || !is_untouched(ctx.conn()) {
+        return Ok(());
+    }
+    match ctx.execute(&WRITE_LOCK, []) {
+        // No table of ours yet, an authorizer or a database for readers only: the function goes on and reports it, if it
+        // has anything to write at all. These errors, unlike a full disk, leave the host's transaction open.
+        Err(error)
+            if matches!(error.sqlite_code() & 0xff, ffi::SQLITE_ERROR | ffi::SQLITE_AUTH | ffi::SQLITE_READONLY) =>
+        {
+            Ok(())
+        }
+        locked => locked.map(drop).map_err(|error| with_extended_code(ctx.conn(), error)),
+    }
+}
+
+/// True if no transaction of the database is open: the one that the host has begun exists in name only.
+fn is_untouched(conn: &Connection) -> bool {
+    // SAFETY: the handle is open while one of its functions runs, and the name is a C string.
+    unsafe { ffi::sqlite3_txn_state(conn.handle(), c"main".as_ptr()) == ffi::SQLITE_TXN_NONE }
 }
 
 /// Runs `work`, which only reads, on one state of the database: none of the commits of other connections meanwhile is
@@ -65,6 +96,8 @@ pub fn atomically_if_found<P, T>(
 ) -> Result<Option<T>> {
     let both = || look()?.map(&work).transpose();
     if !ctx.conn().is_autocommit() || is_inside_write_statement(ctx.conn()) {
+        // Before the look, which would fix the snapshot, and nothing here may begin the host's transaction anew.
+        lock_first(ctx)?;
         return match look()? {
             Some(found) => atomically(ctx, || work(found)).map(Some),
             None => Ok(None),

@@ -12,7 +12,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use honker_core::{Error, Result};
+use honker_domain::{Error, Result};
 use rusqlite::{Connection, ffi};
 
 const FIRST_PAUSE: Duration = Duration::from_micros(32);

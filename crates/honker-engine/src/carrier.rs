@@ -10,8 +10,8 @@
 use std::cell::Cell;
 use std::mem;
 
-use honker_core::schema::CARRIER;
-use honker_core::{Ctx, Error, Result};
+use honker_domain::schema::CARRIER;
+use honker_domain::{Ctx, Error, Result};
 use rusqlite::ffi;
 
 use crate::engine::with_extended_code;

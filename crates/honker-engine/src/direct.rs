@@ -8,7 +8,7 @@
 
 use std::ffi::CStr;
 
-use honker_core::Result;
+use honker_domain::Result;
 use rusqlite::{Connection, ffi};
 
 /// An error like SQLite's own for views and triggers, unless a statement that is running names the function.

@@ -14,9 +14,9 @@ use std::ffi::{CStr, c_int};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use honker_core::limits::NESTED_CALLS_MAX;
-use honker_core::statements::Statements;
-use honker_core::{Error, Result};
+use honker_domain::limits::NESTED_CALLS_MAX;
+use honker_domain::statements::Statements;
+use honker_domain::{Error, Result};
 use rusqlite::vtab::{Context, Filters, IndexInfo, Module, VTab, VTabConnection, VTabCursor};
 use rusqlite::{Connection, ffi};
 

@@ -1,4 +1,4 @@
-//! The operations of `honker-core` as SQL functions.
+//! The operations of `honker-domain` as SQL functions.
 //!
 //! - [`install`] registers the functions on a connection. `honker-extension` calls it when SQLite loads the library; a
 //!   program written in Rust calls it on its own connections and needs no library.

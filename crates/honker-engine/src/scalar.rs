@@ -7,11 +7,11 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use honker_core::{Ctx, Result};
+use honker_domain::{Ctx, Result};
 use rusqlite::{Connection, ffi};
 
 use crate::arguments::{Arguments, Value};
-use crate::bracket::atomically;
+use crate::bracket::{atomically, lock_first};
 use crate::direct;
 use crate::engine::{Engine, with_extended_code, with_reason};
 use crate::functions::{Effect, Function, Output};
@@ -111,7 +111,8 @@ fn run(registered: &Registered, arguments: &Arguments<'_>) -> Result<Output> {
         fitting(ctx.conn(), output)
     };
     let output = match registered.function.effect {
-        Effect::Read | Effect::Statement => call(),
+        Effect::Read => call(),
+        Effect::Statement => lock_first(ctx).and_then(|()| call()),
         Effect::Outside => {
             direct::require(ctx.conn(), registered.function.name)?;
             call()

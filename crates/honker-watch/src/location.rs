@@ -116,18 +116,48 @@ pub struct Identity {
     inode: u64,
 }
 
+/// What is at a path.
+pub enum Found {
+    File(Identity),
+    Nothing,
+    /// The process may not look there, which says nothing about the file.
+    Unknown,
+}
+
 impl Identity {
-    /// The identity of the file at `path`; `None` while there is no file.
-    #[cfg(unix)]
-    pub fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        fs::metadata(path).ok().map(|file| Self { device: file.dev(), inode: file.ino() })
+    /// What is at `path` now.
+    pub fn find(path: &Path) -> Found {
+        match fs::metadata(path) {
+            Ok(file) => Found::File(Self::from(&file)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Found::Nothing
+            }
+            Err(_) => Found::Unknown,
+        }
     }
 
-    /// Elsewhere an open database cannot be replaced.
-    #[cfg(not(unix))]
+    /// The identity of the file at `path`; `None` while there is no file.
     pub fn of(path: &Path) -> Option<Self> {
-        path.exists().then_some(Self {})
+        match Self::find(path) {
+            Found::File(identity) => Some(identity),
+            Found::Nothing | Found::Unknown => None,
+        }
+    }
+}
+
+#[cfg(unix)]
+impl From<&fs::Metadata> for Identity {
+    fn from(file: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { device: file.dev(), inode: file.ino() }
+    }
+}
+
+/// Elsewhere an open database cannot be replaced.
+#[cfg(not(unix))]
+impl From<&fs::Metadata> for Identity {
+    fn from(_file: &fs::Metadata) -> Self {
+        Self {}
     }
 }
 

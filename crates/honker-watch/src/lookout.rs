@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Options};
 use crate::database::{Database, Look};
-use crate::location::Identity;
+use crate::location::{Found, Identity};
 use crate::shared::Shared;
 
 /// The longest time that a commit goes unnoticed, whatever happens to events.
@@ -30,6 +30,10 @@ const SAFETY_TICK: Duration = Duration::from_millis(100);
 
 /// Of how many safety ticks in a silence one is thorough.
 const THOROUGH: u64 = 10;
+
+/// How long the file may be missing. A copy that is put in its place in two steps, or a file that comes back, is away for
+/// less.
+const ABSENCE_MAX: Duration = Duration::from_secs(1);
 
 /// How long after an event the commit it announced is looked for closely.
 #[cfg(target_os = "linux")]
@@ -70,6 +74,8 @@ pub struct Lookout {
     shared: Arc<Shared>,
     options: Options,
     identity: Option<Identity>,
+    /// Since when the file has been missing.
+    missing_since: Option<Instant>,
     /// `None` while the file cannot be opened.
     database: Option<Database>,
     /// `data_version` and the change counter when they were last read.
@@ -101,6 +107,7 @@ impl Lookout {
             shared: Arc::clone(shared),
             options,
             identity: shared.identity,
+            missing_since: None,
             database: None,
             seen: None,
             counted: None,
@@ -172,7 +179,7 @@ impl Lookout {
     /// Keeps watch until it is stopped.
     ///
     /// # Errors
-    /// Why it cannot go on: the file was replaced.
+    /// Why it cannot go on: the file was replaced or deleted.
     pub fn keep(mut self) -> Result<(), String> {
         while !self.shared.is_stopping.load(Ordering::Relaxed) {
             if Instant::now() >= self.next_tick {
@@ -338,14 +345,14 @@ impl Lookout {
         Ok(())
     }
 
-    /// Every tick is thorough while anything happens; after a pause a statement takes as long as twenty reads of memory.
+    /// Every tick is thorough while anything happens or the file is missing; after a pause a statement takes as long as twenty reads of memory.
     fn is_thorough_tick(&self) -> bool {
         #[cfg(target_os = "linux")]
         let is_silent =
             self.events.as_ref().is_some_and(|announcements| announcements.last.elapsed() > 2 * SAFETY_TICK);
         #[cfg(not(target_os = "linux"))]
         let is_silent = false;
-        !is_silent || self.shared.stats.safety_ticks.get().is_multiple_of(THOROUGH)
+        !is_silent || self.missing_since.is_some() || self.shared.stats.safety_ticks.get().is_multiple_of(THOROUGH)
     }
 
     /// After a change that a safety tick found: was it announced? An event comes before the change is visible, so one
@@ -363,20 +370,30 @@ impl Lookout {
         Ok(())
     }
 
+    /// A file that was never there may still come. One that was deleted stays open in the watcher's connection, which would
+    /// wait in vain for commits to it.
     fn check_identity(&mut self) -> Result<(), String> {
-        let found = Identity::of(&self.shared.location.path);
+        let found = Identity::find(&self.shared.location.path);
+        if !matches!((self.identity, &found), (Some(_), Found::Nothing)) {
+            self.missing_since = None;
+        }
         match (self.identity, found) {
-            (Some(known), Some(found)) if known != found => {
-                let path = self.shared.location.path.display();
-                Err(format!("update watcher died: database file replaced: {path}; open the database again"))
+            (Some(known), Found::File(found)) if known != found => Err(self.replaced("")),
+            (Some(_), Found::Nothing) => {
+                let since = *self.missing_since.get_or_insert_with(Instant::now);
+                if since.elapsed() < ABSENCE_MAX { Ok(()) } else { Err(self.replaced(" is gone")) }
             }
-            (None, Some(found)) => {
+            (None, Found::File(found)) => {
                 self.identity = Some(found);
                 Ok(())
             }
-            // Missing for the moment; it may come back as the same file.
             _ => Ok(()),
         }
+    }
+
+    fn replaced(&self, change: &str) -> String {
+        let path = self.shared.location.path.display();
+        format!("update watcher died: database file replaced: {path}{change}; open the database again")
     }
 
     /// Whether anything was committed since the last look.

@@ -55,7 +55,7 @@ class Declarations:
         return middleware
 
     def on_start(self, function: Hook) -> Hook:
-        """Call a function when a worker starts. Usable as a decorator."""
+        """Call a function when a worker starts: a plain one in a thread. Usable as a decorator."""
         self.registry.on_start.append(function)
         return function
 

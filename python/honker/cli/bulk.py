@@ -11,6 +11,7 @@ import click
 
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.filters import count_matching, filter_options, is_given, since_of
+from honker.cli.operating import warn_of_unknown_queue
 from honker.cli.output import Output, bright, json_option, notice
 from honker.cli.table import count
 from honker.database import Database
@@ -153,6 +154,8 @@ def _cancel_each(path: str, ids: tuple[int, ...], **options: Any) -> int:
     output = Output(is_json=options["is_json"])
     is_any_gone = False
     with open_existing(path) as db:
+        if name is not None:
+            warn_of_unknown_queue(db, name)
         for job_id in ids:
             outcome = db.request_cancel(job_id) if name is None else db.queue(name).request_cancel(job_id)
             is_any_gone = is_any_gone or outcome == "gone"
@@ -192,6 +195,8 @@ def _run(kind: _Kind, path: str, ids: tuple[int, ...], **options: Any) -> int:
     if ids:
         filters["ids"] = list(dict.fromkeys(ids))
     with open_existing(path) as db:
+        if filters["queue"] is not None:
+            warn_of_unknown_queue(db, filters["queue"])
         filters["since"] = since_of(filters["since"])
         found, is_exact = _count(db, kind, filters, options["limit"])
         if options["dry_run"]:

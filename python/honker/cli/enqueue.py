@@ -12,6 +12,7 @@ import click
 
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.moments import read_moment
+from honker.cli.numbers import SecondsRange
 from honker.cli.output import Output, json_option
 
 
@@ -29,8 +30,8 @@ def refuse_constant(name: str) -> NoReturn:
 
 
 #: Seconds from now.
-AT_LEAST_NOW: Final = click.FloatRange(min=0)
-_MORE_THAN_NOW: Final = click.FloatRange(min=0, min_open=True)
+AT_LEAST_NOW: Final = SecondsRange(min=0)
+_MORE_THAN_NOW: Final = SecondsRange(min=0, min_open=True)
 
 
 def _unique_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,7 +115,7 @@ Exit codes: 0 enqueued, 1 database error, 2 usage error.""",
 @click.option("--priority", type=int, default=0, show_default=True, metavar="N", help="Larger values run sooner.")
 @click.option(
     "--expires",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_MORE_THAN_NOW,
     metavar="SECONDS",
     help="Seconds from now after which the job no longer runs.",
 )

@@ -17,6 +17,8 @@ from honker.inspection import JobState
 
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+#: The engine keeps no longer spans: a hundred years.
+_LONGEST_SPAN_S: Final = 100 * 365.25 * 86_400
 
 #: Jobs read by one call.
 PAGE: Final = 500
@@ -26,11 +28,17 @@ def read_since(ctx: click.Context, param: click.Parameter, text: str | None) -> 
     """Parse a span before now such as ``3h``, or a moment; `since_of` makes a moment of the span."""
     match = _SPAN.fullmatch(text or "")
     if match:
-        return timedelta(seconds=float(match[1]) * _UNITS_S[match[2]])
+        span_s = float(match[1]) * _UNITS_S[match[2]]
+        if span_s > _LONGEST_SPAN_S:
+            raise click.BadParameter(f"{text!r} is longer than 100 years; leave the option out to find all")
+        return timedelta(seconds=span_s)
     try:
-        return read_moment(ctx, param, text)
+        moment = read_moment(ctx, param, text)
     except click.BadParameter as error:
         raise click.BadParameter(f"{error.message}, nor a span such as 90s, 15m, 3h, 7d or 2w") from error
+    if isinstance(moment, float) and moment < 0:
+        raise click.BadParameter(f"{text!r} is before 1970; write a span before now as 90s, 15m, 3h, 7d or 2w")
+    return moment
 
 
 def since_of(value: float | datetime | timedelta | None) -> float | datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from honker import clock
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.filters import PAGE, filter_options, read_since, since_of
 from honker.cli.moments import now
@@ -32,6 +34,9 @@ from honker.inspection import JobDetail, JobSummary
 from honker.task.message import read_envelope
 
 _EXIT_CODES: Final = "Exit codes: 0 done, 1 database error, 2 usage error."
+
+#: Seconds between two lines of progress.
+_PROGRESS_S: Final = 1.0
 
 _STATE_COLOURS: Final = {"running": "green", "dead": "red", "blocked": "yellow", "waiting": "yellow", "done": "blue"}
 
@@ -79,6 +84,10 @@ _COLUMNS: Final = (
 )
 
 
+#: Filters whose searches are short at any size of the file, so that none of them is cut.
+_INDEXED: Final = frozenset({"queue", "state"})
+
+
 @click.command(
     short_help="List jobs, the newest first.",
     epilog=f"""\b
@@ -87,6 +96,7 @@ Examples:
   honker jobs shop.db --queue emails --state delayed -n 200
   honker jobs shop.db --task shop.tasks.send_email --args to=alice --since 3h
   honker jobs shop.db --state dead --error TimeoutError --json | jq .id
+  honker jobs shop.db --task shop.tasks.refund --all
 
 {_EXIT_CODES}""",
 )
@@ -94,20 +104,39 @@ Examples:
 @filter_options
 @limit_option
 @click.option("--after", metavar="CURSOR", help="Go on after the last job of another list.")
+@click.option(
+    "--all",
+    "is_all",
+    is_flag=True,
+    help="Search all jobs for -n matches. Without it, a search that has no index looks for 50 ms, at the newest jobs.",
+)
 @list_options
-def jobs(path: str, limit: int, after: str | None, is_json: bool, is_csv: bool, **filters: Any) -> None:
-    """List the jobs of the database file DB: waiting, running, dead, and finished ones if their queue keeps them."""
+def jobs(  # noqa: PLR0917 - click passes them by name
+    path: str, limit: int, after: str | None, is_all: bool, is_json: bool, is_csv: bool, **filters: Any
+) -> None:
+    """List the jobs of the database file DB: waiting, running, dead, and finished ones if their queue keeps them.
+
+    A list is answered within 50 ms. If a search by task, error or arguments has not seen all jobs by then, a line on
+    standard error gives the place to go on with --after.
+    """
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
-        print_jobs(db, {**filters, "since": since_of(filters["since"])}, limit, after, listing)
+        is_long = any(value for name, value in filters.items() if name not in _INDEXED)
+        walk = _Walk(db, {**filters, "since": since_of(filters["since"])}, after, is_all=is_all or not is_long)
+        _print_jobs(walk, limit, listing)
 
 
-def print_jobs(db: Database, filters: dict[str, Any], limit: int, after: str | None, listing: Listing) -> None:
+def _print_jobs(walk: _Walk, limit: int, listing: Listing) -> None:
     """Print the jobs that match, and how to see more."""
-    walk = _Walk(db, filters, after)
+    found = walk.take(limit)
+    first = list(itertools.islice(found, 1))
     empty = "no jobs match; see all queues by `honker queues DB`"
-    listing.print((_row(each) for each in walk.take(limit)), _COLUMNS, empty=empty)
-    if walk.next is not None:
+    if walk.is_cut:
+        empty = "no match so far"
+    listing.print((_row(each) for each in itertools.chain(first, found)), _COLUMNS, empty=empty)
+    if walk.is_cut:
+        notice(f"honker: searched down to job {walk.next}; pass --after {walk.next} to go on, or --all to search all")
+    elif walk.next is not None:
         notice(f"honker: there are more; pass --after {walk.next} or a larger -n")
 
 
@@ -116,11 +145,14 @@ class _Walk:
 
     Attributes:
         next: The cursor after the jobs taken so far; None at the end.
+        is_cut: True if a page ended by the bound of its call, and the walk with it.
     """
 
-    def __init__(self, db: Database, filters: dict[str, Any], after: str | None) -> None:
-        self._db, self._filters = db, filters
+    def __init__(self, db: Database, filters: dict[str, Any], after: str | None, *, is_all: bool) -> None:
+        self._db, self._filters, self._is_all = db, filters, is_all
+        self._told_at = clock.monotonic()
         self.next = after
+        self.is_cut = False
 
     def take(self, limit: int) -> Iterator[JobSummary]:
         left, is_first = limit, True
@@ -129,6 +161,18 @@ class _Walk:
             self.next, is_first = page.next, False
             left -= len(page.jobs)
             yield from page.jobs
+            if not page.is_complete:
+                if not self._is_all:
+                    self.is_cut = True
+                    return
+                self._tell()
+
+    def _tell(self) -> None:
+        """Print the progress of a long search on standard error, once in a while."""
+        seen_at = clock.monotonic()
+        if seen_at >= self._told_at + _PROGRESS_S:
+            self._told_at = seen_at
+            notice(f"honker: searched down to job {self.next}")
 
 
 def _row(job: JobSummary) -> dict[str, Any]:
@@ -172,7 +216,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-_FIELDS: Final = ("queue", "task", "key", "unique_key", "priority", "worker_id", "snoozes")
+_FIELDS: Final = ("queue", "task", "key", "unique_key", "priority", "worker_id", "snoozes", "workflow")
 _TIMES: Final = ("created_at", "run_at", "claim_expires_at", "cancel_requested_at", "unknown_since", "ended_at")
 
 
@@ -247,7 +291,8 @@ def dead(  # noqa: PLR0917 - click passes them by name
     with open_existing(path) as db:
         since = since_of(since)
         if by is None:
-            print_jobs(db, {"state": "dead", "queue": queue, "since": since}, limit, None, listing)
+            walk = _Walk(db, {"state": "dead", "queue": queue, "since": since}, None, is_all=True)
+            _print_jobs(walk, limit, listing)
             return
         groups = db.dead_groups(queue=queue, since_s=_age_s(since), limit=limit)
     listing.print([dict(each) for each in groups], _GROUP_COLUMNS, empty="no dead letters")

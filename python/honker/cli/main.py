@@ -75,6 +75,7 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    stream = sys.stdout
     try:
         # Not standalone: in that mode click ends the process, and uses another exit code for an interruption.
         return commands.main(arguments, prog_name="honker", standalone_mode=False) or 0
@@ -85,6 +86,11 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except ReaderGone:
         return BROKEN_PIPE
+    except SystemExit:
+        # click itself prints help and versions. If their reader has gone, it replaces the stream and exits with code 1.
+        if sys.stdout is not stream:
+            return BROKEN_PIPE
+        raise
     except HonkerError as error:
         notice(f"{click.style('Error:', fg='red', bold=True)} {error}")
         return click.UsageError.exit_code if isinstance(error, InvalidArgumentError) else FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from datetime import datetime
 from typing import Final
@@ -30,7 +31,12 @@ _clock: Final = _Clock()
 def follow_clock(engine: Engine) -> None:
     """Let `now` return the time of a database."""
     # Not `Engine.clock`, which knows the testing files of its own process only.
-    _clock.ahead_s = engine.ask(_CLOCK) - time.time()
+    follow(engine.ask(_CLOCK) - time.time())
+
+
+def follow(ahead_s: float) -> None:
+    """Let `now` return a time that is so many seconds ahead of the system's clock."""
+    _clock.ahead_s = ahead_s
 
 
 def now() -> float:
@@ -44,5 +50,8 @@ def read_moment(ctx: click.Context, param: click.Parameter, text: str | None) ->
         return None
     for read in (float, datetime.fromisoformat):
         with contextlib.suppress(ValueError):
-            return read(text)
+            moment = read(text)
+            if isinstance(moment, float) and not math.isfinite(moment):
+                break
+            return moment
     raise click.BadParameter(f"{text!r} is neither Unix seconds nor a time such as 2026-12-24T18:00:00+01:00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -9,7 +10,9 @@ import click
 
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.moments import read_moment
-from honker.cli.output import Output, bright, json_option, visible
+from honker.cli.output import Output, bright, json_option, notice, visible
+from honker.database import Database
+from honker.inspection.queue_names import unknown_queue
 from honker.queue.settings import UNSET, Unset
 
 #: The word that removes a setting.
@@ -29,6 +32,8 @@ def _read_number(ctx: click.Context, param: click.Parameter, text: str | None) -
         return None
     try:
         number = float(text)
+        if not math.isfinite(number):
+            raise ValueError(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is neither a number nor {_NONE!r}") from error
     return int(number) if number.is_integer() else number
@@ -42,11 +47,14 @@ def _read_rate(ctx: click.Context, param: click.Parameter, text: str | None) -> 
         return None
     limit, _, per_s = text.partition("/")
     try:
-        return int(limit), float(per_s or 1)
+        rate = int(limit), float(per_s or 1)
+        if not math.isfinite(rate[1]):
+            raise ValueError(text)
     except ValueError as error:
         raise click.BadParameter(
             f"{text!r} is neither a number of starts and seconds, as in 100/60, nor {_NONE!r}"
         ) from error
+    return rate
 
 
 def _limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,6 +117,7 @@ Examples:
 def show(path: str, name: str, is_json: bool) -> None:
     """Print the settings of QUEUE of the database file DB, one per line."""
     with open_existing(path) as db:
+        warn_of_unknown_queue(db, name)
         _print_settings(name, db.queue(name).settings(), is_json)
 
 
@@ -144,6 +153,7 @@ def configure(path: str, name: str, only_unset: bool, is_json: bool, **given: An
     given["ordered"] = UNSET if ordered is None else ordered
     given["on_dead"] = UNSET if on_dead is None else None if on_dead == _NONE else on_dead
     with open_existing(path, makes_app_file=True) as db:
+        warn_of_unknown_queue(db, name)
         _print_settings(name, db.queue(name).configure(**given, only_unset=only_unset), is_json)
 
 
@@ -165,6 +175,7 @@ def limits(path: str, name: str, is_json: bool, **given: Any) -> None:
     """Print the limits of QUEUE of the database file DB, after setting those that are given. "none" removes one."""
     is_change = any(value is not UNSET for value in given.values())
     with open_existing(path, makes_app_file=is_change) as db:
+        warn_of_unknown_queue(db, name)
         jobs = db.queue(name)
         settings = jobs.configure(**given) if is_change else jobs.settings()
     _print_settings(name, {each: settings[each] for each in _LIMITS}, is_json)
@@ -219,6 +230,7 @@ def pause(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Stop claims from QUEUE of the database file DB until `honker resume`. Running jobs finish; jobs can be added."""
     with open_existing(path, makes_app_file=True) as db:
+        warn_of_unknown_queue(db, name)
         jobs = db.queue(name)
         if key is None:
             was_running = jobs.pause(until=until, reason=reason)
@@ -245,11 +257,19 @@ Examples:
 def resume(path: str, name: str, key: str | None, is_json: bool) -> None:
     """Allow claims from QUEUE of the database file DB again, or of one of its keys."""
     with open_existing(path) as db:
+        warn_of_unknown_queue(db, name)
         jobs = db.queue(name)
         was_paused = jobs.resume() if key is None else jobs.resume_key(key)
     text = "resumed" if was_paused else "was not paused"
     record = {"queue": name, "key": key, "was_paused": was_paused}
     Output(is_json=is_json).line(f"{_title(name, key)} {text}", record)
+
+
+def warn_of_unknown_queue(db: Database, name: str) -> None:
+    """Print a notice if nothing uses a queue, whose name may be mistyped. The command goes on."""
+    hint = unknown_queue(db, name)
+    if hint is not None:
+        notice(f"honker: {visible(hint)}")
 
 
 def _title(name: str, key: str | None) -> str:

@@ -12,6 +12,7 @@ import click
 
 from honker.cli.log import configure_logging, format_option, log_option
 from honker.cli.memory import resident_bytes
+from honker.cli.numbers import SecondsRange
 from honker.cli.output import Output, bright, json_option, visible
 from honker.cli.reload import run_reloading
 from honker.cli.scheduler import Say, schedule, speaker
@@ -53,7 +54,7 @@ at once by a second SIGINT or SIGTERM.""",
 @click.option(
     "--grace",
     "grace_s",
-    type=click.FloatRange(min=0),
+    type=SecondsRange(min=0),
     default=GRACE_S,
     show_default=True,
     metavar="SECONDS",

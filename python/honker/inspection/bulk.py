@@ -23,7 +23,8 @@ _BATCH: Final = 500
 _GONE: Final = "no such job"
 
 #: ``requeue`` returns dead letters to the waiting jobs. ``cancel`` removes waiting jobs and asks the workers of running
-#: ones to end them. ``delete`` forgets dead letters and finished jobs. ``run_now`` makes delayed jobs due.
+#: ones to end them; it refuses those that were asked before. ``delete`` forgets dead letters and finished jobs.
+#: ``run_now`` makes delayed jobs due.
 Verb: TypeAlias = Literal["requeue", "cancel", "delete", "run_now"]
 
 #: Called after each committed batch with the numbers so far; False ends the operation.

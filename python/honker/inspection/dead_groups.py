@@ -46,7 +46,7 @@ def dead_groups(
 ) -> list[DeadGroup]:
     """Group the newest dead letters by queue, task and kind of error, the largest group first.
 
-    Looks at up to 50,000 dead letters, for about 25 ms: those of a queue that died last, or those of all queues with
+    Looks at up to 50,000 dead letters, for about 28 ms: those of a queue that died last, or those of all queues with
     the greatest ids.
 
     Args:

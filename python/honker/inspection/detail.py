@@ -47,6 +47,7 @@ class JobDetail(JobSummary):
         parents_is_exact: False if there are more.
         children: The jobs that run after it, at most 1,000.
         children_is_exact: False if there are more.
+        workflow: The id of its workflow, for `Database.workflow_result`; None if it has none, or the record is pruned.
         result: The result that it saved, as JSON text, or None.
         why: The reasons why it is not running, its worker, or its end, in words for people.
     """
@@ -62,6 +63,7 @@ class JobDetail(JobSummary):
     parents_is_exact: bool
     children: list[Relative]
     children_is_exact: bool
+    workflow: int | None
     result: str | None
     why: str
 
@@ -76,7 +78,7 @@ def job(self: Handle, job_id: int, tx: TransactionLike = None) -> JobDetail | No
     Returns:
         The job; None if it does not exist, or succeeded or was cancelled in a queue that keeps no finished jobs.
 
-    Cost: a few reads by key, and the size of payload, error and result.
+    Cost: a few reads by key, the size of payload, error and result, and a binary search of the records of workflows.
     Source: SQL ``honker_job_detail``.
     """
     return _detail(self.engine.ask(_DETAIL, whole(job_id, "job_id"), tx=tx))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -99,9 +100,10 @@ def jobs(
 ) -> JobPage:
     """List jobs of every queue, live, dead and finished, the newest first.
 
-    A call looks at up to 50,000 jobs, for about 25 ms. A filter without an index (``task``, ``error``, ``args``) may
-    find fewer jobs than ``limit`` within that bound: then ``is_complete`` is False, and ``next`` goes on. While nothing
-    changes, the pages of a walk contain each matching job exactly once.
+    A call looks at jobs for about 28 ms, for at most 46 ms if it reads a large index: at 200,000 jobs or more, at fewer
+    large ones. A filter without an index (``task``, ``error``, ``args``) may find fewer jobs than ``limit`` within that
+    bound: then ``is_complete`` is False, and ``next`` goes on. A walk contains each job exactly once that matches all
+    the time, in whatever order others are enqueued, claimed and ended meanwhile.
 
     Args:
         state: Only jobs in this state.
@@ -174,9 +176,20 @@ def filter_json(
         "ids": None if ids is None else [whole(each, "ids") for each in ids],
         "workflow": None if workflow is None else whole(workflow, "workflow"),
         "args": args if args is None or isinstance(args, str) else dict(args),
-        "since": optional_instant(since, "since"),
+        "since": _finite(optional_instant(since, "since"), "since"),
     }
     return serialization.encode({name: value for name, value in given.items() if value is not None})
+
+
+def _finite(number: float | None, argument: str) -> float | None:
+    """A number that JSON can carry.
+
+    Raises:
+        InvalidArgumentError: It is infinite.
+    """
+    if number is not None and not math.isfinite(number):
+        raise InvalidArgumentError(f"{argument} is {number} seconds; it must be finite")
+    return number
 
 
 def cursor(after: str | None) -> int | None:

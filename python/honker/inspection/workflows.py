@@ -70,7 +70,7 @@ def workflows(self: Handle, *, after: str | None = None, limit: int = 50) -> Wor
     """List the recorded workflows, the last one first, with the states of their jobs.
 
     Records are kept as `Database.workflow_result` describes. A page may have fewer than ``limit`` workflows and a
-    ``next``: a call looks at up to 50,000 rows, for about 25 ms.
+    ``next``: a call looks at up to 50,000 rows, for about 28 ms.
 
     Args:
         after: The ``next`` of the page before.

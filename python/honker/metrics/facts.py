@@ -23,7 +23,7 @@ _STREAMS: Final = "SELECT honker_stream_list(?, ?)"
 #: Jobs that are counted in one state of all queues together: some 40 ms for all states.
 _COUNTED: Final = 100_000
 
-#: Topics in one page, and pages; a page takes 25 ms at most.
+#: Topics in one page, and pages; a page takes 28 ms at most.
 _TOPICS: Final = 500
 _PAGES: Final = 4
 

@@ -77,8 +77,9 @@ class SQLiteEngine:
         # Guards the two fields below.
         self._updates_lock = threading.Lock()
         self._updates: weakref.WeakSet[UpdateEvents] = weakref.WeakSet()
-        # By event loop; each hub is used on the thread of its loop only.
-        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopHub] = weakref.WeakKeyDictionary()
+        # By event loop; each hub is used on the thread of its loop only. Waiters and the loop keep it.
+        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[LoopHub]]
+        self._hubs = weakref.WeakKeyDictionary()
         self._is_closed = False
         try:
             if watcher_backend is not None:
@@ -321,11 +322,12 @@ class SQLiteEngine:
         """As `updates`, for a waiter on the running event loop: all of them share one descriptor."""
         loop = asyncio.get_running_loop()
         with self._updates_lock:
-            hub = self._hubs.get(loop)
+            known = None if self._is_closed else self._hubs.get(loop)
+        hub = None if known is None else known()
         if hub is None or not hub.is_usable:
             hub = LoopHub(self.updates(), loop)
             with self._updates_lock:
-                self._hubs[loop] = hub
+                self._hubs[loop] = weakref.ref(hub)
         return hub.join()
 
     def close(self) -> None:

@@ -137,7 +137,7 @@ class TaskRegistry:
         is_shared: As above.
         codec: The codec of payloads and results; None is the default.
         middleware: The middleware around its tasks, the outermost first, see `honker.Middleware`.
-        on_start: Functions that a worker calls before its first claim, in order.
+        on_start: Functions that a worker calls before its first claim, in order; plain ones in a thread.
         on_stop: Functions that a worker calls after its last handler has ended, the last one first.
     """
 

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -19,7 +18,7 @@ T = TypeVar("T")
 
 #: Seconds for which an answer waits for the end of an operation.
 PATIENCE_S: Final = 0.7
-#: Operations and restorable jobs that are remembered, the newest ones.
+#: Operations that are remembered, the newest ones.
 _KEPT: Final = 50
 
 
@@ -40,10 +39,6 @@ class Recent(Generic[T]):
     def get(self, name: str) -> T | None:
         """The value of a name, or None."""
         return self._values.get(name)
-
-    def take(self, name: str) -> T | None:
-        """The value of a name, which is forgotten, or None."""
-        return self._values.pop(name, None)
 
 
 @dataclass
@@ -103,14 +98,3 @@ class Operation:
     def _tell(self, done: int, skipped: int) -> bool:
         self.done, self.skipped = done, skipped
         return not (self.is_stopping or stop.is_set)
-
-
-@dataclass(frozen=True)
-class Restorable:
-    """Jobs that were cancelled, as they were before.
-
-    Attributes:
-        jobs: Their options for `Queue.enqueue`, with the queue's name.
-    """
-
-    jobs: Sequence[tuple[str, dict[str, Any]]]

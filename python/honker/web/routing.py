@@ -6,12 +6,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.responses import Response
 
 from honker.web.view import View
 
 #: Answers one request.
 Handler: TypeAlias = "Callable[[View], Awaitable[Response]]"
+
+
+class _Id(IntegerConvertor):
+    """An id in a path. One that no integer of SQL can be is no page, as any other path without one."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("honker_id", _Id())
 
 
 @dataclass(frozen=True)
@@ -21,7 +31,7 @@ class PageRoute:
     Attributes:
         method: ``"POST"`` for a change: the form is checked before the function runs, and refused by a page that is
             read-only.
-        path: As in Starlette, such as ``/job/{id:int}``.
+        path: As in Starlette, such as ``/job/{id:honker_id}``.
         handler: Answers the request.
         is_change: True if it changes the database.
     """

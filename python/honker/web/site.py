@@ -12,7 +12,7 @@ from typing import Final
 from honker.app.application import App
 from honker.database import Database
 from honker.errors import InvalidArgumentError
-from honker.web.operations import Operation, Recent, Restorable
+from honker.web.operations import Operation, Recent
 
 #: A shorter token could be guessed.
 MIN_TOKEN: Final = 16
@@ -33,7 +33,6 @@ class Site:
             each name.
         title: The name at the top; None shows the name of the file.
         operations: Verbs for many jobs that this process runs or ran.
-        restorable: Jobs that were cancelled and can be restored.
     """
 
     source: Database | App
@@ -42,7 +41,6 @@ class Site:
     allowed_hosts: Sequence[str] | None = None
     title: str | None = None
     operations: Recent[Operation] = field(default_factory=Recent[Operation])
-    restorable: Recent[Restorable] = field(default_factory=Recent[Restorable])
 
     def __post_init__(self) -> None:
         if self.token is not None and len(self.token) < MIN_TOKEN:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from honker.arguments import INT64_MAX
 from honker.database import Database
 from honker.web import flash
 from honker.web.flash import Flash, Undo
@@ -50,7 +53,7 @@ class View:
         return self.site.db
 
     async def read(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a method of the database in a thread: a list may take 25 ms, which would hold up other requests.
+        """Call a method of the database in a thread: a list may take 40 ms, which would hold up other requests.
 
         The ``a`` twins read on the event loop, so they are for what takes less than a millisecond.
         """
@@ -163,6 +166,24 @@ def read_number(text: str, name: str) -> int:
         HTTPException: It is none.
     """
     try:
-        return int(text)
+        number = int(text)
     except ValueError as error:
-        raise HTTPException(400, f"{name} is {text!r}, not a whole number.") from error
+        raise HTTPException(400, f"{name} is {text[:100]!r}, not a whole number.") from error
+    if abs(number) > INT64_MAX:
+        raise HTTPException(400, f"{name} is {text[:100]}; it must fit into 64 bits.")
+    return number
+
+
+def read_instant(text: str | None, name: str) -> float | None:
+    """The Unix seconds of a field; None if it is empty or missing.
+
+    Raises:
+        HTTPException: It is no finite number.
+    """
+    if not text:
+        return None
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        if math.isfinite(number):
+            return number
+    raise HTTPException(400, f"{name} is {text[:100]!r}, not a number of Unix seconds.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import inspect
 import logging
 import threading
@@ -13,12 +14,17 @@ from typing import Any, Final
 from honker.errors import StartHookError
 from honker.middleware import Hook
 from honker.task.registry import TaskRegistry
+from honker.worker.execution import is_async_callable
 from honker.worker.outcome import message_of
 
 #: Seconds that each stop hook has at least, after others have used up the grace period too.
 _LEAST_S: Final = 1.0
 #: Seconds after its cancellation in which a hook may clean up, before it counts as stuck.
 _CLEAN_UP_S: Final = 1.0
+
+#: The message of asyncio for a call that needs an event loop.
+_NO_LOOP: Final = "no running event loop"
+_LOOP_HINT: Final = "; plain start hooks are called in a thread: declare this one by `async def` to use the event loop"
 
 logger = logging.getLogger("honker")
 
@@ -32,13 +38,14 @@ async def hooks_around(
 ) -> AsyncGenerator[None]:
     """Call the start hooks of a registry, and at the end its stop hooks, the last one first.
 
-    Plain functions are called on the event loop. The stop hooks are called in any case: after a start hook that failed,
-    after a cancellation, and after another stop hook that failed, which is logged.
+    Plain start hooks are called in a thread, since one that blocks would hold up all else on the event loop. Plain stop
+    hooks are called on the event loop. The stop hooks are called in any case: after a start hook that failed, after a
+    cancellation, and after another stop hook that failed, which is logged.
 
     Args:
         tasks: The registry.
         grace_s: Seconds that the stop hooks have together, and that the start hooks have after a stop. Then the
-            coroutine of the hook is cancelled.
+            coroutine of the hook is cancelled; the thread of a plain start hook is left alone.
         stop_event: The stop.
         on_stuck: Called in another thread with the name of a stop hook that its cancellation has not ended.
 
@@ -75,7 +82,7 @@ async def _limit(limit: asyncio.Timeout, stop_event: asyncio.Event, grace_s: flo
 async def _start_one(hook: Hook, limit: asyncio.Timeout, grace_s: float) -> None:
     name = _name_of(hook)
     try:
-        await _call(hook)
+        await (_call(hook) if is_async_callable(hook) else _call_in_thread(hook, name))
     except asyncio.CancelledError as error:
         if not limit.expired():
             raise
@@ -83,7 +90,47 @@ async def _start_one(hook: Hook, limit: asyncio.Timeout, grace_s: float) -> None
         raise StartHookError(f"start hook {name} has not ended {grace_s:g} s after the stop") from error
     except (Exception, SystemExit) as error:
         logger.error("start hook %s failed", name, exc_info=error)
-        raise StartHookError(f"start hook {name} failed: {message_of(error)}") from error
+        hint = _LOOP_HINT if isinstance(error, RuntimeError) and _NO_LOOP in str(error) else ""
+        raise StartHookError(f"start hook {name} failed: {message_of(error)}{hint}") from error
+
+
+async def _call_in_thread(hook: Hook, name: str) -> None:
+    """Call a plain function in a thread; the context variables that it sets are set here, too.
+
+    A cancellation leaves the thread alone. It is a daemon, which no exit of the process waits for.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[tuple[object, BaseException | None]] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def note(value: object, error: BaseException | None) -> None:
+        if not ended.done():
+            ended.set_result((value, error))
+
+    def run() -> None:
+        value, failure = None, None
+        try:
+            value = context.run(hook)
+        except BaseException as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # The hook was given up, and the event loop is closed.
+            loop.call_soon_threadsafe(note, value, failure)
+
+    threading.Thread(target=run, name=f"honker-start-hook-{name}", daemon=True).start()
+    value, error = await ended
+    _take_over(context)
+    if error is not None:
+        raise error
+    if inspect.isawaitable(value):
+        await value
+
+
+def _take_over(context: contextvars.Context) -> None:
+    """Set the context variables of this task that have another value in a context."""
+    here = contextvars.copy_context()
+    for variable, value in context.items():
+        if variable not in here or here[variable] is not value:
+            variable.set(value)
 
 
 async def _stop(tasks: TaskRegistry, grace_s: float, on_stuck: Callable[[str], None] | None) -> None:

@@ -188,8 +188,8 @@ export class Queue<T = any> {
   enqueue(payload: T, options?: EnqueueOptions): number;
   /** The same with the transaction first. */
   enqueueTx(tx: TransactionLike, payload: T, options?: EnqueueOptions): number;
-  /** Add up to 100,000 jobs, all or none. Returns their ids. */
-  enqueueMany(payloads: Iterable<T>, options?: Pick<EnqueueOptions, 'delay' | 'priority' | 'tx'>): number[];
+  /** Add up to 100,000 jobs with the same options, all or none. Returns their ids. */
+  enqueueMany(payloads: Iterable<T>, options?: EnqueueOptions): number[];
   /** Claim up to `n` due jobs, 0 to 10,000: the highest priority first, then the earliest. */
   claimBatch(workerId: string, n: number): Job<T>[];
   /** Claim a due job, or return null. */

@@ -2,7 +2,7 @@ const { CLAIM, ClaimWaker, Claims, NEXT_CLAIM_AT, jobsOf } = require('./claims.j
 const { encode, encodeOptions } = require('./values.js');
 
 const ENQUEUE = 'SELECT honker_enqueue(?, ?, ?)';
-const ENQUEUE_MANY = 'SELECT honker_enqueue_many(?, ?, NULL, ?, ?, ?, NULL)';
+const ENQUEUE_MANY = 'SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?, ?)';
 const ACK_BATCH = 'SELECT honker_ack_batch(?, ?)';
 const SWEEP_EXPIRED = 'SELECT honker_sweep_expired(?)';
 const CANCEL = 'SELECT honker_cancel(?, ?)';
@@ -35,10 +35,14 @@ class Queue {
     return this.enqueue(payload, { ...options, tx });
   }
 
-  /** Add several jobs, all or none. Returns their ids. */
-  enqueueMany(payloads, { delay, priority = 0, tx } = {}) {
+  /** Add several jobs with the same options, all or none. Returns their ids. */
+  enqueueMany(payloads, options = {}) {
     const list = `[${Array.from(payloads, encode).join(',')}]`;
-    return JSON.parse(this.#handle.one(ENQUEUE_MANY, [this.name, list, delay, priority, this.maxAttempts], tx));
+    const { runAt, delay, priority = 0, expires, tx } = options;
+    const attempts = options.maxAttempts ?? this.maxAttempts;
+    const flow = encodeOptions(flowOptions(options));
+    const args = [this.name, list, runAt, delay, priority, attempts, expires, flow];
+    return JSON.parse(this.#handle.one(ENQUEUE_MANY, args, tx));
   }
 
   #jobOptions(options) {
@@ -48,15 +52,7 @@ class Queue {
       priority: options.priority ?? 0,
       expires: options.expires,
       max_attempts: options.maxAttempts ?? this.maxAttempts,
-      key: options.key,
-      unique_key: options.uniqueKey,
-      on_conflict: options.onConflict,
-      unique_for_s: options.uniqueForS,
-      unique_until: options.uniqueUntil,
-      debounce_s: options.debounceS,
-      debounce_max_s: options.debounceMaxS,
-      after: options.after,
-      on_parent_failure: options.onParentFailure,
+      ...flowOptions(options),
     });
   }
 
@@ -130,6 +126,21 @@ class Queue {
   stats() {
     return JSON.parse(this.#handle.one(STATS, [this.name]));
   }
+}
+
+/** The options that relate a job to others. */
+function flowOptions(options) {
+  return {
+    key: options.key,
+    unique_key: options.uniqueKey,
+    on_conflict: options.onConflict,
+    unique_for_s: options.uniqueForS,
+    unique_until: options.uniqueUntil,
+    debounce_s: options.debounceS,
+    debounce_max_s: options.debounceMaxS,
+    after: options.after,
+    on_parent_failure: options.onParentFailure,
+  };
 }
 
 module.exports = { Queue };

@@ -78,35 +78,42 @@ namespace Honker
         /// </summary>
         internal string? ToJson(int maxAttempts)
         {
-            var given = new Dictionary<string, object>();
-            void Add(string name, object? value)
-            {
-                // An option that depends on another one is refused without it, also as null.
-                if (value != null)
-                {
-                    given[name] = value;
-                }
-            }
-
-            Add("key", Key);
-            Add("unique_key", UniqueKey);
-            Add("on_conflict", OnConflict);
-            Add("unique_until", UniqueUntil);
-            Add("unique_for_s", UniqueForSeconds);
-            Add("debounce_s", DebounceSeconds);
-            Add("debounce_max_s", DebounceMaxSeconds);
-            Add("after", After);
-            Add("on_parent_failure", OnParentFailure);
+            Dictionary<string, object> given = Flow();
             if (given.Count == 0)
             {
                 return null;
             }
-            Add("run_at", RunAtUnix);
-            Add("delay", DelaySeconds);
-            Add("priority", Priority);
-            Add("max_attempts", maxAttempts);
-            Add("expires", ExpiresSeconds);
+            Add(given, "run_at", RunAtUnix);
+            Add(given, "delay", DelaySeconds);
+            Add(given, "priority", Priority);
+            Add(given, "max_attempts", maxAttempts);
+            Add(given, "expires", ExpiresSeconds);
             return Payloads.Encode(given, new OpenOptions());
+        }
+
+        /// <summary>The options that relate the job to others.</summary>
+        internal Dictionary<string, object> Flow()
+        {
+            var given = new Dictionary<string, object>();
+            Add(given, "key", Key);
+            Add(given, "unique_key", UniqueKey);
+            Add(given, "on_conflict", OnConflict);
+            Add(given, "unique_until", UniqueUntil);
+            Add(given, "unique_for_s", UniqueForSeconds);
+            Add(given, "debounce_s", DebounceSeconds);
+            Add(given, "debounce_max_s", DebounceMaxSeconds);
+            Add(given, "after", After);
+            Add(given, "on_parent_failure", OnParentFailure);
+            return given;
+        }
+
+        // Null is an option that was not given.
+        private static void Add(Dictionary<string, object> given, string name, object? value)
+        {
+            if (value != null)
+            {
+                given[name] = value;
+            }
         }
     }
 }

@@ -16,6 +16,8 @@ namespace Honker
     public sealed class Queue
     {
         private const string EnqueueSql = "SELECT honker_enqueue(@p0, @p1, @p2, @p3, @p4, @p5, @p6)";
+        private const string EnqueueManySql =
+            "SELECT honker_enqueue_many(@p0, @p1, @p2, @p3, @p4, @p5, @p6, @p7)";
         private static readonly TimeSpan DefaultIdlePoll = TimeSpan.FromSeconds(5);
 
         // A job that is due and yet not claimed is another worker's, or waits for a limit.
@@ -62,6 +64,23 @@ namespace Honker
             return engine.Number(
                 transaction, EnqueueSql, Name, text, chosen.RunAtUnix, chosen.DelaySeconds, chosen.Priority, attempts,
                 chosen.ExpiresSeconds);
+        }
+
+        /// <summary>Add a job for each payload, all or none.</summary>
+        /// <param name="payloads">Values with a JSON form.</param>
+        /// <param name="options">Options of each job.</param>
+        /// <param name="transaction">A transaction: the jobs exist exactly if it commits.</param>
+        /// <returns>The ids, in order.</returns>
+        public List<long> EnqueueMany(
+            IEnumerable<object?> payloads, EnqueueOptions? options = null, HonkerTransaction? transaction = null)
+        {
+            EnqueueOptions chosen = options ?? new EnqueueOptions();
+            string list = "[" + string.Join(",", payloads.Select(each => Payloads.Encode(each, engine.Options))) + "]";
+            object? ids = engine.One(
+                transaction, EnqueueManySql, Name, list, chosen.RunAtUnix, chosen.DelaySeconds, chosen.Priority,
+                chosen.MaxAttempts ?? MaxAttempts, chosen.ExpiresSeconds,
+                Payloads.Encode(chosen.Flow(), new OpenOptions()));
+            return Payloads.Decode((string)ids!).EnumerateArray().Select(id => id.GetInt64()).ToList();
         }
 
         /// <summary>Claim a job that is due.</summary>
@@ -188,6 +207,45 @@ namespace Honker
         {
             var text = (string)engine.One("SELECT honker_get_job(@p0, @p1)", jobId, Name)!;
             return text.Length == 0 ? null : new JobRow(Payloads.Decode(text), engine.Options);
+        }
+
+        /// <summary>Make a dead letter wait again, with all its attempts.</summary>
+        /// <param name="jobId">The id.</param>
+        /// <returns>True if there was one in this queue.</returns>
+        public bool Requeue(long jobId)
+        {
+            return engine.Flag(null, "SELECT honker_requeue(@p0, @p1)", jobId, Name);
+        }
+
+        /// <summary>Stop claims in every process until <see cref="Resume"/>.</summary>
+        /// <returns>True if the queue was running.</returns>
+        public bool Pause()
+        {
+            return engine.Flag(null, "SELECT honker_queue_pause(@p0)", Name);
+        }
+
+        /// <summary>Allow claims again.</summary>
+        /// <returns>True if the queue was paused.</returns>
+        public bool Resume()
+        {
+            return engine.Flag(null, "SELECT honker_queue_resume(@p0)", Name);
+        }
+
+        /// <summary>Change settings of the queue, which every process obeys.</summary>
+        /// <param name="update">The changes. A lower limit stops nothing that runs.</param>
+        /// <returns>All settings.</returns>
+        /// <exception cref="InvalidArgumentException">A setting is out of its range.</exception>
+        public QueueSettings Configure(QueueUpdate update)
+        {
+            return new QueueSettings(
+                engine.Json("SELECT honker_queue_configure(@p0, @p1)", Name, update.ToJson()));
+        }
+
+        /// <summary>Read the settings of the queue.</summary>
+        /// <returns>The settings.</returns>
+        public QueueSettings Settings()
+        {
+            return new QueueSettings(engine.Json("SELECT honker_queue_settings(@p0)", Name));
         }
 
         /// <summary>Make jobs that have expired dead letters.</summary>

@@ -141,6 +141,58 @@ namespace Honker.Tests
         }
 
         [Test]
+        public void Many_jobs_are_added_all_or_none()
+        {
+            Queue queue = Db.Queue("q");
+            var options = new EnqueueOptions { Priority = 5, MaxAttempts = 2, Key = "k" };
+            List<long> ids = queue.EnqueueMany(new object?[] { 1, "a, b", null }, options);
+            JobRow second = queue.GetJob(ids[1])!;
+            Equal("\"a, b\"", second.PayloadRaw);
+            Equal(5L, second.Priority);
+            Equal(2, second.MaxAttempts);
+            Throws<PayloadException>(() => queue.EnqueueMany(new object?[] { 1, new Action(() => { }) }));
+            using (HonkerTransaction transaction = Db.BeginTransaction())
+            {
+                queue.EnqueueMany(new object?[] { 2 }, transaction: transaction);
+            }
+            Equal(3, queue.ClaimBatch("w", 9).Count);
+            Equal(0, queue.EnqueueMany(new object?[0]).Count);
+        }
+
+        [Test]
+        public void A_queue_obeys_its_settings()
+        {
+            Queue queue = Db.Queue("q");
+            QueueSettings settings = queue.Configure(
+                new QueueUpdate().WithConcurrency(1).WithRate(100, 0.5).WithBurst(10).WithOrdered(true));
+            Equal(1, settings.Concurrency);
+            Equal((100, 0.5), settings.Rate);
+            Equal(true, settings.Ordered);
+            Equal(10, queue.Settings().Burst);
+            queue.EnqueueMany(new object?[] { 1, 2 });
+            Equal(1, queue.ClaimBatch("w", 2).Count);
+            Equal(null, queue.Configure(new QueueUpdate().WithConcurrency(null)).Concurrency);
+            Equal(10, queue.Settings().Burst);
+            Equal(1, queue.ClaimBatch("w", 2).Count);
+            Throws<InvalidArgumentException>(() => queue.Configure(new QueueUpdate().WithConcurrency(0)));
+        }
+
+        [Test]
+        public void A_paused_queue_hands_out_nothing()
+        {
+            Queue queue = Db.Queue("q");
+            queue.Enqueue(1);
+            True(queue.Pause());
+            True(!queue.Pause());
+            True(queue.ClaimOne("w") == null);
+            True(queue.Resume());
+            Job job = queue.ClaimOne("w")!;
+            True(job.Fail("no"));
+            True(queue.Requeue(job.Id));
+            Equal(1, queue.ClaimOne("w")!.Attempts);
+        }
+
+        [Test]
         public void A_job_waits_for_its_parents_and_can_be_put_off()
         {
             Queue queue = Db.Queue("q");

@@ -70,11 +70,12 @@ defmodule Honker.Queue do
   @doc "Add several jobs with the same options, all or none. Returns their ids."
   @spec enqueue_many(Database.t() | Transaction.t(), String.t(), [term()], enqueue_opts()) :: result([integer()])
   def enqueue_many(on, queue, payloads, opts \\ []) do
-    opts = Keyword.validate!(opts, @plain)
+    opts = Keyword.validate!(opts, @plain ++ @flow)
 
     with {:ok, texts} <- Payload.encode(payloads),
-         args = [queue, texts | plain_args(opts, Database.queue_opts(database(on), queue))],
-         {:ok, ids} <- Connection.one(on, "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?)", args) do
+         {:ok, flow} <- opts |> Keyword.take(@flow) |> Map.new() |> Payload.encode(),
+         args = [queue, texts | plain_args(opts, Database.queue_opts(database(on), queue))] ++ [flow],
+         {:ok, ids} <- Connection.one(on, "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?, ?)", args) do
       {:ok, Payload.decode!(ids)}
     end
   end

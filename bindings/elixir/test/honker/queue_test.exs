@@ -83,6 +83,9 @@ defmodule Honker.QueueTest do
     assert {:ok, [1, 2, 3]} = Queue.enqueue_many(db, "q", [%{n: 1}, nil, "x"], priority: 2)
     assert {:error, %Error{}} = Queue.enqueue_many(db, "q", [1, {:no}])
     assert {:ok, %{"ready" => 3}} = Queue.stats(db, "q")
+    {:ok, [_, _]} = Queue.enqueue_many(db, "k", [1, 2], key: "customer 7", max_attempts: 9)
+    assert {:ok, [%Job{key: "customer 7"}, %Job{key: "customer 7"}]} = Queue.claim_batch(db, "k", "w", 9)
+    assert_raise ArgumentError, fn -> Queue.enqueue_many(db, "k", [1], colour: 1) end
   end
 
   test "a job is settled once", %{db: db} do

@@ -48,6 +48,8 @@ module Honker
       @subscriptions = {}
       # The subscriptions of the threads that have called wait_for_update.
       @updates = {}
+      # A subscription that no wait uses. It keeps the watcher running.
+      @kept = nil
       @updates_lock = Mutex.new
       @pid = Process.pid
       name = check_path(path)
@@ -75,6 +77,7 @@ module Honker
       raise NestedTransactionError, "the database cannot be closed in its transaction" if @connection.held_by_caller?
 
       @connection.begin_close
+      @updates_lock.synchronize { @kept }&.close
       Watchers.close(*@subscriptions.keys)
       @connection.close
       Inherited.forget(@connection)
@@ -202,7 +205,9 @@ module Honker
     #
     # @return [UpdateEvents]
     def update_events
-      UpdateEvents.new(@connection, @subscriptions, @library, @path, *@watcher)
+      # Stopping a watcher and starting another takes milliseconds: it runs from the first wait until the end.
+      @updates_lock.synchronize { @kept ||= subscribe }
+      subscribe
     end
 
     # Wait for a commit since the last call in this thread, or since the database was opened.
@@ -283,6 +288,10 @@ module Honker
       return if interval_ms.nil? || (interval_ms.is_a?(Integer) && interval_ms.positive?)
 
       raise ArgumentError, "watcher poll interval must be a positive number of milliseconds, not #{interval_ms.inspect}"
+    end
+
+    def subscribe
+      UpdateEvents.new(@connection, @subscriptions, @library, @path, *@watcher)
     end
 
     # Subscribe for this thread.

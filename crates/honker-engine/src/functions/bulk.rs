@@ -1,7 +1,7 @@
 //! Enqueueing many jobs in one call.
 
-use honker_core::limits::ENQUEUE_BATCH;
-use honker_core::{Ctx, Error, Result, queue};
+use honker_domain::limits::ENQUEUE_BATCH;
+use honker_domain::{Ctx, Error, Result, queue};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value as Json};
 

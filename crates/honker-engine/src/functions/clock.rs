@@ -1,7 +1,7 @@
 //! The clock of the engine.
 
-use honker_core::test_clock::{self, TestClock};
-use honker_core::{Ctx, Result, clock};
+use honker_domain::test_clock::{self, TestClock};
+use honker_domain::{Ctx, Result, clock};
 
 use super::Output;
 use crate::arguments::Arguments;

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use honker_core::{Ctx, Result};
+use honker_domain::{Ctx, Result};
 
 use super::Output;
 use crate::arguments::Arguments;

@@ -1,7 +1,7 @@
 //! The functions of the counters, and of the settings of the file that turn them on.
 
-use honker_core::limits::{COUNTER_ROWS, LIST_BATCH, MINUTES};
-use honker_core::{Ctx, Error, Result, counters, moves};
+use honker_domain::limits::{COUNTER_ROWS, LIST_BATCH, MINUTES};
+use honker_domain::{Ctx, Error, Result, counters, moves};
 use serde::Deserialize;
 
 use super::Output;
@@ -36,7 +36,7 @@ pub fn minutes(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
 
 pub fn totals(ctx: &Ctx<'_>, arguments: &Arguments<'_>) -> Result<Output> {
     let queue = arguments.optional_name(0, "after_queue")?.unwrap_or("");
-    let task = arguments.optional_text(1, "after_task")?.unwrap_or("");
+    let task = arguments.optional_text(1, "after_task")?;
     let n = usize::try_from(arguments.integer_in(2, "n", &LIST_BATCH)?).unwrap_or(0);
     Ok(Output::json(&consistently(ctx, || counters::totals(ctx, queue, task, n))?))
 }

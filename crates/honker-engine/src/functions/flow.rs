@@ -1,7 +1,7 @@
 //! Functions that show how jobs stand to each other.
 
-use honker_core::limits::LIST_BATCH;
-use honker_core::{Ctx, Result, queue};
+use honker_domain::limits::LIST_BATCH;
+use honker_domain::{Ctx, Result, queue};
 
 use super::Output;
 use crate::arguments::Arguments;

@@ -1,9 +1,9 @@
 //! The options of a job that relate it to other jobs.
 
-use honker_core::clock::Span;
-use honker_core::limits::{KEEP_MAX_S, NAME_MAX_BYTES, PARENTS_MAX};
-use honker_core::queue::{Flow, OnConflict, ParentFailure, Unique};
-use honker_core::{Error, Result};
+use honker_domain::clock::Span;
+use honker_domain::limits::{KEEP_MAX_S, NAME_MAX_BYTES, PARENTS_MAX};
+use honker_domain::queue::{Flow, OnConflict, ParentFailure, Unique};
+use honker_domain::{Error, Result};
 use serde_json::Value as Json;
 
 use super::options::Options;

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use honker_core::clock::Instant;
-use honker_core::inspect::{self, Applied, Args, Filter, Shown, Verb};
-use honker_core::limits::{APPLY_BATCH, INSTANT_S, JOB_IDS_MAX, JOBS_PAGE};
-use honker_core::{Ctx, Error, Result};
+use honker_domain::clock::Instant;
+use honker_domain::inspect::{self, Applied, Args, Filter, Shown, Verb};
+use honker_domain::limits::{APPLY_BATCH, INSTANT_S, JOB_IDS_MAX, JOBS_PAGE};
+use honker_domain::{Ctx, Error, Result};
 use serde_json::Value as Json;
 
 use super::Output;

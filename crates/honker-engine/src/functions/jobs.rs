@@ -1,9 +1,9 @@
 //! The functions of jobs at work and of what is kept of jobs: snooze, cancellation, progress, attempts, finished jobs.
 
-use honker_core::json_length::Room;
-use honker_core::limits::{AMOUNT_MAX, LIST_BATCH, NOTE_MAX_BYTES, READ_MAX_BYTES};
-use honker_core::queue::{self, Held, Snooze};
-use honker_core::{Ctx, Error, Result};
+use honker_domain::json_length::Room;
+use honker_domain::limits::{AMOUNT_MAX, LIST_BATCH, NOTE_MAX_BYTES, READ_MAX_BYTES};
+use honker_domain::queue::{self, Held, Snooze};
+use honker_domain::{Ctx, Error, Result};
 
 use super::Output;
 use super::json::{self, Integer};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use honker_core::limits::SETTLE_BATCH;
-use honker_core::{Error, Result};
+use honker_domain::limits::SETTLE_BATCH;
+use honker_domain::{Error, Result};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Unexpected, Visitor};
 
 use crate::arguments::whole;

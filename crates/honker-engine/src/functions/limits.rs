@@ -1,11 +1,11 @@
 //! The limits of the engine, for packages that check arguments before a call.
 
-use honker_core::limits::{
+use honker_domain::limits::{
     CLAIM_BATCH, CLAIM_MAX_BYTES, CONCURRENCY, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, ENQUEUE_BATCH, EXPRESSION_MAX_BYTES,
     INSTANT_S, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, MAX_KEEP, NAME_MAX_BYTES, PRIORITY,
     RATE_LIMIT, READ_MAX_BYTES, SETTLE_BATCH, SPAN_MAX_S, TEXT_MAX_BYTES, TOKENS_MAX,
 };
-use honker_core::{Ctx, Result};
+use honker_domain::{Ctx, Result};
 use serde_json::{Value, json};
 
 use super::Output;

@@ -1,8 +1,8 @@
 //! Lock and rate-limit functions.
 
-use honker_core::limits::{LEASE_MAX_S, TOKENS_MAX};
-use honker_core::token_bucket::{self, Bucket};
-use honker_core::{Ctx, Error, Result, lock, rate_limit};
+use honker_domain::limits::{LEASE_MAX_S, TOKENS_MAX};
+use honker_domain::token_bucket::{self, Bucket};
+use honker_domain::{Ctx, Error, Result, lock, rate_limit};
 
 use super::Output;
 use crate::arguments::Arguments;

@@ -27,8 +27,8 @@ mod workers;
 
 use std::ffi::c_int;
 
-use honker_core::clock::{Instant, Span};
-use honker_core::{Ctx, Result};
+use honker_domain::clock::{Instant, Span};
+use honker_domain::{Ctx, Result};
 use rusqlite::types::Value;
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! Notification functions.
 
-use honker_core::{Ctx, Error, Result, notify, schema};
+use honker_domain::{Ctx, Error, Result, notify, schema};
 
 use super::Output;
 use super::streams::room;

@@ -1,6 +1,6 @@
 //! The options of a call as one JSON object.
 
-use honker_core::{Error, Result};
+use honker_domain::{Error, Result};
 use serde_json::Value as Json;
 
 use crate::arguments::{Arguments, Value};

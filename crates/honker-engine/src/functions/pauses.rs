@@ -1,7 +1,7 @@
 //! The functions that pause queues and keys.
 
-use honker_core::queue::{self, Terms};
-use honker_core::{Ctx, Result};
+use honker_domain::queue::{self, Terms};
+use honker_domain::{Ctx, Result};
 
 use super::Output;
 use super::jobs::note;

@@ -1,13 +1,13 @@
 //! Queue functions.
 
-use honker_core::clock::Instant;
-use honker_core::json_length::Room;
-use honker_core::limits::{
+use honker_domain::clock::Instant;
+use honker_domain::json_length::Room;
+use honker_domain::limits::{
     CLAIM_BATCH, CLAIM_MAX_BYTES, COUNT_LIMIT, COUNT_LIMIT_DEFAULT, LEASE_MAX_S, LIST_BATCH, MAX_ATTEMPTS,
     MAX_ATTEMPTS_DEFAULT, PRIORITY,
 };
-use honker_core::queue::{self, Added, Claim, ClaimedJob, Flow, Held, NewJob, State};
-use honker_core::{Ctx, Error, Result};
+use honker_domain::queue::{self, Added, Claim, ClaimedJob, Flow, Held, NewJob, State};
+use honker_domain::{Ctx, Error, Result};
 use serde::Serialize;
 
 use super::Output;

@@ -1,6 +1,6 @@
 //! Result functions.
 
-use honker_core::{Ctx, Result, result};
+use honker_domain::{Ctx, Result, result};
 
 use super::Output;
 use crate::arguments::Arguments;

@@ -1,8 +1,8 @@
 //! Retention of dead letters and events.
 
-use honker_core::limits::MAX_KEEP;
-use honker_core::retention::{self, Kind, Limits};
-use honker_core::{Ctx, Error, Result, queue, stream};
+use honker_domain::limits::MAX_KEEP;
+use honker_domain::retention::{self, Kind, Limits};
+use honker_domain::{Ctx, Error, Result, queue, stream};
 
 use super::Output;
 use crate::arguments::Arguments;

@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use honker_core::limits::{MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, PRIORITY, SPAN_MAX_S};
-use honker_core::schedule::{self, Change, Misfire, NewSchedule, Overlap, WhenPaused};
-use honker_core::{Ctx, Error, Result};
+use honker_domain::limits::{MAX_ATTEMPTS, MAX_ATTEMPTS_DEFAULT, PRIORITY, SPAN_MAX_S};
+use honker_domain::schedule::{self, Change, Misfire, NewSchedule, Overlap, WhenPaused};
+use honker_domain::{Ctx, Error, Result};
 
 use super::Output;
 use crate::arguments::Arguments;

@@ -1,13 +1,15 @@
 //! Setup, and later changes to the tables by others.
 
-use honker_core::{Ctx, Result, malformed, schema, test_clock};
+use honker_domain::{Ctx, Result, malformed, schema, test_clock};
 
 use super::Output;
 use crate::arguments::Arguments;
-use crate::bracket::atomically;
+use crate::bracket::{atomically, lock_first};
 
-/// A file that is current is only read, so that opening it needs no write lock.
+/// A file that is current is only read, so that opening it needs no write lock. In a transaction of the host that it
+/// begins, it is locked: the host is about to write.
 pub fn bootstrap(ctx: &Ctx<'_>, _arguments: &Arguments<'_>) -> Result<Output> {
+    lock_first(ctx)?;
     if !schema::is_current(ctx.conn())? {
         atomically(ctx, || schema::upgrade(ctx.conn()))?;
         test_clock::forget(ctx);

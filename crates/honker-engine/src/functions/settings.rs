@@ -1,9 +1,9 @@
 //! The settings of queues.
 
-use honker_core::clock::Span;
-use honker_core::limits::{CONCURRENCY, KEEP_MAX_S, RATE_LIMIT, SPAN_MAX_S};
-use honker_core::queue::{Decided, OnDead, Rate, Setting, Settings};
-use honker_core::{Ctx, Error, Result};
+use honker_domain::clock::Span;
+use honker_domain::limits::{CONCURRENCY, KEEP_MAX_S, RATE_LIMIT, SPAN_MAX_S};
+use honker_domain::queue::{Decided, OnDead, Rate, Setting, Settings};
+use honker_domain::{Ctx, Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 

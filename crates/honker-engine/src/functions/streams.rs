@@ -1,8 +1,8 @@
 //! Stream functions.
 
-use honker_core::json_length::Room;
-use honker_core::limits::READ_MAX_BYTES;
-use honker_core::{Ctx, Error, Result, stream};
+use honker_domain::json_length::Room;
+use honker_domain::limits::READ_MAX_BYTES;
+use honker_domain::{Ctx, Error, Result, stream};
 use serde_json::value::RawValue;
 
 use super::Output;

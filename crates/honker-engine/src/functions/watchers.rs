@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use honker_core::{Ctx, Error, Result};
+use honker_domain::{Ctx, Error, Result};
 use honker_watch::{Backend, Descriptor, Options, Subscription, Wake};
 
 use super::Output;

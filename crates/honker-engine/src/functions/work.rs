@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use honker_core::clock::Span;
-use honker_core::json_length::Room;
-use honker_core::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, NAME_MAX_BYTES, REPORT_ITEMS_MAX, SPAN_MAX_S};
-use honker_core::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settled, Settlement, Snooze, task_of};
-use honker_core::worker::{self, Report, RunningJob};
-use honker_core::{Ctx, Error, Result};
+use honker_domain::clock::Span;
+use honker_domain::json_length::Room;
+use honker_domain::limits::{CLAIM_BATCH, CLAIM_MAX_BYTES, LEASE_MAX_S, NAME_MAX_BYTES, REPORT_ITEMS_MAX, SPAN_MAX_S};
+use honker_domain::queue::{self, Claim, ClaimedJob, Ending, Held, Hold, Kept, Settled, Settlement, Snooze, task_of};
+use honker_domain::worker::{self, Report, RunningJob};
+use honker_domain::{Ctx, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::json::{self, Integer};

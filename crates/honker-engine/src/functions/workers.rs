@@ -1,9 +1,9 @@
 //! The functions of the list of workers.
 
-use honker_core::clock::Instant;
-use honker_core::limits::{INSTANT_S, LIST_BATCH, NAME_MAX_BYTES, NOTE_MAX_BYTES};
-use honker_core::worker::{self, Report, RunningJob};
-use honker_core::{Ctx, Error, Result};
+use honker_domain::clock::Instant;
+use honker_domain::limits::{INSTANT_S, LIST_BATCH, NAME_MAX_BYTES, NOTE_MAX_BYTES};
+use honker_domain::worker::{self, Report, RunningJob};
+use honker_domain::{Ctx, Error, Result};
 use serde::Deserialize;
 
 use super::Output;

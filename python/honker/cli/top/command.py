@@ -13,7 +13,8 @@ from dataclasses import replace
 import click
 
 from honker.cli.database_file import database_argument, open_existing
-from honker.cli.output import Output
+from honker.cli.numbers import SecondsRange
+from honker.cli.output import Output, json_option
 from honker.cli.signals import run_until_signal
 from honker.cli.top import screen
 from honker.cli.top.frame import frame
@@ -29,8 +30,9 @@ Examples:
   honker top shop.db
   honker top -i 5 shop.db
   honker top -n 1 shop.db > state.txt
+  honker top --json shop.db | jq .rates.total
 
-Ctrl-C or q ends it. In a pipe it prints plain frames one after another.
+Ctrl-C or q ends it. In a pipe it prints plain frames one after another, and with --json an object for each frame.
 
 The rates come from the counters of the file, over the last ten seconds, if `configure(counters=True)` has turned
 them on. Otherwise they are the growth of the counted jobs between frames, and the line says so.
@@ -41,7 +43,7 @@ Exit codes: 0 q or -n, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM, 141 the 
     "-i",
     "--interval",
     "interval_s",
-    type=click.FloatRange(min=0.1),
+    type=SecondsRange(min=0.1, max=86_400),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -49,27 +51,30 @@ Exit codes: 0 q or -n, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM, 141 the 
 )
 @click.option("-n", "--frames", type=click.IntRange(min=1), metavar="N", help="End after N frames.")
 @database_argument
-def top(path: str, interval_s: float, frames: int | None) -> int:
+@json_option
+def top(path: str, interval_s: float, frames: int | None, is_json: bool) -> int:
     """Show the state of the database file DB, refreshed until Ctrl-C."""
+    output = Output(is_json=is_json)
     with open_existing(path) as db:
-        return run_until_signal(lambda: _watch(db, path, interval_s, frames))
+        return run_until_signal(lambda: _watch(db, path, interval_s, frames, output))
 
 
-async def _watch(db: Database, title: str, interval_s: float, frames: int | None) -> None:
-    is_screen = sys.stdout.isatty()
-    with screen.entered() if is_screen else contextlib.nullcontext(), _events() as events:
+async def _watch(db: Database, title: str, interval_s: float, frames: int | None, output: Output) -> None:
+    is_screen = sys.stdout.isatty() and not output.is_json
+    with screen.entered() if is_screen else contextlib.nullcontext(), _events(reads_keys=is_screen) as events:
         rates = Rates()
         snapshot = await _look(db, title, rates)
         shown = 1
         while True:
-            _show(snapshot, is_screen=is_screen)
+            _show(snapshot, output, is_screen=is_screen)
             if shown == frames:
                 return
             due = asyncio.get_running_loop().time() + interval_s
             while await events.wait_until(due):
                 if events.is_over:
                     return
-                _show(snapshot, is_screen=is_screen)  # in the new size
+                if is_screen:
+                    _show(snapshot, output, is_screen=True)  # in the new size
             snapshot = await _look(db, title, rates)
             shown += 1
 
@@ -79,13 +84,15 @@ async def _look(db: Database, title: str, rates: Rates) -> Snapshot:
     return replace(snapshot, speed=rates.add(snapshot))
 
 
-def _show(snapshot: Snapshot, *, is_screen: bool) -> None:
+def _show(snapshot: Snapshot, output: Output, *, is_screen: bool) -> None:
+    if output.is_json:
+        output.line("", snapshot.as_record())
+        return
     columns, lines = screen.size()
     drawn = frame(snapshot, columns, lines if is_screen else None)
     if is_screen:
         screen.draw(drawn)
         return
-    output = Output(is_json=False)
     for line in [*drawn, ""]:
         output.line(line, {})
 
@@ -126,10 +133,10 @@ class _Events:
 
 
 @contextlib.contextmanager
-def _events() -> Generator[_Events]:
+def _events(*, reads_keys: bool) -> Generator[_Events]:
     loop, events = asyncio.get_running_loop(), _Events()
     loop.add_signal_handler(signal.SIGWINCH, events.resize)
-    reads_keys = sys.stdin.isatty() and sys.stdout.isatty()
+    reads_keys = reads_keys and sys.stdin.isatty()
     if reads_keys:
         loop.add_reader(sys.stdin, events.press)
     try:

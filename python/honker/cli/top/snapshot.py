@@ -53,6 +53,24 @@ class Snapshot:
     last_minute: Mapping[str, Moves] = field(default_factory=dict[str, Moves])
     speed: Speed | None = None
 
+    def as_record(self) -> dict[str, Any]:
+        """The facts and the rates, as values of JSON."""
+        speed = self.speed
+        return {
+            "at": self.at,
+            "queues": self.queues,
+            "running": self.running,
+            "workers": self.workers,
+            "schedules": self.schedules,
+            "wal_bytes": self.wal_bytes,
+            "rates": speed
+            and {
+                "source": speed.source,
+                "total": dict(speed.total),
+                "queues": {name: moves._asdict() for name, moves in speed.queues.items()},
+            },
+        }
+
 
 async def take(db: Database, title: str, *, is_first: bool = False) -> Snapshot:
     """Read the state of a file. Costs a few bounded reads, independent of the number of jobs.

@@ -72,6 +72,7 @@ class _Attempt:
         self._ttl_s = ttl_s
         self._record = self._earlier() or record
         self._result: Any = None
+        self._begun_s = 0.0
 
     @property
     def _queue(self) -> Queue:
@@ -86,7 +87,10 @@ class _Attempt:
     def start(self) -> None:
         """Record the start, and send the signal."""
         record = self._record
-        now = time.time()
+        # Of the engine, whose clock a test may have moved. The end is computed, since a failed handler may have left
+        # Django's connection in a state in which it answers nothing.
+        now = self._queue.db.engine.clock()
+        self._begun_s = time.monotonic()
         record.status = TaskResultStatus.RUNNING.value
         record.started_at = record.started_at or now
         record.last_attempted_at = now
@@ -154,7 +158,8 @@ class _Attempt:
     def _end(self, status: Any) -> None:
         self._record.status = status.value
         if status != TaskResultStatus.READY:
-            self._record.finished_at = time.time()
+            begun_at = self._record.last_attempted_at or 0.0
+            self._record.finished_at = begun_at + time.monotonic() - self._begun_s
         self._result = self._record.as_result(self._job.id)
 
     def _keep(self, error: BaseException) -> None:

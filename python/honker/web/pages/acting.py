@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from honker.errors import HonkerError
 from honker.inspection import JobSummary
+from honker.web import restorable
 from honker.web.flash import Undo
 from honker.web.job_filter import FilterError, JobFilter
-from honker.web.operations import Operation, Restorable
+from honker.web.operations import Operation
 from honker.web.pages.job import enqueue_again, options_of
 from honker.web.routing import get, post
 from honker.web.verbs import BY_NAME, JobVerb
@@ -111,36 +112,37 @@ async def _apply(view: View, verb: JobVerb, wanted: JobFilter, conditions: dict[
 async def _cancel(view: View, ids: list[int]) -> Response:
     """Cancel a few jobs one by one, and remember those that can be restored."""
     counts = {"cancelled": 0, "requested": 0, "gone": 0}
-    restorable: list[tuple[str, dict[str, Any]]] = []
+    found: list[tuple[str, dict[str, Any]]] = []
     for job_id in ids:
         job = await view.db.ajob(job_id)
         outcome = await view.db.arequest_cancel(job_id)
         counts[outcome] += 1
         # The children of a cancelled parent were settled with it, and would not come back.
         if outcome == "cancelled" and job is not None and not job.parents and not job.children:
-            restorable.append((job.queue, options_of(job, keeps_time=True)))
+            found.append((job.queue, options_of(job, keeps_time=True)))
     texts = {
         "cancelled": "{} cancelled",
         "requested": "{} asked to end",
         "gone": "{} no longer there",
     }
     text = ", ".join(texts[name].format(number) for name, number in counts.items() if number)
-    can_undo = bool(restorable) and len(restorable) == counts["cancelled"]
-    undo = Undo("/jobs/restore", {"name": view.site.restorable.add(Restorable(restorable))}) if can_undo else None
+    can_undo = bool(found) and len(found) == counts["cancelled"]
+    name = await restorable.keep(view.db, found) if can_undo else None
+    undo = None if name is None else Undo("/jobs/restore", {"name": name})
     return view.done(f"Jobs: {text}.", is_error=counts["gone"] == len(ids), undo=undo)
 
 
 async def restore(view: View) -> Response:
     """Enqueue cancelled jobs again."""
-    kept = view.site.restorable.take(view.field("name"))
+    kept = await restorable.take(view.db, view.field("name"))
     if kept is None:
         return view.done("These jobs can no longer be restored.", is_error=True)
     restored = 0
-    for queue, options in kept.jobs:
+    for queue, options in kept:
         try:
             await enqueue_again(view, queue, options)
         except HonkerError as error:
-            return view.done(f"{restored} of {len(kept.jobs)} jobs restored; then: {error}.", is_error=True)
+            return view.done(f"{restored} of {len(kept)} jobs restored; then: {error}.", is_error=True)
         restored += 1
     return view.done(f"{restored} {'job' if restored == 1 else 'jobs'} enqueued again, with new ids.")
 

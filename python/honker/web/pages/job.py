@@ -60,4 +60,4 @@ async def enqueue_again(view: View, queue: str, options: dict[str, Any]) -> int:
     return await view.db.queue(queue).aenqueue(payload, **rest)
 
 
-ROUTES: Final = (get("/job/{id:int}", show), post("/job/copy", copy))
+ROUTES: Final = (get("/job/{id:honker_id}", show), post("/job/copy", copy))

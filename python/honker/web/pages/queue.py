@@ -8,11 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from honker.counters import CounterList
+from honker.inspection.queue_names import unknown_queue
 from honker.queue.stats import QueueStats
 from honker.web.flash import Undo
 from honker.web.pages.queues import by_queue
 from honker.web.routing import get, post
-from honker.web.view import View, read_number
+from honker.web.view import View, read_instant, read_number
 
 _JOBS: Final = 12
 _GROUPS: Final = 5
@@ -48,9 +49,11 @@ async def pause(view: View) -> Response:
     """Pause a queue."""
     name, reason, for_s = _name(view.form.get("name")), view.form.get("reason"), view.form.get("for_s")
     until = view.form.get("until")
-    end = view.db.engine.clock() + read_number(for_s, "for_s") if for_s else float(until) if until else None
+    end = view.db.engine.clock() + read_number(for_s, "for_s") if for_s else read_instant(until, "until")
+    hint = await view.read(unknown_queue, view.db, name)
     await view.db.queue(name).apause(until=end, reason=reason or None)
-    return view.done(f"Queue {name} is paused.", undo=Undo("/queue/resume", {"name": name}))
+    note = "" if hint is None else f" It was new: {hint}"
+    return view.done(f"Queue {name} is paused.{note}", undo=Undo("/queue/resume", {"name": name}))
 
 
 async def resume(view: View) -> Response:

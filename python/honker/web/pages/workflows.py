@@ -115,7 +115,7 @@ def _with_parents(info: WorkflowInfo, parents: Sequence[Sequence[int]]) -> list[
 ENTRY: Final = Entry("/workflows", "Workflows", "f", also=("/workflow",))
 ROUTES: Final = (
     get("/workflows", workflows),
-    get("/workflow/{id:int}", workflow),
+    get("/workflow/{id:honker_id}", workflow),
     post("/workflow/cancel", cancel),
     post("/workflow/requeue", requeue),
 )

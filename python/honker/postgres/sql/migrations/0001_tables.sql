@@ -85,7 +85,8 @@ CREATE TYPE honker.settlement AS (
   withholds_result boolean,
   is_unknown boolean,
   run_s double precision,
-  hold text
+  hold text,
+  task text
 );
 -- The part of a claim that one level has given; `is_parked` if it has parked as many jobs as a claim may.
 CREATE TYPE honker.taken AS (
@@ -114,7 +115,17 @@ CREATE TABLE honker.dead (
   unique_for bigint,
   snoozes bigint
 );
-CREATE INDEX dead_age ON honker.dead (queue, died_at);
+CREATE INDEX dead_age ON honker.dead (queue, died_at, id);
+-- Lists of one queue.
+CREATE INDEX dead_queue ON honker.dead (queue, id);
+
+-- Live jobs and dead letters, for reading.
+CREATE VIEW honker.jobs AS
+  SELECT id, queue, payload, state, priority, run_at, worker_id, claim_expires_at, attempts, max_attempts, last_error, created_at
+  FROM honker.live
+  UNION ALL
+  SELECT id, queue, payload, 'dead', priority, run_at, NULL, NULL, attempts, max_attempts, last_error, created_at
+  FROM honker.dead;
 
 -- Jobs that ended well or were cancelled, in queues that keep them. `state` is done or cancelled.
 CREATE TABLE honker.finished (
@@ -135,6 +146,24 @@ CREATE TABLE honker.finished (
 CREATE INDEX finished_queue ON honker.finished (queue, id);
 CREATE INDEX finished_age ON honker.finished (queue, finished_at);
 CREATE INDEX finished_expiry ON honker.finished (expires_at);
+
+-- Conditions under which a job is listed; NULL means any.
+CREATE TYPE honker.job_filter AS (
+  state text,
+  queue text,
+  task text,
+  key text,
+  error text,
+  -- The only jobs that can match: those that are named, and of a workflow.
+  ids bigint[],
+  -- How many different ids are named.
+  named bigint,
+  -- A part of the payload.
+  part text,
+  -- Values of arguments by their paths.
+  arguments json,
+  since bigint
+);
 
 -- Settings of a queue; NULL means the default, -1 (or an empty text) that the setting was removed.
 CREATE TABLE honker.queues (
@@ -157,6 +186,7 @@ CREATE TABLE honker.queues (
   -- How many keys of the queue are paused.
   paused_keys bigint
 );
+CREATE INDEX queues_paused ON honker.queues (name) WHERE paused_at IS NOT NULL;
 
 -- Facts about one key: its next start by the rate per key, its pause, and the job at the head of its line that keeps the line
 -- of an ordered queue waiting while it is between attempts or dead.
@@ -277,6 +307,7 @@ CREATE TABLE honker.stream_consumers (
   "offset" bigint NOT NULL,
   CONSTRAINT stream_consumers_key PRIMARY KEY (name, topic)
 );
+CREATE INDEX stream_consumers_topic ON honker.stream_consumers (topic, name);
 
 CREATE SEQUENCE honker.notification_ids AS bigint;
 CREATE TABLE honker.notifications (

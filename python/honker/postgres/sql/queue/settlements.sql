@@ -53,6 +53,9 @@ BEGIN
       RETURN 2;
     END IF;
   END IF;
+  IF s.task IS NOT NULL THEN
+    PERFORM honker._know_task(s.id, s.task);
+  END IF;
   CASE s.verb
     WHEN 'ack' THEN is_held := honker._ack(s.id, worker_id, s.attempt, s.result, s.run_s, now);
     WHEN 'retry' THEN
@@ -83,11 +86,11 @@ BEGIN
   RETURN ARRAY(
     SELECT ROW(
       s.id::bigint, s.attempt::bigint, s."do", honker._milliseconds(s.delay_s), s.error, s.result,
-      coalesce(honker._milliseconds(s.result_ttl_s), 0), s.withholds_result, s.is_unknown, s.run_s, s.hold
+      coalesce(honker._milliseconds(s.result_ttl_s), 0), s.withholds_result, s.is_unknown, s.run_s, s.hold, s.task
     )::honker.settlement
     FROM json_to_recordset(given) AS s (
       id numeric, attempt numeric, "do" text, delay_s double precision, error text, result text, result_ttl_s double precision,
-      withholds_result boolean, is_unknown boolean, run_s double precision, hold text));
+      withholds_result boolean, is_unknown boolean, run_s double precision, hold text, task text));
 END $$;
 
 -- Why a settlement is refused; NULL if it is right.

@@ -91,6 +91,16 @@ def test_a_task_goes_from_ready_to_successful():
     assert mails.add.get_result(result.id).return_value == 3
 
 
+def test_the_times_of_a_task_are_those_of_the_clock_of_the_file(monkeypatch):
+    later = (timezone.now() + timedelta(days=30)).replace(microsecond=0)
+    monkeypatch.setattr(type(app.db.engine), "clock", lambda _: later.timestamp())
+    result = mails.add.enqueue(1)
+    drain()
+    result.refresh()
+    assert result.started_at == result.last_attempted_at == later
+    assert later <= result.finished_at < later + timedelta(minutes=1)
+
+
 def test_the_signals_are_sent(signals):
     result = mails.add.enqueue(1)
     drain()

@@ -59,6 +59,11 @@ final class Arguments {
         return Instant.ofEpochMilli(Math.round(value * 1000));
     }
 
+    /** The reverse of {@link #seconds(Duration)}. */
+    static Duration span(Object seconds) {
+        return seconds == null ? null : Duration.ofMillis(Math.round(((Number) seconds).doubleValue() * 1000));
+    }
+
     private static double decimal(long seconds, long millis) {
         return BigDecimal.valueOf(millis, MILLI_DIGITS)
                 .add(BigDecimal.valueOf(seconds))

@@ -5,7 +5,7 @@ import java.time.Instant;
 import java.util.Map;
 
 /**
- * A claimed job. Settle it once: acknowledge, retry, fail or release it. Each call returns false if the lease was lost,
+ * A claimed job. Settle it once: acknowledge, retry, fail, release or snooze it. Each call returns false if the lease was lost,
  * and then changes nothing.
  */
 public final class Job {
@@ -173,6 +173,19 @@ public final class Job {
         return owner.db()
                 .connections()
                 .write(each -> each.flag("SELECT honker_release(?, ?, ?)", id, workerId, attempts));
+    }
+
+    /**
+     * Puts the job off without a charge: the attempt does not count, and the next claim has the same number.
+     *
+     * @param delay the earliest next claim from now, 0 or more
+     * @return true if this worker held it
+     */
+    public boolean snooze(Duration delay) {
+        Number seconds = Arguments.seconds(Arguments.required("delay", delay));
+        return owner.db()
+                .connections()
+                .write(each -> each.flag("SELECT honker_snooze(?, ?, ?, ?)", id, workerId, seconds, attempts));
     }
 
     static String text(String error) {

@@ -33,6 +33,15 @@ final class Json {
         return value;
     }
 
+    /** The value of an argument. */
+    static Object checked(String name, String text) {
+        try {
+            return parse(Arguments.required(name, text));
+        } catch (IllegalArgumentException error) {
+            throw new HonkerInvalidOptionException(name + ": " + error.getMessage(), error);
+        }
+    }
+
     @SuppressWarnings("unchecked")
     static Map<String, Object> object(String text) {
         return (Map<String, Object>) parse(text);

@@ -9,6 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 
 /** A queue of jobs. Payloads are JSON. Threads may share it. */
 public final class Queue {
@@ -98,14 +99,64 @@ public final class Queue {
 
     private long enqueue(SqlConnection connection, String json, EnqueueOptions job) {
         return connection.integer(
-                "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)",
+                "SELECT honker_enqueue(?, ?, ?)",
                 name,
                 Arguments.required("json", json),
+                job.json(options.maxAttempts()));
+    }
+
+    /**
+     * Enqueues jobs that are due now, all or none.
+     *
+     * @param payloads their payloads
+     * @return their ids, in order
+     */
+    public List<Long> enqueueMany(List<String> payloads) {
+        return enqueueMany(payloads, EnqueueOptions.defaults());
+    }
+
+    /**
+     * Enqueues jobs, all or none. Each has the options.
+     *
+     * @param payloads their payloads
+     * @param job the options
+     * @return their ids, in order
+     */
+    public List<Long> enqueueMany(List<String> payloads, EnqueueOptions job) {
+        return db.connections().write(each -> enqueueMany(each, payloads, job));
+    }
+
+    /**
+     * Enqueues jobs if and only if the transaction commits. Each has the options.
+     *
+     * @param tx the transaction
+     * @param payloads their payloads
+     * @param job the options
+     * @return their ids, in order
+     */
+    public List<Long> enqueueMany(Transaction tx, List<String> payloads, EnqueueOptions job) {
+        return tx.run(each -> enqueueMany(each, payloads, job));
+    }
+
+    @SuppressWarnings("unchecked")
+    private List<Long> enqueueMany(SqlConnection connection, List<String> payloads, EnqueueOptions job) {
+        String ids = connection.text(
+                "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?, ?)",
+                name,
+                payloads.stream().map(Queue::oneValue).collect(Collectors.joining(",", "[", "]")),
                 Arguments.seconds(job.runAt()),
                 Arguments.seconds(job.delay()),
                 job.priority(),
-                options.maxAttempts(),
-                Arguments.seconds(job.expires()));
+                job.maxAttempts() == null ? options.maxAttempts() : job.maxAttempts(),
+                Arguments.seconds(job.expires()),
+                Json.write(job.flow()));
+        return (List<Long>) Json.parse(ids);
+    }
+
+    /** The payload, if it is one JSON value: "1, 2" would be two jobs. */
+    private static String oneValue(String json) {
+        Json.checked("payloads", json);
+        return json;
     }
 
     /**
@@ -262,6 +313,19 @@ public final class Queue {
     }
 
     /**
+     * Puts a job off by its id, see {@link Job#snooze}.
+     *
+     * @param id the id
+     * @param workerId the worker that has claimed it
+     * @param delay the earliest next claim from now, 0 or more
+     * @return true if the worker held it
+     */
+    public boolean snooze(long id, String workerId, Duration delay) {
+        Number seconds = Arguments.seconds(Arguments.required("delay", delay));
+        return db.connections().write(each -> each.flag("SELECT honker_snooze(?, ?, ?)", id, workerId, seconds));
+    }
+
+    /**
      * Renews a lease by the id of its job.
      *
      * @param id the id
@@ -293,6 +357,65 @@ public final class Queue {
     public Optional<JobRow> getJob(long id) {
         String row = db.connections().read(each -> each.text("SELECT honker_get_job(?, ?)", id, name));
         return row == null || row.isEmpty() ? Optional.empty() : Optional.of(JobRow.read(row));
+    }
+
+    /**
+     * Makes a dead letter wait again with all its attempts.
+     *
+     * @param id the id
+     * @return true if there was one
+     */
+    public boolean requeue(long id) {
+        return db.connections().write(each -> each.flag("SELECT honker_requeue(?, ?)", id, name));
+    }
+
+    /**
+     * Stops claims in every process until {@link #resume}. Enqueueing and settling go on.
+     *
+     * @return true if the queue was running
+     */
+    public boolean pause() {
+        return db.connections().write(each -> each.flag("SELECT honker_queue_pause(?)", name));
+    }
+
+    /**
+     * Allows claims again.
+     *
+     * @return true if the queue was paused
+     */
+    public boolean resume() {
+        return db.connections().write(each -> each.flag("SELECT honker_queue_resume(?)", name));
+    }
+
+    /**
+     * Changes the settings of the queue, which every process obeys. A lower limit stops nothing that runs.
+     *
+     * @param update the changes
+     * @return all settings
+     * @throws HonkerInvalidOptionException if a setting is outside its range
+     */
+    public QueueSettings configure(QueueUpdate update) {
+        String json = Arguments.required("update", update).json();
+        return QueueSettings.read(
+                db.connections().write(each -> each.text("SELECT honker_queue_configure(?, ?)", name, json)));
+    }
+
+    /**
+     * The settings of the queue.
+     *
+     * @return the settings
+     */
+    public QueueSettings settings() {
+        return QueueSettings.read(db.connections().read(each -> each.text("SELECT honker_queue_settings(?)", name)));
+    }
+
+    /**
+     * Counts the jobs by state.
+     *
+     * @return the counts, all of one moment
+     */
+    public QueueStats stats() {
+        return QueueStats.read(db.connections().read(each -> each.text("SELECT honker_queue_stats(?)", name)));
     }
 
     /**

@@ -31,17 +31,14 @@ public record ScheduleRow(
         long maxAttempts,
         String timeZone,
         String lastError) {
-    private static final int MILLIS = 1000;
-
     static ScheduleRow read(Map<String, Object> row) {
-        Number expires = (Number) row.get("expires_s");
         return new ScheduleRow(
                 (String) row.get("name"),
                 (String) row.get("queue"),
                 new CronSchedule((String) row.get("cron_expr")),
                 (String) row.get("payload"),
                 (Long) row.get("priority"),
-                expires == null ? null : Duration.ofMillis(Math.round(expires.doubleValue() * MILLIS)),
+                Arguments.span(row.get("expires_s")),
                 Arguments.instant(row.get("next_fire_at")),
                 (Boolean) row.get("enabled"),
                 (Long) row.get("max_attempts"),

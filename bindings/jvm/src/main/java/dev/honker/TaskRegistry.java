@@ -72,12 +72,7 @@ public final class TaskRegistry {
     }
 
     private static Object argument(String name, String json, Class<?> type, String kind) {
-        Object value;
-        try {
-            value = Json.parse(Arguments.required(name, json));
-        } catch (IllegalArgumentException error) {
-            throw new HonkerInvalidOptionException(name + ": " + error.getMessage(), error);
-        }
+        Object value = Json.checked(name, json);
         if (!type.isInstance(value)) {
             throw new HonkerInvalidOptionException(name + " is no JSON " + kind);
         }

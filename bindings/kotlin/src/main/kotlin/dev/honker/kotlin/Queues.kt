@@ -5,6 +5,8 @@ import dev.honker.HonkerException
 import dev.honker.Job
 import dev.honker.JsonCodec
 import dev.honker.Queue
+import dev.honker.QueueSettings
+import dev.honker.QueueUpdate
 import dev.honker.RetryableException
 import dev.honker.Transaction
 import dev.honker.WorkerHandle
@@ -31,6 +33,14 @@ private val LOG: System.Logger = System.getLogger("dev.honker.kotlin")
 public fun Queue.enqueueJson(json: String, options: EnqueueOptions = EnqueueOptions.defaults()): Long =
     enqueue(json, options)
 
+/** Enqueues a job with the options that the block sets, and returns its id. */
+public fun Queue.enqueue(json: String, block: EnqueueOptions.Builder.() -> Unit): Long =
+    enqueue(json, enqueueOptions(block))
+
+/** Enqueues a job with the options that the block sets if and only if the transaction commits, and returns its id. */
+public fun Queue.enqueue(tx: Transaction, json: String, block: EnqueueOptions.Builder.() -> Unit): Long =
+    enqueue(tx, json, enqueueOptions(block))
+
 /** Enqueues a job with a value as its payload, and returns its id. */
 public fun <T> Queue.enqueue(
     value: T,
@@ -45,6 +55,13 @@ public fun <T> Queue.enqueue(
     codec: JsonCodec<T>,
     options: EnqueueOptions = EnqueueOptions.defaults(),
 ): Long = enqueue(tx, codec.encode(value), options)
+
+/**
+ * Changes the settings of a queue that the block names, and returns all. Every process obeys them; null removes one.
+ *
+ * @throws dev.honker.HonkerInvalidOptionException if a setting is outside its range
+ */
+public fun Queue.configure(block: QueueUpdate.() -> Unit): QueueSettings = configure(QueueUpdate().apply(block))
 
 /** The payload as a value. */
 public fun <T> Job.decode(codec: JsonCodec<T>): T = payload(codec)

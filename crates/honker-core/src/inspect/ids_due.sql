@@ -1,6 +1,0 @@
--- The ids of the pending jobs of a priority that are due.
--- ?1 queue, ?2 priority, ?3 now (instant).
--- Returns id, in no order of use.
--- Index: _honker_index_live_ready, one seek, then neighbours; no row is read. Lock: read.
-SELECT id FROM main._honker_live INDEXED BY _honker_index_live_ready
-WHERE queue = ?1 AND state = 'pending' AND priority = ?2 AND run_at <= ?3
