@@ -88,20 +88,24 @@ CREATE OR REPLACE FUNCTION honker._since_option(given json) RETURNS bigint LANGU
 BEGIN
   IF given ->> 'since' IS NULL THEN
     RETURN NULL;
-  ELSIF json_typeof(given -> 'since') <> 'number' OR (given ->> 'since')::numeric NOT BETWEEN -62135596800 AND 253402300799 THEN
-    PERFORM honker._invalid('since', format('is %s; -62135596800 to 253402300799 Unix seconds are allowed', given -> 'since'));
+  ELSIF json_typeof(given -> 'since') <> 'number'
+      OR (given ->> 'since')::numeric NOT BETWEEN -62135596800 AND 253402300799 THEN
+    PERFORM honker._invalid('since', format(
+      'is %s; -62135596800 to 253402300799 Unix seconds are allowed', given -> 'since'));
   END IF;
   RETURN honker._milliseconds((given ->> 'since')::double precision);
 END $$;
 
--- True if the arguments of a payload have these values: an argument by keyword, or by position as in {"0": 5}, of a task's call; a
--- member of any other payload. A payload that is no JSON has none.
-CREATE OR REPLACE FUNCTION honker._has_arguments(payload text, wanted json) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+-- True if the arguments of a payload have these values: an argument by keyword, or by position as in {"0": 5}, of a
+-- task's call; a member of any other payload. A payload that is no JSON has none.
+CREATE OR REPLACE FUNCTION honker._has_arguments(payload text, wanted json) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   document json;
   call json;
   path text;
   value json;
+  found json;
   steps text[];
 BEGIN
   document := payload::json;
@@ -113,7 +117,8 @@ BEGIN
     IF call IS NOT NULL THEN
       steps := CASE WHEN honker._is_position(steps[1]) THEN 'args' ELSE 'kwargs' END || steps;
     END IF;
-    IF honker._comparable(honker._member(coalesce(call, document), steps)) IS DISTINCT FROM honker._comparable(value) THEN
+    found := honker._member(coalesce(call, document), steps);
+    IF honker._comparable(found) IS DISTINCT FROM honker._comparable(value) THEN
       RETURN false;
     END IF;
   END LOOP;
