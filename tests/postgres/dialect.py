@@ -8,6 +8,7 @@ TABLE = re.compile(r"\b_honker_(\w+)")
 PATH = re.compile(r"\s*->>?\s*'(\$[^']*)'\s*$")
 EXTRACT = re.compile(r"^SELECT json_extract\((.*), '(\$[^']*)'\)\s*$", re.DOTALL)
 REWRITTEN = [
+    (re.compile(r"\bscheduler_tasks\b"), "schedules"),
     (re.compile(r"\bunixepoch\(\)"), "(honker._now() / 1000)"),
     (re.compile(r"^SELECT json_array_length\((.*)\)\s*$", re.DOTALL), r"SELECT json_array_length((\1)::json)"),
     (re.compile(r"^SELECT json_valid\((.*)\)\s*$", re.DOTALL), r"SELECT (\1)::json IS NOT NULL"),

@@ -30,8 +30,7 @@ BEGIN
   RETURN true;
 END $$;
 
--- The job that has a unique key of a queue: a live one, or one that has succeeded and keeps the key taken. A kept key
--- that would stay for longer than twice its time was written by a clock that was ahead, and is free.
+-- The job that has a unique key of a queue: a live one, or one that has succeeded and keeps the key taken.
 CREATE OR REPLACE FUNCTION honker._unique_holder(queue text, unique_key text, now bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -41,9 +40,7 @@ BEGIN
   END IF;
   RETURN coalesce(
     (SELECT l.id FROM honker.live AS l WHERE l.queue = queue AND l.unique_key = unique_key),
-    (SELECT k.job_id FROM honker.unique_keys AS k
-     WHERE k.queue = queue AND k.unique_key = unique_key AND k.expires_at > now
-       AND k.expires_at - now <= 2 * k.unique_for));
+    honker._kept(queue, unique_key, now));
 END $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_requeue(job_id bigint, queue text DEFAULT NULL)
@@ -52,17 +49,15 @@ RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   now bigint := honker._now();
 BEGIN
-  PERFORM honker._integer(job_id, 'job_id', -9223372036854775808, 9223372036854775807);
-  IF queue IS NOT NULL THEN
-    PERFORM honker._name(queue, 'queue');
-  END IF;
+  PERFORM honker._job_id(job_id);
+  PERFORM honker._queue_or_any(queue);
   PERFORM honker._check_writer();
-  IF NOT honker._requeue(job_id, queue, now) THEN
-    RETURN 0;
-  END IF;
-  PERFORM honker._announce();
-  RETURN 1;
+  RETURN honker._announced(honker._requeue(job_id, queue, now));
 END $$;
+
+CREATE OR REPLACE FUNCTION honker.honker_requeue(queue text, job_id bigint) RETURNS bigint LANGUAGE sql AS $$
+  SELECT honker.honker_requeue(job_id, queue)
+$$;
 
 -- Puts a dead letter, of a queue or of any, back among the waiting jobs. True if there was one. Two sessions that
 -- requeue it at once: the second waits for the first, and finds none.
@@ -71,6 +66,11 @@ CREATE OR REPLACE FUNCTION honker._requeue(job_id bigint, queue text, now bigint
 DECLARE
   letter honker.dead;
 BEGIN
+  SELECT d.* INTO letter FROM honker.dead AS d WHERE d.id = job_id AND d.key IS NOT NULL;
+  IF FOUND THEN
+    -- As everywhere, the key comes before the row.
+    PERFORM honker._lock_key(letter.queue, letter.key);
+  END IF;
   SELECT d.* INTO letter FROM honker.dead AS d WHERE d.id = job_id AND (queue IS NULL OR d.queue = queue) FOR UPDATE;
   IF NOT FOUND THEN
     RETURN false;

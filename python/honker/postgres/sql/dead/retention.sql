@@ -42,9 +42,12 @@ BEGIN
   RETURN pruned;
 END $$;
 
--- The effects of the end of a dead letter that cannot come back. Its row is gone.
+-- The effects of the end of a dead letter that cannot come back. Its row is gone. The line of its key goes on; if another
+-- session has the lock of the key, a claim that finds nothing does that later.
 CREATE OR REPLACE FUNCTION honker._forget_letter(letter honker.dead, now bigint) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
+DECLARE
+  job honker.live;
 BEGIN
   IF letter.ties & 8 <> 0 THEN
     PERFORM honker._settle_children(letter.id, 'dead', NULL, letter.last_error, false, now);
@@ -54,6 +57,12 @@ BEGIN
   END IF;
   IF letter.ties & 32 <> 0 THEN
     PERFORM honker._forget_attempts(letter.id);
+  END IF;
+  IF letter.key IS NOT NULL AND honker._try_lock_key(letter.queue, letter.key) THEN
+    job.id := letter.id;
+    job.queue := letter.queue;
+    job.key := letter.key;
+    PERFORM honker._leave_line(job, false, now);
   END IF;
 END $$;
 

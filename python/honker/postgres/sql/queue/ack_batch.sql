@@ -1,7 +1,8 @@
 -- Acknowledging several jobs in one call.
 
 CREATE OR REPLACE FUNCTION honker.honker_ack_batch(ids_json text, worker_id text, attempts_json text DEFAULT NULL) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   now bigint := honker._now();
   claims honker.claim[];
