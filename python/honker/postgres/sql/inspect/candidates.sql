@@ -14,7 +14,7 @@ DECLARE
   most bigint := honker._inspect_ids();
   found bigint[] := filter.ids;
   matches boolean := filter.ids IS NULL AND filter.task IS NULL AND filter.error IS NULL AND filter.part IS NULL
-    AND filter.arguments IS NULL AND filter.since IS NULL
+    AND filter.paths IS NULL AND filter.since IS NULL
     AND (filter.key IS NULL OR (filter.queue IS NOT NULL AND filter.state IS NULL));
 BEGIN
   IF found IS NULL THEN

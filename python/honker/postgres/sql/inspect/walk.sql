@@ -74,7 +74,7 @@ BEGIN
       AND (filter.part IS NULL OR strpos(t.payload, filter.part) > 0)
       AND (filter.task IS NULL OR (left(t.payload, 64) LIKE '{%"\_\_honker\_%task\_\_"%'
         AND honker._task_of(t.payload) = filter.task))
-      AND (filter.arguments IS NULL OR honker._has_arguments(t.payload, filter.arguments)))
+      AND (filter.paths IS NULL OR honker._has_arguments(t.payload, filter.paths, filter.path_values)))
     LIMIT n + 1
   ) AS s;
   is_complete := cardinality(ids) >= n OR stopped_at IS NULL;
