@@ -15,7 +15,7 @@ export CARGO_TARGET_DIR=$root/target
 
 rm -rf "$out"
 mkdir -p "$out/workspace/crates" "$out/crates" "$out/app/src" "$out/app/vendor"
-for crate in honker-core honker-engine honker-watch; do
+for crate in honker-domain honker-engine honker-watch; do
     cp -r "$root/crates/$crate" "$out/workspace/crates"
 done
 mkdir "$out/workspace/honker"

@@ -184,6 +184,22 @@ def test_a_job_that_does_not_exist_is_an_exit_code(db, path):
     assert "job 99 does not exist" in done.stderr
 
 
+def test_a_list_of_dead_letters_goes_on_after_its_cursor(db, path):
+    queue = db.queue("q")
+    queue.enqueue_many(list(range(5)))
+    for each in queue.claim_batch("w", 5):
+        each.fail("no")
+    done = honker("dead", path, "-n", 3)
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["5", "4", "3"]
+    cursor = done.stderr.split("--after ")[1].split()[0]
+    rest = honker("dead", path, "--after", cursor)
+    assert [line.split()[0] for line in rest.stdout.splitlines()[1:]] == ["2", "1"]
+    assert rest.stderr == ""
+    groups = honker("dead", path, "--by", "error", "--after", cursor)
+    assert (groups.returncode, groups.stdout) == (2, "")
+    assert "exclude each other" in groups.stderr
+
+
 def test_dead_letters_are_grouped_by_error(db, path, capsys):
     queue = db.queue("q")
     for error in ("TimeoutError: a", "ValueError: b", "TimeoutError: c"):

@@ -15,6 +15,30 @@ Milliseconds pause_after(int fruitless) {
     return std::min(Milliseconds(1 << std::min(fruitless, 9)), longest_pause);
 }
 
+template <class Value>
+void put(json& object, const char* key, const std::optional<Value>& value) {
+    if (value) {
+        object[key] = *value;
+    }
+}
+
+/// The options that relate a job to others, as the SQL functions take them.
+json flow_of(const EnqueueOptions& options) {
+    json flow = json::object();
+    put(flow, "key", options.key);
+    put(flow, "unique_key", options.unique_key);
+    put(flow, "on_conflict", options.on_conflict);
+    put(flow, "unique_until", options.unique_until);
+    put(flow, "unique_for_s", options.unique_for_s);
+    put(flow, "debounce_s", options.debounce_s);
+    put(flow, "debounce_max_s", options.debounce_max_s);
+    put(flow, "on_parent_failure", options.on_parent_failure);
+    if (!options.after.empty()) {
+        flow["after"] = options.after;
+    }
+    return flow;
+}
+
 }  // namespace
 
 Job::Job(std::shared_ptr<detail::Core> core, const json& row)
@@ -48,6 +72,10 @@ bool Job::heartbeat(double extend_s) const {
 
 bool Job::release() const {
     return core_->call("SELECT honker_release(?, ?, ?)", {id_, worker_id_, attempts_}).truth();
+}
+
+bool Job::snooze(double delay_s) const {
+    return core_->call("SELECT honker_snooze(?, ?, ?, ?)", {id_, worker_id_, delay_s, attempts_}).truth();
 }
 
 Queue::Queue(std::shared_ptr<detail::Core> core, std::string name, double visibility_timeout_s,
@@ -85,27 +113,41 @@ std::int64_t Queue::enqueue_tx(const Transaction& tx, const json& payload, const
 }
 
 std::int64_t Queue::enqueue_text(const Transaction* tx, const std::string& text, const EnqueueOptions& options) const {
-    if (!options.key && !options.unique_key && !options.on_conflict && options.after.empty()) {
+    json object = flow_of(options);
+    if (object.empty()) {
         const detail::Values arguments{name_,         text,           options.run_at, options.delay, options.priority,
                                        max_attempts_, options.expires};
         return core_->call_in(tx, "SELECT honker_enqueue(?, ?, ?, ?, ?, ?, ?)", arguments).integer();
     }
-    json object{{"priority", options.priority}, {"max_attempts", max_attempts_}};
-    const auto put = [&object](const char* key, const auto& value) {
-        if (value) {
-            object[key] = *value;
-        }
-    };
-    put("run_at", options.run_at);
-    put("delay", options.delay);
-    put("expires", options.expires);
-    put("key", options.key);
-    put("unique_key", options.unique_key);
-    put("on_conflict", options.on_conflict);
-    if (!options.after.empty()) {
-        object["after"] = options.after;
-    }
+    object["priority"] = options.priority;
+    object["max_attempts"] = max_attempts_;
+    put(object, "run_at", options.run_at);
+    put(object, "delay", options.delay);
+    put(object, "expires", options.expires);
     return core_->call_in(tx, "SELECT honker_enqueue(?, ?, ?)", {name_, text, detail::encode(object)}).integer();
+}
+
+std::vector<std::int64_t> Queue::enqueue_many(const std::vector<json>& payloads, const EnqueueOptions& options) const {
+    return insert_many(nullptr, payloads, options);
+}
+
+std::vector<std::int64_t> Queue::enqueue_many_tx(const Transaction& tx, const std::vector<json>& payloads,
+                                                 const EnqueueOptions& options) const {
+    return insert_many(&tx, payloads, options);
+}
+
+std::vector<std::int64_t> Queue::insert_many(const Transaction* tx, const std::vector<json>& payloads,
+                                             const EnqueueOptions& options) const {
+    std::string texts;
+    for (const json& payload : payloads) {
+        texts += (texts.empty() ? "[" : ",") + detail::encode(payload);
+    }
+    texts += texts.empty() ? "[]" : "]";
+    const json flow = flow_of(options);
+    const detail::Value relations = flow.empty() ? detail::Value(nullptr) : detail::Value(detail::encode(flow));
+    const detail::Values arguments{name_,         texts,           options.run_at, options.delay, options.priority,
+                                   max_attempts_, options.expires, relations};
+    return json::parse(core_->call_in(tx, "SELECT honker_enqueue_many(?, ?, ?, ?, ?, ?, ?, ?)", arguments).text());
 }
 
 std::vector<Job> Queue::jobs(const std::string& rows) const {
@@ -132,6 +174,10 @@ std::int64_t Queue::ack_batch(const std::vector<std::int64_t>& ids, const std::s
 
 bool Queue::cancel(std::int64_t id) const {
     return core_->call("SELECT honker_cancel(?, ?)", {id, name_}).truth();
+}
+
+bool Queue::requeue(std::int64_t id) const {
+    return core_->call("SELECT honker_requeue(?, ?)", {id, name_}).truth();
 }
 
 std::string Queue::get_job_json(std::int64_t id) const {

@@ -125,6 +125,31 @@ class TestQueue < DatabaseTest
     assert_equal "", @db.db.get_first_value("SELECT last_error FROM _honker_dead")
   end
 
+  def test_a_requeued_dead_letter_has_all_its_attempts
+    id = @queue.enqueue(1, unique_key: "k")
+    refute @queue.requeue(id)
+    assert @queue.claim_one("w").fail(error: "no")
+    refute @db.queue("other").requeue(id)
+    assert @queue.requeue(id)
+    job = @queue.claim_one("w")
+    assert_equal [id, 1], [job.id, job.attempts]
+    assert job.fail(error: "no")
+    @queue.enqueue(2, unique_key: "k")
+    assert_raises(Honker::UniqueKeyTakenError) { @queue.requeue(id) }
+  end
+
+  def test_a_requeue_commits_with_its_transaction
+    id = @queue.enqueue(1)
+    assert @queue.claim_one("w").fail(error: "no")
+    assert_raises(RuntimeError) do
+      @db.transaction do |tx|
+        assert @queue.requeue(id, tx: tx)
+        raise "undo"
+      end
+    end
+    assert_nil @queue.claim_one("w")
+  end
+
   def test_get_job_returns_a_row
     id = @queue.enqueue({ n: 1 }, priority: 2)
     row = @queue.get_job(id)

@@ -110,6 +110,17 @@ impl Job {
         self.db.shared().write(|conn| one(conn, "SELECT honker_release(?1, ?2, ?3)", params))
     }
 
+    /// Puts the job off for `delay_s` seconds, without a charge for the attempt.
+    ///
+    /// The next claim has the same attempt number, so do not settle the job afterwards.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a negative delay, and errors of writing.
+    pub fn snooze(&self, delay_s: i64) -> Result<bool> {
+        let params = (self.id, &self.worker_id, delay_s, self.attempts);
+        self.db.shared().write(|conn| one(conn, "SELECT honker_snooze(?1, ?2, ?3, ?4)", params))
+    }
+
     #[cfg(feature = "tokio")]
     pub(crate) fn db(&self) -> &Database {
         &self.db

@@ -27,6 +27,7 @@
 //! | for | see |
 //! |---|---|
 //! | jobs | [`Database::queue`], [`Queue`], [`Job`] |
+//! | limits, order and pauses of a queue | [`Queue::configure`], [`Queue::pause`], [`Queue::stats`] |
 //! | a worker that sleeps until there is a job | [`Queue::claim_waker`], [`ClaimWaker`] |
 //! | a job and a row in one transaction | [`Database::transaction`], [`Queue::enqueue_tx`], [`Queue::enqueue_on`] |
 //! | events that consumers read at their own pace | [`Stream`], [`StreamSubscription`] |
@@ -78,6 +79,7 @@ mod lock;
 mod notification;
 mod outbox;
 mod queue;
+mod queue_settings;
 mod row;
 mod schedule;
 mod scheduler;
@@ -98,6 +100,7 @@ pub use lock::Lock;
 pub use notification::{Notification, Subscription};
 pub use outbox::{Outbox, OutboxOpts};
 pub use queue::{EnqueueOpts, FlowOpts, Queue, QueueOpts, UniqueJob};
+pub use queue_settings::{OnDead, QueueSettings, QueueStats, QueueUpdate, Rate};
 pub use rusqlite;
 pub use schedule::{ScheduleRow, ScheduleUpdate, ScheduledFire, ScheduledTask};
 pub use scheduler::Scheduler;

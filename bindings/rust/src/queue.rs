@@ -265,6 +265,15 @@ impl Queue {
         self.db.shared().write(|conn| one(conn, "SELECT honker_cancel(?1, ?2)", (id, self.name())))
     }
 
+    /// Puts a dead letter back among the waiting jobs, due at once, with all its attempts. True if there was one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UniqueKeyTaken`](crate::ErrorKind::UniqueKeyTaken) if another job has its unique key, and errors of
+    /// writing.
+    pub fn requeue(&self, id: i64) -> Result<bool> {
+        self.db.shared().write(|conn| one(conn, "SELECT honker_requeue(?1, ?2)", (id, self.name())))
+    }
+
     /// A job of this queue that waits or runs; none for any other.
     ///
     /// # Errors

@@ -84,6 +84,8 @@ _COLUMNS: Final = (
 )
 
 
+_after_option = click.option("--after", metavar="CURSOR", help="Go on after the last job of another list.")
+
 #: Filters whose searches are short at any size of the file, so that none of them is cut.
 _INDEXED: Final = frozenset({"queue", "state"})
 
@@ -103,7 +105,7 @@ Examples:
 @database_argument
 @filter_options
 @limit_option
-@click.option("--after", metavar="CURSOR", help="Go on after the last job of another list.")
+@_after_option
 @click.option(
     "--all",
     "is_all",
@@ -282,16 +284,26 @@ Examples:
     help="Only jobs enqueued, with --by those that died, since: 15m, 3h, 7d, or a moment.",
 )
 @limit_option
+@_after_option
 @list_options
 def dead(  # noqa: PLR0917 - click passes them by name
-    path: str, by: str | None, queue: str | None, since: Any, limit: int, is_json: bool, is_csv: bool
+    path: str,
+    by: str | None,
+    queue: str | None,
+    since: Any,
+    limit: int,
+    after: str | None,
+    is_json: bool,
+    is_csv: bool,
 ) -> None:
     """List the dead letters of the database file DB, the newest first. With --by error, the largest group first."""
+    if by is not None and after is not None:
+        raise click.UsageError("--by and --after exclude each other; give one of them")
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
         since = since_of(since)
         if by is None:
-            walk = _Walk(db, {"state": "dead", "queue": queue, "since": since}, None, is_all=True)
+            walk = _Walk(db, {"state": "dead", "queue": queue, "since": since}, after, is_all=True)
             _print_jobs(walk, limit, listing)
             return
         groups = db.dead_groups(queue=queue, since_s=_age_s(since), limit=limit)

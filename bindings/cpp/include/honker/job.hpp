@@ -15,7 +15,7 @@ namespace detail {
 class Core;
 }
 
-/// A claimed job. Settle it by one of ack, retry, fail and release.
+/// A claimed job. Settle it by one of ack, retry, fail, release and snooze.
 ///
 /// Settling returns true if the claim was held. With false nothing happened: the lease has expired, or the job was
 /// cancelled, and another worker may have it. Every call names the attempt, so a stale job never ends a later claim.
@@ -41,6 +41,10 @@ public:
     bool heartbeat(double extend_s) const;
     /// Give the job back, without a charge for the attempt.
     bool release() const;
+    /// Put the job off for at least delay_s seconds, without a charge for the attempt.
+    ///
+    /// The next claim has the same attempt number, so do not settle the job afterwards.
+    bool snooze(double delay_s) const;
 
 private:
     friend class Queue;

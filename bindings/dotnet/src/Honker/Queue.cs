@@ -248,6 +248,13 @@ namespace Honker
             return new QueueSettings(engine.Json("SELECT honker_queue_settings(@p0)", Name));
         }
 
+        /// <summary>Count the jobs of the queue by state.</summary>
+        /// <returns>The counts, all of one moment.</returns>
+        public QueueStats Stats()
+        {
+            return new QueueStats(engine.Json("SELECT honker_queue_stats(@p0)", Name));
+        }
+
         /// <summary>Make jobs that have expired dead letters.</summary>
         /// <returns>Their number.</returns>
         public long SweepExpired()

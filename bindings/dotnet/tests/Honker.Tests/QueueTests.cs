@@ -193,6 +193,34 @@ namespace Honker.Tests
         }
 
         [Test]
+        public void Stats_count_the_jobs_by_state()
+        {
+            Queue queue = Db.Queue("q");
+            QueueStats empty = queue.Stats();
+            True(empty.IsExact && empty.Ready == 0 && empty.PausedAt == null && empty.NextDueAt == null);
+            queue.EnqueueMany(new object?[] { 1, 2, 3 });
+            queue.Enqueue(4, new EnqueueOptions { DelaySeconds = 3600 });
+            True(queue.ClaimOne("w")!.Fail("no"));
+            Job parent = queue.ClaimOne("w")!;
+            queue.Enqueue(5, new EnqueueOptions { After = new[] { parent.Id } });
+            True(queue.Pause());
+            QueueStats stats = queue.Stats();
+            Equal((1L, 1L, 1L, 0L), (stats.Ready, stats.Delayed, stats.Processing, stats.Lapsed));
+            Equal((0L, 1L, 1L), (stats.Blocked, stats.Waiting, stats.Dead));
+            True(stats.OldestReadyAgeSeconds >= 0 && stats.NextDueAt > stats.PausedAt);
+        }
+
+        [Test]
+        public void A_count_that_stops_is_a_lower_bound()
+        {
+            Queue queue = Db.Queue("q");
+            queue.EnqueueMany(Enumerable.Repeat((object?)0, 10_001));
+            QueueStats stats = queue.Stats();
+            Equal(10_000L, stats.Ready);
+            True(!stats.IsExact);
+        }
+
+        [Test]
         public void A_job_waits_for_its_parents_and_can_be_put_off()
         {
             Queue queue = Db.Queue("q");

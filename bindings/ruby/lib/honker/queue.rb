@@ -154,6 +154,14 @@ module Honker
       @db.one("SELECT honker_cancel(?, ?)", job_id, @name, tx: tx) == 1
     end
 
+    # Put a dead letter back among the waiting jobs, due at once, with all its attempts.
+    #
+    # @return [Boolean] true if this queue had that dead letter
+    # @raise [UniqueKeyTakenError] another job has its unique key
+    def requeue(job_id, tx: nil)
+      @db.one("SELECT honker_requeue(?, ?)", job_id, @name, tx: tx) == 1
+    end
+
     # @return [IndifferentHash, nil] the row of a job of this queue that waits or is leased: +id+, +queue+, +payload+
     #   (JSON text), +state+, +priority+, +run_at+, +worker_id+, +claim_expires_at+, +attempts+, +max_attempts+,
     #   +created_at+, +expires_at+

@@ -4,6 +4,7 @@ mod closing;
 mod errors;
 mod files;
 mod jobs;
+mod queue_settings;
 mod schedules;
 mod streams;
 #[cfg(feature = "tokio")]
