@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from honker import __main__
 from honker.cli import database_file, main
 from honker.errors import InvalidArgumentError
 
@@ -75,7 +76,7 @@ def test_importing_honker_does_not_import_its_command_line():
 
 def test_the_installed_program_is_the_same_as_the_module():
     [script] = importlib.metadata.entry_points(group="console_scripts", name="honker")
-    assert script.load() is main.main
+    assert script.load() is __main__.main
 
 
 def test_the_version_is_that_of_the_package():
