@@ -2,7 +2,7 @@
 
 -- Facts about the database: schema_version, min_writer_version, and the settings of honker_file_configure.
 CREATE TABLE honker.meta (
-  key text PRIMARY KEY,
+  key text COLLATE "C" PRIMARY KEY,
   value bigint NOT NULL
 );
 
@@ -11,12 +11,12 @@ CREATE TABLE honker.meta (
 CREATE SEQUENCE honker.job_ids AS bigint;
 CREATE TABLE honker.live (
   id bigint PRIMARY KEY DEFAULT nextval('honker.job_ids'),
-  queue text NOT NULL,
+  queue text COLLATE "C" NOT NULL,
   payload text NOT NULL,
-  state text NOT NULL DEFAULT 'pending',
+  state text COLLATE "C" NOT NULL DEFAULT 'pending',
   priority bigint NOT NULL,
   run_at bigint NOT NULL,
-  worker_id text,
+  worker_id text COLLATE "C",
   claim_expires_at bigint,
   attempts bigint NOT NULL DEFAULT 0,
   max_attempts bigint NOT NULL,
@@ -26,10 +26,10 @@ CREATE TABLE honker.live (
   -- The instant since which workers have put it back because they do not know its task.
   unknown_since bigint,
   -- Jobs of one key share a limit.
-  key text,
+  key text COLLATE "C",
   ties bigint,
   -- The key of which one job may exist in the queue, and the milliseconds for which it stays taken after success.
-  unique_key text,
+  unique_key text COLLATE "C",
   unique_for bigint,
   -- The parents that have not ended, of a job in state `waiting`.
   waiting_for bigint,
@@ -98,20 +98,20 @@ CREATE TYPE honker.taken AS (
 
 CREATE TABLE honker.dead (
   id bigint PRIMARY KEY,
-  queue text NOT NULL,
+  queue text COLLATE "C" NOT NULL,
   payload text NOT NULL,
   priority bigint NOT NULL,
   run_at bigint NOT NULL,
-  worker_id text,
+  worker_id text COLLATE "C",
   attempts bigint NOT NULL,
   max_attempts bigint NOT NULL,
   last_error text,
   created_at bigint NOT NULL,
   died_at bigint NOT NULL,
   expires_at bigint,
-  key text,
+  key text COLLATE "C",
   ties bigint,
-  unique_key text,
+  unique_key text COLLATE "C",
   unique_for bigint,
   snoozes bigint
 );
@@ -130,14 +130,14 @@ CREATE VIEW honker.jobs AS
 -- Jobs that ended well or were cancelled, in queues that keep them. `state` is done or cancelled.
 CREATE TABLE honker.finished (
   id bigint PRIMARY KEY,
-  queue text NOT NULL,
+  queue text COLLATE "C" NOT NULL,
   payload text NOT NULL,
-  state text NOT NULL,
+  state text COLLATE "C" NOT NULL,
   priority bigint NOT NULL,
   attempts bigint NOT NULL,
   max_attempts bigint NOT NULL,
-  key text,
-  worker_id text,
+  key text COLLATE "C",
+  worker_id text COLLATE "C",
   last_error text,
   created_at bigint NOT NULL,
   finished_at bigint NOT NULL,
@@ -168,7 +168,7 @@ CREATE TYPE honker.job_filter AS (
 
 -- Settings of a queue; NULL means the default, -1 (or an empty text) that the setting was removed.
 CREATE TABLE honker.queues (
-  name text PRIMARY KEY,
+  name text COLLATE "C" PRIMARY KEY,
   paused_at bigint,
   paused_until bigint,
   pause_reason text,
@@ -192,8 +192,8 @@ CREATE INDEX queues_paused ON honker.queues (name) WHERE paused_at IS NOT NULL;
 -- Facts about one key: its next start by the rate per key, its pause, and the job at the head of its line that keeps the line
 -- of an ordered queue waiting while it is between attempts or dead.
 CREATE TABLE honker.keys (
-  queue text NOT NULL,
-  key text NOT NULL,
+  queue text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
   next_start_ms double precision,
   paused_at bigint,
   paused_until bigint,
@@ -207,8 +207,8 @@ CREATE INDEX keys_paused ON honker.keys (queue, paused_until) WHERE paused_at IS
 
 -- Unique keys that stay taken for a time after their job succeeded.
 CREATE TABLE honker.unique_keys (
-  queue text NOT NULL,
-  unique_key text NOT NULL,
+  queue text COLLATE "C" NOT NULL,
+  unique_key text COLLATE "C" NOT NULL,
   job_id bigint NOT NULL,
   expires_at bigint NOT NULL,
   unique_for bigint NOT NULL,
@@ -230,7 +230,7 @@ CREATE INDEX dependencies_child ON honker.dependencies (child_id, outcome, polic
 -- The end of a parent, kept until the last of its children has ended.
 CREATE TABLE honker.outcomes (
   job_id bigint PRIMARY KEY,
-  state text NOT NULL,
+  state text COLLATE "C" NOT NULL,
   value text,
   error text
 );
@@ -241,7 +241,7 @@ CREATE TABLE honker.attempts (
   number bigint NOT NULL,
   attempt bigint NOT NULL,
   outcome text NOT NULL,
-  worker_id text,
+  worker_id text COLLATE "C",
   ended_at bigint NOT NULL,
   run_s double precision,
   error text,
@@ -267,8 +267,8 @@ CREATE INDEX results_expiry ON honker.results (expires_at) WHERE expires_at IS N
 
 CREATE SEQUENCE honker.lock_tokens AS bigint;
 CREATE TABLE honker.locks (
-  name text PRIMARY KEY,
-  owner text NOT NULL,
+  name text COLLATE "C" PRIMARY KEY,
+  owner text COLLATE "C" NOT NULL,
   taken_at bigint,
   expires_at bigint NOT NULL,
   token bigint NOT NULL
@@ -276,7 +276,7 @@ CREATE TABLE honker.locks (
 
 -- Uses of a rate limit in one window.
 CREATE TABLE honker.rate_limits (
-  name text NOT NULL,
+  name text COLLATE "C" NOT NULL,
   window_start bigint NOT NULL,
   count bigint NOT NULL,
   expires_at bigint NOT NULL,
@@ -285,7 +285,7 @@ CREATE TABLE honker.rate_limits (
 CREATE INDEX rate_limits_expiry ON honker.rate_limits (expires_at);
 -- A bucket without a row is full. `missing` are the tokens that were missing at counted_at.
 CREATE TABLE honker.token_buckets (
-  name text PRIMARY KEY,
+  name text COLLATE "C" PRIMARY KEY,
   missing double precision NOT NULL,
   counted_at bigint NOT NULL,
   full_at bigint NOT NULL
@@ -296,15 +296,15 @@ CREATE INDEX token_buckets_full ON honker.token_buckets (full_at);
 CREATE SEQUENCE honker.stream_offsets AS bigint;
 CREATE TABLE honker.stream (
   "offset" bigint PRIMARY KEY DEFAULT nextval('honker.stream_offsets'),
-  topic text NOT NULL,
-  key text,
+  topic text COLLATE "C" NOT NULL,
+  key text COLLATE "C",
   payload text NOT NULL,
   created_at bigint NOT NULL
 );
 CREATE INDEX stream_topic ON honker.stream (topic, "offset");
 CREATE TABLE honker.stream_consumers (
-  name text NOT NULL,
-  topic text NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  topic text COLLATE "C" NOT NULL,
   "offset" bigint NOT NULL,
   CONSTRAINT stream_consumers_key PRIMARY KEY (name, topic)
 );
@@ -313,7 +313,7 @@ CREATE INDEX stream_consumers_topic ON honker.stream_consumers (topic, name);
 CREATE SEQUENCE honker.notification_ids AS bigint;
 CREATE TABLE honker.notifications (
   id bigint PRIMARY KEY DEFAULT nextval('honker.notification_ids'),
-  channel text NOT NULL,
+  channel text COLLATE "C" NOT NULL,
   payload text NOT NULL,
   created_at bigint NOT NULL
 );
@@ -322,8 +322,8 @@ CREATE INDEX notifications_age ON honker.notifications (created_at);
 
 -- How long, and how many, dead letters of a queue (kind `dead`) and events of a topic (`stream`) are kept.
 CREATE TABLE honker.retention (
-  kind text NOT NULL,
-  name text NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
   max_age bigint,
   max_keep bigint,
   -- The last event of a topic that was too many when the events up to the offset `judged_at` were counted.
@@ -352,8 +352,8 @@ CREATE TYPE honker.cron AS (
 );
 
 CREATE TABLE honker.schedules (
-  name text PRIMARY KEY,
-  queue text NOT NULL,
+  name text COLLATE "C" PRIMARY KEY,
+  queue text COLLATE "C" NOT NULL,
   expr text NOT NULL,
   time_zone text,
   payload text NOT NULL,
