@@ -21,8 +21,8 @@ MODULES = sorted(
 FORBIDDEN_TEXTS = ("PRAGMA", "sqlite", "BEGIN", "COMMIT", "-wal", "-shm", "file:", r"(?<!_)_honker_")
 FORBIDDEN_MODULES = {"sqlite3", "pathlib", "os.path"}
 # An error names the SQLite that is too old, and maps the driver's exceptions, whose names begin so.
-# The space of process ids is read from a file of the system. The import name of a script is that of its file. The drivers
-# of both engines are told apart by their attributes.
+# The space of process ids is read from a file of the system. The import name of a script is that of its file.
+# The drivers of both engines are told apart by their attributes.
 EXEMPT = {"errors.py", "process_space.py", "module_name.py", "drivers.py"}
 
 
