@@ -9,7 +9,7 @@ from pathlib import Path
 
 import honker
 import pytest
-from honker.sqlite import loop_updates
+from honker.engine import loop_updates
 
 from ..support.waiting import until
 from .conftest import commit, pass_ticks

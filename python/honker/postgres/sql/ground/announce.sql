@@ -1,6 +1,6 @@
 -- Wakes waiters at the commit of this transaction.
 --
--- A NOTIFY takes a lock of the whole server at its commit, so it is sent only if somebody waits. A waiter holds the lock IDLE
+-- A NOTIFY takes a lock of the whole server at its commit, so it is sent only if a process waits. A waiter holds the lock IDLE
 -- (shared) in its session. A writer takes WRITING (shared) until its commit, and then tries IDLE: if that fails, a waiter is there
 -- and is notified. A waiter that has just begun to wait tries WRITING: if that fails, a writer that has not seen it has not
 -- committed yet, and it looks again soon; if it succeeds, every later writer sees it. So no commit is missed by both.
