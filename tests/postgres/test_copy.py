@@ -344,3 +344,24 @@ def test_every_column_of_both_engines_is_copied_or_named_here(file, conn):
     assert {name for (name,) in tables} - set(BY_NAME) == {
         *("installation", "locks", "workers", "notifications", "counters")
     }
+
+
+def test_the_order_of_keys_is_that_of_bytes_in_every_locale(file, server, capsys):
+    """By the rules of a language "B" comes after "a", and a second run would go on after another key than the last."""
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        conn.execute(
+            "CREATE DATABASE in_english TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'"
+        )
+    url = server.url("in_english")
+    try:
+        with closing(FileStore(file, is_target=True)) as target:
+            consumers = [(name, "t", 1) for name in sorted({*WORDS, *"abcABC"}, key=str.encode)]
+            target.add(BY_NAME["stream_consumers"], [(name, topic, n) for name, topic, n in consumers])
+        with closing(FileStore(file, is_target=False)) as source, closing(ServerStore(url, is_target=True)) as target:
+            copying = Copier(source, target, quiet)
+            copying.copy()
+            copying.finish()
+            assert list(target.rows(BY_NAME["stream_consumers"], None)) == consumers
+            assert target.last_key(BY_NAME["stream_consumers"]) == consumers[-1][:2]
+    finally:
+        server.drop_database("in_english")
