@@ -81,6 +81,12 @@ class LoopHub:
         for waiter in tuple(self._waiters):
             waiter.wake()
 
+    def begin_wait(self) -> None:
+        """Called by a waiter before it waits."""
+
+    def end_wait(self) -> None:
+        """Called by a waiter after it has waited."""
+
     def end(self) -> None:
         """End the subscription."""
         self._cancel_grace()
@@ -126,9 +132,11 @@ class LoopWaiter:
         if not self._is_woken and not self._is_closed and self._hub.error is None:
             self._waiting = self._loop.create_future()
             timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._resolve)
+            self._hub.begin_wait()
             try:
                 await self._waiting
             finally:
+                self._hub.end_wait()
                 if timer is not None:
                     timer.cancel()
                 self._waiting = None

@@ -17,8 +17,13 @@ from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.engine import Element
 from honker.engine.fate import ForeignFate, OwnFate
 from honker.engine.limits import Limits
-from honker.engine.loop_updates import LoopHub, LoopWaiter
-from honker.errors import DatabaseClosedError, DatabaseReadOnlyError, NotBootstrappedError
+from honker.engine.loop_updates import LoopWaiter
+from honker.errors import (
+    ConnectionLostError,
+    DatabaseClosedError,
+    DatabaseReadOnlyError,
+    NotBootstrappedError,
+)
 from honker.postgres import session
 from honker.postgres.clock import ServerClock
 from honker.postgres.driver import malformed
@@ -31,7 +36,7 @@ from honker.postgres.listener import Listener
 from honker.postgres.location import without_password
 from honker.postgres.pool import Pool
 from honker.postgres.transaction import PostgresTransaction
-from honker.postgres.updates import PostgresUpdates
+from honker.postgres.updates import PostgresLoopHub, PostgresUpdates
 
 _NOW: Final = "SELECT honker._now()"
 
@@ -52,13 +57,13 @@ class PostgresEngine:
         self._path = without_password(url)
         self._pool = Pool(url, "honker")
         self._holders = Holders()
-        self._clock = ServerClock(lambda: self.ask(_NOW))
+        self._clock = ServerClock(lambda: self.ask(_NOW), self._in_background)
         # Guards the fields below.
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._listener: Listener | None = None
         self._updates: weakref.WeakSet[PostgresUpdates] = weakref.WeakSet()
-        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopHub] = weakref.WeakKeyDictionary()
+        self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, PostgresLoopHub] = weakref.WeakKeyDictionary()
         self._is_closed = False
         try:
             with self._pool.lend() as raw:
@@ -157,8 +162,10 @@ class PostgresEngine:
         """Run a read-only SQL function and return its result."""
         if tx is not None:
             return scalar_in(tx, self._pool, sql, params)
-        with self._pool.lend() as raw:
-            return session.scalar(raw, sql, params)
+        try:
+            return self._call(sql, *params)
+        except ConnectionLostError:
+            return self._call(sql, *params)  # It changes nothing, and a new connection may be made.
 
     async def aask(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """Like `ask`, without blocking the event loop."""
@@ -202,6 +209,10 @@ class PostgresEngine:
         """The end of the transaction ``tx``, which runs now."""
         return fate_of(tx)
 
+    def _in_background(self, function: Any) -> None:
+        with contextlib.suppress(DatabaseClosedError, RuntimeError):  # It is closed, or at this moment.
+            self._pool.threads.submit(function)
+
     async def _in_thread(self, function: Any, *args: Any) -> Any:
         # Shielded: a cancelled task leaves its statement to end in the thread.
         return await asyncio.shield(
@@ -219,7 +230,7 @@ class PostgresEngine:
             if self._is_closed:
                 raise DatabaseClosedError("Database is closed")
             if self._listener is None or self._pid != os.getpid():
-                self._listener, self._pid = Listener(self._pool.connect, self._path), os.getpid()
+                self._listener, self._pid = Listener(self._pool.connect, self._pool.watchdog, self._path), os.getpid()
                 self._updates = weakref.WeakSet()
             updates = PostgresUpdates(self._listener)
             self._updates.add(updates)
@@ -231,7 +242,7 @@ class PostgresEngine:
         with self._lock:
             hub = self._hubs.get(loop)
         if hub is None or not hub.is_usable:
-            hub = LoopHub(self.updates(), loop)
+            hub = PostgresLoopHub(self.updates(), loop)
             with self._lock:
                 self._hubs[loop] = hub
         return hub.join()

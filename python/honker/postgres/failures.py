@@ -18,6 +18,7 @@ from honker.errors import (
     DatabaseError,
     DatabaseFullError,
     DatabaseIOError,
+    DatabaseOpenError,
     DatabaseReadOnlyError,
     HonkerError,
     InterruptedStatementError,
@@ -54,11 +55,25 @@ _STATES: Final[Mapping[str, type[HonkerError]]] = MappingProxyType(
         "22P05": InvalidArgumentError,
     }
 )
+# The words of a server that refuses a connection, in English. Others count as a lost connection, which is tried again.
+_REFUSALS: Final[tuple[tuple[re.Pattern[str], type[HonkerError]], ...]] = (
+    (
+        re.compile(r"too many clients|too many connections|connection slots are reserved|no more connections"),
+        DatabaseBusyError,
+    ),
+    (
+        re.compile(
+            r'authentication failed|(database|role) ".*" does not exist|no pg_hba.conf entry|no password supplied'
+            r"|permission denied for database|no such database|not permitted to log in"
+        ),
+        DatabaseOpenError,
+    ),
+)
 
 
 def from_postgres(error: psycopg.Error) -> HonkerError:
     """The honker error for an exception of psycopg; raise it ``from`` that exception."""
-    message = (error.diag.message_primary or str(error)).strip()
+    message = error.diag.message_primary or " ".join(str(error).split())  # libpq's own are of several lines
     coded = _CODED.match(message)
     if coded is not None and coded[1] in ENGINE_ERRORS:
         return ENGINE_ERRORS[coded[1]](coded[2])
@@ -67,8 +82,16 @@ def from_postgres(error: psycopg.Error) -> HonkerError:
         return _undefined(message)
     kind = _STATES.get(state) or _STATES.get(state[:2])
     if kind is None and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        kind = ConnectionLostError
+        kind = _refusal_of(message)
     return (kind or DatabaseError)(message)
+
+
+def _refusal_of(message: str) -> type[HonkerError]:
+    """The error of a connection that failed: libpq tells the reason in words only."""
+    for words, kind in _REFUSALS:
+        if words.search(message):
+            return kind
+    return ConnectionLostError
 
 
 def _undefined(message: str) -> HonkerError:

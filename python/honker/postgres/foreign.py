@@ -45,22 +45,22 @@ def scalar_in(tx: TransactionLike, pool: Pool, sql: str, params: tuple[SQLValue,
 async def ascalar_in(tx: TransactionLike, pool: Pool, sql: str, params: tuple[SQLValue, ...]) -> Any:
     """Like `scalar_in`, for a method that is awaited; ``tx`` may be asynchronous.
 
-    A statement on a synchronous connection runs here: the connection may belong to this thread, and a statement in
-    another one would outlive a cancelled task and join its next transaction.
+    A statement on a synchronous connection of the application runs here: the connection may belong to this thread, and
+    a statement in another one would outlive a cancelled task and join its next transaction.
     """
-    given: Any = tx
-    if not isinstance(tx, PostgresTransaction):
-        given = _given(given)
-        if drivers.is_async_session(given):
-            given = await given.connection()
-        if drivers.is_async_connection(given):
+    if isinstance(tx, PostgresTransaction):
+        return await _own(tx, pool).ascalar(sql, params)
+    given = _given(tx)
+    if drivers.is_async_session(given):
+        given = await given.connection()
+    if drivers.is_async_connection(given):
 
-            def run(connection: Any) -> Any:
-                return scalar_in(connection, pool, sql, params)
+        def run(connection: Any) -> Any:
+            return scalar_in(connection, pool, sql, params)
 
-            return await given.run_sync(run)
-        if isinstance(given, psycopg.AsyncConnection):
-            return await _on_async_connection(_checked(given, pool), sql, params)
+        return await given.run_sync(run)
+    if isinstance(given, psycopg.AsyncConnection):
+        return await _on_async_connection(_checked(given, pool), sql, params)
     return scalar_in(given, pool, sql, params)
 
 

@@ -1,9 +1,9 @@
 """One listening connection of a process, and the subscriptions that it wakes.
 
 A commit is announced by NOTIFY only while a waiter of some process holds the lock IDLE, see
-``sql/ground/announce.sql``. So
-`Listener` takes that lock when a subscription begins to wait, and wakes every subscription once as soon as it is sure
-that each later commit is announced: what was committed in between is found by that look.
+``sql/ground/announce.sql``. So `Listener` takes that lock when a subscription begins to wait. A writer that had taken
+the lock WRITING before may not have seen it: the subscriptions are woken when each of these writers has ended. Every
+later one sees the waiter. So each commit is found by a look or announced.
 
 A connection that is lost is made again, and then every subscription is woken too, because announcements were missed.
 """
@@ -24,23 +24,27 @@ import psycopg
 from honker.clock import monotonic
 from honker.errors import HonkerError
 from honker.postgres.updates import PostgresUpdates
+from honker.postgres.watchdog import Watchdog
 
 _log = logging.getLogger("honker")
 
-_CLASS: Final = 1752133739
 _TAKE_IDLE: Final = "SELECT pg_advisory_lock_shared(1752133739, 1)"
 _LEAVE_IDLE: Final = "SELECT pg_advisory_unlock_shared(1752133739, 1)"
-# True if no writer is under way that may have seen nobody wait.
-_NONE_WRITING: Final = (
-    "SELECT CASE WHEN pg_try_advisory_lock(1752133739, 2) THEN pg_advisory_unlock(1752133739, 2) ELSE false END"
+# The transactions that hold WRITING. A new transaction of the same session has another number.
+_WRITERS: Final = (
+    "SELECT l.virtualtransaction FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.classid = 1752133739"
+    " AND l.objid = 2 AND l.objsubid = 2 AND l.granted"
+    " AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())"
 )
-#: Seconds between two looks for writers that were under way when the wait began.
-_LOOK_S: Final = 0.005
+#: Seconds between two looks for writers that were under way when the wait began: the first and the longest.
+_LOOK_S: Final = (0.002, 0.05)
 #: Seconds without a waiter after which commits are announced no longer.
 _REST_S: Final = 1.0
+#: Seconds without an announcement after which the connection is tried: a server may be gone without a word.
+_TRY_S: Final = 15.0
 #: Seconds between two attempts to connect: the first and the longest.
 _RECONNECT_S: Final = (0.05, 5.0)
-#: Seconds after which a listening connection proves that announcements arrive, and within which it must do so.
+#: Seconds within which an announcement to itself proves that they arrive.
 _PROOF_S: Final = 2.0
 #: Seconds between two wakes where they do not, as behind a pooler that changes the connection with each transaction.
 _POLL_S: Final = 0.2
@@ -49,8 +53,9 @@ _POLL_S: Final = 0.2
 class Listener:
     """The thread that listens, for all subscriptions of one engine in one process. It starts with the first of them."""
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], path: str) -> None:
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], watchdog: Watchdog, path: str) -> None:
         self._connect = connect
+        self._watchdog = watchdog
         self.path = path
         self._lock = threading.Lock()
         self._subscriptions: weakref.WeakSet[PostgresUpdates] = weakref.WeakSet()
@@ -64,6 +69,8 @@ class Listener:
         #: Facts for `Updates.stats`.
         self.mode = "notify"
         self.events = self.connections = 0
+        # Announcements that have woken no subscription yet.
+        self._fresh = 0
 
     def join(self, updates: PostgresUpdates) -> None:
         """Add a subscription."""
@@ -103,8 +110,9 @@ class Listener:
         self._poke()
 
     def _poke(self) -> None:
-        with contextlib.suppress(OSError):  # The pipe is full of pokes, or closed.
-            os.write(self._command, b"\0")
+        with self._lock, contextlib.suppress(BlockingIOError):  # It is full of pokes.
+            if self._command >= 0:
+                os.write(self._command, b"\0")
 
     def _wake_all(self) -> None:
         with self._lock:
@@ -113,70 +121,125 @@ class Listener:
             each.wake()
 
     def _run(self) -> None:
-        pause_s = _RECONNECT_S[0]
+        pause_s, is_told = _RECONNECT_S[0], False
         try:
             while not self._is_closed:
                 try:
                     with contextlib.closing(self._connect()) as raw:
+                        if is_told:
+                            _log.info("PostgreSQL is listened to again")
+                        pause_s, is_told = _RECONNECT_S[0], False
                         self.connections += 1
-                        pause_s = _RECONNECT_S[0]
-                        self._listen(raw)
+                        self._watch_and_listen(raw)
                 except (HonkerError, psycopg.Error, OSError) as error:
                     if self._is_closed:
                         return
-                    _log.warning("the connection that listens to PostgreSQL is lost, connecting again: %s", error)
+                    level = logging.DEBUG if is_told else logging.WARNING
+                    _log.log(level, "the connection that listens to PostgreSQL is lost, connecting again: %s", error)
+                    is_told = True
                 self._is_armed = False
                 self._wake_all()
                 self._wait(None, pause_s)
                 pause_s = min(pause_s * 2, _RECONNECT_S[1])
         finally:
-            for descriptor in (self._commands, self._command):
-                os.close(descriptor)
+            with self._lock:
+                self._is_closed = True
+                os.close(self._command)
+                self._command = -1
+            os.close(self._commands)
+
+    def _watch_and_listen(self, raw: psycopg.Connection[Any]) -> None:
+        self._fresh = 0
+        raw.add_notify_handler(self._note_event)
+        self._watchdog.watch(raw)
+        try:
+            raw.execute("LISTEN honker")
+            self.mode = "notify" if self._proves(raw) else "polling"
+            self._wake_all()
+            if self.mode == "notify":
+                self._listen(raw)
+            else:
+                self._poll()
+        finally:
+            self._watchdog.forget(raw)
+
+    def _proves(self, raw: psycopg.Connection[Any]) -> bool:
+        """True if an announcement to itself arrives."""
+        raw.execute("NOTIFY honker")
+        deadline = monotonic() + _PROOF_S
+        while not self._take_events(raw) and not self._is_closed:
+            if monotonic() >= deadline:
+                return False
+            self._wait(raw, deadline - monotonic())
+        return True
+
+    def _poll(self) -> None:
+        _log.warning(
+            "NOTIFY does not arrive on this connection (a pooler in transaction mode?): looking every %g s", _POLL_S
+        )
+        while not self._is_closed:
+            self._wait(None, _POLL_S)
+            self._wake_all()
 
     def _listen(self, raw: psycopg.Connection[Any]) -> None:
-        raw.execute("LISTEN honker")
-        self.mode = "notify" if _proves(raw) else "polling"
-        if self.mode == "polling":
-            _log.warning(
-                "NOTIFY does not arrive on this connection (a pooler in transaction mode?): looking every %g s", _POLL_S
-            )
-        self._wake_all()
         rest_at: float | None = None
+        try_at = monotonic() + _TRY_S
         while not self._is_closed:
-            if self.mode == "polling":
-                self._wait(None, _POLL_S)
-                self._wake_all()
-                continue
+            now = monotonic()
             if self._waiting and not self._is_armed:
                 self._arm(raw)
-                continue
-            if self._is_armed and not self._waiting:
-                now = monotonic()
+            elif self._waiting or not self._is_armed:
+                rest_at = None
+            else:
                 rest_at = rest_at or now + _REST_S
                 if now >= rest_at:
-                    raw.execute(_LEAVE_IDLE)
-                    self._is_armed, rest_at = False, None
-                    continue
+                    self._disarm(raw)
+            # Statements read announcements too, so these are looked for before the wait.
+            if self._take_events(raw):
+                try_at = now + _TRY_S
+            elif now >= try_at:
+                raw.execute("SELECT 1")
+                try_at = now + _TRY_S
             else:
-                rest_at = None
-            # A waiter that leaves does not poke, so the count is read now and then.
-            self._wait(raw, _REST_S)
-            self._take_events(raw)
+                # A waiter that leaves does not poke, so the count is read now and then.
+                self._wait(raw, _REST_S if self._is_armed else _TRY_S)
+
+    def _disarm(self, raw: psycopg.Connection[Any]) -> None:
+        with self._lock:
+            if self._waiting:
+                return
+            self._is_armed = False  # A wait that begins from now on pokes.
+        raw.execute(_LEAVE_IDLE)
 
     def _arm(self, raw: psycopg.Connection[Any]) -> None:
         raw.execute(_TAKE_IDLE)
-        while not self._is_closed and not raw.execute(_NONE_WRITING).fetchone()[0]:  # type: ignore[index]
-            self._wait(raw, _LOOK_S)
-            self._take_events(raw)
-            self._wake_all()
-        self._is_armed = True
+        unaware = _writers(raw)
+        self._is_armed = not unaware
+        # What is committed by now is found by the look that this wakes.
         self._wake_all()
+        pause_s = _LOOK_S[0]
+        while unaware and not self._is_closed:
+            self._wait(raw, pause_s)
+            self._take_events(raw)
+            left = unaware & _writers(raw)
+            if left != unaware:
+                self._wake_all()
+            unaware, pause_s = left, min(pause_s * 2, _LOOK_S[1])
+        self._is_armed = True
 
-    def _take_events(self, raw: psycopg.Connection[Any]) -> None:
-        events = list(raw.notifies(timeout=0))
-        if events:
-            self.events += len(events)
+    def _note_event(self, _: Any) -> None:
+        self._fresh += 1
+
+    def _take_events(self, raw: psycopg.Connection[Any]) -> bool:
+        """Wake the subscriptions if announcements have come, with the answers of statements or since."""
+        raw.pgconn.consume_input()
+        while raw.pgconn.notifies() is not None:
+            self._fresh += 1
+        fresh, self._fresh = self._fresh, 0
+        if fresh:
+            self.events += fresh
             self._wake_all()
+        return fresh > 0
 
     def _wait(self, raw: psycopg.Connection[Any] | None, timeout_s: float) -> None:
         poller = select.poll()
@@ -188,7 +251,5 @@ class Listener:
             os.read(self._commands, 4096)
 
 
-def _proves(raw: psycopg.Connection[Any]) -> bool:
-    """True if a notification to itself arrives."""
-    raw.execute("NOTIFY honker")
-    return bool(list(raw.notifies(timeout=_PROOF_S, stop_after=1)))
+def _writers(raw: psycopg.Connection[Any]) -> set[str]:
+    return {name for (name,) in raw.execute(_WRITERS)}

@@ -5,48 +5,83 @@ from __future__ import annotations
 import os
 import select
 import threading
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from honker.clock import monotonic
 from honker.errors import DatabaseBusyError, DatabaseClosedError
 from honker.postgres.driver import CONNECT_S
 from honker.postgres.failures import from_postgres
+from honker.postgres.watchdog import Watchdog
 
 #: Connections of one process, beside the one that listens.
 POOL_MAX: Final = 16
 #: Seconds that a caller waits for one of them.
 WAIT_S: Final = 30.0
+#: Seconds after which an idle connection is closed, at the next return of another one.
+IDLE_S: Final = 300.0
+#: Options of libpq where the URL has no others. A server that is gone without a word is noticed within half a minute:
+#: by probes of an idle connection, and by the limit for data that are not confirmed.
+DEFAULTS: Final[Mapping[str, int | str]] = MappingProxyType(
+    {
+        "connect_timeout": CONNECT_S,
+        "keepalives": 1,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 25_000,
+    }
+)
 
-# Pools and connections of the parent, in a forked child: closing them would end the parent's sessions.
+# Connections and threads of the parent, in a forked child: closing them would end the parent's sessions.
 _inherited: Final[list[Any]] = []
 
 
 class Pool:
     """Connections in autocommit, and threads for callers on an event loop.
 
-    A forked child has a pool of its own, made at its first use; it neither uses nor closes those of its parent.
+    A connection is made when all others are lent. A forked child has a pool of its own; it neither uses nor closes
+    the connections of its parent.
+
+    Args:
+        url: The database, as libpq takes it.
+        application_name: The name of the sessions in ``pg_stat_activity``.
     """
 
     def __init__(self, url: str, application_name: str) -> None:
         self._url = url
+        given = conninfo_to_dict(url)
         self._options: dict[str, Any] = {
             "autocommit": True,
-            "application_name": application_name,
-            "connect_timeout": CONNECT_S,
+            **{name: value for name, value in DEFAULTS.items() if name not in given},
+            **({} if "application_name" in given else {"application_name": application_name}),
         }
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-        self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
-        self._threads: ThreadPoolExecutor | None = None
         self._is_closed = False
         #: The name of the database, once a connection has been made.
         self.database = ""
+        #: The prepared statements of the connections; None turns them off, as a pooler in transaction mode needs.
+        self.prepare_threshold: int | None = 5
+        self._begin_process()
+
+    def _begin_process(self) -> None:
+        self._pid = os.getpid()
+        # Guards the fields below; notified when a connection is given back.
+        self._returned = threading.Condition()
+        self._idle: deque[tuple[float, psycopg.Connection[Any]]] = deque()
+        self._count = 0
+        # Statements and begins wait for a connection in the first. Those of transactions, which have one, run in the
+        # second: as many as there are connections, so that none waits for a thread.
+        self._threads: ThreadPoolExecutor | None = None
+        self._transaction_threads: ThreadPoolExecutor | None = None
+        self.watchdog = Watchdog(self.connect)
 
     @contextmanager
     def lend(self) -> Generator[psycopg.Connection[Any]]:
@@ -54,7 +89,8 @@ class Pool:
 
         Raises:
             DatabaseClosedError: The pool is closed.
-            DatabaseBusyError: All connections are in use.
+            DatabaseBusyError: All connections are in use, or the server takes no more.
+            ConnectionLostError: The server does not answer.
         """
         raw = self.take()
         try:
@@ -63,72 +99,109 @@ class Pool:
             self.give_back(raw)
 
     def take(self) -> psycopg.Connection[Any]:
-        """Take a connection; give it back later."""
-        pool = self._open()
-        try:
-            raw = pool.getconn(WAIT_S)
-            while _is_stale(raw):
-                raw.close()
-                pool.putconn(raw)
-                raw = pool.getconn(WAIT_S)
-        except PoolClosed as error:
-            raise DatabaseClosedError("Database is closed") from error
-        except PoolTimeout as error:
-            raise DatabaseBusyError(
-                f"no connection was free, or could be made, within {WAIT_S:g} s: {error}"
-            ) from error
-        except psycopg.Error as error:
-            raise from_postgres(error) from error
+        """Take a connection; give it back later. Raises the errors of `lend`."""
+        self._check_open()
+        raw = self._take_idle()
+        if raw is None:
+            try:
+                raw = self.connect()
+            except BaseException:
+                self._forget_one()
+                raise
+        self.watchdog.watch(raw)
         return raw
 
+    def _take_idle(self) -> psycopg.Connection[Any] | None:
+        """An idle connection, or None with the right to make one."""
+        deadline = monotonic() + WAIT_S
+        with self._returned:
+            while True:
+                while self._idle:
+                    _, raw = self._idle.pop()  # the last one: the others may be closed when they have been idle
+                    if not _is_stale(raw):
+                        return raw
+                    raw.close()
+                    self._count -= 1
+                if self._count < POOL_MAX:
+                    self._count += 1
+                    return None
+                if not self._returned.wait(deadline - monotonic()) and monotonic() >= deadline:
+                    raise DatabaseBusyError(f"all {POOL_MAX} connections of this process were in use for {WAIT_S:g} s")
+
+    def _forget_one(self) -> None:
+        with self._returned:
+            self._count -= 1
+            self._returned.notify()
+
     def give_back(self, raw: psycopg.Connection[Any]) -> None:
-        """Give a connection back. One in a transaction is rolled back."""
+        """Give a connection back. One in a transaction is closed, which rolls it back."""
         if self._pid != os.getpid():
             _inherited.append(raw)
             return
-        if self._pool is not None:
-            self._pool.putconn(raw)
+        self.watchdog.forget(raw)
+        is_lost = raw.closed or raw.info.transaction_status is not TransactionStatus.IDLE or self._is_closed
+        now, old = monotonic(), [raw] if is_lost else []
+        with self._returned:
+            if not is_lost:
+                self._idle.append((now, raw))
+            while self._idle and now - self._idle[0][0] > IDLE_S:
+                old.append(self._idle.popleft()[1])
+            self._count -= len(old)
+            self._returned.notify()
+        for each in old:
+            each.close()
 
     @property
     def threads(self) -> ThreadPoolExecutor:
-        """Threads for statements of coroutines: as many as connections."""
-        self._open()
-        assert self._threads is not None
-        return self._threads
+        """Threads for statements of coroutines, and for the begins of their transactions."""
+        self._check_open()
+        with self._returned:
+            self._threads = self._threads or ThreadPoolExecutor(POOL_MAX, "honker-postgres")
+            return self._threads
+
+    @property
+    def transaction_threads(self) -> ThreadPoolExecutor:
+        """Threads for the statements and the ends of transactions of coroutines. They work in a closed pool too."""
+        self._check_process()
+        with self._returned:
+            self._transaction_threads = self._transaction_threads or ThreadPoolExecutor(
+                POOL_MAX, "honker-postgres-transaction"
+            )
+            return self._transaction_threads
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A connection of its own, which the caller closes."""
+        """Make a connection that is not part of the pool, and that the caller closes."""
         try:
-            return psycopg.connect(self._url, **self._options)
+            raw = psycopg.connect(self._url, **self._options)
         except psycopg.Error as error:
             raise from_postgres(error) from error
+        raw.prepare_threshold = self.prepare_threshold
+        return raw
 
     def close(self) -> None:
         """Close every connection that is not lent. Idempotent; nothing in a forked child."""
         self._is_closed = True
-        pool, self._pool = self._pool, None
-        threads, self._threads = self._threads, None
-        if self._pid != os.getpid():
-            _inherited.extend((pool, threads))
-            return
+        self._check_process()
+        with self._returned:
+            idle, threads = list(self._idle), self._threads
+            self._idle.clear()
+            self._count -= len(idle)
+            self._threads = None
+        for _, raw in idle:
+            raw.close()
         if threads is not None:
             threads.shutdown(wait=False)
-        if pool is not None:
-            pool.close()
+        self.watchdog.close()
 
-    def _open(self) -> ConnectionPool[psycopg.Connection[Any]]:
+    def _check_process(self) -> None:
+        if self._pid != os.getpid():
+            _inherited.extend((self._idle, self._threads, self._transaction_threads, self.watchdog))
+            self._begin_process()
+
+    def _check_open(self) -> None:
         if self._is_closed:
             raise DatabaseClosedError("Database is closed")
-        if self._pool is not None and self._pid == os.getpid():
-            return self._pool
-        if self._pid != os.getpid():
-            _inherited.extend((self._pool, self._threads))
-            self._lock, self._pool, self._threads, self._pid = threading.Lock(), None, None, os.getpid()
-        with self._lock:
-            if self._pool is None:
-                self._threads = ThreadPoolExecutor(POOL_MAX, "honker-postgres")
-                self._pool = ConnectionPool(self._url, kwargs=self._options, min_size=0, max_size=POOL_MAX, open=True)
-            return self._pool
+        self._check_process()
 
 
 def _is_stale(raw: psycopg.Connection[Any]) -> bool:

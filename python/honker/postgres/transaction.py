@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, LiteralString, Self, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -17,12 +18,17 @@ from honker import serialization
 from honker.arguments import Parameters, Row, SQLValue
 from honker.engine import Transaction
 from honker.engine.fate import OwnFate
-from honker.errors import NestedTransactionError, TransactionNotStartedError, forked
+from honker.errors import ConnectionLostError, NestedTransactionError, TransactionNotStartedError, forked
 from honker.postgres import session
 from honker.postgres.holders import Holder, Holders
 from honker.postgres.pool import Pool
 
 T = TypeVar("T")
+
+#: The longest wait for a lock in a transaction of a coroutine.
+LOOP_LOCK_TIMEOUT: Final = "2s"
+_BEGIN: Final = "BEGIN"
+_BEGIN_ON_LOOP: Final = f"BEGIN; SET LOCAL lock_timeout = '{LOOP_LOCK_TIMEOUT}'"
 
 
 class PostgresTransaction(Transaction):
@@ -30,6 +36,10 @@ class PostgresTransaction(Transaction):
 
     If a statement in it fails, PostgreSQL refuses every later one, and the block must be left. A COMMIT that is
     interrupted by the loss of the connection may have taken effect: `ConnectionLostError`.
+
+    Begun by ``async with``, its statements wait for locks of rows for `LOOP_LOCK_TIMEOUT` at most: `execute` and
+    `query` block the event loop, and the holder of the lock may be a coroutine of that loop. PostgreSQL cannot see
+    such a deadlock.
     """
 
     def __init__(self, pool: Pool, holders: Holders) -> None:
@@ -56,7 +66,7 @@ class PostgresTransaction(Transaction):
     def __enter__(self) -> Self:
         holder = self._holders.enter()
         try:
-            raw = self._begin()
+            raw = self._begin(_BEGIN)
         except BaseException:
             self._holders.leave(holder)
             raise
@@ -70,7 +80,7 @@ class PostgresTransaction(Transaction):
 
     async def __aenter__(self) -> Self:
         holder = self._holders.enter()
-        begun = asyncio.get_running_loop().run_in_executor(self._pool.threads, self._begin)
+        begun = asyncio.get_running_loop().run_in_executor(self._pool.threads, self._begin, _BEGIN_ON_LOOP)
         try:
             raw = await asyncio.shield(begun)
         except BaseException:
@@ -89,10 +99,10 @@ class PostgresTransaction(Transaction):
         if self._raw is not None:
             self._end(commits=False)
 
-    def _begin(self) -> psycopg.Connection[Any]:
+    def _begin(self, sql: LiteralString) -> psycopg.Connection[Any]:
         raw = self._pool.take()
         try:
-            session.control(raw, "BEGIN")
+            session.control(raw, sql)
         except BaseException:
             self._pool.give_back(raw)
             raise
@@ -103,8 +113,13 @@ class PostgresTransaction(Transaction):
             self._pool.give_back(begun.result())
 
     async def _aend(self, *, commits: bool) -> None:
-        ended = asyncio.get_running_loop().run_in_executor(self._pool.threads, partial(self._end, commits=commits))
-        await asyncio.shield(ended)
+        await self._in_thread(partial(self._end, commits=commits))
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        # Shielded: a cancelled task leaves its statement to end in the thread.
+        return await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(self._pool.transaction_threads, function)
+        )
 
     def _end(self, *, commits: bool) -> None:
         with self._mutex:  # a statement running in another thread is still part of it
@@ -124,7 +139,8 @@ class PostgresTransaction(Transaction):
                 session.control(raw, "COMMIT")
                 is_committed = True
             elif not raw.closed and self._pid == os.getpid():
-                session.control(raw, "ROLLBACK")
+                with contextlib.suppress(ConnectionLostError):  # The server has rolled it back.
+                    session.control(raw, "ROLLBACK")
         finally:
             if fate is not None:
                 fate.is_committed, fate.is_over = is_committed, True
@@ -163,6 +179,11 @@ class PostgresTransaction(Transaction):
     def scalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         """Run a function of the contract in this transaction."""
         return self._run(session.scalar, sql, params)
+
+    async def ascalar(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
+        """Like `scalar`, without blocking the event loop while the function waits for the server or for a lock."""
+        self._begun()
+        return await self._in_thread(partial(self.scalar, sql, params))
 
     def notify(self, channel: str, payload: Any) -> int:
         """Notify the listeners of a channel when this transaction commits; see `honker.Transaction`."""

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from honker.clock import monotonic
+from honker.engine.loop_updates import LoopHub
 from honker.errors import DatabaseClosedError, forked
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class PostgresUpdates:
         self._is_followed = True
         self._begin_wait()
         return self._descriptor
+
+    def rest(self) -> None:
+        """Have commits announced no longer, until the next call of `fileno` or wait."""
+        self._is_followed = False
+        self._end_wait()
 
     def wait(self, timeout_s: float | None) -> bool:
         """Block until a commit since the last wake, or for ``timeout_s`` seconds. True if there was a commit."""
@@ -116,8 +122,7 @@ class PostgresUpdates:
         """End the subscription; a waiting thread gets a `DatabaseClosedError`. Idempotent."""
         if self._pid != os.getpid():
             return
-        self._is_followed = False
-        self._end_wait()
+        self.rest()
         with self._lock:
             was_closed, self._is_closed = self._is_closed, True
         if not was_closed:
@@ -153,6 +158,28 @@ class PostgresUpdates:
             return False
         self._check_live()
         return True
+
+
+class PostgresLoopHub(LoopHub):
+    """The hub of an event loop, which has commits announced only while a waiter waits."""
+
+    def __init__(self, source: PostgresUpdates, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(source, loop)
+        self._updates = source
+        self._waiting = 0
+        source.rest()
+
+    def begin_wait(self) -> None:
+        """Have commits announced. One in the time without a waiter counts as a wake."""
+        self._waiting += 1
+        if self.is_usable:
+            self._updates.fileno()
+
+    def end_wait(self) -> None:
+        """Have commits announced no longer after the last waiter."""
+        self._waiting -= 1
+        if not self._waiting:
+            self._updates.rest()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -20,6 +20,7 @@ from honker.engine import Updates
 from honker.engine.limits import LIMITS
 from honker.errors import (
     HANDLE_ENDED,
+    ConnectionLostError,
     DatabaseBusyError,
     DatabaseError,
     HonkerError,
@@ -125,6 +126,7 @@ class Runner:
         )
         self._stopping = asyncio.Event()
         self._failures = 0
+        self._is_connection_lost = False
         self._claim_count = 0
         self._is_full = False
         self._is_recorded = False  # as of the last round
@@ -263,8 +265,14 @@ class Runner:
             self._backlog.put_back(finished)
             raise
         else:
-            self._failures = 0
+            self._note_success()
             self._take_answer(answer, finished)
+
+    def _note_success(self) -> None:
+        self._failures = 0
+        if self._is_connection_lost:
+            self._is_connection_lost = False
+            logger.info("queue %r: the server answers again", self._queue.name)
 
     def _take_answer(self, answer: dict[str, Any], finished: list[FinishedJob]) -> None:
         for settled, one in zip(answer["settled"], finished, strict=True):
@@ -319,7 +327,11 @@ class Runner:
         shortest, longest = _BACK_OFF_S
         delay_s = min(shortest * 2 ** min(self._failures, 20), longest) * random.uniform(0.5, 1)
         self._failures += 1
-        logger.warning("queue %r: %s; trying again in %.2f s", self._queue.name, error, delay_s)
+        # A server that is away for an hour is reported once, and its return too.
+        is_told = self._is_connection_lost and isinstance(error, ConnectionLostError)
+        self._is_connection_lost = isinstance(error, ConnectionLostError)
+        level = logging.DEBUG if is_told else logging.WARNING
+        logger.log(level, "queue %r: %s; trying again in %.2f s", self._queue.name, error, delay_s)
         if self._stopping.is_set():
             await asyncio.sleep(min(delay_s, _CLEAN_UP_S / 4))
             return

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from honker.codec import Codec, sealing
 from honker.engine import Handle, HandlerScope, Transaction
-from honker.errors import DatabaseBusyError, NoTasksError, PayloadMismatchError, UnknownTaskError
+from honker.errors import ConnectionLostError, DatabaseBusyError, NoTasksError, PayloadMismatchError, UnknownTaskError
 from honker.job import Job
 from honker.middleware import Middleware
 from honker.queue.queue import Queue
@@ -36,6 +36,8 @@ from honker.worker.unknown_task import UNKNOWN_TASK_S, check_limit, delay_until_
 
 _RAW: Final = "raw (non-decorated) payload on a decorated-task queue"
 _numbers: Final = itertools.count()
+#: Seconds between two attempts to reach a server before the first claim.
+_RECONNECT_S: Final = 1.0
 
 logger = logging.getLogger("honker")
 
@@ -268,14 +270,14 @@ def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) ->
 
 
 async def _register_schedules(db: Handle, queues: set[str], stop_event: asyncio.Event | None) -> None:
-    """Write the schedules; retry while the database is locked."""
+    """Write the schedules; retry while the database is locked, or its server is away."""
     while stop_event is None or not stop_event.is_set():
         try:
             await aregister_schedules(db, queues)
             return
-        except DatabaseBusyError as error:
+        except (DatabaseBusyError, ConnectionLostError) as error:
             logger.warning("schedules are not registered yet: %s", error)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1 if isinstance(error, DatabaseBusyError) else _RECONNECT_S)
 
 
 def _other_databases(tasks: TaskRegistry) -> str:

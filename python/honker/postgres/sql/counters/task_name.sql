@@ -1,5 +1,6 @@
--- The task that a payload calls, for counters, events and lists of jobs; NULL for a payload that is no call of a task. The writers of
--- calls put the name first, and then only the beginning is read: the longest name as JSON is among 1,600 characters.
+-- The task that a payload calls, for counters, events and lists of jobs; NULL for a payload that is no call of a task.
+-- The writers of calls put the name first, and then only the beginning is read: the longest name as JSON is among 1,600
+-- characters.
 CREATE OR REPLACE FUNCTION honker._task_of(payload text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   head text := left(payload, 1600);

@@ -55,7 +55,8 @@ END $$;
 CREATE OR REPLACE FUNCTION honker.honker_enqueue(
   queue text, payload text, run_at double precision, delay double precision, priority bigint, max_attempts bigint,
   expires double precision
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   added honker.added;
@@ -67,7 +68,8 @@ END $$;
 
 -- The form with options as JSON.
 CREATE OR REPLACE FUNCTION honker.honker_enqueue(queue text, payload text, options_json text) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   added honker.added;
@@ -79,7 +81,8 @@ END $$;
 
 -- As honker_enqueue of a job with a unique key, and says if that was taken.
 CREATE OR REPLACE FUNCTION honker.honker_enqueue_unique(queue text, payload text, options_json text) RETURNS text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   added honker.added;
