@@ -170,7 +170,7 @@ def test_an_expired_job_makes_way_for_the_next(conn):
 @pytest.mark.parametrize(
     "settings",
     [{}, {"concurrency": 1}, {"concurrency_per_key": 1}, {"rate": [1, 60]}],
-    ids=lambda settings: str(settings),
+    ids=str,
 )
 def test_a_claim_that_finds_nothing_writes_nothing(conn, settings):
     call(conn, "honker_queue_configure", "q", json.dumps(settings))

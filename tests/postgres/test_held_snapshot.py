@@ -1,4 +1,4 @@
-"""A transaction that stays open keeps dead entries in the indexes. Claims do not walk over them one by one each time."""
+"""A transaction that stays open keeps dead entries in the indexes. Claims do not walk over all of them each time."""
 
 import json
 
