@@ -30,10 +30,10 @@ CREATE OR REPLACE FUNCTION honker._expiry(expires_s bigint) RETURNS bigint LANGU
   SELECT CASE WHEN expires_s IS NOT NULL THEN honker._integer(expires_s, 'expires_s', -3155760000, 3155760000) * 1000 END
 $$;
 
--- The first boundary after an instant, in milliseconds. Beyond the year 285,000 all are alike, so that none overflows.
+-- The first boundary after an instant, in milliseconds. Those that do not fit are alike, so that none overflows.
 CREATE OR REPLACE FUNCTION honker._fires_after(parsed honker.cron, time_zone text, instant bigint) RETURNS bigint
 LANGUAGE sql VOLATILE AS $$
-  SELECT least(honker._boundary_after(parsed, time_zone, floor(instant / 1000.0)::bigint), 9000000000000) * 1000
+  SELECT least(honker._boundary_after(parsed, time_zone, floor(instant / 1000.0)::bigint), 9223372036854775) * 1000
 $$;
 
 -- The latest boundary that a schedule waits for: the second one from now. One beyond it was stored under a clock that was ahead, and the
