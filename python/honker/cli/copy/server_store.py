@@ -122,12 +122,14 @@ class ServerStore:
         Raises:
             CopyError: A text holds the character U+0000, which PostgreSQL does not store.
         """
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(_named(table), _columns(table))
+        columns = [_columns(table), *([] if table.dated is None else [sql.Identifier(table.dated)])]
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(_named(table), sql.SQL(", ").join(columns))
+        date = () if table.dated is None else (self._one("SELECT honker._now()"),)
         for row in rows:
             self._check_texts(table, row)
         with self._write() as cursor, cursor.copy(statement) as copy:
             for row in rows:
-                copy.write_row(row)
+                copy.write_row(row + date)
 
     def _check_texts(self, table: Table, row: Record) -> None:
         for name, value in zip(table.columns, row, strict=True):

@@ -88,6 +88,7 @@ class Table:
         file_columns: The names of columns that have another one in a file.
         condition: The rows that are copied, as SQL of both engines; empty for all.
         holds_data: False if a fresh database may have rows of it.
+        dated: A column of the schema alone, which gets the time of the copy.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Table:
     file_columns: Mapping[str, str] = field(default_factory=dict[str, str])
     condition: str = ""
     holds_data: bool = True
+    dated: str | None = None
 
     def positions(self) -> list[int]:
         """The positions of the key in a row."""
@@ -166,6 +168,7 @@ TABLES: Final = (
             flag="enabled",
         ),
         file_columns={"expr": "cron_expr", "expires": "expires_s"},
+        dated="planned_at",
     ),
     Table(
         "stream", "_honker_stream", ("offset",),
