@@ -28,6 +28,7 @@ from honker.cli.schedules import schedules
 from honker.cli.signals import BROKEN_PIPE, FAILED, INTERRUPTED, leave
 from honker.cli.tail import tail
 from honker.cli.top.command import top
+from honker.cli.trial.command import trial
 from honker.cli.web import web
 from honker.cli.worker import worker
 from honker.cli.workers import workers
@@ -65,7 +66,7 @@ for _command in (
     *(top, queues, jobs, job, dead, workers, schedules, streams, locks, workflows),
     *(requeue, run_now, cancel, discard, queue, limits, pause, resume),
     *(listen, tail, web),
-    *(doctor, metrics, backup, restore, copy, migrate),
+    *(doctor, metrics, backup, restore, copy, migrate, trial),
 ):
     commands.add_command(_command)
 
