@@ -1,6 +1,7 @@
 """Random expressions of schedules, accepted and refused ones, and instants for them."""
 
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -68,22 +69,35 @@ def expressions():
     return lines() | lines() | lines() | st.sampled_from(NICKNAMES + INTERVALS + REFUSED)
 
 
-def _changes(zone):
-    """Days of the years 1990 to 2030 on which the clock of a zone changes."""
-    noons = range(int(datetime(1990, 1, 1, tzinfo=UTC).timestamp()), 1_900_000_000, DAY_S)
-    offsets = [(noon, datetime.fromtimestamp(noon, ZoneInfo(zone)).utcoffset()) for noon in noons]
+@cache
+def changes(zone):
+    """Midnights in UTC, of the years 1990 to 2030, after a change of a zone's clock."""
+    midnights = range(int(datetime(1990, 1, 1, tzinfo=UTC).timestamp()), 1_900_000_000, DAY_S)
+    offsets = [(midnight, datetime.fromtimestamp(midnight, ZoneInfo(zone)).utcoffset()) for midnight in midnights]
     return [later[0] for earlier, later in pairwise(offsets) if earlier[1] != later[1]]
+
+
+def instant_of_change(zone, day):
+    """The second at which the clock of a zone changes, in the day before an instant of `changes`."""
+    low, high = day - DAY_S, day
+    offset = datetime.fromtimestamp(low, ZoneInfo(zone)).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        if datetime.fromtimestamp(middle, ZoneInfo(zone)).utcoffset() == offset:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def places():
     """A zone, and an instant: often within two days of a change of the zone's clock."""
-    changes = {zone: _changes(zone) for zone in ZONES}
     anywhen = st.integers(0, 2_000_000_000) | st.integers(-3_000_000_000, 9_000_000_000)
 
     def near(zone):
-        if not changes[zone]:
+        if not changes(zone):
             return anywhen
-        close = st.tuples(st.sampled_from(changes[zone]), st.integers(-2 * DAY_S, 2 * DAY_S)).map(sum)
+        close = st.tuples(st.sampled_from(changes(zone)), st.integers(-2 * DAY_S, 2 * DAY_S)).map(sum)
         return close | close | anywhen
 
     return st.sampled_from(ZONES).flatmap(lambda zone: st.tuples(st.just(zone), near(zone)))

@@ -1,17 +1,19 @@
 """Boundaries of schedules: those of the engine on SQLite, for any expression, instant and time zone."""
 
+import random
 import sqlite3
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
 
 from ..sql.contract import code_of
 from ..sql.database import call as call_sqlite
-from .cron_expressions import expressions, places
+from .cron_expressions import DAY_S, ZONES, changes, expressions, instant_of_change, places
 
 REFUSED = "HONKER_INVALID_ARGUMENT"
 AFTER_S = 1_767_225_600
+HOUR_S = 3_600
 
 
 def on_sqlite(conn, expr, zone, after):
@@ -41,17 +43,26 @@ def test_a_boundary_is_that_of_the_engine_on_sqlite(conn, memory, expr, place):
     assert on_postgres(conn, expr, zone, after) == on_sqlite(memory, expr, zone, after)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    expr=st.sampled_from(["*/15 * * * *", "30 1 * * *", "30 2 * * *", "15 0-3 * * *", "0 0 * * SUN", "45 */2 * * *"]),
-    place=places(),
-)
-def test_boundaries_around_a_change_of_the_clock_follow_each_other(conn, memory, expr, place):
-    zone, at = place
-    for _ in range(5):
-        following = on_sqlite(memory, expr, zone, at)
-        assert on_postgres(conn, expr, zone, at) == following
-        at = following
+AROUND_CHANGES = [
+    "*/15 * * * *",
+    "30 1 * * *",
+    "30 2 * * *",
+    "15 0-3 * * *",
+    "20 0,1,23 * * SUN,SAT",
+    "45 */2 * * *",
+    "0 0 1 * *",
+]
+
+
+@pytest.mark.parametrize("zone", [zone for zone in ZONES if changes(zone)])
+def test_boundaries_around_a_change_of_the_clock_are_those_on_sqlite(conn, memory, zone):
+    choose = random.Random(zone)
+    for day in choose.choices(changes(zone), k=4):
+        change = instant_of_change(zone, day)
+        for expr in AROUND_CHANGES:
+            for near_s in [2 * DAY_S, 2 * HOUR_S, 2 * HOUR_S, HOUR_S, HOUR_S, HOUR_S // 3, HOUR_S // 3]:
+                at = change + choose.randint(-near_s, near_s)
+                assert on_postgres(conn, expr, zone, at) == on_sqlite(memory, expr, zone, at), (expr, at)
 
 
 NAMES = ["Europe/Berlin", "europe/berlin", "UTC", "CET", "EST", "GMT+0", "Etc/GMT-14", "America/Port-au-Prince", "Zulu"]

@@ -170,6 +170,7 @@ def test_a_walk_that_finds_little_stops_at_the_bound_and_goes_on(conn):
         found, pages = page(conn, found["next"], task="rare"), pages + 1
     assert [job["id"] for job in found["jobs"]] == [wanted]
     assert pages > 1
+    assert walk(conn, 500, task="other") == [*range(401, wanted, -1)]
 
 
 def test_few_jobs_of_a_state_are_found_among_many(conn):
@@ -318,3 +319,23 @@ def test_a_workflow_shows_the_states_of_its_jobs_and_is_found_by_them(conn):
         assert listed(conn, "honker_job_detail", first)["workflow"] == workflow
         assert ids(conn, workflow=workflow) == [second, first]
     assert listed(conn, "honker_job_detail", enqueue(conn, "q"))["workflow"] is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "task"),
+    [
+        ('{"__honker_task__": {"task": "a.b", "args": [1, 2', "a.b"),
+        (r'{"__honker_task__":{"task":"\u00e9","args":[]}}', "é"),
+        ('{"__honker_task__":{"args":[],"task":"late"}}', "late"),
+        ('{"__honker_encoded_task__":{"task":"a","codec":"signed","body":"x', "a"),
+        (' { "__honker_encoded_task__" : {"codec":"signed","task" : "late"}}', "late"),
+        ('{"__honker_task__":{"args":[1,2,3', None),
+        ('{"__honker_task__":{"task":""}}', None),
+        ('{"__honker_task__x":{"task":"a"}}', None),
+        ('{"task": "a"}', None),
+        ("[]", None),
+        ("", None),
+    ],
+)
+def test_the_task_is_found_in_the_beginning_of_a_call(conn, payload, task):
+    assert conn.execute("SELECT honker._task_of(%s)", (payload,)).fetchone()[0] == task

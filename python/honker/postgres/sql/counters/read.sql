@@ -12,14 +12,20 @@ CREATE OR REPLACE FUNCTION honker._counted(sums honker.counters) RETURNS json LA
     'wait_s', honker._real((sums).wait_s), 'wait_max_s', honker._real((sums).wait_max_s))
 $$;
 
--- The next queue and task that have counters, after these; of one queue if `within` names it.
+-- The next queue and task that have counters, after these; of one queue if `within` names it. After the task NULL comes the
+-- empty one.
 CREATE OR REPLACE FUNCTION honker._next_counted(queue text, task text, within text, OUT next_queue text,
   OUT next_task text)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 BEGIN
+  IF task IS NULL AND EXISTS (SELECT 1 FROM honker.counters AS c WHERE c.queue = queue AND c.task = '') THEN
+    next_queue := queue;
+    next_task := '';
+    RETURN;
+  END IF;
   SELECT c.queue, c.task INTO next_queue, next_task FROM honker.counters AS c
-  WHERE (c.queue, c.task) > (queue, task) AND (within IS NULL OR c.queue = within)
+  WHERE (c.queue, c.task) > (queue, coalesce(task, '')) AND (within IS NULL OR c.queue = within)
   ORDER BY c.queue, c.task LIMIT 1;
 END $$;
 
@@ -83,7 +89,7 @@ BEGIN
   PERFORM honker._integer(n, 'n', 0, 10000);
   RETURN (
     WITH RECURSIVE pairs AS (
-      SELECT coalesce(after_queue, '') AS queue, coalesce(after_task, '') AS task, 0 AS place
+      SELECT coalesce(after_queue, '') AS queue, after_task AS task, 0 AS place
       UNION ALL
       SELECT c.next_queue, c.next_task, p.place + 1
       FROM pairs AS p CROSS JOIN LATERAL honker._next_counted(p.queue, p.task, NULL) AS c

@@ -1,8 +1,9 @@
 -- Verbs for many jobs: those of a list, or all that match a filter, a bounded number in one transaction.
 --
--- The jobs are moved from the greatest id downwards, so that a job is cancelled before the parents whose end would make it a dead letter.
--- Their keys and rows are locked before the first of them moves, in the order in which all others lock them: the keys, then rows by id. A
--- job that another session has moved since it was found is refused with the reason.
+-- The jobs are moved from the greatest id downwards, so that a job is cancelled before the parents whose end would make
+-- it a dead letter. Their keys and rows are locked before the first of them moves, in the order in which all others
+-- lock them: the keys, then rows by id. A job that another session has moved since it was found is refused with the
+-- reason.
 
 CREATE OR REPLACE FUNCTION honker.honker_jobs_apply(verb text, filter_json text, after bigint, n bigint) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -35,9 +36,11 @@ BEGIN
   END IF;
   refusals := refusals || array_fill('no such job'::text, ARRAY[missing::integer]);
   RETURN json_build_object(
-    'done', (SELECT count(*) FROM unnest(refusals) AS r WHERE r IS NULL), 'skipped', cardinality(array_remove(refusals, NULL)),
+    'done', (SELECT count(*) FROM unnest(refusals) AS r WHERE r IS NULL),
+    'skipped', cardinality(array_remove(refusals, NULL)),
     'reasons', (SELECT coalesce(json_object_agg(r.reason, r.count ORDER BY r.reason), '{}') FROM (
-      SELECT u.reason, count(*) AS count FROM unnest(refusals) AS u (reason) WHERE u.reason IS NOT NULL GROUP BY u.reason) AS r),
+      SELECT u.reason, count(*) AS count FROM unnest(refusals) AS u (reason)
+      WHERE u.reason IS NOT NULL GROUP BY u.reason) AS r),
     'next', walked.next, 'is_complete', walked.is_complete)::text;
 END $$;
 
@@ -50,7 +53,8 @@ BEGIN
 END $$;
 
 -- The jobs that a call is applied to. A filter without a state and ids finds those that the verb is for.
-CREATE OR REPLACE FUNCTION honker._matching(verb text, filter honker.job_filter, after bigint, n bigint, now bigint) RETURNS record
+CREATE OR REPLACE FUNCTION honker._matching(verb text, filter honker.job_filter, after bigint, n bigint, now bigint)
+RETURNS record
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   tables text[] := honker._tables_of(filter);
@@ -117,7 +121,8 @@ BEGIN
   RETURN CASE WHEN outcome = 'gone' THEN 'has ended' WHEN was_asked THEN 'was asked to end already' END;
 END $$;
 
--- Forgets a dead letter or a finished job. Jobs that wait for the requeue of a dead letter die of its failure. True if there was one.
+-- Forgets a dead letter or a finished job. Jobs that wait for the requeue of a dead letter die of its failure. True if
+-- there was one.
 CREATE OR REPLACE FUNCTION honker._delete_ended(job_id bigint, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -143,7 +148,8 @@ BEGIN
   RETURN false;
 END $$;
 
--- Makes a delayed job due, at the place in the line of its key that this gives it; the reason if it is refused. The tie is START_GIVEN (256).
+-- Makes a delayed job due, at the place in the line of its key that this gives it; the reason if it is refused. The tie
+-- is START_GIVEN (256).
 CREATE OR REPLACE FUNCTION honker._run_now(job_id bigint, now bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   job honker.live := honker._locked(job_id, NULL);

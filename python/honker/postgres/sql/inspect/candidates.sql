@@ -1,24 +1,26 @@
 -- The ids of the live jobs that can match a filter, where an index gives them cheaply.
 --
--- The indexes of live jobs order them by time or by priority, not by id, since each further index would cost every move of a job. So the ids
--- are collected, if they are not too many. If they are too many, they are no small part of the table, and a walk over it
--- meets them soon enough. Dead letters and finished jobs have an index of queue and id.
+-- The indexes of live jobs order them by time or by priority, not by id, since each further index would cost every move
+-- of a job. So the ids are collected, if they are not too many. If they are too many, they are no small part of the
+-- table, and a walk over it meets them soon enough. Dead letters and finished jobs have an index of queue and id.
 
--- The candidates with ids up to `highest`, of which a page of `n` needs no more than n + 1 if each is a match; NULL if no index
--- gives them.
-CREATE OR REPLACE FUNCTION honker._candidates_of(filter honker.job_filter, highest bigint, n bigint, now bigint) RETURNS bigint[]
+-- The candidates with ids up to `highest`, of which a page of `n` needs no more than n + 1 if each is a match; NULL if
+-- no index gives them.
+CREATE OR REPLACE FUNCTION honker._candidates_of(filter honker.job_filter, highest bigint, n bigint, now bigint)
+RETURNS bigint[]
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
   most bigint := honker._inspect_ids();
   found bigint[] := filter.ids;
   matches boolean := filter.ids IS NULL AND filter.task IS NULL AND filter.error IS NULL AND filter.part IS NULL
-    AND filter.arguments IS NULL AND filter.since IS NULL
+    AND filter.paths IS NULL AND filter.since IS NULL
     AND (filter.key IS NULL OR (filter.queue IS NOT NULL AND filter.state IS NULL));
 BEGIN
   IF found IS NULL THEN
     IF filter.queue IS NOT NULL AND filter.key IS NOT NULL THEN
-      found := ARRAY(SELECT l.id FROM honker.live AS l WHERE l.queue = filter.queue AND l.key = filter.key LIMIT most + 1);
+      found := ARRAY(
+        SELECT l.id FROM honker.live AS l WHERE l.queue = filter.queue AND l.key = filter.key LIMIT most + 1);
     ELSIF filter.state IN ('ready', 'delayed') THEN
       found := honker._pending_candidates(filter.queue, filter.state = 'delayed', most, now);
     ELSIF filter.state IS NOT NULL THEN
@@ -35,11 +37,13 @@ BEGIN
 END $$;
 
 -- The jobs of a queue, `most` + 1 at most.
-CREATE OR REPLACE FUNCTION honker._queue_candidates(queue text, most bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker._queue_candidates(queue text, most bigint) RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 BEGIN
   RETURN ARRAY(
-    (SELECT l.id FROM honker.live AS l WHERE l.queue = queue AND l.state NOT IN ('pending', 'processing') LIMIT most + 1)
+    (SELECT l.id FROM honker.live AS l
+     WHERE l.queue = queue AND l.state NOT IN ('pending', 'processing') LIMIT most + 1)
     UNION ALL
     (SELECT l.id FROM honker.live AS l WHERE l.queue = queue AND l.state = 'processing' LIMIT most + 1)
     UNION ALL
@@ -47,16 +51,18 @@ BEGIN
     LIMIT most + 1);
 END $$;
 
--- The jobs, of a queue or of all, that are running, blocked or waiting. Over all queues those that are blocked or waiting have one
--- index: entries of the other state count, so that they are not walked over without end.
-CREATE OR REPLACE FUNCTION honker._state_candidates(queue text, state text, most bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+-- The jobs, of a queue or of all, that are running, blocked or waiting. Over all queues those that are blocked or
+-- waiting have one index: entries of the other state count, so that they are not walked over without end.
+CREATE OR REPLACE FUNCTION honker._state_candidates(queue text, state text, most bigint) RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
   found bigint[];
 BEGIN
   IF state = 'running' THEN
     RETURN ARRAY(
-      SELECT l.id FROM honker.live AS l WHERE l.state = 'processing' AND (queue IS NULL OR l.queue = queue) LIMIT most + 1);
+      SELECT l.id FROM honker.live AS l
+      WHERE l.state = 'processing' AND (queue IS NULL OR l.queue = queue) LIMIT most + 1);
   ELSIF queue IS NOT NULL THEN
     RETURN ARRAY(
       SELECT l.id FROM honker.live AS l
@@ -64,15 +70,17 @@ BEGIN
   END IF;
   found := ARRAY(
     SELECT CASE o.state WHEN state THEN o.id END
-    FROM (SELECT l.id, l.state FROM honker.live AS l WHERE l.state NOT IN ('pending', 'processing') LIMIT most + 1) AS o);
+    FROM (SELECT l.id, l.state FROM honker.live AS l
+          WHERE l.state NOT IN ('pending', 'processing') LIMIT most + 1) AS o);
   RETURN CASE WHEN cardinality(found) <= most THEN array_remove(found, NULL) END;
 END $$;
 
--- The pending jobs that are due, or that are not, of a queue or of all: a range of each priority. NULL if there are too many, or more than
--- a thousand priorities.
+-- The pending jobs that are due, or that are not, of a queue or of all: a range of each priority. NULL if there are too
+-- many, or more than a thousand priorities.
 --
 -- The LIMIT within the join keeps it a seek for each priority.
-CREATE OR REPLACE FUNCTION honker._pending_candidates(queue text, is_delayed boolean, most bigint, now bigint) RETURNS bigint[]
+CREATE OR REPLACE FUNCTION honker._pending_candidates(queue text, is_delayed boolean, most bigint, now bigint)
+RETURNS bigint[]
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE

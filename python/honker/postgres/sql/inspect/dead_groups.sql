@@ -1,5 +1,5 @@
--- The newest dead letters in groups of one queue, task and kind of error: those of a queue that died last, or those of all queues with the
--- greatest ids.
+-- The newest dead letters in groups of one queue, task and kind of error: those of a queue that died last, or those of
+-- all queues with the greatest ids.
 
 CREATE OR REPLACE FUNCTION honker.honker_dead_groups(queue text, since_s double precision, n bigint) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -24,29 +24,31 @@ BEGIN
         row_number() OVER () <= honker._inspect_rows_min() OR clock_timestamp() <= until AS is_in_time
       FROM (
         (SELECT d.* FROM honker.dead AS d WHERE d.queue = queue AND (since IS NULL OR d.died_at >= since)
-         ORDER BY d.died_at DESC, d.id DESC LIMIT honker._inspect_rows() + 1)
+         ORDER BY d.died_at DESC, d.id DESC LIMIT honker._inspect_letters() + 1)
         UNION ALL
-        (SELECT d.* FROM honker.dead AS d WHERE queue IS NULL ORDER BY d.id DESC LIMIT honker._inspect_rows() + 1)
+        (SELECT d.* FROM honker.dead AS d WHERE queue IS NULL ORDER BY d.id DESC LIMIT honker._inspect_letters() + 1)
       ) AS d
     ) AS r
   ), groups AS (
     SELECT l.queue, l.task, l.error, count(*) AS count, min(l.place) AS first
-    FROM looked AS l WHERE l.is_in_time AND l.place <= honker._inspect_rows() AND (since IS NULL OR l.died_at >= since)
+    FROM looked AS l
+    WHERE l.is_in_time AND l.place <= honker._inspect_letters() AND (since IS NULL OR l.died_at >= since)
     GROUP BY l.queue, l.task, l.error
   )
-  SELECT (SELECT count(*) FROM looked AS l WHERE l.is_in_time AND l.place <= honker._inspect_rows()),
-         (SELECT coalesce(bool_or(NOT l.is_in_time OR l.place > honker._inspect_rows()), false) FROM looked AS l),
+  SELECT (SELECT count(*) FROM looked AS l WHERE l.is_in_time AND l.place <= honker._inspect_letters()),
+         (SELECT coalesce(bool_or(NOT l.is_in_time OR l.place > honker._inspect_letters()), false) FROM looked AS l),
          (SELECT json_agg(json_build_object(
             'queue', g.queue, 'task', g.task, 'error', g.error, 'count', g.count, 'newest_id', l.id,
             'newest_at', honker._seconds(l.died_at), 'example', l.example) ORDER BY g.count DESC, l.id DESC)
-          FROM (SELECT g.* FROM groups AS g JOIN looked AS f ON f.place = g.first ORDER BY g.count DESC, f.id DESC LIMIT n) AS g
+          FROM (SELECT g.* FROM groups AS g JOIN looked AS f ON f.place = g.first
+                ORDER BY g.count DESC, f.id DESC LIMIT n) AS g
           JOIN looked AS l ON l.place = g.first)
   INTO looked_at, is_bounded, groups;
   RETURN json_build_object('groups', coalesce(groups, '[]'), 'is_bounded', is_bounded, 'looked_at', looked_at)::text;
 END $$;
 
--- The class of the exception at the end of a traceback, or the beginning of the error up to a colon or a number, which would tell apart
--- what belongs together.
+-- The class of the exception at the end of a traceback, or the beginning of the error up to a colon or a number, which
+-- would tell apart what belongs together.
 CREATE OR REPLACE FUNCTION honker._kind_of(beginning text, tail text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   line text := honker._first_line(coalesce(beginning, ''));

@@ -31,10 +31,12 @@ BEGIN
       'cancel_requested_at', honker._seconds(j.cancel_requested_at), 'snoozes', coalesce(j.snoozes, 0),
       'unknown_since', honker._seconds(j.unknown_since))
     FROM (
-      SELECT l.payload, l.last_error, l.unique_key, l.claim_expires_at, l.expires_at, l.cancel_requested_at, l.snoozes, l.unknown_since
+      SELECT l.payload, l.last_error, l.unique_key, l.claim_expires_at, l.expires_at, l.cancel_requested_at,
+             l.snoozes, l.unknown_since
       FROM honker.live AS l WHERE l.id = job_id
       UNION ALL
-      SELECT d.payload, d.last_error, d.unique_key, NULL, d.expires_at, NULL, d.snoozes, NULL FROM honker.dead AS d WHERE d.id = job_id
+      SELECT d.payload, d.last_error, d.unique_key, NULL, d.expires_at, NULL, d.snoozes, NULL
+      FROM honker.dead AS d WHERE d.id = job_id
       UNION ALL
       SELECT f.payload, f.last_error, NULL, NULL, NULL, NULL, NULL, NULL FROM honker.finished AS f WHERE f.id = job_id
       LIMIT 1
@@ -48,7 +50,8 @@ DECLARE
   parents jsonb[] := ARRAY(
     SELECT jsonb_build_object('job_id', p.parent_id, 'outcome', p.outcome)
     FROM (
-      (SELECT d.parent_id, d.outcome FROM honker.dependencies AS d WHERE d.child_id = job_id AND d.outcome IS NULL LIMIT 1001)
+      (SELECT d.parent_id, d.outcome FROM honker.dependencies AS d
+       WHERE d.child_id = job_id AND d.outcome IS NULL LIMIT 1001)
       UNION ALL
       (SELECT d.parent_id, d.outcome FROM honker.dependencies AS d
        WHERE d.child_id = job_id AND d.outcome IS NOT NULL ORDER BY d.outcome LIMIT 1001)

@@ -6,6 +6,7 @@ DECLARE
   given json;
   filter honker.job_filter;
   listed bigint[];
+  arguments record;
 BEGIN
   IF filter_json IS NULL THEN
     RETURN NULL;
@@ -30,7 +31,10 @@ BEGIN
   END IF;
   CASE coalesce(json_typeof(given -> 'args'), 'null')
     WHEN 'null' THEN NULL;
-    WHEN 'object' THEN filter.arguments := honker._arguments_option(given -> 'args');
+    WHEN 'object' THEN
+      arguments := honker._arguments_option(given -> 'args');
+      filter.paths := arguments.paths;
+      filter.path_values := arguments.path_values;
     WHEN 'string' THEN filter.part := given ->> 'args';
     -- Without the white space between its parts.
     ELSE filter.part := regexp_replace((given -> 'args')::text, '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g');
@@ -71,49 +75,66 @@ BEGIN
 END $$;
 
 -- Values of arguments by path, `{"user.id": 5}`.
-CREATE OR REPLACE FUNCTION honker._arguments_option(args json) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._arguments_option(args json, OUT paths text[], OUT path_values jsonb[])
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-  path text;
+  wrong text;
 BEGIN
-  SELECT p.path INTO path FROM json_object_keys(args) AS p (path) WHERE p.path ~ '["\\]' LIMIT 1;
-  IF FOUND THEN
-    PERFORM honker._invalid('args', format('has the path %s; quotation marks are not allowed', to_json(path)));
+  BEGIN
+    SELECT coalesce(array_agg(a.key), '{}'), array_agg(honker._comparable(a.value)),
+           min(a.key) FILTER (WHERE a.key ~ '["\\]')
+    INTO paths, path_values, wrong FROM json_each(args) AS a;
+  EXCEPTION WHEN untranslatable_character THEN
+    PERFORM honker._invalid('args', 'has the character NUL');
+  END;
+  IF wrong IS NOT NULL THEN
+    PERFORM honker._invalid('args', format('has the path %s; quotation marks are not allowed', to_json(wrong)));
   END IF;
-  RETURN args;
-EXCEPTION WHEN untranslatable_character THEN
-  PERFORM honker._invalid('args', 'has a path with the character NUL');
 END $$;
 
 CREATE OR REPLACE FUNCTION honker._since_option(given json) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
   IF given ->> 'since' IS NULL THEN
     RETURN NULL;
-  ELSIF json_typeof(given -> 'since') <> 'number' OR (given ->> 'since')::numeric NOT BETWEEN -62135596800 AND 253402300799 THEN
-    PERFORM honker._invalid('since', format('is %s; -62135596800 to 253402300799 Unix seconds are allowed', given -> 'since'));
+  ELSIF json_typeof(given -> 'since') <> 'number'
+      OR (given ->> 'since')::numeric NOT BETWEEN -62135596800 AND 253402300799 THEN
+    PERFORM honker._invalid('since', format(
+      'is %s; -62135596800 to 253402300799 Unix seconds are allowed', given -> 'since'));
   END IF;
   RETURN honker._milliseconds((given ->> 'since')::double precision);
 END $$;
 
--- True if the arguments of a payload have these values: an argument by keyword, or by position as in {"0": 5}, of a task's call; a
--- member of any other payload. A payload that is no JSON has none.
-CREATE OR REPLACE FUNCTION honker._has_arguments(payload text, wanted json) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+-- True if the arguments of a payload have these values: an argument by keyword, or by position as in {"0": 5}, of a
+-- task's call; a member of any other payload. A payload that is no JSON has none. It runs for each row that a walk looks
+-- at, so it has no statement of its own: expressions alone are cheap.
+CREATE OR REPLACE FUNCTION honker._has_arguments(payload text, paths text[], path_values jsonb[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   document json;
   call json;
-  path text;
-  value json;
+  found json;
   steps text[];
+  step text;
+  place integer;
 BEGIN
   document := payload::json;
   IF json_typeof(document) = 'object' THEN
     call := document -> '__honker_task__';
   END IF;
-  FOR path, value IN SELECT w.key, w.value FROM json_each(wanted) AS w LOOP
-    steps := CASE WHEN path = '' THEN ARRAY[''] ELSE string_to_array(path, '.') END;
+  FOR place IN 1..cardinality(paths) LOOP
+    steps := CASE WHEN paths[place] = '' THEN ARRAY[''] ELSE string_to_array(paths[place], '.') END;
+    found := document;
     IF call IS NOT NULL THEN
-      steps := CASE WHEN honker._is_position(steps[1]) THEN 'args' ELSE 'kwargs' END || steps;
+      found := call -> CASE WHEN honker._is_position(steps[1]) THEN 'args' ELSE 'kwargs' END;
     END IF;
-    IF honker._comparable(honker._member(coalesce(call, document), steps)) IS DISTINCT FROM honker._comparable(value) THEN
+    FOREACH step IN ARRAY steps LOOP
+      found := CASE json_typeof(found)
+        WHEN 'array' THEN CASE WHEN honker._is_position(step) THEN found -> step::integer END
+        WHEN 'object' THEN CASE WHEN NOT honker._is_position(step) THEN found -> step END
+      END;
+      EXIT WHEN found IS NULL;
+    END LOOP;
+    IF honker._comparable(found) IS DISTINCT FROM path_values[place] THEN
       RETURN false;
     END IF;
   END LOOP;
@@ -125,19 +146,6 @@ END $$;
 CREATE OR REPLACE FUNCTION honker._is_position(step text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT step ~ '^[0-9]{1,8}$'
 $$;
-
-CREATE OR REPLACE FUNCTION honker._member(document json, steps text[]) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-  step text;
-BEGIN
-  FOREACH step IN ARRAY steps LOOP
-    document := CASE
-      WHEN json_typeof(document) = 'array' AND honker._is_position(step) THEN document -> step::integer
-      WHEN json_typeof(document) = 'object' AND NOT honker._is_position(step) THEN document -> step
-    END;
-  END LOOP;
-  RETURN document;
-END $$;
 
 -- As SQLite compares: null is nothing, true is 1, and 5.0 is 5.
 CREATE OR REPLACE FUNCTION honker._comparable(value json) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$

@@ -5,8 +5,8 @@ CREATE OR REPLACE FUNCTION honker._summaries(ids bigint[], now bigint) RETURNS S
 #variable_conflict use_variable
 BEGIN
   RETURN QUERY SELECT jsonb_build_object(
-    'id', j.id, 'queue', j.queue, 'task', honker._task_of(j.head), 'state', j.state, 'priority', j.priority, 'key', j.key,
-    'attempts', j.attempts, 'max_attempts', j.max_attempts, 'created_at', honker._seconds(j.created_at),
+    'id', j.id, 'queue', j.queue, 'task', honker._task_of(j.head), 'state', j.state, 'priority', j.priority,
+    'key', j.key, 'attempts', j.attempts, 'max_attempts', j.max_attempts, 'created_at', honker._seconds(j.created_at),
     'run_at', honker._seconds(j.run_at), 'ended_at', honker._seconds(j.ended_at), 'worker_id', j.worker_id,
     'error', honker._first_line(j.error), 'payload', left(j.head, 200),
     'progress', (
@@ -19,12 +19,12 @@ BEGIN
            left(l.payload, 1000) AS head, true AS is_live
     FROM honker.live AS l WHERE l.id = ANY (ids)
     UNION ALL
-    SELECT d.id, d.queue, 'dead', d.priority, d.key, d.attempts, d.max_attempts, d.created_at, d.run_at, d.died_at, d.worker_id,
-           left(d.last_error, 200), left(d.payload, 1000), false
+    SELECT d.id, d.queue, 'dead', d.priority, d.key, d.attempts, d.max_attempts, d.created_at, d.run_at, d.died_at,
+           d.worker_id, left(d.last_error, 200), left(d.payload, 1000), false
     FROM honker.dead AS d WHERE d.id = ANY (ids)
     UNION ALL
-    SELECT f.id, f.queue, f.state, f.priority, f.key, f.attempts, f.max_attempts, f.created_at, NULL, f.finished_at, f.worker_id,
-           left(f.last_error, 200), left(f.payload, 1000), false
+    SELECT f.id, f.queue, f.state, f.priority, f.key, f.attempts, f.max_attempts, f.created_at, NULL, f.finished_at,
+           f.worker_id, left(f.last_error, 200), left(f.payload, 1000), false
     FROM honker.finished AS f WHERE f.id = ANY (ids) AND f.expires_at > now
   ) AS j
   ORDER BY j.id DESC;

@@ -16,8 +16,8 @@ BEGIN
   INTO locks, names, stopped_at
   FROM (
     SELECT w.name, w.before, w.place, w.is_over, json_build_object(
-      'name', w.name, 'owner', w.owner, 'expires_at', honker._seconds(w.expires_at), 'taken_at', honker._seconds(w.taken_at),
-      'token', w.token) AS lock
+      'name', w.name, 'owner', w.owner, 'expires_at', honker._seconds(w.expires_at),
+      'taken_at', honker._seconds(w.taken_at), 'token', w.token) AS lock
     FROM (
       SELECT l.*, row_number() OVER by_name AS place, lag(l.name) OVER by_name AS before,
         row_number() OVER by_name > honker._inspect_rows()

@@ -1,7 +1,8 @@
 -- Bounded counts of the jobs of a queue.
 --
--- PostgreSQL counts rows by visiting them, and a counter kept beside them would be a row for which all writers wait. So a count
--- stops at a limit that the caller chooses and is marked as exact or not: the cost does not depend on the size of the queue.
+-- PostgreSQL counts rows by visiting them, and a counter kept beside them would be a row for which all writers wait. So
+-- a count stops at a limit that the caller chooses and is marked as exact or not: the cost does not depend on the size
+-- of the queue.
 
 CREATE OR REPLACE FUNCTION honker.honker_queue_stats(queue text, count_limit bigint DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
@@ -36,8 +37,8 @@ CREATE OR REPLACE FUNCTION honker._count_limit(count_limit bigint) RETURNS bigin
   SELECT honker._integer(coalesce(count_limit, honker._count_limit_default()), 'count_limit', 1, 1000000)
 $$;
 
--- The first queue, by name, after a given one: of those with a job that has not ended well, and those that are paused. A seek in each
--- index, so the cost of a list does not depend on the size of the queues.
+-- The first queue, by name, after a given one: of those with a job that has not ended well, and those that are paused.
+-- A seek in each index, so the cost of a list does not depend on the size of the queues.
 CREATE OR REPLACE FUNCTION honker._next_queue(after text, now bigint) RETURNS text
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_variable
@@ -49,7 +50,8 @@ BEGIN
      WHERE l.state NOT IN ('pending', 'processing') AND l.queue > after ORDER BY l.queue LIMIT 1),
     (SELECT d.queue FROM honker.dead AS d WHERE d.queue > after ORDER BY d.queue LIMIT 1),
     (SELECT q.name FROM honker.queues AS q
-     WHERE q.paused_at IS NOT NULL AND coalesce(q.paused_until > now, true) AND q.name > after ORDER BY q.name LIMIT 1));
+     WHERE q.paused_at IS NOT NULL AND coalesce(q.paused_until > now, true) AND q.name > after
+     ORDER BY q.name LIMIT 1));
 END $$;
 
 -- Each count looks for one more than the limit.
@@ -65,7 +67,8 @@ DECLARE
     WHERE l.queue = queue AND l.state = 'processing' AND l.claim_expires_at < now LIMIT most + 1) AS counted);
   blocked bigint := honker._count_other(queue, 'blocked', most + 1);
   waiting bigint := honker._count_other(queue, 'waiting', most + 1);
-  dead bigint := (SELECT count(*) FROM (SELECT 1 FROM honker.dead AS d WHERE d.queue = queue LIMIT most + 1) AS counted);
+  dead bigint := (SELECT count(*) FROM (
+    SELECT 1 FROM honker.dead AS d WHERE d.queue = queue LIMIT most + 1) AS counted);
   rules honker.queues;
 BEGIN
   SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = queue;
@@ -86,7 +89,8 @@ BEGIN
     'pause_reason', rules.pause_reason);
 END $$;
 
-CREATE OR REPLACE FUNCTION honker._count_other(queue text, state text, most bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker._count_other(queue text, state text, most bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 BEGIN
   RETURN (SELECT count(*) FROM (
@@ -119,7 +123,8 @@ BEGIN
       oldest_ready := least(oldest_ready, first_due);
       ready := ready + (SELECT count(*) FROM (
         SELECT 1 FROM honker.live AS l
-        WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at <= now LIMIT most + 1 - ready) AS counted);
+        WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at <= now
+        LIMIT most + 1 - ready) AS counted);
     END IF;
     -- One at least, for the time of the first.
     SELECT count(*) AS count, min(c.run_at) AS first INTO later FROM (

@@ -47,7 +47,8 @@ DECLARE
   found bigint := honker._events_between(topic, -9223372036854775808, 9223372036854775807, most + 1);
   last record;
 BEGIN
-  SELECT s."offset", s.created_at INTO last FROM honker.stream AS s WHERE s.topic = topic ORDER BY s."offset" DESC LIMIT 1;
+  SELECT s."offset", s.created_at INTO last FROM honker.stream AS s WHERE s.topic = topic
+  ORDER BY s."offset" DESC LIMIT 1;
   RETURN json_build_object(
     'topic', topic,
     'first_offset', (SELECT s."offset" FROM honker.stream AS s WHERE s.topic = topic ORDER BY s."offset" LIMIT 1),
@@ -58,8 +59,8 @@ END $$;
 
 -- The first consumers of a topic, by name, with their lags, each counted up to the limit.
 --
--- The one that is furthest ahead is counted first, and each adds the events between it and the one before. So all of them together
--- visit no more events than one that is 10,000 behind.
+-- The one that is furthest ahead is counted first, and each adds the events between it and the one before. So all of
+-- them together visit no more events than one that is 10,000 behind.
 CREATE OR REPLACE FUNCTION honker._lags(topic text, n bigint) RETURNS json[] LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE

@@ -22,7 +22,8 @@ DECLARE
 BEGIN
   RETURN CASE
       WHEN job.claim_expires_at < now THEN format(
-        'the lease of %s expired at %s, and the next claim takes the job back', worker, honker._at(job.claim_expires_at))
+        'the lease of %s expired at %s, and the next claim takes the job back',
+        worker, honker._at(job.claim_expires_at))
       ELSE format('running: held by %s%s', worker, ' until ' || honker._at(job.claim_expires_at))
     END || coalesce('; asked to end at ' || honker._at(job.cancel_requested_at), '');
 END $$;
@@ -30,7 +31,8 @@ END $$;
 CREATE OR REPLACE FUNCTION honker._why_waiting(job honker.live) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
   parents bigint[] := ARRAY(
-    SELECT d.parent_id FROM honker.dependencies AS d WHERE d.child_id = job.id AND d.outcome IS NULL ORDER BY d.parent_id LIMIT 11);
+    SELECT d.parent_id FROM honker.dependencies AS d WHERE d.child_id = job.id AND d.outcome IS NULL
+    ORDER BY d.parent_id LIMIT 11);
 BEGIN
   RETURN CASE cardinality(parents)
     WHEN 0 THEN 'waits for parents that are gone, until a worker is idle'
@@ -66,14 +68,17 @@ CREATE OR REPLACE FUNCTION honker._why_later(job honker.live, now bigint) RETURN
 BEGIN
   RETURN CASE
     WHEN job.state <> 'pending' OR job.run_at <= now THEN NULL
-    WHEN job.key IS NOT NULL AND job.ties & 256 <> 0 THEN format('rate of key %s: next start at %s', job.key, honker._at(job.run_at))
+    WHEN job.key IS NOT NULL AND job.ties & 256 <> 0
+      THEN format('rate of key %s: next start at %s', job.key, honker._at(job.run_at))
     WHEN job.attempts > 0 THEN format('delayed until %s, after %s attempts', honker._at(job.run_at), job.attempts)
     ELSE 'delayed until ' || honker._at(job.run_at)
   END;
 END $$;
 
-CREATE OR REPLACE FUNCTION honker._paused(subject text, until bigint, reason text) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT subject || ' paused' || coalesce(' until ' || honker._at(until), '') || coalesce(': ' || nullif(reason, ''), '')
+CREATE OR REPLACE FUNCTION honker._paused(subject text, until bigint, reason text) RETURNS text
+LANGUAGE sql STABLE AS $$
+  SELECT subject || ' paused' || coalesce(' until ' || honker._at(until), '')
+    || coalesce(': ' || nullif(reason, ''), '')
 $$;
 
 CREATE OR REPLACE FUNCTION honker._why_queue_full(rules honker.queues) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -86,7 +91,8 @@ BEGIN
     ORDER BY l.claim_expires_at, l.id LIMIT 11)));
 END $$;
 
-CREATE OR REPLACE FUNCTION honker._why_queue_rate(rules honker.queues, now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker._why_queue_rate(rules honker.queues, now bigint) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
   start bigint := honker._first_start(rules, now);
 BEGIN
@@ -94,7 +100,8 @@ BEGIN
 END $$;
 
 -- The obstacle that a claim meets in the key of a due job, see honker._judge.
-CREATE OR REPLACE FUNCTION honker._why_key(rules honker.queues, job honker.live, now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker._why_key(rules honker.queues, job honker.live, now bigint) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
   most bigint := honker._key_limit(rules);
   in_flight bigint;

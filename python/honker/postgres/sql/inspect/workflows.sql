@@ -1,7 +1,7 @@
 -- Workflows: records in a stream, with the states of their jobs.
 --
--- A record is an event of the topic `_workflows`: an object with a name and the ids of the jobs by name. Packages write it in the
--- transaction of the jobs. Something else that was published under the topic is passed over.
+-- A record is an event of the topic `_workflows`: an object with a name and the ids of the jobs by name. Packages write
+-- it in the transaction of the jobs. Something else that was published under the topic is passed over.
 
 -- The record in a payload; NULL if it is none.
 CREATE OR REPLACE FUNCTION honker._record(payload text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
@@ -20,7 +20,8 @@ EXCEPTION WHEN data_exception OR statement_too_complex THEN
 END $$;
 
 -- The names and ids of the jobs of a record.
-CREATE OR REPLACE FUNCTION honker._jobs_of(record json, OUT name text, OUT id bigint) RETURNS SETOF record LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._jobs_of(record json, OUT name text, OUT id bigint) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE AS $$
   SELECT j.key, j.value::text::bigint FROM json_each(record -> 'jobs') AS j WHERE j.value::text ~ '^-?[0-9]{1,18}$'
 $$;
 
@@ -36,9 +37,10 @@ END $$;
 
 -- The id of the workflow that has this job; NULL if there is none, or its record is pruned.
 --
--- A record is written after its jobs in their transaction, so the greatest ids of the records rise with their offsets, and a
--- binary search finds the one that can have the job. Workflows that two sessions enqueue at once, and a last job that is an existing
--- one with the same unique key, break the order; so the neighbours of the place that is found are looked at too.
+-- A record is written after its jobs in their transaction, so the greatest ids of the records rise with their offsets,
+-- and a binary search finds the one that can have the job. Workflows that two sessions enqueue at once, and a last job
+-- that is an existing one with the same unique key, break the order; so the neighbours of the place that is found are
+-- looked at too.
 CREATE OR REPLACE FUNCTION honker._workflow_of(job_id bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_variable
@@ -73,10 +75,11 @@ BEGIN
     ORDER BY n."offset" LIMIT 1);
 END $$;
 
--- The first record with an offset from `first` on and below `beyond`, among the next 1,000 events: its offset, the ids of its jobs, and
--- the greatest of them.
-CREATE OR REPLACE FUNCTION honker._record_from(first bigint, beyond bigint, OUT id bigint, OUT jobs bigint[], OUT last_job bigint)
-LANGUAGE plpgsql STABLE AS $$
+-- The first record with an offset from `first` on and below `beyond`, among the next 1,000 events: its offset, the ids
+-- of its jobs, and the greatest of them.
+CREATE OR REPLACE FUNCTION honker._record_from(
+  first bigint, beyond bigint, OUT id bigint, OUT jobs bigint[], OUT last_job bigint
+) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
   record json;
@@ -94,7 +97,8 @@ BEGIN
   id := NULL;
 END $$;
 
--- The state of a job as people see it; `done` for one that is gone. The last branch is the trace that a cancelled job leaves for a day.
+-- The state of a job as people see it; `done` for one that is gone. The last branch is the trace that a cancelled job
+-- leaves for a day.
 CREATE OR REPLACE FUNCTION honker._state_shown(job_id bigint, now bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 BEGIN

@@ -1,13 +1,14 @@
 -- Named locks with a lease and a fencing token.
 --
--- Invariant: at most one owner holds a name at any instant, and of two holders the later has the larger token. A store that
--- remembers the largest token it has seen can refuse a holder whose lease has lapsed.
--- - *Two sessions.* Those that may take a name wait for each other (_lock_name) until the end of the transaction. The token is
---   drawn under that lock: drawn before it, the later holder could have the smaller one. Renewals and releases lock the row.
+-- Invariant: at most one owner holds a name at any instant, and of two holders the later has the larger token. A store
+-- that remembers the largest token it has seen can refuse a holder whose lease has lapsed.
+-- - *Two sessions.* Those that may take a name wait for each other (_lock_name) until the end of the transaction. The
+--   token is drawn under that lock: drawn before it, the later holder could have the smaller one. Renewals and releases
+--   lock the row.
 -- - *The session dies.* Before its commit, nothing has happened. After it, the lock is free once it lapses.
--- - *The clock jumps.* A lock keeps the instant from which its length was measured. Where that is to come, another owner's call
---   measures the same length from now: the holder keeps the lock for no less than its length, and others wait for no longer. A lock that
---   ends later than any lock may was taken by a clock that was ahead, and is free.
+-- - *The clock jumps.* A lock keeps the instant from which its length was measured. Where that is to come, another
+--   owner's call measures the same length from now: the holder keeps the lock for no less than its length, and others
+--   wait for no longer. A lock that ends later than any lock may was taken by a clock that was ahead, and is free.
 
 -- The latest end of a lock that is held now: the longest lease, and a day for a correction of the clock.
 CREATE OR REPLACE FUNCTION honker._latest_lock_end(now bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
@@ -50,7 +51,8 @@ BEGIN
     PERFORM honker._announce();
     RETURN 1;
   ELSIF now < holder.taken_at AND holder.taken_at < holder.expires_at THEN
-    UPDATE honker.locks AS l SET expires_at = now + holder.expires_at - holder.taken_at, taken_at = now WHERE l.name = name;
+    UPDATE honker.locks AS l SET expires_at = now + holder.expires_at - holder.taken_at, taken_at = now
+    WHERE l.name = name;
     PERFORM honker._announce();
   END IF;
   RETURN 0;
@@ -109,7 +111,8 @@ BEGIN
   RETURN (SELECT l.token FROM honker.locks AS l WHERE l.name = name AND l.owner = owner AND honker._is_held(l, now));
 END $$;
 
-CREATE OR REPLACE FUNCTION honker.honker_lock_expires_at(name text) RETURNS double precision LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker.honker_lock_expires_at(name text) RETURNS double precision
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();

@@ -160,8 +160,9 @@ CREATE TYPE honker.job_filter AS (
   named bigint,
   -- A part of the payload.
   part text,
-  -- Values of arguments by their paths.
-  arguments json,
+  -- Paths of arguments, and the values there as honker._comparable gives them.
+  paths text[],
+  path_values jsonb[],
   since bigint
 );
 

@@ -1,7 +1,7 @@
 -- Notifications: rows on a channel, for listeners that are connected.
 --
--- Invariant: the order of a channel's ids is the order in which its notifications become visible, as for events: see stream/publish.sql.
--- A sender holds the lock of its channel from before it draws an id until its transaction ends.
+-- Invariant: the order of a channel's ids is the order in which its notifications become visible, as for events: see
+-- stream/publish.sql. A sender holds the lock of its channel from before it draws an id until its transaction ends.
 --
 -- There is no sweeper. One call in 64 deletes up to 128 notifications that are older than a day, so a backlog shrinks.
 
@@ -15,7 +15,8 @@ BEGIN
   PERFORM honker._text(payload, 'payload');
   PERFORM pg_advisory_xact_lock(1752133744, hashtext(channel) & 1023);
   now := honker._now();
-  INSERT INTO honker.notifications AS n (channel, payload, created_at) VALUES (channel, payload, now) RETURNING n.id INTO sent;
+  INSERT INTO honker.notifications AS n (channel, payload, created_at) VALUES (channel, payload, now)
+  RETURNING n.id INTO sent;
   IF sent % 64 = 0 THEN
     PERFORM honker._prune_notifications(now);
   END IF;
@@ -23,7 +24,8 @@ BEGIN
   RETURN sent;
 END $$;
 
--- Only the first rows are looked at: ids grow with time. A row that a clock which was ahead has dated beyond tomorrow is old as well.
+-- Only the first rows are looked at: ids grow with time. A row that a clock which was ahead has dated beyond tomorrow
+-- is old as well.
 CREATE OR REPLACE FUNCTION honker._prune_notifications(now bigint) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 BEGIN
@@ -70,18 +72,20 @@ BEGIN
 END $$;
 
 -- Reads the whole table: this is for maintenance.
-CREATE OR REPLACE FUNCTION honker.honker_notification_prune(older_than_s double precision, max_keep bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_notification_prune(older_than_s double precision, max_keep bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  old_before bigint := CASE WHEN older_than_s IS NOT NULL THEN honker._now() - honker._span(older_than_s, 'older_than_s') END;
+  age bigint := CASE WHEN older_than_s IS NOT NULL THEN honker._span(older_than_s, 'older_than_s') END;
+  old_before bigint := honker._now() - age;
   surplus_to bigint;
   pruned bigint;
 BEGIN
   IF max_keep < 0 THEN
     PERFORM honker._invalid('max_keep', 'must not be negative');
   END IF;
-  SELECT n.id INTO surplus_to FROM honker.notifications AS n WHERE max_keep IS NOT NULL ORDER BY n.id DESC OFFSET max_keep LIMIT 1;
+  SELECT n.id INTO surplus_to FROM honker.notifications AS n
+  WHERE max_keep IS NOT NULL ORDER BY n.id DESC OFFSET max_keep LIMIT 1;
   WITH given_up AS (
     SELECT n.id FROM honker.notifications AS n WHERE n.created_at < old_before OR n.id <= surplus_to
     FOR UPDATE SKIP LOCKED

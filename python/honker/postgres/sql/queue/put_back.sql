@@ -16,7 +16,7 @@ DECLARE
   next_look text[] := string_to_array(current_setting('honker.next_lapse_look', true), ' ');
   took double precision;
 BEGIN
-  -- As in front.sql: a look that dead index entries have made slow is made again after twenty times as long.
+  -- As in front.sql: a look that dead index entries have made slow is made again after twenty times as long, a second at most.
   IF next_look[1] = md5(queue) AND next_look[2]::double precision > extract(epoch FROM began_at) THEN
     RETURN false;
   END IF;
@@ -25,7 +25,7 @@ BEGIN
   THEN
     took := extract(epoch FROM clock_timestamp() - began_at);
     IF took > 0.002 THEN
-      PERFORM set_config('honker.next_lapse_look', md5(queue) || ' ' || extract(epoch FROM clock_timestamp()) + 20 * took, false);
+      PERFORM set_config('honker.next_lapse_look', md5(queue) || ' ' || extract(epoch FROM clock_timestamp()) + least(20 * took, 1), false);
     END IF;
     RETURN false;
   END IF;

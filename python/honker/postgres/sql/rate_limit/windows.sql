@@ -1,8 +1,8 @@
 -- Fixed-window rate limits.
 --
--- Invariant: a window counts no more uses than its limit. A use is one conditional upsert, so sessions of one window take the row one
--- after the other, until the end of their transactions; a use whose transaction is undone does not count. If the clock is set back,
--- the earlier window goes on from its count, if its row is still there.
+-- Invariant: a window counts no more uses than its limit. A use is one conditional upsert, so sessions of one window
+-- take the row one after the other, until the end of their transactions; a use whose transaction is undone does not
+-- count. If the clock is set back, the earlier window goes on from its count, if its row is still there.
 --
 -- There is no sweeper. Each new window deletes a few that have ended; those that another session holds are passed over.
 
@@ -42,7 +42,8 @@ BEGIN
   WHERE r.name = over.name AND r.window_start = over.window_start;
 END $$;
 
-CREATE OR REPLACE FUNCTION honker.honker_rate_limit_sweep(older_than_s double precision) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_rate_limit_sweep(older_than_s double precision) RETURNS bigint
+LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   old_before bigint := honker._now() - honker._span(older_than_s, 'older_than_s');

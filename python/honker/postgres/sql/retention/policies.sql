@@ -1,8 +1,9 @@
--- Retention policies: how many dead letters of a queue, or events of a topic, are kept, and for how long. Writers keep to them: see
--- dead/retention.sql and stream/retain.sql.
+-- Retention policies: how many dead letters of a queue, or events of a topic, are kept, and for how long. Writers keep
+-- to them: see dead/retention.sql and stream/retain.sql.
 
-CREATE OR REPLACE FUNCTION honker.honker_retention_set(kind text, name text, max_age_s double precision, max_keep bigint)
-RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_retention_set(
+  kind text, name text, max_age_s double precision, max_keep bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   max_age bigint := CASE WHEN max_age_s IS NOT NULL THEN honker._span_from_zero(max_age_s, 'max_age_s') END;

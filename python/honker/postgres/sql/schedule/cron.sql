@@ -1,5 +1,5 @@
--- Expressions of schedules: parsed, and matched on the wall clock, without a time zone. The boundaries are those of the engine on SQLite
--- (schedule/expression.rs), for every expression that both accept.
+-- Expressions of schedules: parsed, and matched on the wall clock, without a time zone. The boundaries are those of the
+-- engine on SQLite (schedule/expression.rs), for every expression that both accept.
 
 -- Parses `@every 30s`, a nickname, or five or six fields.
 CREATE OR REPLACE FUNCTION honker._parse_cron(expr text) RETURNS honker.cron LANGUAGE plpgsql IMMUTABLE AS $$
@@ -10,7 +10,8 @@ DECLARE
   fields text[];
 BEGIN
   IF octet_length(written) > 255 THEN
-    PERFORM honker._invalid('expr:', format('schedule expression has %s bytes; at most 255 are accepted', octet_length(written)));
+    PERFORM honker._invalid('expr:', format(
+      'schedule expression has %s bytes; at most 255 are accepted', octet_length(written)));
   ELSIF written LIKE '@every%' THEN
     parsed.interval_s := honker._every_s(written);
     RETURN parsed;
@@ -63,18 +64,21 @@ END $$;
 CREATE OR REPLACE FUNCTION honker._every_s(written text) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   parts text[] := regexp_match(written, '^@every\s*([0-9]+)([smhd])$');
-  span numeric := parts[1]::numeric * CASE parts[2] WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 END;
+  unit_s integer := CASE parts[2] WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 END;
+  span numeric := parts[1]::numeric * unit_s;
 BEGIN
   IF span IS NULL OR span = 0 OR span > 9223372036854775807 THEN
     PERFORM honker._invalid('expr:', format(
-      'schedule expression "%s" is not valid: @every takes a whole number of at least 1 and one of s, m, h, d (@every 30s)', written));
+      'schedule expression "%s" is not valid: @every takes a whole number of at least 1 and one of s, m, h, d '
+      '(@every 30s)', written));
   END IF;
   RETURN span::bigint;
 END $$;
 
--- The first matching wall time at or after `wall`, both as if they were Unix seconds in UTC; NULL if there is none within 100 years.
--- Whatever can match does so within 40 years, the rarest being a 29 February on a given weekday.
-CREATE OR REPLACE FUNCTION honker._first_match(parsed honker.cron, wall bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+-- The first matching wall time at or after `wall`, both as if they were Unix seconds in UTC; NULL if there is none
+-- within 100 years. A date that can match does so within 40 years: the rarest is a 29 February on a given weekday.
+CREATE OR REPLACE FUNCTION honker._first_match(parsed honker.cron, wall bigint) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   epoch CONSTANT date := date '1970-01-01';
   today date := epoch + floor(wall / 86400.0)::integer;
@@ -103,7 +107,8 @@ BEGIN
 END $$;
 
 -- The first matching second of a day at or after `second`; NULL if the day has none.
-CREATE OR REPLACE FUNCTION honker._first_second(parsed honker.cron, second integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._first_second(parsed honker.cron, second integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   hour integer := second / 3600;
   minute integer := second / 60 % 60;
@@ -126,14 +131,16 @@ BEGIN
 END $$;
 
 -- The first number of a set that is not below `lowest`, up to 61; NULL if there is none.
-CREATE OR REPLACE FUNCTION honker._lowest_bit(bits bigint, lowest integer) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._lowest_bit(bits bigint, lowest integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
   bits := bits & (-1::bigint << lowest);
   RETURN CASE WHEN bits <> 0 THEN length(ltrim((bits & -bits)::bit(64)::text, '0')) - 1 END;
 END $$;
 
 -- The days of a month that match, as bits 1 to 31.
-CREATE OR REPLACE FUNCTION honker._days_of_month(parsed honker.cron, month date) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._days_of_month(parsed honker.cron, month date) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   length integer := (month + interval '1 month')::date - month;
   all_days bigint := (1::bigint << length + 1) - 2;
@@ -169,7 +176,8 @@ BEGIN
 END $$;
 
 -- The days of one weekday that `5#2` and `5L` stand for, in a month whose first such day is `first`.
-CREATE OR REPLACE FUNCTION honker._nth_days(nth bigint, first integer, length integer) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._nth_days(nth bigint, first integer, length integer) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   days bigint := 0;
 BEGIN

@@ -1,6 +1,6 @@
--- The fields of a cron expression: their words, checked one by one, as sets of numbers. The rules are those of the engine on SQLite
--- (schedule/cron_field.rs): a list of `*`, `N`, `A-B`, `*/STEP` and `A-B/STEP`, names of months and weekdays, and the words of the day
--- fields. `N/STEP` is refused, because other programs read it in two ways.
+-- The fields of a cron expression: their words, checked one by one, as sets of numbers. The rules are those of the
+-- engine on SQLite (schedule/cron_field.rs): a list of `*`, `N`, `A-B`, `*/STEP` and `A-B/STEP`, names of months and
+-- weekdays, and the words of the day fields. `N/STEP` is refused, because other programs read it in two ways.
 
 -- The number that a word stands for; numbers beyond 32 bits are alike. A leading `+` is allowed.
 CREATE OR REPLACE FUNCTION honker._cron_number(word text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
@@ -68,13 +68,15 @@ BEGIN
   IF slash > 0 THEN
     step := honker._cron_number(substr(item, slash + 1));
     IF honker._cron_number(range) IS NOT NULL THEN
-      PERFORM honker._cron_wrong(field, item, format('it is ambiguous, write "%s-%s%s" or "%s"', range, highest, substr(item, slash), range));
+      PERFORM honker._cron_wrong(field, item, format(
+        'it is ambiguous, write "%s-%s%s" or "%s"', range, highest, substr(item, slash), range));
     ELSIF coalesce(step, 0) = 0 THEN
       PERFORM honker._cron_wrong(field, item, 'the step is not a whole number of at least 1');
     END IF;
   END IF;
   IF range <> '*' AND NOT (range = '?' AND field LIKE 'day-%') THEN
-    SELECT r.first, r.last, r.is_single INTO first, last, is_single FROM honker._cron_range(field, range, lowest, highest) AS r;
+    SELECT r.first, r.last, r.is_single INTO first, last, is_single
+    FROM honker._cron_range(field, range, lowest, highest) AS r;
     IF slash > 0 AND is_single THEN
       PERFORM honker._cron_wrong(field, item, 'a step needs a range or *');
     END IF;
@@ -82,7 +84,8 @@ BEGIN
   RETURN honker._cron_bits(first, last, step);
 END $$;
 
-CREATE OR REPLACE FUNCTION honker._cron_bits(first bigint, last bigint, step bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._cron_bits(first bigint, last bigint, step bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
   SELECT bit_or(1::bigint << n::integer) FROM generate_series(first, last, step) AS n
 $$;
 
@@ -110,7 +113,8 @@ BEGIN
   RETURN bits;
 END $$;
 
--- Day-of-month, which also takes `L` (the last day), `15W` (the nearest day from Monday to Friday) and `LW` (the last such day).
+-- Day-of-month, which also takes `L` (the last day), `15W` (the nearest day from Monday to Friday) and `LW` (the last
+-- such day).
 CREATE OR REPLACE FUNCTION honker._cron_month_days(parsed honker.cron, list text) RETURNS honker.cron
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
@@ -136,7 +140,8 @@ BEGIN
   RETURN parsed;
 END $$;
 
--- Day-of-week, which also takes `5#2` (the second Friday), `1-5#2`, and `5L` or `5#L` (the last Friday). 0 and 7 are Sunday.
+-- Day-of-week, which also takes `5#2` (the second Friday), `1-5#2`, and `5L` or `5#L` (the last Friday). 0 and 7 are
+-- Sunday.
 CREATE OR REPLACE FUNCTION honker._cron_week_days(parsed honker.cron, list text) RETURNS honker.cron
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE

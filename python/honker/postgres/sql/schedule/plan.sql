@@ -1,10 +1,11 @@
 -- The boundaries that a tick fires for one schedule.
 --
--- A clock that is set back is either right, after it had been ahead, or wrong, and corrected later. The rows do not show which. So a
--- schedule that has been set back fires each boundary again that comes on time, and does not stand still. It remembers in
--- `fired_before` the boundary that it had come to, and catches up on none before that one. So a clock that returns fires no boundary
--- twice, and the schedule goes on at `fired_before` as if it had never been set back. If the clock had been ahead, boundaries that pass
--- without a tick are lost until it has caught up. That ends once the schedule has fired on time for a day.
+-- A clock that is set back is either right, after it had been ahead, or wrong, and corrected later. The rows do not
+-- show which. So a schedule that has been set back fires each boundary again that comes on time, and does not stand
+-- still. It remembers in `fired_before` the boundary that it had come to, and catches up on none before that one. So a
+-- clock that returns fires no boundary twice, and the schedule goes on at `fired_before` as if it had never been set
+-- back. If the clock had been ahead, boundaries that pass without a tick are lost until it has caught up. That ends
+-- once the schedule has fired on time for a day.
 
 CREATE OR REPLACE FUNCTION honker._plan(
   schedule honker.schedules, until bigint, OUT fire_at bigint[], OUT next_fire_at bigint, OUT fired_before bigint
@@ -25,9 +26,11 @@ BEGIN
   FROM honker._plan_due(parsed, schedule.time_zone, schedule.misfire, first, until) AS p;
 END $$;
 
--- Boundaries that have not been passed before. A boundary that is later than a minute is missed for `skip`; `catch_up` fires 64 at most.
+-- Boundaries that have not been passed before. A boundary that is later than a minute is missed for `skip`; `catch_up`
+-- fires 64 at most.
 CREATE OR REPLACE FUNCTION honker._plan_due(
-  parsed honker.cron, time_zone text, misfire text, first bigint, until bigint, OUT fire_at bigint[], OUT next_fire_at bigint
+  parsed honker.cron, time_zone text, misfire text, first bigint, until bigint, OUT fire_at bigint[],
+  OUT next_fire_at bigint
 ) LANGUAGE plpgsql AS $$
 BEGIN
   fire_at := '{}';

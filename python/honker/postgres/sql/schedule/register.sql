@@ -27,7 +27,8 @@ $$;
 
 -- The milliseconds of an expiry in whole seconds, which may be negative.
 CREATE OR REPLACE FUNCTION honker._expiry(expires_s bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN expires_s IS NOT NULL THEN honker._integer(expires_s, 'expires_s', -3155760000, 3155760000) * 1000 END
+  SELECT CASE WHEN expires_s IS NOT NULL THEN
+    honker._integer(expires_s, 'expires_s', -3155760000, 3155760000) * 1000 END
 $$;
 
 -- The first boundary after an instant, in milliseconds. Those that do not fit are alike, so that none overflows.
@@ -36,8 +37,9 @@ LANGUAGE sql VOLATILE AS $$
   SELECT least(honker._boundary_after(parsed, time_zone, floor(instant / 1000.0)::bigint), 9223372036854775) * 1000
 $$;
 
--- The latest boundary that a schedule waits for: the second one from now. One beyond it was stored under a clock that was ahead, and the
--- schedule would stand still until then. With one more boundary, a clock that is set back a little fires none twice.
+-- The latest boundary that a schedule waits for: the second one from now. One beyond it was stored under a clock that
+-- was ahead, and the schedule would stand still until then. With one more boundary, a clock that is set back a little
+-- fires none twice.
 CREATE OR REPLACE FUNCTION honker._latest_boundary(parsed honker.cron, time_zone text, now bigint) RETURNS bigint
 LANGUAGE sql VOLATILE AS $$
   SELECT honker._fires_after(parsed, time_zone, honker._fires_after(parsed, time_zone, now))
@@ -69,9 +71,9 @@ END $$;
 
 -- Stores a schedule, replacing one of that name.
 --
--- The next boundary stays while expression and time zone do: applications register at every start, and a new boundary would drop those
--- that passed while the application was down. One that a clock stored which was ahead is set back. A paused schedule stays paused.
--- Of two sessions that register at once, the second one waits for the row.
+-- The next boundary stays while expression and time zone do: applications register at every start, and a new boundary
+-- would drop those that passed while the application was down. One that a clock stored which was ahead is set back. A
+-- paused schedule stays paused. Of two sessions that register at once, the second one waits for the row.
 CREATE OR REPLACE FUNCTION honker._keep_schedule(new honker.schedules, now bigint) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -80,10 +82,11 @@ DECLARE
 BEGIN
   new.next_fire_at := honker._fires_after(parsed, new.time_zone, now);
   INSERT INTO honker.schedules AS s (
-    name, queue, expr, time_zone, payload, priority, expires, max_attempts, misfire, overlap, when_paused, next_fire_at, planned_at)
+    name, queue, expr, time_zone, payload, priority, expires, max_attempts, misfire, overlap, when_paused, next_fire_at,
+    planned_at)
   VALUES (
-    new.name, new.queue, new.expr, new.time_zone, new.payload, new.priority, new.expires, new.max_attempts, new.misfire, new.overlap,
-    new.when_paused, new.next_fire_at, now)
+    new.name, new.queue, new.expr, new.time_zone, new.payload, new.priority, new.expires, new.max_attempts, new.misfire,
+    new.overlap, new.when_paused, new.next_fire_at, now)
   ON CONFLICT ON CONSTRAINT schedules_pkey DO UPDATE SET
     queue = excluded.queue, payload = excluded.payload, priority = excluded.priority, expires = excluded.expires,
     max_attempts = excluded.max_attempts, misfire = excluded.misfire, overlap = excluded.overlap,
@@ -94,8 +97,8 @@ BEGIN
 END $$;
 
 -- The place of a schedule that is registered again.
-CREATE OR REPLACE FUNCTION honker._kept_place(old honker.schedules, new honker.schedules, latest bigint) RETURNS honker.schedules
-LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._kept_place(old honker.schedules, new honker.schedules, latest bigint)
+RETURNS honker.schedules LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
   IF (old.expr, coalesce(old.time_zone, '')) <> (new.expr, coalesce(new.time_zone, '')) THEN
     RETURN new;

@@ -1,11 +1,13 @@
 -- Ticking: enqueueing a job for each boundary that has come.
 --
--- Invariant: each boundary fires at most once, and once more only if it comes on time again after the clock was set back: see plan.sql.
--- - *Two sessions.* Ticks wait for each other, and the due rows are read under that lock, so the second one sees the boundary gone. The
---   rows are locked as well, against sessions that change or remove a schedule.
--- - *The session dies.* The jobs and the next boundaries commit together. Before the commit nothing has fired, and the next tick fires it.
--- - *A job ends meanwhile.* A boundary is passed over, as its schedule may ask, by rows that are read here: a job that ends later ends
---   after the tick.
+-- Invariant: each boundary fires at most once, and once more only if it comes on time again after the clock was set
+-- back: see plan.sql.
+-- - *Two sessions.* Ticks wait for each other, and the due rows are read under that lock, so the second one sees the
+--   boundary gone. The rows are locked as well, against sessions that change or remove a schedule.
+-- - *The session dies.* The jobs and the next boundaries commit together. Before the commit nothing has fired, and the
+--   next tick fires it.
+-- - *A job ends meanwhile.* A boundary is passed over, as its schedule may ask, by rows that are read here: a job that
+--   ends later ends after the tick.
 
 CREATE OR REPLACE FUNCTION honker.honker_scheduler_tick(now_unix double precision) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -38,8 +40,8 @@ BEGIN
   RETURN '[' || array_to_string(fires, ',') || ']';
 END $$;
 
--- Fires the boundaries of one schedule, and moves it on. A schedule that cannot be understood is passed over, and the reason is stored
--- in its row. Returns the fires as JSON texts.
+-- Fires the boundaries of one schedule, and moves it on. A schedule that cannot be understood is passed over, and the
+-- reason is stored in its row. Returns the fires as JSON texts.
 CREATE OR REPLACE FUNCTION honker._tick_schedule(schedule honker.schedules, until bigint, now bigint) RETURNS text[]
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -49,10 +51,12 @@ DECLARE
   fires text[] := '{}';
 BEGIN
   BEGIN
-    PERFORM honker._misfire(schedule.misfire), honker._overlap(schedule.overlap), honker._when_paused(schedule.when_paused);
+    PERFORM honker._misfire(schedule.misfire), honker._overlap(schedule.overlap),
+            honker._when_paused(schedule.when_paused);
     SELECT p.fire_at, p.next_fire_at, p.fired_before INTO plan FROM honker._plan(schedule, until) AS p;
   EXCEPTION WHEN SQLSTATE 'HK001' THEN
-    UPDATE honker.schedules AS s SET last_error = SQLERRM WHERE s.name = schedule.name AND s.last_error IS DISTINCT FROM SQLERRM;
+    UPDATE honker.schedules AS s SET last_error = SQLERRM
+    WHERE s.name = schedule.name AND s.last_error IS DISTINCT FROM SQLERRM;
     RETURN fires;
   END;
   FOREACH boundary IN ARRAY plan.fire_at LOOP
@@ -64,15 +68,17 @@ BEGIN
     END IF;
   END LOOP;
   UPDATE honker.schedules AS s
-  SET next_fire_at = plan.next_fire_at, planned_at = greatest(until, now), last_error = NULL, last_job_id = schedule.last_job_id,
-      fired_before = plan.fired_before, set_back_at = CASE WHEN plan.fired_before IS NOT NULL THEN s.set_back_at END
+  SET next_fire_at = plan.next_fire_at, planned_at = greatest(until, now), last_error = NULL,
+      last_job_id = schedule.last_job_id, fired_before = plan.fired_before,
+      set_back_at = CASE WHEN plan.fired_before IS NOT NULL THEN s.set_back_at END
   WHERE s.name = schedule.name;
   RETURN fires;
 END $$;
 
--- True if a boundary becomes no job now: its queue is paused, or the job of the last firing has not ended. A job that expired before a
--- worker took it will not run.
-CREATE OR REPLACE FUNCTION honker._passes_over(schedule honker.schedules, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+-- True if a boundary becomes no job now: its queue is paused, or the job of the last firing has not ended. A job that
+-- expired before a worker took it will not run.
+CREATE OR REPLACE FUNCTION honker._passes_over(schedule honker.schedules, now bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   rules honker.queues;
@@ -89,7 +95,8 @@ BEGIN
 END $$;
 
 -- Enqueues the job of a boundary. Its expiry counts from the boundary, so that it drops late ones.
-CREATE OR REPLACE FUNCTION honker._fire(schedule honker.schedules, boundary bigint, now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker._fire(schedule honker.schedules, boundary bigint, now bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
 DECLARE
   -- A span of a century is as good as the end of time.
   expires_in double precision := least(greatest((boundary - now + schedule.expires) / 1000.0, -3155760000), 3155760000);
@@ -101,8 +108,9 @@ BEGIN
   RETURN added.id;
 END $$;
 
--- Schedules whose next boundary was stored by a clock that was ahead, and the boundary that they have instead. A boundary is computed as the
--- first one after an instant that had come, so it can only lie too far ahead if it was computed at a time that is to come.
+-- Schedules whose next boundary was stored by a clock that was ahead, and the boundary that they have instead. A
+-- boundary is computed as the first one after an instant that had come, so it can only lie too far ahead if it was
+-- computed at a time that is to come.
 CREATE OR REPLACE FUNCTION honker._too_far_ahead(now bigint, OUT name text, OUT boundary bigint) RETURNS SETOF record
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -142,8 +150,8 @@ BEGIN
   RETURN rewound;
 END $$;
 
--- The first boundary of the schedules that fire and can be understood; 0 if there is none. The second that has begun if a tick has a
--- schedule to set back.
+-- The first boundary of the schedules that fire and can be understood; 0 if there is none. The second that has begun if
+-- a tick has a schedule to set back.
 CREATE OR REPLACE FUNCTION honker.honker_scheduler_soonest() RETURNS double precision LANGUAGE plpgsql AS $$
 DECLARE
   now bigint := honker._now();

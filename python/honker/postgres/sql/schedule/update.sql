@@ -1,8 +1,9 @@
--- Changes properties of a schedule; NULL leaves a property as it is. A new expression or time zone moves the next boundary.
+-- Changes properties of a schedule; NULL leaves a property as it is. A new expression or time zone moves the next
+-- boundary.
 CREATE OR REPLACE FUNCTION honker.honker_scheduler_update(
-  name text, expr text, payload text, priority bigint, expires_s bigint, touch_expires bigint, max_attempts bigint DEFAULT NULL,
-  touch_max_attempts bigint DEFAULT NULL, time_zone text DEFAULT NULL, misfire text DEFAULT NULL, overlap text DEFAULT NULL,
-  when_paused text DEFAULT NULL
+  name text, expr text, payload text, priority bigint, expires_s bigint, touch_expires bigint,
+  max_attempts bigint DEFAULT NULL, touch_max_attempts bigint DEFAULT NULL, time_zone text DEFAULT NULL,
+  misfire text DEFAULT NULL, overlap text DEFAULT NULL, when_paused text DEFAULT NULL
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE

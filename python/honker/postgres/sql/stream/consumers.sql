@@ -1,4 +1,5 @@
--- The offsets that consumers have reached. They only rise, so of two sessions that save at once the larger offset stays.
+-- The offsets that consumers have reached. They only rise, so of two sessions that save at once the larger offset
+-- stays.
 
 CREATE OR REPLACE FUNCTION honker.honker_stream_save_offset(consumer text, topic text, "offset" bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -8,7 +9,8 @@ BEGIN
   PERFORM honker._name(topic, 'topic');
   PERFORM honker._given("offset", 'offset');
   INSERT INTO honker.stream_consumers AS c (name, topic, "offset") VALUES (consumer, topic, "offset")
-  ON CONFLICT ON CONSTRAINT stream_consumers_key DO UPDATE SET "offset" = excluded."offset" WHERE excluded."offset" > c."offset";
+  ON CONFLICT ON CONSTRAINT stream_consumers_key DO UPDATE
+  SET "offset" = excluded."offset" WHERE excluded."offset" > c."offset";
   RETURN CASE WHEN FOUND THEN 1 ELSE 0 END;
 END $$;
 

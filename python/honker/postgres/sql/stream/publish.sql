@@ -1,10 +1,11 @@
 -- Publishing events.
 --
--- Invariant: the order of a topic's offsets is the order in which its events become visible, so a reader that has seen an offset
--- never misses a smaller one that is committed later. A publisher holds the lock of its topic from before it draws an offset until
--- its transaction ends.
--- - *Two sessions.* The second publisher of a topic waits for the end of the first one's transaction. Two transactions that publish
---   to several topics in different orders may wait for each other: PostgreSQL ends one of them (40P01), and its caller tries again.
+-- Invariant: the order of a topic's offsets is the order in which its events become visible, so a reader that has seen
+-- an offset never misses a smaller one that is committed later. A publisher holds the lock of its topic from before it
+-- draws an offset until its transaction ends.
+-- - *Two sessions.* The second publisher of a topic waits for the end of the first one's transaction. Two transactions
+--   that publish to several topics in different orders may wait for each other: PostgreSQL ends one of them (40P01),
+--   and its caller tries again.
 -- - *The session dies.* Its events are undone, and its offsets stay unused.
 -- - *The clock jumps.* Offsets do not depend on it.
 --
@@ -84,7 +85,8 @@ BEGIN
         ELSE json_array_length(e.pair) <> 2 OR json_typeof(e.pair -> 0) NOT IN ('string', 'null') END
   LIMIT 1;
   IF FOUND THEN
-    PERFORM honker._invalid('events_json', format('is no JSON array of [key or null, payload] pairs: it has %s', left(wrong::text, 100)));
+    PERFORM honker._invalid('events_json', format(
+      'is no JSON array of [key or null, payload] pairs: it has %s', left(wrong::text, 100)));
   END IF;
   SELECT array_agg(e.pair ->> 0 ORDER BY e.place), array_agg((e.pair -> 1)::text ORDER BY e.place) INTO keys, payloads
   FROM json_array_elements(events) WITH ORDINALITY AS e(pair, place);

@@ -28,8 +28,9 @@ END $$;
 
 -- The offset after which the events created at an instant or later follow, in any topic.
 --
--- A binary search over the offsets, since the time has no index: some dozens of seeks. It relies on times that grow with offsets; where
--- the clock was set back, the result may be too early, or, within the stretch that was written twice, too late.
+-- A binary search over the offsets, since the time has no index: some dozens of seeks. It relies on times that grow
+-- with offsets; where the clock was set back, the result may be too early, or, within the stretch that was written
+-- twice, too late.
 CREATE OR REPLACE FUNCTION honker.honker_stream_offset_at(since_unix double precision) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -47,7 +48,7 @@ BEGIN
     IF probe.created_at < since THEN
       low := probe."offset" + 1;
     ELSE
-      -- The event found is young enough, or there is none between the middle and `high`.
+      -- The event found is young enough, or no event lies between the middle and `high`.
       high := middle;
     END IF;
   END LOOP;

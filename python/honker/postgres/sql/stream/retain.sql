@@ -1,8 +1,9 @@
 -- Keeping a topic to its retention policy, and pruning it.
 --
--- There is no sweeper. One publish in 64 deletes a few events that the policy gives up, under the lock of the topic. The surplus is found
--- by passing over the events that stay, so it is searched only when the log has grown by a sixteenth of them. Until then the last
--- finding holds. Offsets are never used again: a consumer that is behind the first event kept goes on there.
+-- There is no sweeper. One publish in 64 deletes a few events that the policy gives up, under the lock of the topic.
+-- The surplus is found by passing over the events that stay, so it is searched only when the log has grown by a
+-- sixteenth of them. Until then the last finding holds. Offsets are never used again: a consumer that is behind the
+-- first event kept goes on there.
 
 -- True for one id in 64. Scattered: with each 64th, a topic whose events always fall in between would never be pruned.
 CREATE OR REPLACE FUNCTION honker._is_prune_turn(id bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -18,9 +19,10 @@ BEGIN
     WHERE max_keep IS NOT NULL AND e.topic = topic ORDER BY e."offset" DESC OFFSET max_keep LIMIT 1);
 END $$;
 
--- Deletes events that are given up after `turns` of the new events were a turn to prune. The caller has locked the topic.
-CREATE OR REPLACE FUNCTION honker._keep_topic_to_policy(topic text, published bigint, turns bigint, now bigint) RETURNS void
-LANGUAGE plpgsql AS $$
+-- Deletes events that are given up after `turns` of the new events were a turn to prune. The caller has locked the
+-- topic.
+CREATE OR REPLACE FUNCTION honker._keep_topic_to_policy(topic text, published bigint, turns bigint, now bigint)
+RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   policy honker.retention;
@@ -38,9 +40,9 @@ BEGIN
   PERFORM honker._prune_topic(topic, policy.surplus_to, policy.max_age, 128 * turns, now);
 END $$;
 
--- Deletes events of a topic up to the offset `surplus_to`, and those older than `max_age` milliseconds, among the first `most`. Those that
--- a clock which was ahead has dated into the future would block the beginning of the topic, and are old as well. Returns how many.
--- Events that another session deletes are passed over.
+-- Deletes events of a topic up to the offset `surplus_to`, and those older than `max_age` milliseconds, among the first
+-- `most`. Those that a clock which was ahead has dated into the future would block the beginning of the topic, and are
+-- old as well. Returns how many. Events that another session deletes are passed over.
 CREATE OR REPLACE FUNCTION honker._prune_topic(topic text, surplus_to bigint, max_age bigint, most bigint, now bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -61,8 +63,8 @@ BEGIN
   RETURN pruned;
 END $$;
 
-CREATE OR REPLACE FUNCTION honker.honker_stream_prune(topic text, older_than_s double precision, max_keep bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_stream_prune(topic text, older_than_s double precision, max_keep bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   max_age bigint := CASE WHEN older_than_s IS NOT NULL THEN honker._span_from_zero(older_than_s, 'older_than_s') END;

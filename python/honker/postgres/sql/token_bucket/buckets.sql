@@ -1,12 +1,12 @@
 -- Token buckets: a rate that may be exceeded by a burst, without the edges of fixed windows.
 --
--- A row holds the number of missing tokens and the time of that count. Since then the bucket has been refilled at the rate that the
--- caller gives, up to its capacity. A full bucket needs no row.
--- - *Two sessions.* A call that takes tokens locks the row until the end of its transaction, so each token is taken once. A new bucket is
---   one insert; a session that loses the race counts again.
+-- A row holds the number of missing tokens and the time of that count. Since then the bucket has been refilled at the
+-- rate that the caller gives, up to its capacity. A full bucket needs no row.
+-- - *Two sessions.* A call that takes tokens locks the row until the end of its transaction, so each token is taken
+--   once. A new bucket is one insert; a session that loses the race counts again.
 -- - *The session dies.* Its tokens are given back.
--- - *The clock is set back.* Nothing has been refilled, and counting goes on from the new time: that neither makes tokens nor withholds
---   them until the clock has caught up.
+-- - *The clock is set back.* Nothing has been refilled, and counting goes on from the new time: that neither makes
+--   tokens nor withholds them until the clock has caught up.
 
 CREATE OR REPLACE FUNCTION honker.honker_token_bucket_take(
   name text, capacity double precision, refill_per_s double precision, tokens double precision
@@ -50,10 +50,11 @@ CREATE OR REPLACE FUNCTION honker._missing(
     (bucket).missing - greatest(now - (bucket).counted_at, 0) * (refill_per_s / 1000), 0), capacity), 0)
 $$;
 
--- The seconds until a bucket has enough tokens, in whole milliseconds; 0 if it has them. A wait of less than a millionth of a
--- millisecond is the error of binary fractions.
+-- The seconds until a bucket has enough tokens, in whole milliseconds; 0 if it has them. A wait of less than a
+-- millionth of a millisecond is the error of binary fractions.
 CREATE OR REPLACE FUNCTION honker._bucket_wait(
-  bucket honker.token_buckets, capacity double precision, refill_per_s double precision, tokens double precision, now bigint
+  bucket honker.token_buckets, capacity double precision, refill_per_s double precision, tokens double precision,
+  now bigint
 ) RETURNS double precision LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   wait_ms double precision :=
@@ -62,10 +63,11 @@ BEGIN
   RETURN CASE WHEN wait_ms > 0 THEN ceil(wait_ms) / 1000 ELSE 0 END;
 END $$;
 
--- Takes tokens from a bucket that is locked, or from one without a row. Returns the wait, or NULL if another session has made the row.
+-- Takes tokens from a bucket that is locked, or from one without a row. Returns the wait, or NULL if another session
+-- has made the row.
 CREATE OR REPLACE FUNCTION honker._take_tokens(
-  bucket honker.token_buckets, name text, capacity double precision, refill_per_s double precision, tokens double precision,
-  now bigint
+  bucket honker.token_buckets, name text, capacity double precision, refill_per_s double precision,
+  tokens double precision, now bigint
 ) RETURNS double precision LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
