@@ -29,6 +29,8 @@ COMMANDS += [
     "backup",
     "restore",
     "migrate",
+    "copy",
+    "try",
     "metrics",
     "run-now",
     "web",
@@ -51,6 +53,7 @@ DATA_COMMANDS = {
     "doctor": ["doctor", "{}"],
     "backup": ["backup", "{}", "copy.db"],
     "migrate": ["migrate", "{}"],
+    "copy": ["copy", "{}", "target.db"],
 }
 
 

@@ -365,3 +365,12 @@ def test_the_order_of_keys_is_that_of_bytes_in_every_locale(file, server, capsys
             assert target.last_key(BY_NAME["stream_consumers"]) == consumers[-1][:2]
     finally:
         server.drop_database("in_english")
+
+
+def test_doctor_finds_a_file_whose_copy_has_not_ended(file, tmp_path, capsys):
+    target = tmp_path / "other.db"
+    for options, is_found in ((["--prepare"], True), ([], False)):
+        assert run(capsys, file, target, *options)[0] == 0
+        main.run(["doctor", str(target), "--json"])
+        checks = [json.loads(line)["check"] for line in capsys.readouterr().out.splitlines()]
+        assert ("copy" in checks) is is_found

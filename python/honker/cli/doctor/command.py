@@ -21,7 +21,7 @@ from honker.cli.doctor.row_checks import (
     check_schedules,
     check_workers,
 )
-from honker.cli.doctor.schema_checks import check_pages, check_reference, check_settings, check_version
+from honker.cli.doctor.schema_checks import check_copy, check_pages, check_reference, check_settings, check_version
 from honker.cli.doctor.server import find_in_server
 from honker.cli.doctor.sqlite_checks import check_libraries
 from honker.cli.output import Output, bright, faint, json_option, visible
@@ -129,6 +129,7 @@ def _look(conn: sqlite3.Connection, path: str, tasks: Collection[str] | None) ->
     yield from check_version(conn, supported)
     if schema_version(conn) != supported:
         return  # The functions of the engine need the tables of its version.
+    yield from check_copy(conn)
     yield from check_reference(conn, ask(conn, "SELECT honker_hazards()"))
     yield from check_flow(conn)
     yield from check_malformed(conn)

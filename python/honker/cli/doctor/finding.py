@@ -22,6 +22,14 @@ class Finding:
     step: str
 
 
+#: The database is the target of a copy that goes on, or was interrupted.
+UNFINISHED_COPY = Finding(
+    check="copy",
+    fact="a copy into this database has not ended",
+    why="workers refuse to claim jobs, as if a newer honker were needed",
+    step="run the same `honker copy` again, to its end",
+)
+
 #: The name of each check, with the hazard that it finds.
 CHECKS = {
     "network-file-system": "The file is on a network file system.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
-from honker.cli.doctor.finding import Finding
+from honker.cli.doctor.finding import UNFINISHED_COPY, Finding
 from honker.cli.table import span
 from honker.postgres.install import look
 
@@ -173,12 +173,7 @@ def check_schema(conn: psycopg.Connection[Any], shown: str) -> Iterator[Finding]
 def check_copy(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
     """Check that no copy into the database is unfinished."""
     if _value(conn, "SELECT EXISTS (SELECT FROM honker.meta WHERE key = 'copy_source')"):
-        yield Finding(
-            check="copy",
-            fact="a copy into this database has not ended",
-            why="workers refuse to claim jobs",
-            step="run the same `honker copy` again, to its end",
-        )
+        yield UNFINISHED_COPY
 
 
 def check_snapshots(conn: psycopg.Connection[Any]) -> Iterator[Finding]:

@@ -18,7 +18,15 @@ from honker.postgres.driver import connect
 from honker.postgres.install import install
 
 
-@click.group("try", short_help="Try honker on PostgreSQL, without an installation.")
+@click.group(
+    "try",
+    short_help="Try honker on PostgreSQL, without an installation.",
+    epilog="""\b
+Example:
+  honker try postgres
+
+Exit codes: 0 done, 1 error, 2 usage error, 130 Ctrl-C.""",
+)
 def trial() -> None:
     """Try honker on another engine, without an installation."""
 
