@@ -30,6 +30,8 @@ COMMANDS += [
     "backup",
     "restore",
     "migrate",
+    "copy",
+    "try",
     "metrics",
     "run-now",
     "web",
@@ -52,6 +54,7 @@ DATA_COMMANDS = {
     "doctor": ["doctor", "{}"],
     "backup": ["backup", "{}", "copy.db"],
     "migrate": ["migrate", "{}"],
+    "copy": ["copy", "{}", "target.db"],
 }
 
 

@@ -61,7 +61,7 @@ def test_a_finding_has_its_consequence_and_the_next_step(db, path):
     assert done.stdout.splitlines() == [
         "! dead-letters: queue q has 1 dead letters",
         "  these jobs have failed and do not run again by themselves",
-        "  next: see them by `honker dead FILE --queue q`, then `honker requeue` or `honker discard` them",
+        "  next: see them by `honker dead DB --queue q`, then `honker requeue` or `honker discard` them",
     ]
     assert honker("doctor", path, *HEALTHY, "--ignore", "dead-letters").returncode == 0
 

@@ -49,7 +49,7 @@ def location_of(path: str) -> str:
     if not is_target(path):
         return path
     with open_target(path) as db:
-        return _location_of_app(db)
+        return location_of_app(db)
 
 
 def path_of(path: str, instead: str) -> str:
@@ -81,7 +81,7 @@ def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
     db = open_target(path) if is_target(path) else None
     if db is not None and makes_app_file:
         return db
-    file = path if db is None else _location_of_app(db)
+    file = path if db is None else location_of_app(db)
     if is_postgres(file):
         return open_existing_url(file, db)
     check_exists(file)
@@ -96,7 +96,8 @@ def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
     return opened
 
 
-def _location_of_app(db: Database) -> str:
+def location_of_app(db: Database) -> str:
+    """The path of the file of an app, or the URL of its database."""
     engine = db.engine
     try:
         location = engine.location if isinstance(engine, ProcessEngine) else db.path

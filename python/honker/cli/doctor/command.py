@@ -9,17 +9,26 @@ from dataclasses import asdict
 
 import click
 
-from honker.cli.database_file import check_exists, database_argument, is_target, look_at
+from honker.cli.database_file import check_exists, database_argument, is_target, location_of_app, look_at
 from honker.cli.doctor.file_checks import check_file
 from honker.cli.doctor.finding import CHECKS, Finding
-from honker.cli.doctor.row_checks import ask, check_clock, check_queues, check_rows, check_schedules, check_workers
-from honker.cli.doctor.schema_checks import check_pages, check_reference, check_settings, check_version
+from honker.cli.doctor.row_checks import (
+    ask,
+    check_clock,
+    check_flow,
+    check_malformed,
+    check_queues,
+    check_schedules,
+    check_workers,
+)
+from honker.cli.doctor.schema_checks import check_copy, check_pages, check_reference, check_settings, check_version
+from honker.cli.doctor.server import find_in_server
 from honker.cli.doctor.sqlite_checks import check_libraries
 from honker.cli.output import Output, bright, faint, json_option, visible
 from honker.cli.schema import newest_version, schema_version
 from honker.cli.target import open_target
 from honker.errors import from_sqlite
-from honker.sqlite.path import file_of
+from honker.postgres.location import is_postgres
 
 _NAMES = click.Choice(list(CHECKS))
 
@@ -35,13 +44,16 @@ def _list_checks(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> Non
 
 
 @click.command(
-    short_help="Find hazards of a database file.",
+    short_help="Find hazards of a database.",
     epilog="""\b
 Examples:
   honker doctor shop.db
   honker doctor shop.tasks:app --json
+  honker doctor postgresql://admin@host/shop
   honker doctor shop.db --ignore sqlite-version --ignore dead-letters
   honker doctor --list
+
+On PostgreSQL, run it as the role that owns the schema "honker"; another one sees less.
 
 With MODULE:APP it also finds schedules of tasks that the application does not have.
 
@@ -61,9 +73,9 @@ Exit codes: 0 nothing found, 1 findings or database error, 2 usage error.""",
 )
 @json_option
 def doctor(path: str, ignored: tuple[str, ...], is_json: bool) -> int:
-    """Look for hazards of the database file DB: each with its consequence and the next step. Changes nothing.
+    """Look for hazards of the database DB: each with its consequence and the next step. Changes nothing.
 
-    Reads every table, so a large file takes some seconds.
+    Reads every table of a file, so a large one takes some seconds.
     """
     output = Output(is_json=is_json)
     is_any_found = False
@@ -84,15 +96,18 @@ def _shown(finding: Finding) -> str:
 
 
 def find(path: str) -> Iterator[Finding]:
-    """Find the hazards of a database file, or of the database of an app.
+    """Find the hazards of a database: a file, a URL, or that of an app.
 
     Raises:
-        click.ClickException: The file is missing, is not a database, or has no honker tables.
+        click.ClickException: The database is missing, is none, or has no honker tables.
     """
     tasks: Collection[str] | None = None
     if is_target(path):
         with open_target(path) as db:
-            path, tasks = str(file_of(db.path)), frozenset(spec.name for spec in db.registry.specs())
+            path, tasks = location_of_app(db), frozenset(spec.name for spec in db.registry.specs())
+    if is_postgres(path):
+        yield from find_in_server(path, tasks)
+        return
     check_exists(path)
     # First: SQLite of the superuser changes the owner of a -wal when it opens it.
     yield from check_file(path)
@@ -114,9 +129,12 @@ def _look(conn: sqlite3.Connection, path: str, tasks: Collection[str] | None) ->
     yield from check_version(conn, supported)
     if schema_version(conn) != supported:
         return  # The functions of the engine need the tables of its version.
+    yield from check_copy(conn)
     yield from check_reference(conn, ask(conn, "SELECT honker_hazards()"))
-    yield from check_rows(conn)
+    yield from check_flow(conn)
+    yield from check_malformed(conn)
     yield from check_clock(conn, path)
-    yield from check_schedules(conn, tasks)
+    [(now,)] = conn.execute("SELECT honker_clock()").fetchall()
+    yield from check_schedules(conn, tasks, now)
     yield from check_workers(conn)
     yield from check_queues(conn)

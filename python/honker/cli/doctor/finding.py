@@ -22,6 +22,14 @@ class Finding:
     step: str
 
 
+#: The database is the target of a copy that goes on, or was interrupted.
+UNFINISHED_COPY = Finding(
+    check="copy",
+    fact="a copy into this database has not ended",
+    why="workers refuse to claim jobs, as if a newer honker were needed",
+    step="run the same `honker copy` again, to its end",
+)
+
 #: The name of each check, with the hazard that it finds.
 CHECKS = {
     "network-file-system": "The file is on a network file system.",
@@ -34,7 +42,14 @@ CHECKS = {
     "journal-mode": "The file is not in WAL mode.",
     "page-size": "The pages of the file are small.",
     "trusted-schema": "Triggers call honker, and this SQLite distrusts the schema.",
-    "schema": "The file needs an upgrade, or is newer than this honker.",
+    "schema": "The database needs an upgrade, or is newer than this honker.",
+    "copy": "A copy into the database has not ended.",
+    "replica": "The PostgreSQL server is a replica, which cannot be written.",
+    "privileges": "The role has not the rights that honker needs.",
+    "durability": "The PostgreSQL server may lose commits.",
+    "notify": "Notifications of PostgreSQL do not arrive, so workers poll.",
+    "old-snapshots": "A session or a replica keeps PostgreSQL from removing dead rows.",
+    "dead-rows": "PostgreSQL has not removed dead rows of a table for long.",
     "reference": "The public honker works on the file too, and acts differently.",
     "flow": "The tables of flow control contradict each other.",
     "malformed": "A row was edited into a form that cannot be read.",

@@ -6,8 +6,8 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Collection, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 from honker.cli.doctor.finding import Finding
 from honker.cli.table import moment, span
@@ -25,8 +25,24 @@ _QUEUES: Final = 1_000
 _WORKERS: Final = 500
 
 
-def check_rows(conn: sqlite3.Connection) -> Iterator[Finding]:
-    """Check the rows with the functions of the engine. Reads every table."""
+class Rows(Protocol):
+    """The result of a statement."""
+
+    def fetchall(self) -> list[Any]:
+        """All of its rows."""
+        ...
+
+
+class Functions(Protocol):
+    """A connection to call functions of the engine on, of either engine."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Rows:
+        """Run one statement."""
+        ...
+
+
+def check_flow(conn: Functions) -> Iterator[Finding]:
+    """Check the tables of flow control."""
     for violation in ask(conn, "SELECT honker_flow_violations(?)", _MOST):
         yield Finding(
             check="flow",
@@ -34,6 +50,10 @@ def check_rows(conn: sqlite3.Connection) -> Iterator[Finding]:
             why="jobs may wait for ever, or their limits count wrongly",
             step="run a worker, whose claims repair what keeps jobs waiting; find the program that changed the rows",
         )
+
+
+def check_malformed(conn: Functions) -> Iterator[Finding]:
+    """Check the forms of the rows of a file. The types of PostgreSQL allow no other ones."""
     for row in ask(conn, "SELECT honker_malformed_rows(?)", _MOST):
         yield Finding(
             check="malformed",
@@ -43,7 +63,7 @@ def check_rows(conn: sqlite3.Connection) -> Iterator[Finding]:
         )
 
 
-def check_queues(conn: sqlite3.Connection) -> Iterator[Finding]:
+def check_queues(conn: Functions) -> Iterator[Finding]:
     """Check the counts of each queue."""
     for stats in queues(conn):
         name = stats["queue"]
@@ -52,7 +72,7 @@ def check_queues(conn: sqlite3.Connection) -> Iterator[Finding]:
                 check="dead-letters",
                 fact=f"queue {name} has {stats['dead']:,}{'' if stats['dead_is_exact'] else '+'} dead letters",
                 why="these jobs have failed and do not run again by themselves",
-                step=f"see them by `honker dead FILE --queue {name}`, then `honker requeue` or `honker discard` them",
+                step=f"see them by `honker dead DB --queue {name}`, then `honker requeue` or `honker discard` them",
             )
         if stats["lapsed"]:
             yield Finding(
@@ -72,14 +92,14 @@ def check_queues(conn: sqlite3.Connection) -> Iterator[Finding]:
             )
 
 
-def check_schedules(conn: sqlite3.Connection, tasks: Collection[str] | None) -> Iterator[Finding]:
+def check_schedules(conn: Functions, tasks: Collection[str] | None, now: float) -> Iterator[Finding]:
     """Check that schedules fire and that their jobs can run.
 
     Args:
         conn: The connection.
         tasks: The tasks of the application, if it is known.
+        now: The time of the database in Unix seconds.
     """
-    [(now,)] = conn.execute("SELECT honker_clock()").fetchall()
     for schedule in ask(conn, "SELECT honker_scheduler_list()"):
         name = schedule["name"]
         if schedule["last_error"]:
@@ -107,7 +127,7 @@ def check_schedules(conn: sqlite3.Connection, tasks: Collection[str] | None) -> 
             )
 
 
-def check_workers(conn: sqlite3.Connection) -> Iterator[Finding]:
+def check_workers(conn: Functions) -> Iterator[Finding]:
     """Check that registered workers still report, and that one of them serves the queue of each schedule."""
     workers = read_workers(conn.execute("SELECT honker_worker_list(?, ?)", (None, _WORKERS)).fetchall()[0][0])
     for worker in workers:
@@ -169,7 +189,7 @@ _NEWEST: Final = {
 }
 
 
-def queues(conn: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def queues(conn: Functions) -> Iterator[dict[str, Any]]:
     """The counts of every queue."""
     after = None
     while page := ask(conn, "SELECT honker_queue_list(?, ?, ?)", after, _QUEUES, None):
@@ -179,6 +199,6 @@ def queues(conn: sqlite3.Connection) -> Iterator[dict[str, Any]]:
             return
 
 
-def ask(conn: sqlite3.Connection, sql: str, *params: Any) -> list[dict[str, Any]]:
+def ask(conn: Functions, sql: str, *params: Any) -> list[dict[str, Any]]:
     """The JSON list that a function of the engine returns."""
     return json.loads(conn.execute(sql, params).fetchall()[0][0])

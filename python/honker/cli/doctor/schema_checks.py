@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final
 
-from honker.cli.doctor.finding import Finding
+from honker.cli.doctor.finding import UNFINISHED_COPY, Finding
 from honker.cli.schema import schema_version
 
 #: The page size of SQLite's own default, in bytes.
@@ -92,6 +92,12 @@ def check_version(conn: sqlite3.Connection, supported: int) -> Iterator[Finding]
             why="this honker refuses to open it",
             step="upgrade honker here to the version of the other processes",
         )
+
+
+def check_copy(conn: sqlite3.Connection) -> Iterator[Finding]:
+    """Check that no copy into the file is unfinished."""
+    if _value(conn, "SELECT EXISTS (SELECT 1 FROM main._honker_meta WHERE key = 'copy_source')"):
+        yield UNFINISHED_COPY
 
 
 def check_reference(conn: sqlite3.Connection, hazards: list[dict[str, Any]]) -> Iterator[Finding]:
