@@ -66,7 +66,6 @@ class PostgresEngine:
         self._is_closed = False
         try:
             with self._pool.lend() as raw:
-                self._pool.database = raw.info.dbname
                 self._identity = f"postgresql://{parts.get('host') or raw.info.host}:{raw.info.port}/{raw.info.dbname}"
             self._bootstrap(installs=installs)
             self._limits = Limits.of(self.ask("SELECT honker_limits()"))
@@ -229,7 +228,7 @@ class PostgresEngine:
             if self._is_closed:
                 raise DatabaseClosedError("Database is closed")
             if self._listener is None or self._pid != os.getpid():
-                self._listener, self._pid = Listener(self._pool.connect, self._pool.watchdog, self._path), os.getpid()
+                self._listener, self._pid = Listener(self._pool, self._path), os.getpid()
                 self._updates = weakref.WeakSet()
             updates = PostgresUpdates(self._listener)
             self._updates.add(updates)
