@@ -47,6 +47,7 @@ class _Watched:
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw
+        self.pid = raw.info.backend_pid  # a connection that is closed has none
         self.active_since: float | None = None
         self.evidence: _Evidence = None
 
@@ -56,16 +57,10 @@ class Watchdog:
 
     Args:
         connect: Makes a connection that the pool does not count.
-        look_s: Seconds between two looks.
-        long_s: Seconds for which a statement runs before the server is asked about it.
     """
 
-    def __init__(
-        self, connect: Callable[[], psycopg.Connection[Any]], look_s: float = LOOK_S, long_s: float = LONG_S
-    ) -> None:
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
         self._connect = connect
-        self._look_s = look_s
-        self._long_s = long_s
         # Guards the connections: one that is forgotten may be closed, and its descriptor be that of another.
         self._lock = threading.Lock()
         self._watched: dict[int, _Watched] = {}
@@ -90,12 +85,12 @@ class Watchdog:
         self._ending.set()
 
     def _run(self) -> None:
-        while not self._ending.wait(self._look_s):
+        while not self._ending.wait(LOOK_S):
             suspects = self._suspects()
             if suspects:
-                found = self._ask([each.raw.info.backend_pid for each in suspects])
+                found = self._ask([each.pid for each in suspects])
                 for each in suspects:
-                    self._judge(each, found.get(each.raw.info.backend_pid, found.get(0)))
+                    self._judge(each, found.get(each.pid, found.get(0)))
 
     def _suspects(self) -> list[_Watched]:
         now = monotonic()
@@ -108,7 +103,7 @@ class Watchdog:
             return [
                 each
                 for each in self._watched.values()
-                if each.active_since is not None and now - each.active_since >= self._long_s
+                if each.active_since is not None and now - each.active_since >= LONG_S
             ]
 
     def _ask(self, pids: list[int]) -> dict[int, _Evidence]:
