@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 import weakref
 from functools import partial
@@ -91,6 +92,8 @@ class PostgresEngine:
                     ) from error
 
     def __del__(self) -> None:
+        if sys.is_finalizing():
+            return  # The threads have ended, with their locks.
         with contextlib.suppress(AttributeError):  # The constructor may have failed half-way.
             self.close()
 

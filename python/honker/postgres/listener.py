@@ -56,7 +56,8 @@ class Listener:
         self._pool = pool
         self._watchdog = pool.watchdog
         self.path = path
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may end a subscription while this thread holds it.
+        self._lock = threading.RLock()
         self._subscriptions: weakref.WeakSet[PostgresUpdates] = weakref.WeakSet()
         self._waiting = 0
         self._is_armed = False

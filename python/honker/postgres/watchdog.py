@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -62,10 +63,11 @@ class Watchdog:
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
         self._connect = connect
         # Guards the connections: one that is forgotten may be closed, and its descriptor be that of another.
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may end a transaction while this thread holds it.
+        self._lock = threading.RLock()
         self._watched: dict[int, _Watched] = {}
         self._thread: threading.Thread | None = None
-        self._ending = threading.Event()
+        self._is_closed = False
 
     def watch(self, raw: psycopg.Connection[Any]) -> None:
         """Look after a connection until `forget`."""
@@ -81,11 +83,12 @@ class Watchdog:
             self._watched.pop(id(raw), None)
 
     def close(self) -> None:
-        """End the thread."""
-        self._ending.set()
+        """End the thread, at its next look. Takes no lock: the garbage collector calls it too."""
+        self._is_closed = True
 
     def _run(self) -> None:
-        while not self._ending.wait(LOOK_S):
+        while not self._is_closed:
+            time.sleep(LOOK_S)
             suspects = self._suspects()
             if suspects:
                 found = self._ask([each.pid for each in suspects])
