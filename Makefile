@@ -18,6 +18,8 @@ RERUNS ?= 1
 TORTURE_S ?= 1740
 # The folder that `make demo` hashes; the default exists on every machine.
 DIR ?=
+# The database of `make demo`: a file, or the URL of a PostgreSQL database. By default a file that is deleted at the end.
+DATABASE ?=
 
 # Named after the interpreter's version, so that another PYTHON makes a new environment. The recipe reports a missing or
 # old interpreter.
@@ -111,7 +113,7 @@ shop: setup build ## Run the example shop: web server, workers, scheduler and ma
 	$(BIN)/python -m examples.shop $(ARGS)
 
 demo: setup build ## Hash the files of DIR with two workers, and kill one of them
-	$(BIN)/python examples/hash_files.py $(if $(DIR),"$(DIR)")
+	$(BIN)/python examples/hash_files.py $(if $(DATABASE),--database "$(DATABASE)") $(if $(DIR),"$(DIR)")
 
 # ARGS for these two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
 bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes the README's table

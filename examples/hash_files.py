@@ -23,6 +23,7 @@ from pathlib import Path
 import honker
 from hashing import report, store
 from hashing.crew import Crew, DemoError
+from hashing.patience import patiently
 
 try:
     from tqdm import tqdm
@@ -59,6 +60,8 @@ def main(arguments=None):
 def hash_files(options):
     """Run the demo. Returns True if there is no fault."""
     with honker.open(options.database) as db:
+        if options.fresh and not options.is_file:
+            store.drop_table(db)
         store.create_table(db)
         started_ns = time.time_ns()
         with Crew(options.database, options.lease) as crew:
@@ -91,7 +94,7 @@ def follow(db, crew, done_before, total):
         while not is_over(db, crew):
             crew.check()
             looked_at = time.monotonic()
-            done = store.done_count(db)
+            done = patiently(lambda: store.done_count(db))
             bar.update(done - bar.n)
             if casualty is None and done >= half_way:
                 casualty = kill_a_worker(db, crew, done)
@@ -105,23 +108,24 @@ def follow(db, crew, done_before, total):
 
 def is_over(db, crew):
     # Check the walker first: once it has stopped, no uncounted job can appear.
-    return not crew.is_walking and store.job_counts(db)[0] == 0
+    return not crew.is_walking and patiently(lambda: store.job_counts(db))[0] == 0
 
 
 def kill_a_worker(db, crew, done):
     """SIGKILL the worker with the most leases, and start another. Returns None if no worker holds a lease.
 
-    The transaction holds the write lock, so no worker can claim or ack meanwhile: the leases read here are those held
-    at the kill.
+    The leases are read again after the kill: until then the worker may have claimed and acknowledged.
     """
-    with db.transaction() as tx:
-        leases = {worker_id: held for worker_id, held in store.leases(tx).items() if worker_id in crew.workers}
-        if not leases:
-            return None
-        worker_id = max(leases, key=lambda worker_id: len(leases[worker_id]))
-        pid = crew.kill(worker_id)
+    leases = {worker_id: held for worker_id, held in store.leases(db).items() if worker_id in crew.workers}
+    if not leases:
+        return None
+    worker_id = max(leases, key=lambda worker_id: len(leases[worker_id]))
+    pid = crew.kill(worker_id)
+    left = store.leases(db).get(worker_id)
     successor = crew.hire()
-    casualty = report.Casualty(worker_id, pid, leases[worker_id], done)
+    if left is None:
+        return None
+    casualty = report.Casualty(worker_id, pid, left, done)
     tqdm.write(f"killed {worker_id} (pid {pid}), which held {len(casualty.job_ids)} leases; hired {successor}")
     return casualty
 
@@ -141,9 +145,9 @@ def parse(arguments):
     parser.add_argument("--limit", type=int, default=5000, help="hash at most so many files, 0 for all (default: 5000)")
     parser.add_argument(
         "--database",
-        metavar="PATH",
-        help="the database file, kept for later runs (default: one for this directory in the system's temporary "
-        "directory, deleted when all is well)",
+        metavar="PATH or URL",
+        help="the database file, or the URL of a PostgreSQL database, kept for later runs (default: a file for this "
+        "directory in the system's temporary directory, deleted when all is well)",
     )
     parser.add_argument("--fresh", action="store_true", help="do not continue an earlier run, delete its database")
     parser.add_argument(
@@ -162,15 +166,17 @@ def complete(options):
     options.directory = os.path.realpath(options.directory or default_directory())
     options.is_temporary = options.database is None
     options.database = options.database or default_database(options.directory)
+    options.is_file = not options.database.startswith(("postgresql://", "postgres://"))
     if not os.path.isdir(options.directory):
         raise ValueError(f"{options.directory} is not a directory")
     if options.limit < 0:
         raise ValueError(f"--limit is {options.limit}; it must be 0 or more")
     if options.lease <= 0:
         raise ValueError(f"--lease is {options.lease}; it must be positive")
-    refuse_foreign(options.database)
-    if options.fresh:
-        delete(options.database)
+    if options.is_file:
+        refuse_foreign(options.database)
+        if options.fresh:
+            delete(options.database)
 
 
 def default_directory():

@@ -3,7 +3,8 @@
 Only ``crates/honker-domain`` uses the tables. Everything else (the extension, the watcher, the Python package) calls
 functions, so that a change of the schema is a change in one place and every language behaves alike. Outside the core
 these are allowed: ``SELECT honker_*(...)``, ``SELECT notify(...)``, ``SELECT load_extension(...)``, PRAGMA, BEGIN,
-COMMIT, ROLLBACK, SAVEPOINT and RELEASE. Comments and docstrings are not checked.
+COMMIT, ROLLBACK, SAVEPOINT and RELEASE. ``python/honker/postgres`` is the core on PostgreSQL. Comments and
+docstrings are not checked.
 
 Usage: ``python scripts/check_sql_placement.py [ROOT]``. Prints ``file:line: reason`` for each finding and exits with 1
 if there is one. The check misses strings that are built at run time; it finds ordinary slips.
@@ -20,6 +21,9 @@ PYTHON_SOURCES = ("python/honker",)
 # Commands that look at a file from outside. It may be of another version of honker, damaged, or none of ours, so its
 # functions cannot be asked. They only read.
 OUTSIDERS = ("cli/copying.py", "cli/database_file.py", "cli/doctor", "cli/schema.py")
+# The core on PostgreSQL: its functions, their installation, and the copy of all rows from one engine to the other, for
+# which no function exists.
+POSTGRES_CORE = ("postgres",)
 RUST_SOURCES = ("crates/honker-engine/src", "crates/honker-extension/src", "crates/honker-watch/src")
 
 HOLE = "{}"
@@ -211,7 +215,7 @@ def check_file(path: Path) -> list[Finding]:
 def check_tree(root: Path) -> list[Finding]:
     """Return the findings of a checkout. Missing parts are skipped."""
     folders = [root / name for name in (*PYTHON_SOURCES, *RUST_SOURCES)]
-    outside = [root / PYTHON_SOURCES[0] / name for name in OUTSIDERS]
+    outside = [root / PYTHON_SOURCES[0] / name for name in (*OUTSIDERS, *POSTGRES_CORE)]
     paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".rs", ".sql"}]
     inside = [path for path in paths if not any(path.is_relative_to(each) for each in outside)]
     return sorted(finding for path in inside for finding in check_file(path))

@@ -1,6 +1,7 @@
 """The application's table, and every statement of the demo.
 
-`_honker_jobs` is honker's view for people and dashboards, and the demo reads it in the same way.
+The demo runs on a SQLite file and on PostgreSQL. The statements are written for SQLite, and `on` gives the form that
+the other database takes.
 """
 
 import time
@@ -31,9 +32,35 @@ CREATE TABLE IF NOT EXISTS files (
 """
 
 
+# PostgreSQL's names for the types of the table, and for its keys.
+POSTGRES = {
+    "INTEGER PRIMARY KEY": "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    "INTEGER": "bigint",
+    "BLOB": "bytea",
+    "?": "%s",
+}
+
+
+def is_postgres(db):
+    return db.path.startswith("postgres")
+
+
+def on(db, sql):
+    """The statement for the kind of database that is behind `db`."""
+    if is_postgres(db):
+        for ours, theirs in POSTGRES.items():
+            sql = sql.replace(ours, theirs)
+    return sql
+
+
 def create_table(db):
     with db.transaction() as tx:
-        tx.execute(TABLE)
+        tx.execute(on(db, TABLE))
+
+
+def drop_table(db):
+    with db.transaction() as tx:
+        tx.execute("DROP TABLE IF EXISTS files")
 
 
 def queue(db, lease_s):
@@ -47,30 +74,30 @@ def paths(db):
     return {row["path"] for row in db.query("SELECT path FROM files")}
 
 
-def insert_file(tx, path, *, is_trickled):
+def insert_file(db, tx, path, *, is_trickled):
     sql = "INSERT INTO files (path, registered_ns, is_trickled) VALUES (?, ?, ?) RETURNING id"
-    return tx.query(sql, (path, time.time_ns(), is_trickled))[0]["id"]
+    return tx.query(on(db, sql), (path, time.time_ns(), int(is_trickled)))[0]["id"]
 
 
 # Statements of the workers
 
 
 def path(db, file_id):
-    return db.query("SELECT path FROM files WHERE id = ?", (file_id,))[0]["path"]
+    return db.query(on(db, "SELECT path FROM files WHERE id = ?"), (file_id,))[0]["path"]
 
 
-def save_digest(tx, file_id, hashed):
+def save_digest(db, tx, file_id, hashed):
     sql = "UPDATE files SET digest = ?, size = ?, mtime_ns = ?, ack_count = ack_count + 1 WHERE id = ?"
-    tx.execute(sql, (hashed.digest, hashed.size, hashed.mtime_ns, file_id))
+    tx.execute(on(db, sql), (hashed.digest, hashed.size, hashed.mtime_ns, file_id))
 
 
-def save_problem(tx, file_id, problem):
-    tx.execute("UPDATE files SET problem = ? WHERE id = ?", (problem, file_id))
+def save_problem(db, tx, file_id, problem):
+    tx.execute(on(db, "UPDATE files SET problem = ? WHERE id = ?"), (problem, file_id))
 
 
-def save_handling(tx, file_id, job, started_ns):
+def save_handling(db, tx, file_id, job, started_ns):
     sql = "UPDATE files SET job_id = ?, attempt = ?, worker_id = ?, started_ns = ?, done_ns = ? WHERE id = ?"
-    tx.execute(sql, (job.id, job.attempts, job.worker_id, started_ns, time.time_ns(), file_id))
+    tx.execute(on(db, sql), (job.id, job.attempts, job.worker_id, started_ns, time.time_ns(), file_id))
 
 
 # Statements of the demo's report
@@ -90,18 +117,13 @@ def done_count(db):
 
 def job_counts(db):
     """Count the live jobs, waiting or leased, and the dead ones."""
-    sql = "SELECT count(*) AS n, ifnull(sum(state = 'dead'), 0) AS dead FROM _honker_jobs WHERE queue = ?"
-    row = db.query(sql, (QUEUE,))[0]
-    return row["n"] - row["dead"], row["dead"]
+    counts = db.queue(QUEUE).stats(count_limit=1_000_000)
+    return counts.ready + counts.delayed + counts.processing + counts.lapsed, counts.dead
 
 
-def leases(tx):
+def leases(db):
     """The current leases: a list of job ids for each worker."""
-    sql = """
-        SELECT id, worker_id FROM _honker_jobs
-        WHERE queue = ? AND state = 'processing' AND claim_expires_at > ? ORDER BY id
-    """
     held = {}
-    for row in tx.query(sql, (QUEUE, time.time())):
-        held.setdefault(row["worker_id"], []).append(row["id"])
+    for job in db.jobs(queue=QUEUE, state="running", limit=500).jobs:
+        held.setdefault(job.worker_id, []).append(job.id)
     return held

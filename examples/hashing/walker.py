@@ -9,6 +9,7 @@ import honker
 
 from . import store
 from .files import Walk
+from .patience import patiently
 
 FILES_PER_COMMIT = 100
 # The last files are committed one at a time, after the workers have caught up. Only then is the latency of a job that
@@ -38,17 +39,34 @@ def run(database, directory, limit, lease_s, announce):
         trickled = min(TRICKLED, len(new) // 4)
         backlog, trickle = new[: len(new) - trickled], new[len(new) - trickled :]
         for start in range(0, len(backlog), FILES_PER_COMMIT):
-            register(db, queue, backlog[start : start + FILES_PER_COMMIT])
-        while queue.is_claimable():
+            register_surely(db, queue, backlog[start : start + FILES_PER_COMMIT])
+        while patiently(queue.is_claimable):
             time.sleep(0.02)
         for path in trickle:
             time.sleep(random.uniform(*TRICKLE_PAUSE_S))
-            register(db, queue, [path], is_trickled=True)
+            register_surely(db, queue, [path], is_trickled=True)
+
+
+def register_surely(db, queue, paths, *, is_trickled=False):
+    """Register files although the server of the database may be away for a while.
+
+    A commit during which the connection was lost may have taken effect, so what is there is looked up before the next
+    attempt.
+    """
+    while paths:
+        try:
+            register(db, queue, paths, is_trickled=is_trickled)
+            return
+        except honker.HonkerError as error:
+            if not error.is_retryable:
+                raise
+            known = patiently(lambda: store.paths(db))
+            paths = [path for path in paths if path not in known]
 
 
 def register(db, queue, paths, *, is_trickled=False):
     """Insert a row and enqueue a job for each file, in one transaction."""
     with db.transaction() as tx:
         for path in paths:
-            file_id = store.insert_file(tx, path, is_trickled=is_trickled)
+            file_id = store.insert_file(db, tx, path, is_trickled=is_trickled)
             queue.enqueue({"file": file_id}, tx=tx)

@@ -1,6 +1,5 @@
 """The worker: a process that hashes the files whose jobs it claims."""
 
-import contextlib
 import multiprocessing
 import signal
 import threading
@@ -10,6 +9,7 @@ import honker
 
 from . import store
 from .files import hash_file
+from .patience import patiently
 
 # Small, so that a dead worker leaves few leases behind; more than one, so that jobs share the cost of a claim.
 BATCH = 8
@@ -31,8 +31,8 @@ def run(database, worker_id, lease_s):
         updates = db.update_events()
         while not stop.is_set() and multiprocessing.parent_process().is_alive():
             # This check only reads, so a needless wake does not block writers.
-            if queue.is_claimable():
-                work_off(db, queue.claim_batch(worker_id, BATCH))
+            if patiently(queue.is_claimable):
+                work_off(db, patiently(lambda: queue.claim_batch(worker_id, BATCH)))
             else:
                 updates.wait(PATIENCE_S)
 
@@ -40,9 +40,14 @@ def run(database, worker_id, lease_s):
 def work_off(db, jobs):
     renew = Renewal(jobs)
     for job in jobs:
-        # The transaction was rolled back, so only the time is lost.
-        with contextlib.suppress(LeaseLostError):
+        try:
             handle(db, job, renew)
+        except LeaseLostError:
+            pass  # The transaction was rolled back, so only the time is lost.
+        except honker.HonkerError as error:
+            # The database is away. If the job's transaction was not committed, its lease lapses and it runs again.
+            if not error.is_retryable:
+                raise
 
 
 def handle(db, job, renew):
@@ -55,8 +60,8 @@ def handle(db, job, renew):
         return
     # The digest and the end of the job commit together: a kill at any moment leaves both or neither.
     with db.transaction() as tx:
-        store.save_digest(tx, file_id, hashed)
-        store.save_handling(tx, file_id, job, started_ns)
+        store.save_digest(db, tx, file_id, hashed)
+        store.save_handling(db, tx, file_id, job, started_ns)
         if not job.ack(tx=tx):
             raise LeaseLostError
 
@@ -64,8 +69,8 @@ def handle(db, job, renew):
 def give_up(db, job, file_id, started_ns, error):
     """Fail the job: another attempt cannot read the file either."""
     with db.transaction() as tx:
-        store.save_problem(tx, file_id, str(error))
-        store.save_handling(tx, file_id, job, started_ns)
+        store.save_problem(db, tx, file_id, str(error))
+        store.save_handling(db, tx, file_id, job, started_ns)
         if not job.fail(str(error), tx=tx):
             raise LeaseLostError
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from honker.errors import (
     ArgumentOverflowError as ArgumentOverflowError,
     BlockingCallError as BlockingCallError,
+    ConnectionLostError as ConnectionLostError,
     ConstraintError as ConstraintError,
     DatabaseBusyError,
     DatabaseClosedError as DatabaseClosedError,
@@ -238,6 +239,7 @@ _SUBMODULES: Final = frozenset(
         "lock",
         "malformed",
         "middleware",
+        "postgres",
         "process_space",
         "queue",
         "rate_limit",

@@ -26,7 +26,7 @@ from honker.inspection import (
     workflows as _workflows,
 )
 from honker.lock import Lock
-from honker.postgres.location import is_postgres
+from honker.postgres.location import is_postgres, without_password
 from honker.queue import every_queue
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.rate_limit import TokenBucket
@@ -132,8 +132,8 @@ class Database:
 
     @property
     def path(self) -> str:
-        """The database file: an absolute path, or a ``file:`` URI with one."""
-        return self._engine.path
+        """The database file: an absolute path, or a ``file:`` URI with one; or a URL without its password."""
+        return without_password(self._engine.path)
 
     @property
     def engine(self) -> Engine:

@@ -5,9 +5,10 @@ import re
 
 # Tables of SQLite begin with this; here they are in the schema.
 TABLE = re.compile(r"\b_honker_(\w+)")
-PATH = re.compile(r"\s*->>\s*'(\$[^']*)'\s*$")
+PATH = re.compile(r"\s*->>?\s*'(\$[^']*)'\s*$")
 EXTRACT = re.compile(r"^SELECT json_extract\((.*), '(\$[^']*)'\)\s*$", re.DOTALL)
 REWRITTEN = [
+    (re.compile(r"\bscheduler_tasks\b"), "schedules"),
     (re.compile(r"\bunixepoch\(\)"), "(honker._now() / 1000)"),
     (re.compile(r"^SELECT json_array_length\((.*)\)\s*$", re.DOTALL), r"SELECT json_array_length((\1)::json)"),
     (re.compile(r"^SELECT json_valid\((.*)\)\s*$", re.DOTALL), r"SELECT (\1)::json IS NOT NULL"),
@@ -43,4 +44,4 @@ def value_at(text, path):
             return None
     if isinstance(value, bool):
         return int(value)
-    return json.dumps(value) if isinstance(value, dict | list) else value
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, dict | list) else value

@@ -55,13 +55,10 @@ def test_sixteen_sessions_settle_and_claim_in_one_call(conn, url):
     assert conn.execute("SELECT count(*) FROM live").fetchone()[0] == 0
 
 
-def test_killed_backends_lose_no_job_and_no_ack_is_given_twice(conn, url):
-    ids = set(enqueue_many(conn, "q", 600, max_attempts=1000))
-    acked = Counter()
-    is_over = threading.Event()
-
-    def kill_some(session):
-        chance = random.Random(17)
+def kill_some(url, is_over):
+    """End backends of the application `victim`, one after the other."""
+    chance = random.Random(17)
+    with connect(url) as session:
         while not is_over.is_set():
             found = session.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'victim'"
@@ -71,34 +68,38 @@ def test_killed_backends_lose_no_job_and_no_ack_is_given_twice(conn, url):
             # This thread would use up the processor that it shares with the server.
             is_over.wait(0.002)
 
+
+def ack_all(session, worker_id, acked):
+    """Claim and ack until the queue is empty."""
+    while jobs := claim(session, "q", 5, worker_id):
+        for job in jobs:
+            acked[job["id"]] += call(session, "honker_ack", job["id"], worker_id, job["attempts"])
+
+
+def test_killed_backends_lose_no_job_and_no_ack_is_given_twice(conn, url):
+    ids = set(enqueue_many(conn, "q", 600, max_attempts=1000))
+    acked = Counter()
+    is_over = threading.Event()
+
     def work(number):
         while True:
             with contextlib.suppress(psycopg.OperationalError), connect(f"{url}&application_name=victim") as session:
-                while jobs := claim(session, "q", 5, f"w{number}"):
-                    for job in jobs:
-                        if call(session, "honker_ack", job["id"], f"w{number}", job["attempts"]):
-                            acked[job["id"]] += 1
-                return
+                return ack_all(session, f"w{number}", acked)
 
-    with connect(url) as session:
-        killer = threading.Thread(target=kill_some, args=(session,))
-        killer.start()
-        workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        is_over.set()
-        killer.join()
+    killer = threading.Thread(target=kill_some, args=(url, is_over))
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in (killer, *workers):
+        thread.start()
+    for worker in workers:
+        worker.join()
+    is_over.set()
+    killer.join()
     # The jobs of killed sessions come back when their leases lapse.
     advance(conn, 61)
-    while jobs := claim(conn, "q", 100):
-        for job in jobs:
-            acked[job["id"]] += call(conn, "honker_ack", job["id"], "w", job["attempts"])
-    left = {row[0] for row in conn.execute("SELECT id FROM live UNION ALL SELECT id FROM dead")}
-    assert left == set()
+    ack_all(conn, "w", acked)
+    assert conn.execute("SELECT (SELECT count(*) FROM live) + (SELECT count(*) FROM dead)").fetchone() == (0,)
+    # The answer to an ack is lost with its session, so a few acks are not counted.
     assert max(acked.values()) == 1
-    # The answer to an ack is lost with its session, so a few acks are not counted. No job is there twice.
     assert set(acked) <= ids
 
 
@@ -169,7 +170,7 @@ def test_an_expired_job_makes_way_for_the_next(conn):
 @pytest.mark.parametrize(
     "settings",
     [{}, {"concurrency": 1}, {"concurrency_per_key": 1}, {"rate": [1, 60]}],
-    ids=lambda settings: str(settings),
+    ids=str,
 )
 def test_a_claim_that_finds_nothing_writes_nothing(conn, settings):
     call(conn, "honker_queue_configure", "q", json.dumps(settings))
@@ -195,9 +196,5 @@ def test_the_two_ends_of_one_claim_do_not_both_count(conn, url):
         job_id = enqueue(conn, "q", key="k")
         claim(conn, "q")
 
-        def end(session, number, job_id=job_id):
-            if number:
-                return call(session, "honker_cancel", job_id)
-            return call(session, "honker_ack", job_id, "w", 1)
-
-        assert sum(together(url, 2, end)) == 1
+        ends = [("honker_ack", job_id, "w", 1), ("honker_cancel", job_id)]
+        assert sum(together(url, 2, lambda session, number, ends=ends: call(session, *ends[number]))) == 1

@@ -125,6 +125,25 @@ def test_a_row_that_another_session_holds_is_folded_later(sessions):
     assert first.one("SELECT count(*) FROM counters WHERE slot <> 0") == 2
 
 
+def test_a_session_that_folds_keeps_no_other_one_waiting(sessions):
+    first, second, third = sessions
+    for minute, session in ((0, third), (300, first)):
+        at(session, minute)
+        enqueue(session)
+    at(first, 600)
+    first.one("BEGIN")
+    enqueue(first)
+    for minute, session in ((302, third), (605, second)):
+        at(session, minute)
+        enqueue(session)
+    first.one("COMMIT")
+    at(second, 606)
+    enqueue(second)
+    assert totals(second)["q"]["enqueued"] == 6
+    assert minutes(second) == [(600, 1), (605, 1), (606, 1)]
+    assert second.one("SELECT enqueued FROM counters WHERE minute = -1") == 3
+
+
 def test_sums_do_not_fall_when_the_clock_is_set_back(sessions):
     session = sessions[0]
     at(session, 300)

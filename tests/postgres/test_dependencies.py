@@ -232,3 +232,41 @@ def test_the_end_of_a_parent_that_two_last_children_leave_behind_is_pruned(sessi
     assert third.one("SELECT count(*) FROM dependencies") == 0
     third.one("SELECT honker._prune_edges(1, 100)")
     assert third.one("SELECT count(*) FROM outcomes") == 0
+
+
+def test_batches_that_end_parents_of_the_same_children_in_two_orders_do_not_end_in_a_deadlock(sessions):
+    first, second, third = sessions
+    parents = [add(first) for _ in range(4)]
+    children = [add_child(first, parents[0], parents[3]), add_child(first, parents[1], parents[2])]
+    claim(first)
+    third.one("BEGIN")
+    third.one("SELECT id FROM live WHERE id = %s FOR UPDATE", children[0])
+    acks = [
+        session.begin("SELECT honker_ack_batch(%s, 'w')", json.dumps(batch))
+        for session, batch in [(first, parents[:2]), (second, parents[2:])]
+    ]
+    third.one("COMMIT")
+    assert [ack.result() for ack in acks] == [2, 2]
+    assert [state(third, child) for child in children] == ["pending", "pending"]
+
+
+def test_the_key_of_a_child_is_locked_before_its_parent(sessions):
+    first, second, third = sessions
+    first.one("SELECT honker_queue_configure('children', %s)", '{"concurrency_per_key": 1}')
+    parent = add(first)
+    child = add_child(first, parent, key="k")
+    claim(first)
+    third.one("BEGIN")
+    third.one("SELECT id FROM live WHERE id = %s FOR UPDATE", child)
+    second.one("BEGIN")
+    between = add_child(second, key="k")
+    ack = first.begin(ACK, parent)
+    options = {"after": [parent], "key": "k"}
+    adding = second.start("SELECT honker_enqueue('children', '{}', %s)", json.dumps(options))
+    third.one("COMMIT")
+    late = adding.result()
+    second.one("COMMIT")
+    assert ack.result() == 1
+    # A claim that parks jobs behind the first of their key may find nothing itself.
+    assert (claim(third, "children") or claim(third, "children")) == [child]
+    assert {state(third, job) for job in (between, late)} == {"blocked"}

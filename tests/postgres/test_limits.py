@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from ..support.waiting import wait_until
 from .sessions import advance, call, claim, connect, enqueue, together
 
 SESSIONS = 8
@@ -121,7 +122,7 @@ def test_the_rate_of_a_key_is_exact(conn, url):
 
 
 def test_enqueues_and_exits_at_once_strand_no_job(conn, url):
-    """Half of the sessions add jobs of one key while the others end them: each job that is blocked is promoted by an exit."""
+    """Half of the sessions add jobs of one key, the others end them: an exit promotes each job that is blocked."""
     configure(conn, concurrency_per_key=1)
     remaining = threading.Semaphore(0)
 
@@ -146,6 +147,21 @@ def test_enqueues_and_exits_at_once_strand_no_job(conn, url):
         " LANGUAGE sql AS $$ SELECT false $$"
     )
     assert sum(together(url, SESSIONS, work)) == 160
+
+
+def test_an_exit_waits_for_an_enqueue_that_it_must_promote(conn, url):
+    configure(conn, concurrency_per_key=1)
+    running = enqueue(conn, "q", key="k")
+    claim(conn, "q")
+    with connect(url) as adding, connect(url) as ending:
+        adding.execute("BEGIN")
+        blocked = enqueue(adding, "q", key="k")
+        thread = threading.Thread(target=call, args=(ending, "honker_ack", running, "w", 1))
+        thread.start()
+        wait_until(lambda: conn.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0])
+        adding.execute("COMMIT")
+        thread.join()
+    assert conn.execute("SELECT id, state FROM live").fetchall() == [(blocked, "pending")]
 
 
 def test_the_slot_of_a_killed_session_is_free_when_its_lease_lapses(conn, url):

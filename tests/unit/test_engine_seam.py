@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(honker.__file__).parent
 # Paths are values for codecs, which open no files. The testing kit makes files and moves the clock of one. Integrations
 # know the driver of their framework.
-BELOW_OR_OUTSIDE = {"sqlite", "codec", "cli", "contrib", "testing"}
+BELOW_OR_OUTSIDE = {"sqlite", "postgres", "codec", "cli", "contrib", "testing"}
 # The database handle chooses the engine, and `__init__` and the reference's modules re-export names.
 COMPOSITION = {"__init__.py", "__main__.py", "database.py", "_honker.py", "_scheduler.py", "_tasks.py", "_worker.py"}
 MODULES = sorted(
@@ -21,8 +21,9 @@ MODULES = sorted(
 FORBIDDEN_TEXTS = ("PRAGMA", "sqlite", "BEGIN", "COMMIT", "-wal", "-shm", "file:", r"(?<!_)_honker_")
 FORBIDDEN_MODULES = {"sqlite3", "pathlib", "os.path"}
 # An error names the SQLite that is too old, and maps the driver's exceptions, whose names begin so.
-# The space of process ids is read from a file of the system. The import name of a script is that of its file.
-EXEMPT = {"errors.py", "process_space.py", "module_name.py"}
+# The space of process ids is read from a file of the system. The import name of a script is that of its file. The drivers of
+# both engines are told apart by their attributes.
+EXEMPT = {"errors.py", "process_space.py", "module_name.py", "drivers.py"}
 
 
 # Parsed while tests are collected: CPython 3.11 may fail in `ast.parse` when the garbage collector runs code meanwhile.

@@ -16,6 +16,7 @@ from honker.codec import Codec
 from honker.database import OpenOptions, database_location, database_on, opener
 from honker.errors import InvalidArgumentError
 from honker.middleware import Middleware
+from honker.postgres.location import without_password
 from honker.sqlite.process_engine import ProcessEngine
 from honker.task.registry import TaskRegistry
 from honker.worker.runner import GRACE_S
@@ -74,12 +75,12 @@ class App(Declarations):
 
     @property
     def path(self) -> str:
-        """The database file: an absolute path, or a ``file:`` URI with one.
+        """The database file: an absolute path, or a ``file:`` URI with one; or a URL without its password.
 
         Raises:
             InvalidArgumentError: The app has no path, and ``HONKER_DATABASE`` is not set.
         """
-        return self._engine.path
+        return without_password(self._engine.path)
 
     def include(self, blueprint: Blueprint) -> None:
         """Add the queues and tasks of a blueprint, those that are declared there later included. Idempotent.

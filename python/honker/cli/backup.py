@@ -10,6 +10,7 @@ import click
 
 from honker.cli.copying import CopyError, copy_verified
 from honker.cli.database_file import check_exists, database_argument, look_at, path_of
+from honker.cli.database_url import refuse_url
 from honker.cli.output import Output, bright, json_option, notice
 from honker.cli.schema import newest_version, schema_version
 from honker.cli.signals import cleaned_up
@@ -53,7 +54,8 @@ The copy holds everything that was committed when it began; writers go on meanwh
 @json_option
 def backup(path: str, target: str, force: bool, is_json: bool) -> None:
     """Copy the database file DB, which may be in use, to the file TARGET."""
-    path = path_of(path)
+    refuse_url(target, "name a file as TARGET; `honker copy` copies between a file and a URL")
+    path = path_of(path, "pg_dump copies a PostgreSQL database, and `honker copy` its jobs to another one or to a file")
     copied = _copied(path, target, force, is_json)
     text = f"{bright(target)}: {copied['bytes']:,} bytes, {copied['rows']:,} rows, verified"
     Output(is_json=is_json).line(text, {"target": target, **copied})
@@ -104,6 +106,8 @@ def restore(  # noqa: PLR0917 - click passes them by name
     backup_path: str, target: str, force: bool, pauses: bool, catch_up: bool, is_json: bool
 ) -> None:
     """Copy the file BACKUP to TARGET, verified, so that schedules do not fire for the past."""
+    for each in (backup_path, target):
+        refuse_url(each, "pg_restore restores a dump of PostgreSQL, and `honker copy` copies between a file and a URL")
     check_exists(backup_path)
     with closing(look_at(backup_path)) as conn:
         if schema_version(conn) > newest_version():

@@ -1,4 +1,4 @@
-"""The argument ``DB``: a database file with honker's tables, or the app of a module."""
+"""The argument ``DB``: a database with honker's tables, by its file, its URL or the app of a module."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from honker.cli.database_url import open_existing_url, refuse_url
 from honker.cli.moments import follow_clock
 from honker.cli.target import open_target, split
 from honker.database import Database, open
@@ -21,9 +22,11 @@ from honker.errors import (
     NotBootstrappedError,
     from_sqlite,
 )
+from honker.postgres.location import is_postgres
 from honker.sqlite.connection import BUSY_TIMEOUT_S
 from honker.sqlite.extension import connect
 from honker.sqlite.path import file_of
+from honker.sqlite.process_engine import ProcessEngine
 
 _HAS_TABLES: Final = "SELECT EXISTS (SELECT 1 FROM main.sqlite_master WHERE name = '_honker_live')"
 
@@ -32,7 +35,7 @@ database_argument = click.argument("path", metavar="DB")
 
 def is_target(path: str) -> bool:
     """True if the argument names an app, as in ``shop.tasks:app``, and no file."""
-    if ":" not in path or os.path.exists(path):
+    if ":" not in path or is_postgres(path) or os.path.exists(path):
         return False
     try:
         split(path)
@@ -41,29 +44,46 @@ def is_target(path: str) -> bool:
     return True
 
 
-def path_of(path: str) -> str:
-    """The path of a database file, or of the file of an app."""
+def location_of(path: str) -> str:
+    """The path of a database file or its URL, or those of the database of an app."""
     if not is_target(path):
         return path
     with open_target(path) as db:
-        return str(file_of(db.path))
+        return _location_of_app(db)
 
 
-def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
-    """Open an existing file with honker's tables, or the database of an app. A mistyped path creates nothing.
+def path_of(path: str, instead: str) -> str:
+    """The path of a database file, or of the file of an app.
 
     Args:
         path: The file, or the target of an app.
+        instead: The way to reach the same on PostgreSQL, for the message.
+
+    Raises:
+        click.UsageError: It is a URL.
+    """
+    location = location_of(path)
+    refuse_url(location, instead)
+    return location
+
+
+def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
+    """Open an existing database with honker's tables, or that of an app. A mistyped path or URL creates nothing.
+
+    Args:
+        path: The file, its URL, or the target of an app.
         makes_app_file: True to create the file of an app, or its tables, as its first use by the application does.
 
     Raises:
         click.BadParameter: The file does not exist, or the target leads to no app.
-        click.ClickException: The file is not a database, or has no honker tables.
+        click.ClickException: The file is not a database, the server refuses, or there are no honker tables.
     """
     db = open_target(path) if is_target(path) else None
     if db is not None and makes_app_file:
         return db
-    file = path if db is None else _file_of_app(db)
+    file = path if db is None else _location_of_app(db)
+    if is_postgres(file):
+        return open_existing_url(file, db)
     check_exists(file)
     try:
         _look_for_honker(file)
@@ -76,11 +96,13 @@ def open_existing(path: str, *, makes_app_file: bool = False) -> Database:
     return opened
 
 
-def _file_of_app(db: Database) -> str:
+def _location_of_app(db: Database) -> str:
+    engine = db.engine
     try:
-        return str(file_of(db.path))
+        location = engine.location if isinstance(engine, ProcessEngine) else db.path
     except HonkerError as error:
         raise click.ClickException(str(error)) from error
+    return location if is_postgres(location) else str(file_of(location))
 
 
 def look_at(path: str) -> sqlite3.Connection:

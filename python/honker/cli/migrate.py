@@ -1,4 +1,4 @@
-"""``honker migrate``: bring a file to the schema of this honker."""
+"""``honker migrate``: bring a database to the schema of this honker."""
 
 from __future__ import annotations
 
@@ -9,48 +9,72 @@ from typing import Any
 
 import click
 
-from honker.cli.database_file import connect_as_it_is, database_argument, look_at, path_of
+from honker.cli.database_file import connect_as_it_is, database_argument, location_of, look_at
+from honker.cli.migrate_url import migrate_url
 from honker.cli.output import Output, bright, json_option
 from honker.cli.schema import newest_version, objects, schema_version, upgrade
 from honker.errors import SchemaTooNewError, from_sqlite
+from honker.postgres.location import is_postgres
 
 _SIGNS = {"add": "+", "drop": "-", "change": "~"}
 
 
 @click.command(
-    short_help="Upgrade honker's tables in a file.",
+    short_help="Upgrade honker's tables in a database.",
     epilog="""\b
 Examples:
   honker migrate shop.db --dry-run
   honker migrate shop.db
+  honker migrate postgresql://admin@host/shop --grant shop_app
+  honker migrate postgresql://host/shop --check
 
 Make a copy by `honker backup` first. Every process that opens the file upgrades it too; this command does it at a time
 of your choice. Stop the processes of older honkers before: they are refused once the new features are in use.
 
-Exit codes: 0 the file is up to date (with --dry-run: no error), 1 database error, 2 usage error.""",
+On PostgreSQL it makes the schema "honker", or upgrades its tables and replaces its functions, in one transaction. The
+first installation needs CREATE on the database, and later ones the role that owns the schema. The functions run with
+the rights of that role. --grant lets the role of an application call them, and gives it no right on the tables.
+
+Exit codes: 0 the database is up to date (with --dry-run: no error), 1 database error, or not up to date with --check,
+2 usage error.""",
 )
 @database_argument
 @click.option("--dry-run", is_flag=True, help="Make the changes in a transaction, print them, and roll back.")
+@click.option("--check", "checks", is_flag=True, help="Change nothing; exit with 1 if an upgrade is due.")
+@click.option(
+    "--grant",
+    "roles",
+    multiple=True,
+    metavar="ROLE",
+    help="PostgreSQL: let a role enqueue and work, through the functions only. May be repeated.",
+)
 @json_option
-def migrate(path: str, dry_run: bool, is_json: bool) -> None:
-    """Upgrade the tables of the database file DB to this honker, and print each change of the schema.
+def migrate(path: str, dry_run: bool, checks: bool, roles: tuple[str, ...], is_json: bool) -> int:
+    """Upgrade the tables of the database DB to this honker, and print each change of the schema.
 
-    A file that is up to date is not changed. Missing tables and indexes are made again.
+    A database that is up to date is not changed. Missing tables and indexes of a file are made again.
     """
     output = Output(is_json=is_json)
-    path = path_of(path)
+    if checks and (dry_run or roles):
+        raise click.UsageError("--check changes nothing; leave --dry-run and --grant out")
+    path = location_of(path)
+    if is_postgres(path):
+        return migrate_url(path, roles, dry_run=dry_run, checks=checks, output=output)
+    if roles:
+        raise click.UsageError(f"--grant is for PostgreSQL; {path!r} is a file, whose rights are those of the system")
     with closing(look_at(path)) as conn:
         _refuse_newer(schema_version(conn))
     try:
         with closing(connect_as_it_is(path, mode="rw")) as conn:
-            versions, changes = _run(conn, keeps=not dry_run)
+            versions, changes = _run(conn, keeps=not (dry_run or checks))
     except sqlite3.Error as error:
         raise from_sqlite(error) from error
     for change in changes:
         output.line(f"{_SIGNS[change['change']]} {change['type']} {bright(change['name'])}", change)
     before, after = versions
-    summary = {"from": before, "to": after, "changes": len(changes), "is_dry_run": dry_run}
-    output.line(_summary(before, after, len(changes), dry_run), summary)
+    summary = {"from": before, "to": after, "changes": len(changes), "is_dry_run": dry_run or checks}
+    output.line(_summary(before, after, len(changes), dry_run or checks), summary)
+    return int(checks and bool(changes or before != after))
 
 
 def _summary(before: int, after: int, count: int, dry_run: bool) -> str:

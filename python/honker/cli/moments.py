@@ -31,7 +31,12 @@ _clock: Final = _Clock()
 def follow_clock(engine: Engine) -> None:
     """Let `now` return the time of a database."""
     # Not `Engine.clock`, which knows the testing files of its own process only.
-    _clock.ahead_s = engine.ask(_CLOCK) - time.time()
+    follow(engine.ask(_CLOCK) - time.time())
+
+
+def follow(ahead_s: float) -> None:
+    """Let `now` return a time that is so many seconds ahead of the system's clock."""
+    _clock.ahead_s = ahead_s
 
 
 def now() -> float:

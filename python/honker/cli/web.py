@@ -12,6 +12,7 @@ import click
 from honker.cli.database_file import database_argument, open_existing
 from honker.cli.output import bright, notice
 from honker.errors import InvalidArgumentError
+from honker.postgres.location import without_password
 from honker.web import app
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def web(  # noqa: PLR0917 - click passes them by name
             raise click.UsageError(str(error)) from error
         with _listen(host, port) as listener:
             url = _url(listener, root_path)
-            notice(f"honker: {bright(url)} shows {path}; Ctrl-C ends it")
+            notice(f"honker: {bright(url)} shows {without_password(path)}; Ctrl-C ends it")
             if opens_browser:
                 webbrowser.open(url)
             served = _under(root_path.rstrip("/"), page)

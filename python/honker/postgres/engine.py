@@ -11,7 +11,7 @@ import weakref
 from functools import partial
 from typing import Any, Final
 
-from psycopg import ProgrammingError
+from psycopg import Connection, Error as PsycopgError, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
@@ -23,15 +23,16 @@ from honker.errors import (
     ConnectionLostError,
     DatabaseClosedError,
     DatabaseReadOnlyError,
-    InvalidArgumentError,
     NotBootstrappedError,
 )
 from honker.postgres import session
 from honker.postgres.clock import ServerClock
+from honker.postgres.driver import malformed
+from honker.postgres.failures import from_postgres
 from honker.postgres.foreign import ascalar_in, fate_of, scalar_in
 from honker.postgres.handler_transaction import PostgresHandlerScope
 from honker.postgres.holders import Holders
-from honker.postgres.install import install
+from honker.postgres.install import install, is_installed, look
 from honker.postgres.listener import Listener
 from honker.postgres.location import without_password
 from honker.postgres.pool import Pool
@@ -51,8 +52,8 @@ class PostgresEngine:
     def __init__(self, url: str, *, installs: bool = True) -> None:
         try:
             parts = conninfo_to_dict(url)
-        except ProgrammingError as error:
-            raise InvalidArgumentError(f"{without_password(url)!r} is no PostgreSQL URL: {error}") from error
+        except ProgrammingError:
+            raise malformed(url) from None  # The message of libpq may quote the password.
         self._url = url
         self._path = without_password(url)
         self._pool = Pool(url, "honker")
@@ -80,7 +81,7 @@ class PostgresEngine:
                 session.scalar(raw, "SELECT honker_bootstrap()", ())
                 return
             try:
-                install(raw)
+                _install(raw)
             except DatabaseReadOnlyError as error:
                 # Without the privilege, an installation that another role has made is good enough.
                 try:
@@ -259,3 +260,12 @@ class PostgresEngine:
         if listener is not None:
             listener.close()
         self._pool.close()
+
+
+def _install(raw: Connection[Any]) -> None:
+    """Install the schema, unless it is there already."""
+    try:
+        if not (is_installed(raw) and look(raw).is_current):
+            install(raw)
+    except PsycopgError as error:
+        raise from_postgres(error) from error

@@ -7,7 +7,9 @@ from typing import Final
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 _PASSWORD: Final = re.compile(r"(?<=://)([^:@/?#]*):[^@/?#]*@")
-_PASSWORD_OPTION: Final = re.compile(r"(?<=[?&])password=[^&]*&?")
+# A password with a character that must be percent-encoded. libpq refuses the URL, and a message shows it.
+_BROKEN_PASSWORD: Final = re.compile(r"(?<=://)([^:@]*):[^@]*[/?#].*@")
+_PASSWORD_OPTION: Final = re.compile(r"(?<=[?&])(?:ssl)?password=[^&]*&?")
 
 
 def is_postgres(path: object) -> bool:
@@ -17,4 +19,7 @@ def is_postgres(path: object) -> bool:
 
 def without_password(url: str) -> str:
     """The URL as it may be shown."""
-    return _PASSWORD_OPTION.sub("", _PASSWORD.sub(r"\1@", url)).rstrip("?&")
+    shown, count = _PASSWORD.subn(r"\1@", url)
+    if not count:
+        shown = _BROKEN_PASSWORD.sub(r"\1@", url)
+    return _PASSWORD_OPTION.sub("", shown).rstrip("?&")

@@ -18,6 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from honker.clock import monotonic
 from honker.errors import DatabaseBusyError, DatabaseClosedError
+from honker.postgres.driver import CONNECT_S
 from honker.postgres.failures import from_postgres
 from honker.postgres.watchdog import Watchdog
 
@@ -31,7 +32,7 @@ IDLE_S: Final = 300.0
 #: by probes of an idle connection, and by the limit for data that are not confirmed.
 DEFAULTS: Final[Mapping[str, int | str]] = MappingProxyType(
     {
-        "connect_timeout": 10,
+        "connect_timeout": CONNECT_S,
         "keepalives": 1,
         "keepalives_idle": 10,
         "keepalives_interval": 5,

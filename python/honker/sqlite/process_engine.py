@@ -75,6 +75,11 @@ class ProcessEngine(ForwardingEngine[ReopenedEngine]):
         return self._find_path() if self._engine is None else self._engine.path
 
     @property
+    def location(self) -> str:
+        """The path or the URL by which it opens the database; a URL with its password."""
+        return self._find_path()
+
+    @property
     def is_closed(self) -> bool:
         """False: a closed database is opened again at its next use."""
         return False

@@ -1,8 +1,10 @@
--- The record of a move of a job: counters by minute, and an event of the topic honker.events. It is written in the transaction of the
--- move, so it is there if and only if the move is. With both off, a call costs one look at honker.meta.
+-- The record of a move of a job: counters by minute, and an event of the topic honker.events. It is written in the
+-- transaction of the move, so it is there if and only if the move is. With both off, a call costs one look at
+-- honker.meta.
 --
--- `move` is enqueued, claimed, done, retried (an attempt failed, and another follows), failed (an attempt failed, and the job is a dead
--- letter), dead (a dead letter without an attempt that failed now), cancelled, snoozed, released, lapsed or requeued.
+-- `move` is enqueued, claimed, done, retried (an attempt failed, and another follows), failed (an attempt failed, and
+-- the job is a dead letter), dead (a dead letter without an attempt that failed now), cancelled, snoozed, released,
+-- lapsed or requeued.
 
 CREATE OR REPLACE FUNCTION honker._moved(
   job_id bigint, queue text, payload text, move text, run_s double precision, wait_s double precision, now bigint
@@ -26,7 +28,8 @@ BEGIN
   END IF;
 END $$;
 
--- Tells the task of a job whose settlement follows in this transaction: its worker knows it, also if the payload does not say it.
+-- Tells the task of a job whose settlement follows in this transaction: its worker knows it, also if the payload does
+-- not say it.
 CREATE OR REPLACE FUNCTION honker._know_task(job_id bigint, task text) RETURNS void LANGUAGE sql AS $$
   SELECT set_config('honker.known_task', coalesce(job_id || ' ' || task, ''), true)
 $$;
@@ -41,7 +44,8 @@ BEGIN
   RETURN honker._task_of(payload);
 END $$;
 
--- The same for several jobs of one queue that have made the same move: one row of counters a task, and one event for each thousand.
+-- The same for several jobs of one queue that have made the same move: one row of counters a task, and one event for
+-- each thousand.
 CREATE OR REPLACE FUNCTION honker._moved_many(
   job_ids bigint[], queue text, payloads text[], move text, waits_s double precision[], now bigint
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -56,10 +60,12 @@ BEGIN
   IF NOT recording.counters AND NOT recording.events THEN
     RETURN;
   END IF;
-  tasks := ARRAY(SELECT honker._task_of(p.payload) FROM unnest(payloads) WITH ORDINALITY AS p(payload, place) ORDER BY p.place);
+  tasks := ARRAY(SELECT honker._task_of(p.payload) FROM unnest(payloads) WITH ORDINALITY AS p(payload, place)
+    ORDER BY p.place);
   IF recording.counters THEN
     FOR sums IN
-      SELECT coalesce(m.task, '') AS task, count(*) AS jobs, coalesce(sum(m.wait_s), 0) AS wait_s, coalesce(max(m.wait_s), 0) AS wait_max_s
+      SELECT coalesce(m.task, '') AS task, count(*) AS jobs, coalesce(sum(m.wait_s), 0) AS wait_s,
+        coalesce(max(m.wait_s), 0) AS wait_max_s
       FROM unnest(tasks, waits_s) AS m(task, wait_s) GROUP BY coalesce(m.task, '') ORDER BY coalesce(m.task, '')
     LOOP
       PERFORM honker._count(queue, sums.task, move, sums.jobs, NULL, sums.wait_s, sums.wait_max_s, now);
@@ -81,6 +87,7 @@ CREATE OR REPLACE FUNCTION honker._event(
   job_id bigint, queue text, task text, move text, run_s double precision, wait_s double precision
 ) RETURNS json LANGUAGE sql IMMUTABLE AS $$
   SELECT json_strip_nulls(json_build_object(
-    'event', CASE move WHEN 'failed' THEN 'dead' ELSE move END, 'wait_s', CASE WHEN move = 'claimed' THEN honker._real(wait_s) END,
+    'event', CASE move WHEN 'failed' THEN 'dead' ELSE move END,
+    'wait_s', CASE WHEN move = 'claimed' THEN honker._real(wait_s) END,
     'id', job_id, 'queue', queue, 'task', task, 'run_s', honker._real(run_s)))
 $$;

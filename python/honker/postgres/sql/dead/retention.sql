@@ -1,12 +1,13 @@
 -- Dead letters that are given up: by the policy of their queue, or by hand.
 --
--- There is no sweeper. Each new dead letter deletes a few of the queue: old ones each time; those beyond the number that stays,
--- which takes passing over these, at one in 64. A letter that another session holds is passed over.
+-- There is no sweeper. Each new dead letter deletes a few of the queue: old ones each time; those beyond the number
+-- that stays, which takes passing over these, at one in 64. A letter that another session holds is passed over.
 
--- Deletes dead letters of a queue that are older than `max_age` milliseconds, or not among the `max_keep` newest, the oldest first,
--- among the first `most`. Those that a clock which was ahead has dated into the future would block the head of the queue, and
--- are old as well. Returns how many. Jobs that wait for the requeue of one die of its failure.
-CREATE OR REPLACE FUNCTION honker._prune_dead(queue text, max_age bigint, max_keep bigint, most bigint, now bigint) RETURNS bigint
+-- Deletes dead letters of a queue that are older than `max_age` milliseconds, or not among the `max_keep` newest, the
+-- oldest first, among the first `most`. Those that a clock which was ahead has dated into the future would block the
+-- head of the queue, and are old as well. Returns how many. Jobs that wait for the requeue of one die of its failure.
+CREATE OR REPLACE FUNCTION honker._prune_dead(queue text, max_age bigint, max_keep bigint, most bigint, now bigint)
+RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -22,8 +23,9 @@ BEGIN
   ORDER BY d.died_at DESC, d.id DESC
   OFFSET max_keep LIMIT 1;
   FOR letter IN
-    WITH head AS (SELECT d.id, d.died_at FROM honker.dead AS d WHERE d.queue = queue ORDER BY d.died_at, d.id LIMIT most),
-    given_up AS (
+    WITH head AS (
+      SELECT d.id, d.died_at FROM honker.dead AS d WHERE d.queue = queue ORDER BY d.died_at, d.id LIMIT most
+    ), given_up AS (
       SELECT d.id FROM honker.dead AS d JOIN head AS h ON h.id = d.id
       WHERE (h.died_at, h.id) <= (surplus.died_at, surplus.id) OR h.died_at < old_before
          OR (max_age IS NOT NULL AND h.died_at > old_after)
@@ -40,9 +42,12 @@ BEGIN
   RETURN pruned;
 END $$;
 
--- The effects of the end of a dead letter that cannot come back. Its row is gone.
+-- The effects of the end of a dead letter that cannot come back. Its row is gone. The line of its key goes on; if another
+-- session has the lock of the key, a claim that finds nothing does that later.
 CREATE OR REPLACE FUNCTION honker._forget_letter(letter honker.dead, now bigint) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
+DECLARE
+  job honker.live;
 BEGIN
   IF letter.ties & 8 <> 0 THEN
     PERFORM honker._settle_children(letter.id, 'dead', NULL, letter.last_error, false, now);
@@ -53,10 +58,17 @@ BEGIN
   IF letter.ties & 32 <> 0 THEN
     PERFORM honker._forget_attempts(letter.id);
   END IF;
+  IF letter.key IS NOT NULL AND honker._try_lock_key(letter.queue, letter.key) THEN
+    job.id := letter.id;
+    job.queue := letter.queue;
+    job.key := letter.key;
+    PERFORM honker._leave_line(job, false, now);
+  END IF;
 END $$;
 
 -- Deletes a few dead letters that the policy of the queue gives up, after this one was added.
-CREATE OR REPLACE FUNCTION honker._keep_dead_to_policy(queue text, job_id bigint, now bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker._keep_dead_to_policy(queue text, job_id bigint, now bigint)
+RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   policy record;
@@ -73,7 +85,8 @@ BEGIN
   END IF;
 END $$;
 
-CREATE OR REPLACE FUNCTION honker.honker_dead_prune(queue text, older_than_s double precision, max_keep bigint) RETURNS bigint
+CREATE OR REPLACE FUNCTION honker.honker_dead_prune(queue text, older_than_s double precision, max_keep bigint)
+RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,13 +1,15 @@
 -- Finished jobs, in queues that keep them: those that succeeded, and those that were cancelled.
 --
--- Invariant: a job is live, dead or finished, and never two of these: it is copied in the transaction that deletes its live row.
+-- Invariant: a job is live, dead or finished, and never two of these: it is copied in the transaction that deletes its
+-- live row.
 --
--- There is no sweeper. Each job that is kept deletes a few that have been kept for long enough; a list shows no expired one. A
--- clock that was ahead dates a job, and its expiry, in the future: such a job of the queue is deleted as well once it lies
--- further ahead than a day. Rows that another session deletes are passed over.
+-- There is no sweeper. Each job that is kept deletes a few that have been kept for long enough; a list shows no expired
+-- one. A clock that was ahead dates a job, and its expiry, in the future: such a job of the queue is deleted as well
+-- once it lies further ahead than a day. Rows that another session deletes are passed over.
 
 -- Keeps a job that has ended, if its queue keeps finished jobs. True if it is kept.
-CREATE OR REPLACE FUNCTION honker._keep_finished(job honker.live, state text, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker._keep_finished(job honker.live, state text, now bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   keep_s double precision := (SELECT q.keep_finished_s FROM honker.queues AS q WHERE q.name = job.queue);
@@ -16,9 +18,11 @@ BEGIN
     RETURN false;
   END IF;
   INSERT INTO honker.finished AS f (
-    id, queue, payload, state, priority, attempts, max_attempts, key, worker_id, last_error, created_at, finished_at, expires_at)
+    id, queue, payload, state, priority, attempts, max_attempts, key, worker_id, last_error, created_at, finished_at,
+    expires_at)
   VALUES (
-    job.id, job.queue, job.payload, state, job.priority, job.attempts, job.max_attempts, job.key, job.worker_id, job.last_error,
+    job.id, job.queue, job.payload, state, job.priority, job.attempts, job.max_attempts, job.key, job.worker_id,
+    job.last_error,
     job.created_at, now, now + honker._milliseconds(keep_s))
   -- Of a database that was merged or restored in part.
   ON CONFLICT ON CONSTRAINT finished_pkey DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at,
@@ -35,7 +39,8 @@ BEGIN
   WITH expired AS (
     SELECT f.id FROM honker.finished AS f WHERE f.expires_at <= now ORDER BY f.expires_at LIMIT 4 FOR UPDATE SKIP LOCKED
   ), ahead AS (
-    SELECT f.id FROM honker.finished AS f WHERE f.queue = queue AND f.finished_at > now + 86400000 LIMIT 4 FOR UPDATE SKIP LOCKED
+    SELECT f.id FROM honker.finished AS f WHERE f.queue = queue AND f.finished_at > now + 86400000 LIMIT 4
+      FOR UPDATE SKIP LOCKED
   ), gone AS (
     DELETE FROM honker.finished AS f
     WHERE f.id IN (SELECT e.id FROM expired AS e UNION ALL SELECT a.id FROM ahead AS a)

@@ -1,7 +1,9 @@
--- The effects of the end of a job. `job` is its row as it was before it went, with all ties; `fate` is done, cancelled, dead, or back
--- for a job that waits again. Each cancelled job and each new dead letter comes here; of the others those with ties (see the Rust
--- module `ties`: 8 DEPENDENTS, 16 PARENTS, 32 HISTORY, 64 KEEP, 128 PROGRESS). The effect on its key is the caller's.
-CREATE OR REPLACE FUNCTION honker._after_leave(job honker.live, fate text, value text, error text, now bigint) RETURNS void
+-- The effects of the end of a job. `job` is its row as it was before it went, with all ties; `fate` is done, cancelled,
+-- dead, or back for a job that waits again. Each cancelled job and each new dead letter comes here; of the others those
+-- with ties (see the Rust module `ties`: 8 DEPENDENTS, 16 PARENTS, 32 HISTORY, 64 KEEP, 128 PROGRESS). The effect on
+-- its key is the caller's.
+CREATE OR REPLACE FUNCTION honker._after_leave(job honker.live, fate text, value text, error text, now bigint)
+RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE

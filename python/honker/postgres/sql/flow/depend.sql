@@ -3,23 +3,24 @@
 -- An edge, a row of honker.dependencies, is open until it has an outcome. Invariants, after each commit:
 --
 -- 1. A job in state `waiting` has an open edge, and `waiting_for` counts its open edges.
--- 2. The parent of an open edge can still end: it is a live job with the tie DEPENDENTS (8), or, under the policy `wait`, a dead
---    letter.
--- 3. An edge of policy `cancel` whose outcome is a failure belongs to a dead letter that this failure has made, and which a
---    requeue of the parent brings back.
+-- 2. The parent of an open edge can still end: it is a live job with the tie DEPENDENTS (8), or, under the policy
+--    `wait`, a dead letter.
+-- 3. An edge of policy `cancel` whose outcome is a failure belongs to a dead letter that this failure has made, and
+--    which a requeue of the parent brings back.
 -- 4. The end of a parent is in honker.outcomes while one of its children has not ended.
 --
 -- Locks are taken in one order: rows of jobs by id, then edges, then outcomes.
 --
--- - *A parent ends while its child is added.* Both lock the parent's row. If the child is first, it has marked the parent, so the
---   plain ack, which tests `ties IS NULL`, does not end it, and the ack with ties finds the edge. If the parent is first, the child
---   waits for its commit, and then finds its end.
--- - *Two parents end at once.* Each locks the row of the child before it counts down, so the second reads the first one's count.
+-- - *A parent ends while its child is added.* Both lock the parent's row. If the child is first, it has marked the
+--   parent, so the plain ack, which tests `ties IS NULL`, does not end it, and the ack with ties finds the edge. If the
+--   parent is first, the child waits for its commit, and then finds its end.
+-- - *Two parents end at once.* Each locks the row of the child before it counts down, so the second reads the first
+--   one's count.
 -- - *A session dies or rolls back*: its edges, counts and states go together.
 -- - *The clock jumps*: no time decides here, except if a retained result has expired.
 
--- The end of a job that is named as a parent: `live`, `done`, `dead` or `cancelled`; NULL if nothing is known of it. A dead letter
--- can return. The parts are read in this order. A result of an id that no job has had says nothing.
+-- The end of a job that is named as a parent: `live`, `done`, `dead` or `cancelled`; NULL if nothing is known of it. A
+-- dead letter can return. The parts are read in this order. A result of an id that no job has had says nothing.
 CREATE OR REPLACE FUNCTION honker._fate(id bigint, now bigint, OUT state text, OUT error text, OUT can_return boolean)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
@@ -47,7 +48,8 @@ CREATE OR REPLACE FUNCTION honker._has_been_given(id bigint) RETURNS boolean LAN
 $$;
 
 -- The error of a child of this policy that the end of its parent cancels; NULL if it does not.
-CREATE OR REPLACE FUNCTION honker._failure(policy text, parent_id bigint, state text, error text, can_return boolean) RETURNS text
+CREATE OR REPLACE FUNCTION honker._failure(policy text, parent_id bigint, state text, error text, can_return boolean)
+RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN policy = 'run' OR (policy = 'wait' AND can_return) THEN NULL
@@ -57,7 +59,8 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- Keeps the end of a parent for its children, with its result if one is kept, or that of an earlier copy.
-CREATE OR REPLACE FUNCTION honker._keep_outcome(job_id bigint, state text, value text, error text, now bigint) RETURNS void
+CREATE OR REPLACE FUNCTION honker._keep_outcome(job_id bigint, state text, value text, error text, now bigint)
+RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 BEGIN
@@ -71,9 +74,9 @@ BEGIN
   DO UPDATE SET state = excluded.state, value = coalesce(excluded.value, o.value), error = excluded.error;
 END $$;
 
--- Marks the jobs among these that are live or dead letters as parents, and keeps them where they are until the end of this
--- transaction. Returns how many. The lock that stays is the weakest that keeps a row from being deleted: heartbeats of a marked
--- parent do not wait.
+-- Marks the jobs among these that are live or dead letters as parents, and keeps them where they are until the end of
+-- this transaction. Returns how many. The lock that stays is the weakest that keeps a row from being deleted:
+-- heartbeats of a marked parent do not wait.
 CREATE OR REPLACE FUNCTION honker._hold_parents(ids bigint[]) RETURNS integer LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -81,7 +84,8 @@ DECLARE
   dead integer;
 BEGIN
   UPDATE honker.live AS l SET ties = coalesce(l.ties, 0) | 8
-  FROM (SELECT u.id FROM honker.live AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0 ORDER BY u.id FOR UPDATE) AS unmarked
+  FROM (SELECT u.id FROM honker.live AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0
+    ORDER BY u.id FOR UPDATE) AS unmarked
   WHERE l.id = unmarked.id;
   PERFORM 1 FROM honker.live AS l WHERE l.id = ANY (ids) ORDER BY l.id FOR KEY SHARE;
   GET DIAGNOSTICS live = ROW_COUNT;
@@ -89,15 +93,16 @@ BEGIN
     RETURN live;
   END IF;
   UPDATE honker.dead AS d SET ties = coalesce(d.ties, 0) | 8
-  FROM (SELECT u.id FROM honker.dead AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0 ORDER BY u.id FOR UPDATE) AS unmarked
+  FROM (SELECT u.id FROM honker.dead AS u WHERE u.id = ANY (ids) AND coalesce(u.ties, 0) & 8 = 0
+    ORDER BY u.id FOR UPDATE) AS unmarked
   WHERE d.id = unmarked.id;
   PERFORM 1 FROM honker.dead AS d WHERE d.id = ANY (ids) ORDER BY d.id FOR KEY SHARE;
   GET DIAGNOSTICS dead = ROW_COUNT;
   RETURN live + dead;
 END $$;
 
--- Ties a new job, whose row is there, to its parents, each named once. Returns how many of these have not ended. If one of them has
--- failed already, under the policy `cancel`, the job is a dead letter afterwards.
+-- Ties a new job, whose row is there, to its parents, each named once. Returns how many of these have not ended. If one
+-- of them has failed already, under the policy `cancel`, the job is a dead letter afterwards.
 CREATE OR REPLACE FUNCTION honker._depend(child_id bigint, after bigint[], policy text, now bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -112,8 +117,9 @@ BEGIN
   END IF;
   SELECT t.* INTO found_ends FROM honker._tie(child_id, after, policy, now) AS t;
   IF found_ends.unknown IS NOT NULL THEN
-    PERFORM honker._fail('HONKER_UNKNOWN_PARENT', format('after names job %s, which never existed or has ended without a result '
-      'that is kept; enqueue parent and child in one transaction, or keep the parent''s result', found_ends.unknown));
+    PERFORM honker._fail('HONKER_UNKNOWN_PARENT', format(
+      'after names job %s, which never existed or has ended without a result that is kept; enqueue parent and child in '
+      'one transaction, or keep the parent''s result', found_ends.unknown));
   END IF;
   IF found_ends.has_ended THEN
     PERFORM honker._keep_outcome(given.id, fate.state, NULL, fate.error, now)
@@ -130,7 +136,8 @@ END $$;
 
 -- Adds the edges of a child. Returns how many are open, a parent that is not known, and if one has ended.
 CREATE OR REPLACE FUNCTION honker._tie(
-  child_id bigint, after bigint[], policy text, now bigint, OUT unsettled bigint, OUT unknown bigint, OUT has_ended boolean
+  child_id bigint, after bigint[], policy text, now bigint, OUT unsettled bigint, OUT unknown bigint,
+  OUT has_ended boolean
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -143,7 +150,8 @@ BEGIN
     INSERT INTO honker.dependencies AS edge (parent_id, child_id, position, policy, outcome)
     SELECT p.id, child_id, place + p.place - 1,
            -- A failure that cannot be waited out cancels.
-           CASE WHEN policy = 'wait' AND p.state IN ('dead', 'cancelled') AND NOT p.is_waited_out THEN 'cancel' ELSE policy END,
+           CASE WHEN policy = 'wait' AND p.state IN ('dead', 'cancelled') AND NOT p.is_waited_out THEN 'cancel'
+                ELSE policy END,
            CASE WHEN p.state <> 'live' AND NOT p.is_waited_out THEN p.state END
     FROM parents AS p WHERE p.state IS NOT NULL
     RETURNING edge.outcome

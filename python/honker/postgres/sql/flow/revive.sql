@@ -1,10 +1,10 @@
 -- A dead parent lives again: its children wait for it again that its failure has made dead letters.
 
--- Makes the children of a requeued job wait again that its failure has cancelled, and which no other failure keeps dead; then
--- their children, one generation after the other.
+-- Makes the children of a requeued job wait again that its failure has cancelled, and which no other failure keeps
+-- dead; then their children, one generation after the other.
 --
--- Two parents of one child that are requeued at once: each locks the child before it looks at the other's edge, so the second sees
--- what the first has done, and brings the child back.
+-- Two parents of one child that are requeued at once: each locks the child before it looks at the other's edge, so the
+-- second sees what the first has done, and brings the child back.
 CREATE OR REPLACE FUNCTION honker._revive_children(parent_id bigint, now bigint) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -32,12 +32,13 @@ BEGIN
   END LOOP;
 END $$;
 
--- Makes a dead letter wait for its parents again. One whose unique key another job has taken since stays dead: no requeue fails
--- because of a job that it does not name.
+-- Makes a dead letter wait for its parents again. One whose unique key another job has taken since stays dead: no
+-- requeue fails because of a job that it does not name.
 CREATE OR REPLACE FUNCTION honker._revive(letter honker.dead, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  unsettled bigint := (SELECT count(*) FROM honker.dependencies AS d WHERE d.child_id = letter.id AND d.outcome IS NULL);
+  unsettled bigint := (SELECT count(*) FROM honker.dependencies AS d
+    WHERE d.child_id = letter.id AND d.outcome IS NULL);
 BEGIN
   letter.last_error := NULL;
   IF NOT honker._restore(letter, 'waiting', unsettled, letter.run_at, now) THEN

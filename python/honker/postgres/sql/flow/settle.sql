@@ -1,11 +1,13 @@
 -- The end of a parent: its children are counted down, made ready, or end with it. The invariants are in depend.sql.
 
--- Locks the children of these jobs, live and dead, in the order of their ids. A call that ends several jobs locks the children of all
--- before it ends the first: two calls that end parents of the same children in different orders then do not wait for each other.
+-- Locks the children of these jobs, live and dead, in the order of their ids. A call that ends several jobs locks the
+-- children of all before it ends the first: two calls that end parents of the same children in different orders then do
+-- not wait for each other.
 CREATE OR REPLACE FUNCTION honker._lock_children(parent_ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
-  children bigint[] := (SELECT array_agg(d.child_id) FROM honker.dependencies AS d WHERE d.parent_id = ANY (parent_ids));
+  children bigint[] := (SELECT array_agg(d.child_id) FROM honker.dependencies AS d
+    WHERE d.parent_id = ANY (parent_ids));
 BEGIN
   IF children IS NOT NULL THEN
     PERFORM 1 FROM honker.live AS l WHERE l.id = ANY (children) ORDER BY l.id FOR UPDATE;
@@ -13,9 +15,10 @@ BEGIN
   END IF;
 END $$;
 
--- Settles the children of a job that has ended, and those of the children that its failure has ended. They follow one generation
--- after the other: honker._bury calls this function for each child, and that call leaves the child to the loop that runs already. So
--- a chain of any length needs no stack. The setting that says so is gone if the transaction, or its savepoint, is rolled back.
+-- Settles the children of a job that has ended, and those of the children that its failure has ended. They follow one
+-- generation after the other: honker._bury calls this function for each child, and that call leaves the child to the
+-- loop that runs already. So a chain of any length needs no stack. The setting that says so is gone if the transaction,
+-- or its savepoint, is rolled back.
 CREATE OR REPLACE FUNCTION honker._settle_children(
   parent_id bigint, state text, value text, error text, can_return boolean, now bigint
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -43,8 +46,8 @@ BEGIN
   PERFORM set_config('honker.is_settling', 'off', true);
 END $$;
 
--- Gives the edges of a job that has ended their outcome. Returns the children, with their errors, that are dead letters now and have
--- children of their own. A child that waits for a requeue goes on waiting if the parent can return.
+-- Gives the edges of a job that has ended their outcome. Returns the children, with their errors, that are dead letters
+-- now and have children of their own. A child that waits for a requeue goes on waiting if the parent can return.
 CREATE OR REPLACE FUNCTION honker._settle_edges(
   parent_id bigint, state text, value text, error text, can_return boolean, now bigint
 ) RETURNS TABLE (id bigint, error_of text) LANGUAGE plpgsql AS $$
@@ -61,7 +64,8 @@ BEGIN
     RETURN;
   END IF;
   PERFORM honker._keep_outcome(parent_id, state, value, error, now);
-  SELECT array_agg(d.child_id ORDER BY d.child_id) AS children, array_agg(d.policy ORDER BY d.child_id) AS policies INTO opened
+  SELECT array_agg(d.child_id ORDER BY d.child_id) AS children, array_agg(d.policy ORDER BY d.child_id) AS policies
+  INTO opened
   FROM honker.dependencies AS d
   WHERE d.parent_id = parent_id AND d.outcome IS NULL AND NOT (can_return AND d.policy = 'wait');
   UPDATE honker.dependencies AS d
@@ -88,8 +92,8 @@ END $$;
 
 -- Forgets the parents of a job that has ended, and the ends of those that no other job needs.
 --
--- Two children that end at once do not wait for each other. If they are the last two of a parent, each may see the other's edge, and
--- the end of the parent stays until honker._prune_edges meets it: that harms nothing.
+-- Two children that end at once do not wait for each other. If they are the last two of a parent, each may see the
+-- other's edge, and the end of the parent stays until honker._prune_edges meets it: that harms nothing.
 CREATE OR REPLACE FUNCTION honker._forget_parents(child_id bigint) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -102,8 +106,8 @@ BEGIN
   END IF;
 END $$;
 
--- Deletes the ends of these jobs to which no job is tied. A row that another session holds is passed over. Two statements: the
--- second sees each edge that was committed before the row was locked, and a new edge needs the lock.
+-- Deletes the ends of these jobs to which no job is tied. A row that another session holds is passed over. Two
+-- statements: the second sees each edge that was committed before the row was locked, and a new edge needs the lock.
 CREATE OR REPLACE FUNCTION honker._forget_outcomes(job_ids bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -123,8 +127,8 @@ BEGIN
                  WHERE d.child_id = child_id AND d.outcome IN ('dead', 'cancelled') AND d.policy = 'cancel');
 END $$;
 
--- Ends the power of the parents over a job that has died by itself, or that an operator has requeued. They still tell it their
--- outcomes.
+-- Ends the power of the parents over a job that has died by itself, or that an operator has requeued. They still tell
+-- it their outcomes.
 CREATE OR REPLACE FUNCTION honker._detach(child_id bigint) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 BEGIN

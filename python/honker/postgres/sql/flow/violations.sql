@@ -1,15 +1,17 @@
 -- The check of the invariants of flow control, for maintenance and for tests. Reads only, and whole tables.
 --
--- A database that only honker writes has no violation after any commit. Ends of parents to which no job is tied are none here: two
--- children that end at once may leave one, until honker._prune_edges meets it.
+-- A database that only honker writes has no violation after any commit. Ends of parents to which no job is tied are
+-- none here: two children that end at once may leave one, until honker._prune_edges meets it.
 
 CREATE OR REPLACE FUNCTION honker._violations_of_waiting(now bigint)
 RETURNS TABLE (kind text, job_id bigint, queue text, key text, problem text) LANGUAGE sql STABLE AS $$
   SELECT found.kind, found.id, found.queue, found.key, CASE found.kind
       WHEN 'waiting_without_parent' THEN
-        format('the job waits, and all of its parents have ended; waiting_for is %s', coalesce(found.waiting_for::text, 'None'))
+        format('the job waits, and all of its parents have ended; waiting_for is %s',
+        coalesce(found.waiting_for::text, 'None'))
       WHEN 'wrong_count' THEN
-        format('%s of its parents have not ended, and waiting_for is %s', found.open, coalesce(found.waiting_for::text, 'None'))
+        format('%s of its parents have not ended, and waiting_for is %s', found.open,
+        coalesce(found.waiting_for::text, 'None'))
       ELSE format('the job waits for job %s, which has ended or is gone', found.lost)
     END
   FROM (
@@ -31,7 +33,8 @@ $$;
 
 CREATE OR REPLACE FUNCTION honker._violations_of_edges()
 RETURNS TABLE (kind text, job_id bigint, queue text, key text, problem text) LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN child.id IS NULL THEN 'edge_without_child' ELSE 'failure_without_effect' END, d.child_id, child.queue, child.key,
+  SELECT CASE WHEN child.id IS NULL THEN 'edge_without_child' ELSE 'failure_without_effect' END, d.child_id,
+    child.queue, child.key,
     CASE WHEN child.id IS NULL THEN format('the job is gone, and is still tied to its parent %s', d.parent_id)
          ELSE format('its parent %s has failed, and the job is %s', d.parent_id, child.state) END
   FROM honker.dependencies AS d LEFT JOIN honker.live AS child ON child.id = d.child_id
@@ -41,7 +44,8 @@ RETURNS TABLE (kind text, job_id bigint, queue text, key text, problem text) LAN
 $$;
 
 -- True if a key has blocked jobs, room for one of them, and no candidate.
-CREATE OR REPLACE FUNCTION honker._is_stranded(queue text, key text, now bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker._is_stranded(queue text, key text, now bigint)
+RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
   rules honker.queues;

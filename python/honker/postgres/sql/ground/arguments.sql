@@ -129,3 +129,12 @@ BEGIN
     PERFORM honker._invalid(argument, format('has the unknown option "%s"; the options are %s', unknown, array_to_string(known, ', ')));
   END IF;
 END $$;
+
+-- Any integer.
+CREATE OR REPLACE FUNCTION honker._given(value bigint, argument text) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF value IS NULL THEN
+    PERFORM honker._invalid(argument, 'must be INTEGER, and is NULL');
+  END IF;
+  RETURN value;
+END $$;

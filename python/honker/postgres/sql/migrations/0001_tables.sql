@@ -115,7 +115,17 @@ CREATE TABLE honker.dead (
   unique_for bigint,
   snoozes bigint
 );
-CREATE INDEX dead_age ON honker.dead (queue, died_at);
+CREATE INDEX dead_age ON honker.dead (queue, died_at, id);
+-- Lists of one queue.
+CREATE INDEX dead_queue ON honker.dead (queue, id);
+
+-- Live jobs and dead letters, for reading.
+CREATE VIEW honker.jobs AS
+  SELECT id, queue, payload, state, priority, run_at, worker_id, claim_expires_at, attempts, max_attempts, last_error, created_at
+  FROM honker.live
+  UNION ALL
+  SELECT id, queue, payload, 'dead', priority, run_at, NULL, NULL, attempts, max_attempts, last_error, created_at
+  FROM honker.dead;
 
 -- Jobs that ended well or were cancelled, in queues that keep them. `state` is done or cancelled.
 CREATE TABLE honker.finished (
@@ -136,6 +146,25 @@ CREATE TABLE honker.finished (
 CREATE INDEX finished_queue ON honker.finished (queue, id);
 CREATE INDEX finished_age ON honker.finished (queue, finished_at);
 CREATE INDEX finished_expiry ON honker.finished (expires_at);
+
+-- Conditions under which a job is listed; NULL means any.
+CREATE TYPE honker.job_filter AS (
+  state text,
+  queue text,
+  task text,
+  key text,
+  error text,
+  -- The only jobs that can match: those that are named, and of a workflow.
+  ids bigint[],
+  -- How many different ids are named.
+  named bigint,
+  -- A part of the payload.
+  part text,
+  -- Paths of arguments, and the values there as honker._comparable gives them.
+  paths text[],
+  path_values jsonb[],
+  since bigint
+);
 
 -- Settings of a queue; NULL means the default, -1 (or an empty text) that the setting was removed.
 CREATE TABLE honker.queues (
@@ -158,6 +187,7 @@ CREATE TABLE honker.queues (
   -- How many keys of the queue are paused.
   paused_keys bigint
 );
+CREATE INDEX queues_paused ON honker.queues (name) WHERE paused_at IS NOT NULL;
 
 -- Facts about one key: its next start by the rate per key, its pause, and the job at the head of its line that keeps the line
 -- of an ordered queue waiting while it is between attempts or dead.
@@ -239,7 +269,7 @@ CREATE SEQUENCE honker.lock_tokens AS bigint;
 CREATE TABLE honker.locks (
   name text PRIMARY KEY,
   owner text NOT NULL,
-  taken_at bigint NOT NULL,
+  taken_at bigint,
   expires_at bigint NOT NULL,
   token bigint NOT NULL
 );
@@ -278,6 +308,7 @@ CREATE TABLE honker.stream_consumers (
   "offset" bigint NOT NULL,
   CONSTRAINT stream_consumers_key PRIMARY KEY (name, topic)
 );
+CREATE INDEX stream_consumers_topic ON honker.stream_consumers (topic, name);
 
 CREATE SEQUENCE honker.notification_ids AS bigint;
 CREATE TABLE honker.notifications (
@@ -295,7 +326,29 @@ CREATE TABLE honker.retention (
   name text NOT NULL,
   max_age bigint,
   max_keep bigint,
+  -- The last event of a topic that was too many when the events up to the offset `judged_at` were counted.
+  surplus_to bigint,
+  judged_at bigint,
   CONSTRAINT retention_key PRIMARY KEY (kind, name)
+);
+
+-- A parsed expression of a schedule: an interval, or sets of numbers as bits; see schedule/cron.sql.
+CREATE TYPE honker.cron AS (
+  interval_s bigint,
+  seconds bigint,
+  minutes bigint,
+  hours bigint,
+  month_days bigint,
+  -- The days of `15W`.
+  near_days bigint,
+  has_last_day boolean,
+  has_last_workday boolean,
+  months bigint,
+  week_days bigint,
+  -- Eight bits a weekday: bit 1 to 5 for its first to fifth day of a month, bit 6 for its last.
+  nth_days bigint,
+  meets_both boolean,
+  runs_through_hours boolean
 );
 
 CREATE TABLE honker.schedules (
@@ -312,6 +365,8 @@ CREATE TABLE honker.schedules (
   when_paused text NOT NULL,
   enabled boolean NOT NULL DEFAULT true,
   next_fire_at bigint NOT NULL,
+  -- The time at which next_fire_at was computed: a later one than now shows that the clock was ahead.
+  planned_at bigint NOT NULL,
   last_job_id bigint,
   last_error text,
   -- While `next_fire_at` is smaller: each boundary before this one has been passed under a clock that was ahead.

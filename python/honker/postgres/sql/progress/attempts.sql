@@ -1,15 +1,17 @@
 -- The history of a job: its attempts that did not end in success, bounded.
 --
--- Invariant: a job has rows in honker.attempts only if its row, live or dead, has the tie HISTORY (32), or its id is among the
--- finished jobs. So the move that removes the job finds them. Row and tie are written in the transaction that ends the attempt, under
--- the lock of the job's row.
+-- Invariant: a job has rows in honker.attempts only if its row, live or dead, has the tie HISTORY (32), or its id is
+-- among the finished jobs. So the move that removes the job finds them. Row and tie are written in the transaction that
+-- ends the attempt, under the lock of the job's row.
 --
--- The first 5 attempts of a job are kept and the last 15; numbers go on over the gap. A run of snoozes is one row, which its next
--- snooze changes. A clock that is set back dates an attempt before the one before it; the order is that of the numbers.
+-- The first 5 attempts of a job are kept and the last 15; numbers go on over the gap. A run of snoozes is one row,
+-- which its next snooze changes. A clock that is set back dates an attempt before the one before it; the order is that
+-- of the numbers.
 
--- Records an attempt of a job in flight: failed, lost, snoozed or cancelled. Nothing for a job that is not. The tie is added to the
--- live row if that is still there; a caller that writes the row itself adds it there.
-CREATE OR REPLACE FUNCTION honker._record_attempt(job honker.live, outcome text, error text, run_s double precision, now bigint)
+-- Records an attempt of a job in flight: failed, lost, snoozed or cancelled. Nothing for a job that is not. The tie is
+-- added to the live row if that is still there; a caller that writes the row itself adds it there.
+CREATE OR REPLACE FUNCTION honker._record_attempt(
+  job honker.live, outcome text, error text, run_s double precision, now bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -25,7 +27,8 @@ BEGIN
     RETURN;
   END IF;
   INSERT INTO honker.attempts (job_id, number, attempt, outcome, worker_id, ended_at, run_s, error)
-  VALUES (job.id, coalesce(last.number, 0) + 1, job.attempts, outcome, job.worker_id, now, run_s, honker._cut(error, 8192));
+  VALUES (job.id, coalesce(last.number, 0) + 1, job.attempts, outcome, job.worker_id, now, run_s,
+          honker._cut(error, 8192));
   IF last.number >= 20 THEN
     DELETE FROM honker.attempts AS a WHERE a.job_id = job.id AND a.number > 5 AND a.number <= last.number + 1 - 15;
   END IF;

@@ -1,8 +1,8 @@
 -- The progress of jobs at work, as their handlers tell it.
 --
--- Invariant: a job has a row in honker.progress only if its live row has the tie PROGRESS (128), so the move by which it leaves its
--- worker forgets it. A report locks the row of the job and is written only if the claim is held: a late handler does not report
--- for the next one, and a job that is settled at the same time leaves no progress behind.
+-- Invariant: a job has a row in honker.progress only if its live row has the tie PROGRESS (128), so the move by which
+-- it leaves its worker forgets it. A report locks the row of the job and is written only if the claim is held: a late
+-- handler does not report for the next one, and a job that is settled at the same time leaves no progress behind.
 
 CREATE OR REPLACE FUNCTION honker.honker_progress(
   job_id bigint, worker_id text, done double precision, total double precision DEFAULT NULL, note text DEFAULT NULL,
@@ -32,7 +32,8 @@ BEGIN
   IF ties & 128 = 0 THEN
     UPDATE honker.live AS l SET ties = ties | 128 WHERE l.id = job_id;
   END IF;
-  INSERT INTO honker.progress AS p (job_id, done, total, note, updated_at) VALUES (job_id, done, coalesce(total, 1), note, now)
+  INSERT INTO honker.progress AS p (job_id, done, total, note, updated_at)
+  VALUES (job_id, done, coalesce(total, 1), note, now)
   ON CONFLICT ON CONSTRAINT progress_pkey
   DO UPDATE SET done = excluded.done, total = excluded.total, note = excluded.note, updated_at = excluded.updated_at;
   PERFORM honker._announce();

@@ -1,7 +1,8 @@
 -- Acknowledging several jobs in one call.
 
 CREATE OR REPLACE FUNCTION honker.honker_ack_batch(ids_json text, worker_id text, attempts_json text DEFAULT NULL) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   now bigint := honker._now();
   claims honker.claim[];
@@ -43,17 +44,25 @@ BEGIN
   RETURN acked;
 END $$;
 
--- Locks the keys of jobs that are about to move, in one order, and then their children.
+-- Locks the keys of jobs that are about to move, and of the jobs that wait for them, in one order; then, if there are such jobs, the rows
+-- of both, by id. Two calls that end parents of the same jobs in different orders then do not end in a deadlock.
 CREATE OR REPLACE FUNCTION honker._lock_lines(claims honker.claim[]) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
+DECLARE
+  ids bigint[] := ARRAY(SELECT c.id FROM unnest(claims) AS c);
+  children bigint[] := ARRAY(
+    SELECT d.child_id FROM honker.dependencies AS d WHERE d.parent_id = ANY (ids) AND d.outcome IS NULL);
 BEGIN
   PERFORM pg_advisory_xact_lock(1752133741, n.number) FROM (
     SELECT DISTINCT honker._key_number(l.queue, l.key) AS number
-    FROM unnest(claims) AS c JOIN honker.live AS l ON l.id = c.id JOIN honker.queues AS q ON q.name = l.queue
-    WHERE l.key IS NOT NULL
+    FROM honker.live AS l JOIN honker.queues AS q ON q.name = l.queue
+    WHERE l.key IS NOT NULL AND l.id = ANY (ids || children)
     ORDER BY number
   ) AS n;
-  PERFORM honker._lock_children(ARRAY(SELECT c.id FROM unnest(claims) AS c));
+  IF cardinality(children) > 0 THEN
+    PERFORM 1 FROM honker.live AS l WHERE l.id = ANY (ids) ORDER BY l.id FOR UPDATE;
+    PERFORM honker._lock_children(ids);
+  END IF;
 END $$;
 
 -- Claims from ids, and pairs of id and attempt, completed by the attempts of a second array.

@@ -1,11 +1,11 @@
 -- Adding jobs that stand in a relation to others: of one key, unique, or after other jobs.
 --
--- The job, its edges and the marks on its parents are of one transaction. The key is locked from the look at its line to the
--- commit: an exit of the key waits for that, and then finds the job if it was blocked. The rows of its parents are locked by
--- honker._depend, after the key.
+-- The job, its edges and the marks on its parents are of one transaction. The key of a job without parents is locked
+-- from the look at its line to the commit: an exit of the key waits for that, and then finds the job if it was blocked.
+-- The rows of parents are locked by honker._depend.
 --
--- A change of the settings that commits in between is not seen: a job may be blocked under a limit that has just been dropped. A
--- claim that finds nothing rescues it (honker._rescue).
+-- A change of the settings that commits in between is not seen: a job may be blocked under a limit that has just been
+-- dropped. A claim that finds nothing rescues it (honker._rescue).
 
 CREATE OR REPLACE FUNCTION honker._admit(job honker.live, flow honker.flow, has_start boolean, now bigint) RETURNS honker.added
 LANGUAGE plpgsql AS $$
@@ -70,7 +70,9 @@ BEGIN
   RETURN job.id;
 END $$;
 
--- The state of a new job. Locks its key if it may be blocked, now or when its parents have ended.
+-- The state of a new job. Locks its key if it may be blocked now. A job that waits for its parents is in no line yet:
+-- the end of the last one locks the key (honker._enter). Locked here, the keys of a workflow that is added in one
+-- transaction caused deadlocks.
 CREATE OR REPLACE FUNCTION honker._state_at_start(job honker.live, has_parents boolean, now bigint) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -79,9 +81,7 @@ BEGIN
   IF job.key IS NOT NULL THEN
     SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = job.queue;
     IF honker._looks_at_keys(rules) THEN
-      IF has_parents THEN
-        PERFORM honker._lock_key(job.queue, job.key);
-      ELSIF job.run_at <= now THEN
+      IF NOT has_parents AND job.run_at <= now THEN
         PERFORM honker._lock_key_shared(job.queue, job.key);
         IF honker._is_full(rules, job.queue, job.key, job.priority, now) THEN
           RETURN 'blocked';
@@ -92,8 +92,8 @@ BEGIN
   RETURN CASE WHEN has_parents THEN 'waiting' ELSE 'pending' END;
 END $$;
 
--- Ties a new job to its parents; `runs_after` has given it its unique key, and counts as ended however it ends. A job that an
--- ended parent cancels is dead afterwards.
+-- Ties a new job to its parents; `runs_after` has given it its unique key, and counts as ended however it ends. A job
+-- that an ended parent cancels is dead afterwards.
 CREATE OR REPLACE FUNCTION honker._wait_for(job_id bigint, parents bigint[], policy text, runs_after bigint, now bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable

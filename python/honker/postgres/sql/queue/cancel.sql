@@ -48,7 +48,8 @@ BEGIN
   RETURN true;
 END $$;
 
-CREATE OR REPLACE FUNCTION honker.honker_cancel(job_id bigint, queue text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_cancel(job_id bigint, queue text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
   RETURN honker._announced(honker._cancel(honker._job_id(job_id), honker._queue_or_any(queue), honker._now()));
 END $$;
@@ -57,7 +58,8 @@ CREATE OR REPLACE FUNCTION honker.honker_cancel(queue text, job_id bigint) RETUR
   SELECT honker.honker_cancel(job_id, queue)
 $$;
 
-CREATE OR REPLACE FUNCTION honker.honker_cancel_request(job_id bigint, queue text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_cancel_request(job_id bigint, queue text DEFAULT NULL) RETURNS text LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   outcome text := honker._request_cancel(honker._job_id(job_id), honker._queue_or_any(queue), honker._now());
 BEGIN
@@ -70,14 +72,16 @@ CREATE OR REPLACE FUNCTION honker.honker_cancel_request(queue text, job_id bigin
 $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_cancel_held(job_id bigint, worker_id text, attempt bigint DEFAULT NULL) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
   RETURN honker._announced(honker._cancel_held(
     honker._job_id(job_id), honker._name(worker_id, 'worker_id'), attempt, NULL, honker._now()));
 END $$;
 
 -- The ids, among these claims, of jobs that are asked to end, and of claims that are not held any more. Reads only.
-CREATE OR REPLACE FUNCTION honker.honker_cancel_requests(claims_json text, worker_id text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker.honker_cancel_requests(claims_json text, worker_id text) RETURNS text LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();

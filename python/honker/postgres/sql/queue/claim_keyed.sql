@@ -7,7 +7,7 @@
 -- them. At most 64 are parked in these ways.
 CREATE OR REPLACE FUNCTION honker._take_keyed(
   rules honker.queues, queue text, worker_id text, level bigint, n bigint, lease_end bigint, room_bytes bigint, detailed boolean,
-  now bigint
+  floor bigint, now bigint
 ) RETURNS honker.taken LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -23,7 +23,7 @@ BEGIN
     EXIT WHEN wanted <= 0 OR taken.bytes >= room_bytes OR taken.dead_letters >= 1000;
     ids := ARRAY(
       SELECT l.id FROM honker.live AS l
-      WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at <= now
+      WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at BETWEEN floor AND now
         AND (l.key IS NULL OR l.key <> ALL (passed))
       ORDER BY l.run_at, l.id LIMIT wanted
       FOR UPDATE SKIP LOCKED);
@@ -105,22 +105,13 @@ BEGIN
   RETURN first <> job.id;
 END $$;
 
--- Leases one job, as honker._take does with several. Returns its JSON.
+-- Leases one job. Returns its JSON in an array.
 CREATE OR REPLACE FUNCTION honker._take_one(
   rules honker.queues, job honker.live, worker_id text, lease_end bigint, detailed boolean, now bigint
-) RETURNS text LANGUAGE plpgsql AS $$
-#variable_conflict use_variable
-DECLARE
-  taken text;
+) RETURNS text[] LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE honker.live AS l
-  SET state = 'processing', worker_id = worker_id, claim_expires_at = lease_end, attempts = l.attempts + 1,
-      unique_key = CASE WHEN l.ties & 4 <> 0 THEN NULL ELSE l.unique_key END,
-      ties = nullif(coalesce(l.ties, 0) & ~256::bigint | CASE WHEN rules.keep_finished_s > 0 THEN 64 ELSE 0 END, 0)
-  WHERE l.id = job.id
-  RETURNING honker._job_json(l, detailed) INTO taken;
   IF honker._is_recording() THEN
     PERFORM honker._moved(job.id, job.queue, job.payload, 'claimed', NULL, greatest(now - job.run_at, 0) / 1000.0, now);
   END IF;
-  RETURN taken;
+  RETURN honker._lease_all(rules, ARRAY[job.id], worker_id, lease_end, detailed);
 END $$;

@@ -28,7 +28,8 @@ END $$;
 
 -- Changes the settings that are given, and returns all. A process that starts configures its queues each time: nothing is written then.
 CREATE OR REPLACE FUNCTION honker.honker_queue_configure(queue text, settings_json text, only_unset bigint DEFAULT NULL)
-RETURNS text LANGUAGE plpgsql AS $$
+RETURNS text LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   given json;

@@ -5,7 +5,8 @@
 CREATE OR REPLACE FUNCTION honker.honker_enqueue_many(
   queue text, payloads_json text, run_at text, delay text, priority text, max_attempts text, expires text,
   flow_json text DEFAULT NULL
-) RETURNS text LANGUAGE plpgsql AS $$
+) RETURNS text LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();

@@ -2,7 +2,8 @@
 
 CREATE OR REPLACE FUNCTION honker.honker_heartbeat(
   job_id bigint, worker_id text, extend_s double precision, attempt bigint DEFAULT NULL
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();
@@ -18,7 +19,8 @@ END $$;
 
 -- The rows are locked in the order of their ids: two calls that renew the same claims do not wait for each other in a circle.
 CREATE OR REPLACE FUNCTION honker.honker_heartbeat_batch(claims_json text, worker_id text, extend_s double precision) RETURNS text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();

@@ -213,10 +213,13 @@ BEGIN
   PERFORM honker._promote(job.queue, job.key, now);
 END $$;
 
--- Locks the key of a job that is about to move, if it has one that matters.
+-- Locks the key of a job that is about to move, if it has one that matters, and those of the jobs that wait for it: its end may take
+-- them into their lines.
 CREATE OR REPLACE FUNCTION honker._lock_line(job honker.live) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  IF job.key IS NOT NULL AND EXISTS (SELECT 1 FROM honker.queues AS q WHERE q.name = job.queue) THEN
+  IF job.ties & 8 <> 0 THEN
+    PERFORM honker._lock_lines(ARRAY[ROW(job.id, NULL)::honker.claim]);
+  ELSIF job.key IS NOT NULL AND EXISTS (SELECT 1 FROM honker.queues AS q WHERE q.name = job.queue) THEN
     PERFORM honker._lock_key(job.queue, job.key);
   END IF;
 END $$;

@@ -29,3 +29,7 @@ $$;
 CREATE OR REPLACE FUNCTION honker._try_lock_key(queue text, key text) RETURNS boolean LANGUAGE sql VOLATILE AS $$
   SELECT pg_try_advisory_xact_lock(1752133741, honker._key_number(queue, key))
 $$;
+
+-- Plans. Each public function of this folder keeps one plan a statement and session, whatever the values: a plan made anew for each
+-- call takes 0.5 ms, ten times its execution. Seq scans and bitmap scans are off in them, because such a plan may be made while the
+-- tables are empty, and stays until they are analyzed.

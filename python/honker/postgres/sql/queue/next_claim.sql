@@ -1,6 +1,7 @@
 -- The earliest instant at which a claim could return a job, in seconds: the second that has begun for jobs that are due or overdue, 0
 -- when nothing waits or the queue is paused without an end. Reads only.
-CREATE OR REPLACE FUNCTION honker.honker_queue_next_claim_at(queue text) RETURNS double precision LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION honker.honker_queue_next_claim_at(queue text) RETURNS double precision LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();

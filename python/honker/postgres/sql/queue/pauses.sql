@@ -138,7 +138,8 @@ BEGIN
   RETURN was_running::integer;
 END $$;
 
-CREATE OR REPLACE FUNCTION honker.honker_key_resume(queue text, key text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_key_resume(queue text, key text) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   now bigint := honker._now();
 BEGIN

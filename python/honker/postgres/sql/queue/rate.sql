@@ -61,11 +61,13 @@ BEGIN
 END $$;
 
 -- Deletes a few keys of which only a next start is known that has passed. A key without a row may start at once.
-CREATE OR REPLACE FUNCTION honker._prune_keys(now bigint) RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION honker._prune_keys(now bigint) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
   DELETE FROM honker.keys AS k USING (
     SELECT e.queue, e.key FROM honker.keys AS e
     WHERE e.paused_at IS NULL AND e.head_id IS NULL AND e.next_start_ms < now - 1000
     ORDER BY e.next_start_ms LIMIT 4 FOR UPDATE SKIP LOCKED
   ) AS over
-  WHERE k.queue = over.queue AND k.key = over.key
-$$;
+  WHERE k.queue = over.queue AND k.key = over.key;
+END $$;

@@ -113,7 +113,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_ack(job_id bigint, worker_id text, attempt bigint DEFAULT NULL) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   was_held boolean;
 BEGIN
@@ -123,7 +124,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_retry(
   job_id bigint, worker_id text, delay_s double precision, error text, attempt bigint DEFAULT NULL
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   delay bigint := honker._span_from_zero(delay_s, 'delay_s');
 BEGIN
@@ -133,7 +135,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_fail(job_id bigint, worker_id text, error text, attempt bigint DEFAULT NULL) RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
   PERFORM honker._text(coalesce(error, ''), 'error');
   RETURN honker._announced(honker._fail_claim(
@@ -142,7 +145,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_release(
   job_id bigint, worker_id text, attempt bigint DEFAULT NULL, delay_s double precision DEFAULT NULL, is_unknown bigint DEFAULT NULL
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   delay bigint := CASE WHEN delay_s IS NOT NULL THEN honker._span_from_zero(delay_s, 'delay_s') END;
 BEGIN
@@ -153,7 +157,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_snooze(
   job_id bigint, worker_id text, delay_s double precision, attempt bigint DEFAULT NULL
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
   delay bigint := honker._span_from_zero(delay_s, 'delay_s');
 BEGIN

@@ -3,7 +3,8 @@
 -- A job that expired while it was leased is left to its holder, who may still ack it, until the lease lapses. Each job is tested
 -- again under its lock: it may have been claimed since.
 -- Index: live_expiry, the expired head.
-CREATE OR REPLACE FUNCTION honker.honker_sweep_expired(queue text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker.honker_sweep_expired(queue text) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();

@@ -17,32 +17,30 @@
 -- A job whose claim is held, locked; NULL if it is not held. The lease is held through the millisecond in which it ends.
 CREATE OR REPLACE FUNCTION honker._held(job_id bigint, worker_id text, attempt bigint, now bigint) RETURNS honker.live
 LANGUAGE plpgsql AS $$
-#variable_conflict use_variable
 DECLARE
-  job honker.live;
+  job honker.live := honker._locked(job_id, NULL);
 BEGIN
-  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id AND l.key IS NOT NULL AND l.worker_id = worker_id;
-  IF FOUND THEN
-    PERFORM honker._lock_line(job);
+  IF job.worker_id = worker_id AND (attempt IS NULL OR job.attempts = attempt) AND job.claim_expires_at >= now
+      AND job.state = 'processing' THEN
+    RETURN job;
   END IF;
-  SELECT l.* INTO job FROM honker.live AS l
-  WHERE l.id = job_id AND l.worker_id = worker_id AND (attempt IS NULL OR l.attempts = attempt)
-    AND l.claim_expires_at >= now AND l.state = 'processing'
-  FOR UPDATE;
-  RETURN job;
+  RETURN NULL;
 END $$;
 
--- A live job, locked, of a queue or of any; NULL if there is none.
+-- A live job, locked, of a queue or of any; NULL if there is none. Found by its id alone: with a state, the planner may
+-- walk a partial index that was small when the plan was made.
 CREATE OR REPLACE FUNCTION honker._locked(job_id bigint, queue text) RETURNS honker.live LANGUAGE plpgsql AS $$
-#variable_conflict use_variable
 DECLARE
   job honker.live;
 BEGIN
-  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id AND l.key IS NOT NULL;
-  IF FOUND THEN
+  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id;
+  IF job.key IS NOT NULL OR job.ties & 8 <> 0 THEN
     PERFORM honker._lock_line(job);
   END IF;
-  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id AND (queue IS NULL OR l.queue = queue) FOR UPDATE;
+  SELECT l.* INTO job FROM honker.live AS l WHERE l.id = job_id FOR UPDATE;
+  IF job.queue <> queue THEN
+    RETURN NULL;
+  END IF;
   RETURN job;
 END $$;
 

@@ -3,7 +3,8 @@
 
 CREATE OR REPLACE FUNCTION honker.honker_work(
   queue text, worker_id text, n bigint, timeout_s double precision, settlements_json text, report_json text DEFAULT NULL
-) RETURNS text LANGUAGE plpgsql AS $$
+) RETURNS text LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();

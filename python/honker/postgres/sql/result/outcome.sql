@@ -1,6 +1,6 @@
--- The state of a job whose result is awaited. The parts are read in this order, in one snapshot, so a job that moves is in one of
--- them. `unknown` is an id that no job has been given yet. A job whose transaction has not committed is `gone`, because its
--- id has been given and nothing of it is visible.
+-- The state of a job whose result is awaited. The parts are read in this order, in one snapshot, so a job that moves is
+-- in one of them. `unknown` is an id that no job has been given yet. A job whose transaction has not committed is
+-- `gone`, because its id has been given and nothing of it is visible.
 CREATE OR REPLACE FUNCTION honker.honker_job_outcome(job_id bigint) RETURNS text LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE

@@ -6,7 +6,8 @@ DECLARE
   field text;
   job json;
 BEGIN
-  PERFORM honker._require_known(given, 'report_json', ARRAY['name', 'started_at', 'host', 'pid', 'pid_space', 'version', 'is_stopping',
+  PERFORM honker._require_known(given, 'report_json', ARRAY['name', 'started_at', 'host', 'pid', 'pid_space',
+    'version', 'is_stopping',
     'slots', 'busy', 'queues', 'worker_ids', 'running']);
   FOREACH field IN ARRAY ARRAY['name', 'host', 'version'] LOOP
     PERFORM honker._report_name(given -> field, field);
@@ -57,7 +58,8 @@ EXCEPTION WHEN untranslatable_character THEN
   PERFORM honker._invalid('report_json', format('must have a %s of 1 to 255 bytes without NUL', field));
 END $$;
 
-CREATE OR REPLACE FUNCTION honker._report_integer(value json, field text, lowest numeric) RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION honker._report_integer(value json, field text, lowest numeric)
+RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   number numeric := CASE WHEN json_typeof(value) = 'number' THEN (value #>> '{}')::numeric END;
 BEGIN

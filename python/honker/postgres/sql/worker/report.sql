@@ -1,20 +1,21 @@
 -- The workers of a database: each process of workers keeps one row about itself.
 --
--- A report is the whole row, so a report that is lost is made good by the next one. The leases of jobs decide who works on them;
--- only after the clock was set back do reports decide when a lease ends (see set_back.sql).
+-- A report is the whole row, so a report that is lost is made good by the next one. The leases of jobs decide who works
+-- on them; only after the clock was set back do reports decide when a lease ends (see set_back.sql).
 --
--- - *The session dies* before the commit of a report: the last one stands. A worker that is stopped deletes its row itself; the row of
---   one that is lost is deleted by the reports of others after an hour.
--- - *Two sessions.* Each writes the row of its own name. A lost worker that was only slow writes its row again. Rows that another
---   session holds are passed over by those that prune.
+-- - *The session dies* before the commit of a report: the last one stands. A worker that is stopped deletes its row
+--   itself; the row of one that is lost is deleted by the reports of others after an hour.
+-- - *Two sessions.* Each writes the row of its own name. A lost worker that was only slow writes its row again. Rows
+--   that another session holds are passed over by those that prune.
 
 CREATE OR REPLACE FUNCTION honker.honker_worker_report(report_json text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
   RETURN honker._report(honker._given_report(report_json), honker._now());
 END $$;
 
--- Writes a report that was checked, moves the leases of lost workers after the clock was set back, and deletes a few workers that were
--- lost long ago. Returns the seconds after which the next report is due: more where many workers share the database.
+-- Writes a report that was checked, moves the leases of lost workers after the clock was set back, and deletes a few
+-- workers that were lost long ago. Returns the seconds after which the next report is due: more where many workers
+-- share the database.
 CREATE OR REPLACE FUNCTION honker._report(given json, now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -23,21 +24,27 @@ DECLARE
   beat_s bigint := greatest(10, workers * 10 / 20);
 BEGIN
   INSERT INTO honker.workers AS w (
-    name, seen_at, beat, started_at, host, pid, pid_space, version, is_stopping, slots, busy, queues, worker_ids, running)
+    name, seen_at, beat, started_at, host, pid, pid_space, version, is_stopping, slots, busy, queues, worker_ids,
+    running)
   VALUES (
-    given ->> 'name', now, beat_s * 1000, honker._milliseconds((given ->> 'started_at')::double precision), given ->> 'host',
+    given ->> 'name', now, beat_s * 1000, honker._milliseconds((given ->> 'started_at')::double precision),
+    given ->> 'host',
     (given ->> 'pid')::numeric::bigint, given ->> 'pid_space', given ->> 'version',
     coalesce((given ->> 'is_stopping')::boolean, false)::integer, (given ->> 'slots')::numeric::bigint,
-    (given ->> 'busy')::numeric::bigint, honker._first_hundred(given -> 'queues'), honker._first_hundred(given -> 'worker_ids'),
+    (given ->> 'busy')::numeric::bigint, honker._first_hundred(given -> 'queues'),
+    honker._first_hundred(given -> 'worker_ids'),
     honker._first_hundred(given -> 'running'))
   ON CONFLICT ON CONSTRAINT workers_pkey DO UPDATE SET
-    seen_at = excluded.seen_at, beat = excluded.beat, started_at = excluded.started_at, host = excluded.host, pid = excluded.pid,
-    pid_space = excluded.pid_space, version = excluded.version, is_stopping = excluded.is_stopping, slots = excluded.slots,
+    seen_at = excluded.seen_at, beat = excluded.beat, started_at = excluded.started_at, host = excluded.host,
+    pid = excluded.pid,
+    pid_space = excluded.pid_space, version = excluded.version, is_stopping = excluded.is_stopping,
+    slots = excluded.slots,
     busy = excluded.busy, queues = excluded.queues, worker_ids = excluded.worker_ids, running = excluded.running;
   PERFORM honker._move_lost_leases(now);
   DELETE FROM honker.workers AS w
   USING (
-    SELECT l.name FROM honker.workers AS l WHERE l.seen_at < now - 3600000 ORDER BY l.seen_at LIMIT 8 FOR UPDATE SKIP LOCKED
+    SELECT l.name FROM honker.workers AS l WHERE l.seen_at < now - 3600000 ORDER BY l.seen_at LIMIT 8
+      FOR UPDATE SKIP LOCKED
   ) AS lost
   WHERE w.name = lost.name;
   RETURN beat_s;
