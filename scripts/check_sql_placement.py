@@ -21,9 +21,10 @@ PYTHON_SOURCES = ("python/honker",)
 # Commands that look at a file from outside. It may be of another version of honker, damaged, or none of ours, so its
 # functions cannot be asked. They only read.
 OUTSIDERS = ("cli/copying.py", "cli/database_file.py", "cli/doctor", "cli/schema.py")
-# The core on PostgreSQL: its functions, their installation, and the copy of all rows from one engine to the other, for
-# which no function exists.
+# The core on PostgreSQL: its functions, their installation, and its connections.
 POSTGRES_CORE = ("postgres",)
+# The copy of all rows from one engine to the other, for which no function exists.
+MOVERS = ("cli/copy",)
 RUST_SOURCES = ("crates/honker-engine/src", "crates/honker-extension/src", "crates/honker-watch/src")
 
 HOLE = "{}"
@@ -215,7 +216,7 @@ def check_file(path: Path) -> list[Finding]:
 def check_tree(root: Path) -> list[Finding]:
     """Return the findings of a checkout. Missing parts are skipped."""
     folders = [root / name for name in (*PYTHON_SOURCES, *RUST_SOURCES)]
-    outside = [root / PYTHON_SOURCES[0] / name for name in (*OUTSIDERS, *POSTGRES_CORE)]
+    outside = [root / PYTHON_SOURCES[0] / name for name in (*OUTSIDERS, *POSTGRES_CORE, *MOVERS)]
     paths = [path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".rs", ".sql"}]
     inside = [path for path in paths if not any(path.is_relative_to(each) for each in outside)]
     return sorted(finding for path in inside for finding in check_file(path))

@@ -13,6 +13,7 @@ import click
 from honker.cli.backup import backup, restore
 from honker.cli.bulk import cancel, discard, requeue, run_now
 from honker.cli.call import call
+from honker.cli.copy.command import copy
 from honker.cli.doctor.command import doctor
 from honker.cli.enqueue import enqueue
 from honker.cli.jobs import dead, job, jobs
@@ -27,6 +28,7 @@ from honker.cli.schedules import schedules
 from honker.cli.signals import BROKEN_PIPE, FAILED, INTERRUPTED, leave
 from honker.cli.tail import tail
 from honker.cli.top.command import top
+from honker.cli.trial.command import trial
 from honker.cli.web import web
 from honker.cli.worker import worker
 from honker.cli.workers import workers
@@ -49,13 +51,14 @@ Examples:
   honker tail shop.db orders --from-start
 
 `worker` and `scheduler` take MODULE:APP, a variable of an importable module, because they need the application's tasks;
-the other commands take the database file or MODULE:APP. Set NO_COLOR to turn colours off.""",
+the other commands take the database file, a URL such as postgresql://host/shop, or MODULE:APP. Set NO_COLOR to turn
+colours off.""",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the versions."
 )
 def commands() -> None:
-    """Durable jobs, streams, notifications and schedules inside your SQLite file."""
+    """Durable jobs, streams, notifications and schedules inside your SQLite file, or on PostgreSQL."""
 
 
 for _command in (
@@ -63,7 +66,7 @@ for _command in (
     *(top, queues, jobs, job, dead, workers, schedules, streams, locks, workflows),
     *(requeue, run_now, cancel, discard, queue, limits, pause, resume),
     *(listen, tail, web),
-    *(doctor, metrics, backup, restore, migrate),
+    *(doctor, metrics, backup, restore, copy, migrate, trial),
 ):
     commands.add_command(_command)
 

@@ -1,0 +1,1 @@
+"""``honker copy``: all that a database holds, into another one, on either engine."""

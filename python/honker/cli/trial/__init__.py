@@ -1,0 +1,1 @@
+"""``honker try``: the other engine at work, without an installation."""
