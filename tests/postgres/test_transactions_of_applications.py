@@ -5,6 +5,7 @@ import contextlib
 
 import django
 import honker
+import honker.contrib.sqlalchemy
 import psycopg
 import pytest
 import sqlalchemy
@@ -251,6 +252,17 @@ def test_an_engine_of_another_driver_is_refused(scheme, url, queue):
     with made.begin() as connection, pytest.raises(InvalidArgumentError, match=r"postgresql\+psycopg"):
         queue.enqueue(1, tx=connection)
     made.dispose()
+
+
+def test_installation_into_an_engine_on_postgresql_leaves_it_as_it_is(engine, url, queue, committed):
+    honker.contrib.sqlalchemy.install(engine)
+    with Session(engine) as session, session.begin():
+        queue.enqueue(1, tx=session)
+    assert committed() == (["1"], 0)
+    pytest.importorskip("psycopg2")
+    other = sqlalchemy.create_engine(sqlalchemy_url(url, "psycopg2"))
+    with pytest.raises(InvalidArgumentError, match=r"postgresql\+psycopg://"):
+        honker.contrib.sqlalchemy.install(other)
 
 
 def test_async_sessions_and_connections_carry_a_job(url, queue, committed):
