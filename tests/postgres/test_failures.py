@@ -82,6 +82,28 @@ def add_an_argument(conn, name):
     conn.commit()
 
 
+@pytest.mark.parametrize("part", ["functions", "tables"])
+def test_a_process_of_an_older_release_leaves_the_newer_functions_and_tables(url, conn, part):
+    conn.execute(
+        "CREATE OR REPLACE FUNCTION honker.honker_bootstrap() RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint'"
+    )
+    conn.execute("UPDATE honker.installation SET digest = 'newer' WHERE part = 'functions'")
+    conn.execute("UPDATE honker.installation SET version = 1000000000 WHERE part = %s", [part])
+    with honker.open(url) as db:
+        db.queue("q").enqueue(1)
+        assert db.queue("q").claim_one("w").ack()
+    assert conn.execute("SELECT honker.honker_bootstrap()").fetchone() == (7,)
+
+
+def test_a_process_of_a_newer_release_replaces_the_functions(url, conn):
+    conn.execute(
+        "CREATE OR REPLACE FUNCTION honker.honker_bootstrap() RETURNS bigint LANGUAGE sql AS 'SELECT 7::bigint'"
+    )
+    conn.execute("UPDATE honker.installation SET digest = 'older', version = 1 WHERE part = 'functions'")
+    honker.open(url).close()
+    assert conn.execute("SELECT honker.honker_bootstrap()").fetchone() == (1,)
+
+
 def test_a_read_only_database_reads_and_refuses_writes(url, server):
     with honker.open(url) as db:
         db.queue("q").enqueue(1)

@@ -263,9 +263,10 @@ class PostgresEngine:
 
 
 def _install(raw: Connection[Any]) -> None:
-    """Install the schema, unless it is there already."""
+    """Install the schema, unless it is there already, of this release or a newer one."""
     try:
-        if not (is_installed(raw) and look(raw).is_current):
+        found = look(raw) if is_installed(raw) else None
+        if found is None or not (found.is_current or found.is_newer):
             install(raw)
     except PsycopgError as error:
         raise from_postgres(error) from error
