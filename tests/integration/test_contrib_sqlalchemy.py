@@ -12,7 +12,7 @@ import honker.contrib.sqlalchemy
 import pytest
 from honker.contrib.sqlalchemy import include_name, include_object, install
 from sqlalchemy import Column, Index, Integer, MetaData, Table, create_engine, event, select, text
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
@@ -316,9 +316,9 @@ def test_without_install_the_error_names_it(make_engine, app, path):
     asyncio.run(in_async_session())
 
 
-def test_only_engines_on_sqlite_are_accepted(engine):
-    other = Engine(None, postgresql.dialect(), None)
-    for wrong, seen in [(other, "postgresql"), ("sqlite://", "str")]:
+def test_only_engines_on_sqlite_and_postgresql_are_accepted(engine):
+    other = Engine(None, mysql.dialect(), None)
+    for wrong, seen in [(other, "mysql"), ("sqlite://", "str")]:
         with pytest.raises(honker.InvalidArgumentError, match=seen):
             install(wrong)
 

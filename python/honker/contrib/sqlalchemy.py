@@ -69,22 +69,29 @@ def install(engine: Engine | AsyncEngine, *, immediate: bool = False) -> None:
     Where Python's ``sqlite3`` cannot load extensions, all connections that the process opens from now on get the
     functions, see `honker.register_auto_extension`.
 
+    An engine on ``postgresql+psycopg://`` is left as it is: its sessions can be passed as ``tx=`` without this.
+
     After a fork, the child uses new connections, and leaves those of its parent alone. It gets a `ForkError` if a
     connection of the parent was in use at the fork.
 
     Args:
-        engine: An engine on a SQLite file.
-        immediate: Begin every transaction with the write lock.
+        engine: An engine on a SQLite file, or on PostgreSQL with psycopg.
+        immediate: Begin every transaction with the write lock. PostgreSQL has none.
 
     Raises:
-        InvalidArgumentError: ``engine`` is not an engine on SQLite.
+        InvalidArgumentError: ``engine`` is an engine on another database, or with another driver of PostgreSQL.
         ExtensionNotFoundError: The library is missing.
     """
     sync_engine = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
     if not isinstance(sync_engine, Engine):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
         raise InvalidArgumentError(f"engine is {type(engine).__name__}; pass a SQLAlchemy Engine or AsyncEngine")
+    if sync_engine.dialect.name == "postgresql" and sync_engine.dialect.driver == "psycopg":
+        return  # The functions are in the database.
     if sync_engine.dialect.name != "sqlite":
-        raise InvalidArgumentError(f"engine is on {sync_engine.dialect.name}; honker needs an engine on a SQLite file")
+        raise InvalidArgumentError(
+            f"engine is on {sync_engine.dialect.name}+{sync_engine.dialect.driver}; honker needs an engine on a SQLite "
+            "file, or on PostgreSQL by postgresql+psycopg://"
+        )
     known = _installations.get(sync_engine)
     if known is not None:
         known.immediate = immediate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 import weakref
 from functools import partial
@@ -67,7 +68,6 @@ class PostgresEngine:
         self._is_closed = False
         try:
             with self._pool.lend() as raw:
-                self._pool.database = raw.info.dbname
                 self._identity = f"postgresql://{parts.get('host') or raw.info.host}:{raw.info.port}/{raw.info.dbname}"
             self._bootstrap(installs=installs)
             self._limits = Limits.of(self.ask("SELECT honker_limits()"))
@@ -93,6 +93,8 @@ class PostgresEngine:
                     ) from error
 
     def __del__(self) -> None:
+        if sys.is_finalizing():
+            return  # The threads have ended, with their locks.
         with contextlib.suppress(AttributeError):  # The constructor may have failed half-way.
             self.close()
 
@@ -230,7 +232,7 @@ class PostgresEngine:
             if self._is_closed:
                 raise DatabaseClosedError("Database is closed")
             if self._listener is None or self._pid != os.getpid():
-                self._listener, self._pid = Listener(self._pool.connect, self._pool.watchdog, self._path), os.getpid()
+                self._listener, self._pid = Listener(self._pool, self._path), os.getpid()
                 self._updates = weakref.WeakSet()
             updates = PostgresUpdates(self._listener)
             self._updates.add(updates)
@@ -261,9 +263,10 @@ class PostgresEngine:
 
 
 def _install(raw: Connection[Any]) -> None:
-    """Install the schema, unless it is there already."""
+    """Install the schema, unless it is there already, of this release or a newer one."""
     try:
-        if not (is_installed(raw) and look(raw).is_current):
+        found = look(raw) if is_installed(raw) else None
+        if found is None or not (found.is_current or found.is_newer):
             install(raw)
     except PsycopgError as error:
         raise from_postgres(error) from error

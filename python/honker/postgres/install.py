@@ -12,7 +12,9 @@ statement of its own. `grant` gives it what it needs.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
@@ -49,16 +51,26 @@ class Installation:
         version: The version of its tables; 0 without any.
         newest: The version that this honker makes.
         has_these_functions: True if its functions are those of this honker.
+        release: The release of honker that has installed the functions, as `_release` counts.
     """
 
     version: int
     newest: int
     has_these_functions: bool
+    release: int
 
     @property
     def is_current(self) -> bool:
         """True if there is nothing to install."""
         return self.version == self.newest and self.has_these_functions
+
+    @property
+    def is_newer(self) -> bool:
+        """True if a newer release has installed it. Its functions serve this one too, and must stay.
+
+        Else a process of the old release that starts again, in the middle of a rollout, would undo the new one.
+        """
+        return self.version > self.newest or self.release > _release()
 
 
 def is_installed(connection: psycopg.Connection[Any]) -> bool:
@@ -81,6 +93,7 @@ def look(connection: psycopg.Connection[Any]) -> Installation:
         version=found.get("tables", (0, ""))[0],
         newest=len(_migrations()),
         has_these_functions=found.get("functions", (0, ""))[1] == _digest(_sources()),
+        release=found.get("functions", (0, ""))[0],
     )
 
 
@@ -155,7 +168,7 @@ def _replace_functions(cursor: psycopg.Cursor[Any], installed: str) -> bool:
     cursor.execute("SET LOCAL check_function_bodies = off")
     for source in sources:
         cursor.execute(source)
-    _note(cursor, "functions", 0, digest)
+    _note(cursor, "functions", _release(), digest)
     return True
 
 
@@ -163,6 +176,16 @@ def _sources() -> list[bytes]:
     """The files of functions, and last the one that sets their privileges."""
     functions = [file.read_bytes() for room in _rooms() for file in sorted(room.iterdir(), key=lambda file: file.name)]
     return [*functions, (_SQL / "privileges.sql").read_bytes()]
+
+
+def _release() -> int:
+    """The release of this package as a number that grows: 1.2.3 is 1002003, and 0 is unknown."""
+    try:
+        numbers = re.findall(r"\d+", version("honker"))
+    except PackageNotFoundError:
+        return 0
+    major, minor, patch = (*map(int, numbers[:3]), 0, 0, 0)[:3]
+    return (major * 1000 + minor) * 1000 + patch
 
 
 def _digest(sources: list[bytes]) -> str:

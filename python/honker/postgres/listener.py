@@ -16,15 +16,14 @@ import os
 import select
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
 
 from honker.clock import monotonic
 from honker.errors import HonkerError
+from honker.postgres.pool import Pool
 from honker.postgres.updates import PostgresUpdates
-from honker.postgres.watchdog import Watchdog
 
 _log = logging.getLogger("honker")
 
@@ -53,11 +52,12 @@ _POLL_S: Final = 0.2
 class Listener:
     """The thread that listens, for all subscriptions of one engine in one process. It starts with the first of them."""
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], watchdog: Watchdog, path: str) -> None:
-        self._connect = connect
-        self._watchdog = watchdog
+    def __init__(self, pool: Pool, path: str) -> None:
+        self._pool = pool
+        self._watchdog = pool.watchdog
         self.path = path
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may end a subscription while this thread holds it.
+        self._lock = threading.RLock()
         self._subscriptions: weakref.WeakSet[PostgresUpdates] = weakref.WeakSet()
         self._waiting = 0
         self._is_armed = False
@@ -125,7 +125,7 @@ class Listener:
         try:
             while not self._is_closed:
                 try:
-                    with contextlib.closing(self._connect()) as raw:
+                    with contextlib.closing(self._pool.connect()) as raw:
                         if is_told:
                             _log.info("PostgreSQL is listened to again")
                         pause_s, is_told = _RECONNECT_S[0], False
@@ -164,8 +164,16 @@ class Listener:
             self._watchdog.forget(raw)
 
     def _proves(self, raw: psycopg.Connection[Any]) -> bool:
-        """True if an announcement to itself arrives."""
-        raw.execute("NOTIFY honker")
+        """True if announcements arrive.
+
+        Behind a pooler in transaction mode the session that listens is that of another client soon. Then only an
+        announcement to itself would arrive, so another connection sends it.
+        """
+        if self._pool.has_pooler:
+            with contextlib.closing(self._pool.connect()) as other:
+                other.execute("NOTIFY honker")
+        else:
+            raw.execute("NOTIFY honker")
         deadline = monotonic() + _PROOF_S
         while not self._take_events(raw) and not self._is_closed:
             if monotonic() >= deadline:

@@ -67,8 +67,8 @@ class Pool:
         self._is_closed = False
         #: The name of the database, once a connection has been made.
         self.database = ""
-        #: The prepared statements of the connections; None turns them off, as a pooler in transaction mode needs.
-        self.prepare_threshold: int | None = 5
+        #: True if a pooler such as PgBouncer is between this process and the server.
+        self.has_pooler = False
         self._begin_process()
 
     def _begin_process(self) -> None:
@@ -173,10 +173,24 @@ class Pool:
         """Make a connection that is not part of the pool, and that the caller closes."""
         try:
             raw = psycopg.connect(self._url, **self._options)
+            try:
+                self._learn(raw)
+            except BaseException:
+                raw.close()
+                raise
         except psycopg.Error as error:
             raise from_postgres(error) from error
-        raw.prepare_threshold = self.prepare_threshold
         return raw
+
+    def _learn(self, raw: psycopg.Connection[Any]) -> None:
+        if not self.database:
+            row = raw.execute("SELECT current_database(), pg_backend_pid()").fetchone()
+            assert row is not None
+            # The pid that a pooler tells its clients is not that of a session.
+            self.database, self.has_pooler = row[0], row[1] != raw.info.backend_pid
+        if self.has_pooler:
+            # In transaction mode the next transaction may run in a session without the prepared statement.
+            raw.prepare_threshold = None
 
     def close(self) -> None:
         """Close every connection that is not lent. Idempotent; nothing in a forked child."""

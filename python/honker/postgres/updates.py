@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import select
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ class PostgresUpdates:
         listener.join(self)
 
     def __del__(self) -> None:
+        if sys.is_finalizing():
+            return  # The thread of the listener has ended, with its locks.
         self.close()
         for descriptor in (self._descriptor, self._waker):
             os.close(descriptor)

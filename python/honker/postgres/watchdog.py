@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -47,6 +48,7 @@ class _Watched:
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw
+        self.pid = raw.info.backend_pid  # a connection that is closed has none
         self.active_since: float | None = None
         self.evidence: _Evidence = None
 
@@ -56,21 +58,16 @@ class Watchdog:
 
     Args:
         connect: Makes a connection that the pool does not count.
-        look_s: Seconds between two looks.
-        long_s: Seconds for which a statement runs before the server is asked about it.
     """
 
-    def __init__(
-        self, connect: Callable[[], psycopg.Connection[Any]], look_s: float = LOOK_S, long_s: float = LONG_S
-    ) -> None:
+    def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
         self._connect = connect
-        self._look_s = look_s
-        self._long_s = long_s
         # Guards the connections: one that is forgotten may be closed, and its descriptor be that of another.
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may end a transaction while this thread holds it.
+        self._lock = threading.RLock()
         self._watched: dict[int, _Watched] = {}
         self._thread: threading.Thread | None = None
-        self._ending = threading.Event()
+        self._is_closed = False
 
     def watch(self, raw: psycopg.Connection[Any]) -> None:
         """Look after a connection until `forget`."""
@@ -86,16 +83,17 @@ class Watchdog:
             self._watched.pop(id(raw), None)
 
     def close(self) -> None:
-        """End the thread."""
-        self._ending.set()
+        """End the thread, at its next look. Takes no lock: the garbage collector calls it too."""
+        self._is_closed = True
 
     def _run(self) -> None:
-        while not self._ending.wait(self._look_s):
+        while not self._is_closed:
+            time.sleep(LOOK_S)
             suspects = self._suspects()
             if suspects:
-                found = self._ask([each.raw.info.backend_pid for each in suspects])
+                found = self._ask([each.pid for each in suspects])
                 for each in suspects:
-                    self._judge(each, found.get(each.raw.info.backend_pid, found.get(0)))
+                    self._judge(each, found.get(each.pid, found.get(0)))
 
     def _suspects(self) -> list[_Watched]:
         now = monotonic()
@@ -108,7 +106,7 @@ class Watchdog:
             return [
                 each
                 for each in self._watched.values()
-                if each.active_since is not None and now - each.active_since >= self._long_s
+                if each.active_since is not None and now - each.active_since >= LONG_S
             ]
 
     def _ask(self, pids: list[int]) -> dict[int, _Evidence]:

@@ -32,7 +32,8 @@ def check_settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessag
         return [
             checks.Error(
                 f"DATABASES[{alias!r}] is a {connection.display_name} database; jobs need a SQLite file.",
-                hint='Add a SQLite database, and name its alias in HONKER = {"DATABASE": ...}.',
+                hint='Add a SQLite database, and name its alias in HONKER = {"DATABASE": ...}; for jobs in PostgreSQL '
+                "use honker.App with a URL, and tx=connection.",
                 id="honker.E003",
             )
         ]

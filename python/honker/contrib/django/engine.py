@@ -37,6 +37,11 @@ from honker.sqlite.path import database_path, file_of
 from honker.sqlite.process_engine import ProcessEngine
 
 _CLOCK: Final = "SELECT honker_clock()"
+#: The way to jobs in the databases that this app does not serve.
+_ELSEWHERE: Final = {
+    "postgresql": '. For jobs in PostgreSQL use honker.App("postgresql://...") without this app, and pass '
+    "tx=django.db.connection inside transaction.atomic()"
+}
 
 
 def job_connection() -> Any:
@@ -49,8 +54,8 @@ def job_connection() -> Any:
     connection = django.db.connections[alias]
     if connection.vendor != "sqlite":
         raise InvalidArgumentError(
-            f"DATABASES[{alias!r}] is a {connection.display_name} database; honker's jobs need a SQLite one: "
-            'name its alias in HONKER = {"DATABASE": ...}'
+            f"DATABASES[{alias!r}] is a {connection.display_name} database; the jobs of honker.contrib.django need a "
+            f'SQLite one: name its alias in HONKER = {{"DATABASE": ...}}{_ELSEWHERE.get(connection.vendor, "")}'
         )
     return connection
 
