@@ -49,47 +49,59 @@ END $$;
 -- The priority of the first waiting job of a queue that can be claimed the short way; NULL if it cannot. The setting honker.place of
 -- the session then has the time from which to search: `queue level time until`.
 --
--- Entries of jobs that have ended stay in the index until a vacuum, and a full look walks over them. So one that took T begins the
--- looks of the next 20 T where it has found the first job. A job that is put before that place is seen by the next full look, or when
--- no other is left. It is a hint, as in front.sql.
+-- Entries of jobs that have ended stay in the indexes until a vacuum, and a full look walks over them. So one that took T begins the
+-- looks of the next 20 T where it has found the first job, and they leave lapsed leases to the next full one. A job that is put before
+-- that place is seen by the next full look too, or when no other is left. It is a hint, as in front.sql.
 CREATE OR REPLACE FUNCTION honker._plain_level(queue text, now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   place text[] := string_to_array(current_setting('honker.place', true), ' ');
   level bigint;
   floor bigint;
-  began_at timestamptz := clock_timestamp();
   until bigint;
 BEGIN
   IF place[1] = hashtext(queue)::text AND place[4]::bigint - now BETWEEN 0 AND 10000 THEN
     level := place[2]::bigint;
-    IF honker._is_plain(queue, now) AND NOT EXISTS (
-        SELECT 1 FROM honker.live AS l WHERE l.queue = queue AND l.state = 'pending' AND l.priority > level) THEN
-      floor := honker._first_at(queue, level, place[3]::bigint);
-    END IF;
+    floor := place[3]::bigint;
     until := place[4]::bigint;
-  ELSIF honker._is_plain(queue, now) THEN
-    SELECT l.priority, l.run_at INTO level, floor FROM honker.live AS l WHERE l.queue = queue AND l.state = 'pending'
-    ORDER BY l.priority DESC, l.run_at, l.id LIMIT 1;
-    until := now + (extract(epoch FROM clock_timestamp() - began_at) * 20000)::bigint;
+    SELECT l.run_at INTO floor FROM honker.live AS l
+    WHERE l.queue = queue AND l.state = 'pending' AND l.priority = level AND l.run_at BETWEEN floor AND now
+      AND NOT EXISTS (SELECT 1 FROM honker.queues AS q WHERE q.name = queue)
+      AND NOT EXISTS (SELECT 1 FROM honker.live AS h WHERE h.queue = queue AND h.state = 'pending' AND h.priority > level)
+      AND NOT EXISTS (SELECT 1 FROM honker.meta AS m WHERE m.key IN ('counters', 'events') AND m.value <> 0)
+      AND NOT EXISTS (SELECT 1 FROM honker.meta AS m WHERE m.key = 'min_writer_version' AND m.value > honker._version())
+    ORDER BY l.run_at, l.id LIMIT 1;
+  ELSE
+    SELECT f.level, f.floor, f.until INTO level, floor, until FROM honker._plain_front(queue, now) AS f;
   END IF;
-  IF floor > now OR floor IS NULL THEN
+  IF floor IS NULL THEN
     RETURN NULL;
   END IF;
   PERFORM set_config('honker.place', concat_ws(' ', hashtext(queue), level, floor, until), false);
   RETURN level;
 END $$;
 
--- True if the queue has no settings and no lapsed lease, moves are not recorded, and no newer honker has claimed the right to write.
-CREATE OR REPLACE FUNCTION honker._is_plain(queue text, now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+-- A full look: the priority and the time of the first waiting job, and until when they may be remembered. NULLs if the job is not due,
+-- or the short way is closed.
+CREATE OR REPLACE FUNCTION honker._plain_front(queue text, now bigint, OUT level bigint, OUT floor bigint, OUT until bigint)
+LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
+DECLARE
+  began_at timestamptz := clock_timestamp();
 BEGIN
-  RETURN NOT EXISTS (SELECT 1 FROM honker.queues AS q WHERE q.name = queue)
+  SELECT f.priority, f.run_at INTO level, floor
+  FROM (
+    SELECT l.priority, l.run_at FROM honker.live AS l WHERE l.queue = queue AND l.state = 'pending'
+    ORDER BY l.priority DESC, l.run_at, l.id LIMIT 1
+  ) AS f
+  WHERE f.run_at <= now
+    AND NOT EXISTS (SELECT 1 FROM honker.queues AS q WHERE q.name = queue)
     AND NOT EXISTS (SELECT 1 FROM honker.live AS l WHERE l.queue = queue AND l.state = 'processing' AND l.claim_expires_at < now)
     AND NOT EXISTS (
       SELECT 1 FROM honker.live AS l WHERE l.queue = queue AND l.state = 'processing' AND l.claim_expires_at > now + 31536000000)
     AND NOT EXISTS (SELECT 1 FROM honker.meta AS m WHERE m.key IN ('counters', 'events') AND m.value <> 0)
     AND NOT EXISTS (SELECT 1 FROM honker.meta AS m WHERE m.key = 'min_writer_version' AND m.value > honker._version());
+  until := now + (extract(epoch FROM clock_timestamp() - began_at) * 20000)::bigint;
 END $$;
 
 -- Checks the arguments of a claim. Returns its lease in milliseconds.
