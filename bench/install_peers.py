@@ -9,7 +9,7 @@ from support import peers
 
 
 def main():
-    for peer in peers.PEERS:
+    for peer in (*peers.PEERS, *peers.POSTGRES_PEERS):
         try:
             peers.install(peer)
         except peers.InstallError as error:

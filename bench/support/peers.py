@@ -55,6 +55,12 @@ PEERS = (
     ),
 )
 
+#: Those on PostgreSQL, for `postgres.py`.
+POSTGRES_PEERS = (
+    Peer("procrastinate", "procrastinate==3.10.0 psycopg[binary]", "procrastinate_driver.py", {"procrastinate": ()}),
+    Peer("pgqueuer", "pgqueuer[asyncpg]==1.6.0", "pgqueuer_driver.py", {"pgqueuer": ()}),
+)
+
 
 def install(peer):
     """Create the peer's environment if it is missing. An error gives the reason in one line."""
@@ -64,7 +70,7 @@ def install(peer):
     # Use this environment's pip, which saves installing one there.
     pip = [sys.executable, "-m", "pip", "--python", str(peer.python), "--disable-pip-version-check", "--no-input"]
     run([sys.executable, "-m", "venv", "--without-pip", str(peer.folder)])
-    run([*pip, "install", "--quiet", peer.requirement])
+    run([*pip, "install", "--quiet", *peer.requirement.split()])
     peer.marker.write_text(peer.requirement, "utf-8")
 
 
@@ -83,16 +89,8 @@ class InstallError(Exception):
 
 
 def commands():
-    """The command of each side of each peer, or the reason why it is missing: two dicts by name."""
-    ready, missing = {}, {}
-    for peer in PEERS:
-        for side, arguments in peer.sides.items():
-            if peer.is_installed:
-                ready[side] = [str(peer.python), str(DRIVERS / peer.driver), *arguments]
-            else:
-                missing[side] = (
-                    f"{peer.requirement} is not installed; `make bench` installs it where there is a network"
-                )
+    """The command of each side of each peer on SQLite, or the reason why it is missing: two dicts by name."""
+    ready, missing = commands_of(PEERS)
     reference = os.environ.get(REFERENCE)
     if not reference:
         missing["reference"] = f"{REFERENCE} names no interpreter"
@@ -100,4 +98,18 @@ def commands():
         missing["reference"] = f"{REFERENCE} names {reference}, which cannot be run"
     else:
         ready["reference"] = [reference, str(DRIVERS / "honker_driver.py"), "reference"]
+    return ready, missing
+
+
+def commands_of(some):
+    """The same for some peers."""
+    ready, missing = {}, {}
+    for peer in some:
+        for side, arguments in peer.sides.items():
+            if peer.is_installed:
+                ready[side] = [str(peer.python), str(DRIVERS / peer.driver), *arguments]
+            else:
+                missing[side] = (
+                    f"{peer.requirement} is not installed; `make bench` installs it where there is a network"
+                )
     return ready, missing

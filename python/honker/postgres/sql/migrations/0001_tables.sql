@@ -5,6 +5,8 @@ CREATE TABLE honker.meta (
   key text COLLATE "C" PRIMARY KEY,
   value bigint NOT NULL
 );
+-- Empty unless moves are recorded, so that each call asks for that in one empty page.
+CREATE INDEX meta_recording ON honker.meta (key) WHERE key IN ('counters', 'events') AND value <> 0;
 
 -- Jobs that wait or run. Ids are never used again, over all queues. `ties` names, as bits, what must be done when the job
 -- leaves its state; NULL: nothing.

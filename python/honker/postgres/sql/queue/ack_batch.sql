@@ -6,15 +6,31 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bit
 DECLARE
   now bigint := honker._now();
   claims honker.claim[];
+  ids bigint[];
+  attempts bigint[];
   acked bigint[];
   claim honker.claim;
   count bigint;
 BEGIN
+  IF octet_length(worker_id) BETWEEN 1 AND 255 AND honker._are_integers(ids_json) AND honker._are_integers(attempts_json) THEN
+    ids := translate(ids_json, '[]', '{}')::bigint[];
+    attempts := translate(attempts_json, '[]', '{}')::bigint[];
+    IF cardinality(ids) = cardinality(attempts) AND cardinality(ids) <= 10000 THEN
+      acked := honker._ack_plain(ids, attempts, worker_id, now);
+      IF cardinality(acked) = cardinality(ids) THEN
+        PERFORM honker._announce();
+        RETURN cardinality(acked);
+      END IF;
+    END IF;
+  END IF;
   claims := honker._claims_of(honker._settle_array(ids_json, 'ids_json'), attempts_json);
   PERFORM honker._name(worker_id, 'worker_id');
-  acked := honker._ack_plain(claims, worker_id, now);
+  acked := coalesce(acked, honker._ack_plain(
+    ARRAY(SELECT c.id FROM unnest(claims) AS c), ARRAY(SELECT c.attempt FROM unnest(claims) AS c), worker_id, now));
   count := cardinality(acked);
-  PERFORM honker._lock_lines(claims);
+  IF count < cardinality(claims) THEN
+    PERFORM honker._lock_lines(claims);
+  END IF;
   FOR claim IN SELECT c.id, c.attempt FROM unnest(claims) AS c WHERE c.id <> ALL (acked) LOOP
     count := count + honker._ack(claim.id, worker_id, claim.attempt, NULL, NULL, now)::integer;
   END LOOP;
@@ -24,21 +40,20 @@ END $$;
 
 -- Ends those plain jobs among several whose claims are held. Returns their ids. None if moves are recorded: then each is told.
 --
--- The rows are locked in the order of their ids.
-CREATE OR REPLACE FUNCTION honker._ack_plain(claims honker.claim[], worker_id text, now bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+-- The rows are locked in the order of their ids: a nested loop keeps the order of the claims.
+CREATE OR REPLACE FUNCTION honker._ack_plain(ids bigint[], attempts bigint[], worker_id text, now bigint) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
   acked bigint[];
 BEGIN
-  IF honker._is_recording() THEN
-    RETURN '{}';
-  END IF;
-  WITH held AS (
-    SELECT l.id FROM unnest(claims) AS c JOIN honker.live AS l ON l.id = c.id
-    WHERE l.worker_id = worker_id AND (c.attempt IS NULL OR l.attempts = c.attempt) AND l.claim_expires_at >= now AND l.ties IS NULL
-    ORDER BY l.id FOR UPDATE OF l
-  ), gone AS (
-    DELETE FROM honker.live AS l USING held AS h WHERE l.id = h.id RETURNING l.id
+  WITH gone AS (
+    DELETE FROM honker.live AS l
+    USING (SELECT u.id, u.attempt FROM unnest(ids, attempts) AS u (id, attempt) ORDER BY u.id) AS c
+    WHERE l.id = c.id AND l.worker_id = worker_id AND (c.attempt IS NULL OR l.attempts = c.attempt)
+      AND l.claim_expires_at >= now AND l.ties IS NULL
+      AND NOT EXISTS (SELECT 1 FROM honker.meta AS m WHERE m.key IN ('counters', 'events') AND m.value <> 0)
+    RETURNING l.id
   )
   SELECT coalesce(array_agg(g.id), '{}') INTO acked FROM gone AS g;
   RETURN acked;
@@ -97,3 +112,8 @@ BEGIN
       ELSE ROW((e.claim #>> '{}')::numeric::bigint, (attempts ->> (e.place - 1)::integer)::numeric::bigint)::honker.claim END
     FROM json_array_elements(given) WITH ORDINALITY AS e (claim, place) ORDER BY e.place);
 END $$;
+
+-- True for a JSON array of non-negative integers and nothing else: PostgreSQL reads it as an array of its own at a tenth of the cost.
+CREATE OR REPLACE FUNCTION honker._are_integers(value text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT value ~ '^\[(?:0|[1-9]\d{0,17})(?:, ?(?:0|[1-9]\d{0,17}))*\]$'
+$$;

@@ -15,8 +15,8 @@
 -- Limits of the queue are exact: the claims of a queue with a concurrency or a rate wait for each other (honker._lock_queue) from the
 -- look at what is in flight to their commit.
 
--- The jobs of a claim as JSON texts, in claim order.
-CREATE OR REPLACE FUNCTION honker._claim(queue text, worker_id text, n bigint, lease bigint, detailed boolean, now bigint)
+-- The jobs of a claim as JSON texts, in claim order; honker._claim tries the short way first.
+CREATE OR REPLACE FUNCTION honker._claim_by_rules(queue text, worker_id text, n bigint, lease bigint, detailed boolean, now bigint)
 RETURNS text[] LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
@@ -262,10 +262,7 @@ CREATE OR REPLACE FUNCTION honker.honker_claim_batch(
   queue text, worker_id text, n bigint, timeout_s double precision, detailed bigint DEFAULT NULL
 ) RETURNS text LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
-DECLARE
-  now bigint := honker._now();
 BEGIN
   RETURN '[' || array_to_string(honker._claim(
-    honker._name(queue, 'queue'), honker._name(worker_id, 'worker_id'), honker._integer(n, 'n', 0, 10000),
-    honker._lease(timeout_s, 'timeout_s'), coalesce(detailed <> 0, false), now), ',') || ']';
+    queue, worker_id, n, honker._claim_lease(queue, worker_id, n, timeout_s), coalesce(detailed <> 0, false), honker._now()), ',') || ']';
 END $$;

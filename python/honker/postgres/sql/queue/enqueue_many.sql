@@ -21,6 +21,16 @@ BEGIN
   IF count > 100000 THEN
     PERFORM honker._invalid('payloads_json', format('has %s elements; at most 100000 are allowed', count));
   END IF;
+  IF run_at IS NULL AND delay IS NULL AND expires IS NULL AND flow_json IS NULL AND priority ~ '^-?\d{1,15}$'
+      AND max_attempts ~ '^[1-9]\d{0,5}$' THEN
+    WITH added AS (
+      INSERT INTO honker.live AS l (queue, payload, priority, run_at, max_attempts, created_at)
+      SELECT queue, p.payload, priority::bigint, now, max_attempts::bigint, now FROM unnest(payloads) AS p (payload)
+      RETURNING l.id
+    )
+    SELECT array_agg(a.id) INTO ids FROM added AS a;
+    RETURN honker._added(ids, queue, payloads, now);
+  END IF;
   jobs := ARRAY(SELECT honker._new_job(j.payload, j.run_at, j.delay, j.priority, j.max_attempts, j.expires, now) FROM unnest(
     payloads, honker._column(run_at, 'run_at', count), honker._column(delay, 'delay', count),
     honker._column(priority, 'priority', count), honker._column(max_attempts, 'max_attempts', count),
@@ -35,12 +45,22 @@ BEGIN
       RETURNING l.id
     )
     SELECT array_agg(a.id) INTO ids FROM added AS a;
-    IF honker._is_recording() THEN
-      PERFORM honker._moved_many(ids, queue, payloads, 'enqueued', NULL, now);
-    END IF;
+    RETURN honker._added(ids, queue, payloads, now);
   END IF;
   PERFORM honker._announced(count > 0);
   RETURN coalesce(array_to_json(ids)::text, '[]');
+END $$;
+
+-- Records and announces new jobs. Returns their ids as JSON.
+CREATE OR REPLACE FUNCTION honker._added(ids bigint[], queue text, payloads text[], now bigint) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  IF ids IS NULL THEN
+    RETURN '[]';
+  ELSIF honker._is_recording() THEN
+    PERFORM honker._moved_many(ids, queue, payloads, 'enqueued', NULL, now);
+  END IF;
+  PERFORM honker._announce();
+  RETURN array_to_json(ids)::text;
 END $$;
 
 -- One option for each job: an array gives each its own, any other value is that of all.

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION honker._ack(
 DECLARE
   job honker.live;
 BEGIN
-  IF NOT honker._is_recording() AND honker._ack_untied(job_id, worker_id, attempt, now) THEN
+  IF honker._ack_untied(job_id, worker_id, attempt, now) THEN
     RETURN true;
   END IF;
   job := honker._held(job_id, worker_id, attempt, now);
@@ -116,10 +116,13 @@ CREATE OR REPLACE FUNCTION honker.honker_ack(job_id bigint, worker_id text, atte
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-  was_held boolean;
+  now bigint := honker._now();
 BEGIN
-  was_held := honker._ack(honker._job_id(job_id), honker._name(worker_id, 'worker_id'), attempt, NULL, NULL, honker._now());
-  RETURN honker._announced(was_held);
+  IF octet_length(worker_id) <= 255 AND honker._ack_untied(job_id, worker_id, attempt, now) THEN
+    PERFORM honker._announce();
+    RETURN 1;
+  END IF;
+  RETURN honker._announced(honker._ack(honker._job_id(job_id), honker._name(worker_id, 'worker_id'), attempt, NULL, NULL, now));
 END $$;
 
 CREATE OR REPLACE FUNCTION honker.honker_retry(

@@ -5,21 +5,33 @@
 --
 -- Acks of plain jobs are one statement, and come first; no job depends on them. The keys of the others are locked in one order before
 -- the first of them moves. A list that names a job twice is settled one by one.
-CREATE OR REPLACE FUNCTION honker._settle(worker_id text, given json, now bigint) RETURNS text LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION honker._settle(worker_id text, settlements_json text, now bigint) RETURNS text LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 DECLARE
+  claims bigint[];
   settlements honker.settlement[];
   settlement honker.settlement;
   acked bigint[] := '{}';
   settled integer[] := '{}';
 BEGIN
-  IF json_array_length(given) = 0 THEN
+  IF settlements_json = '[]' THEN
     RETURN '';
   END IF;
-  settlements := honker._settlements(given);
-  IF (SELECT count(DISTINCT s.id) = count(*) FROM unnest(settlements) AS s) THEN
-    acked := honker._ack_plain(ARRAY(
-      SELECT ROW(s.id, s.attempt)::honker.claim FROM unnest(settlements) AS s WHERE s.verb = 'ack'), worker_id, now);
+  claims := honker._plain_acks(settlements_json);
+  IF claims IS NOT NULL THEN
+    acked := honker._ack_plain(claims[:][1:1], claims[:][2:2], worker_id, now);
+    IF cardinality(acked) * 2 = cardinality(claims) THEN
+      PERFORM honker._announce();
+      RETURN repeat('1,', cardinality(acked) - 1) || '1';
+    END IF;
+  END IF;
+  settlements := honker._settlements(honker._settle_array(settlements_json, 'settlements_json'));
+  IF settlements = '{}' THEN
+    RETURN '';
+  ELSIF claims IS NULL AND (SELECT count(DISTINCT s.id) = count(*) FROM unnest(settlements) AS s) THEN
+    acked := honker._ack_plain(
+      ARRAY(SELECT s.id FROM unnest(settlements) AS s WHERE s.verb = 'ack'),
+      ARRAY(SELECT s.attempt FROM unnest(settlements) AS s WHERE s.verb = 'ack'), worker_id, now);
   END IF;
   IF cardinality(acked) < cardinality(settlements) THEN
     PERFORM honker._lock_lines(ARRAY(
@@ -37,6 +49,25 @@ BEGIN
   END LOOP;
   PERFORM honker._announced(1 = ANY (settled));
   RETURN array_to_string(settled, ',');
+END $$;
+
+-- The jobs and attempts of settlements in the form in which workers write acks without results; NULL in any other form, also if a
+-- job is named twice. Such a text is taken as an array of integers: reading it as JSON, field by field, takes 10 us a job.
+CREATE OR REPLACE FUNCTION honker._plain_acks(settlements_json text) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  ack CONSTANT text := '\{"id":[1-9]\d{0,17},"attempt":\d{1,7},"do":"ack"(?:,"withholds_result":true)?\}';
+  claims bigint[];
+BEGIN
+  IF settlements_json !~ ('^\[' || ack || '(?:,' || ack || ')*\]$') THEN
+    RETURN NULL;
+  END IF;
+  settlements_json := replace(replace(settlements_json, ',"do":"ack"', ''), ',"withholds_result":true', '');
+  claims := translate(replace(replace(settlements_json, '"id":', ''), '"attempt":', ''), '[]', '{}')::bigint[];
+  IF cardinality(claims) > 20000
+      OR (SELECT count(DISTINCT c.id) < cardinality(claims) / 2 FROM unnest(claims[:][1:1]) AS c (id)) THEN
+    RETURN NULL;
+  END IF;
+  RETURN claims;
 END $$;
 
 CREATE OR REPLACE FUNCTION honker._settle_one(worker_id text, settlement honker.settlement, now bigint) RETURNS integer

@@ -44,14 +44,15 @@ BEGIN
   RETURN job;
 END $$;
 
--- Ends a plain job that succeeded, in one statement. False if the claim is not held, or the job has ties.
+-- Ends a plain job that succeeded, in one statement. False if the claim is not held, the job has ties, or moves are recorded.
 CREATE OR REPLACE FUNCTION honker._ack_untied(job_id bigint, worker_id text, attempt bigint, now bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
 BEGIN
   DELETE FROM honker.live AS l
   WHERE l.id = job_id AND l.worker_id = worker_id AND (attempt IS NULL OR l.attempts = attempt)
-    AND l.claim_expires_at >= now AND l.ties IS NULL;
+    AND l.claim_expires_at >= now AND l.ties IS NULL
+    AND NOT EXISTS (SELECT 1 FROM honker.meta AS m WHERE m.key IN ('counters', 'events') AND m.value <> 0);
   RETURN FOUND;
 END $$;
 

@@ -14,11 +14,8 @@ DECLARE
   is_full boolean := false;
   report_in_s double precision;
 BEGIN
-  PERFORM honker._name(queue, 'queue');
-  PERFORM honker._name(worker_id, 'worker_id');
-  PERFORM honker._integer(n, 'n', 0, 10000);
-  lease := honker._lease(timeout_s, 'timeout_s');
-  settled := honker._settle(worker_id, honker._settle_array(settlements_json, 'settlements_json'), now);
+  lease := honker._claim_lease(queue, worker_id, n, timeout_s);
+  settled := honker._settle(worker_id, settlements_json, now);
   jobs := honker._claim(queue, worker_id, n, lease, true, now);
   IF cardinality(jobs) < n THEN
     is_full := coalesce((
