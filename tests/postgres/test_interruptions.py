@@ -12,7 +12,7 @@ import honker
 import pytest
 from honker.errors import ConnectionLostError, DatabaseBusyError
 
-from ..support.waiting import wait_until
+from ..support.waiting import until, wait_until
 
 SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%%pg_sleep%%'"
 
@@ -127,8 +127,7 @@ def test_an_ack_that_waits_for_a_lock_leaves_the_event_loop_to_the_holder(db, co
 
             waiting = asyncio.ensure_future(second())
             query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            while not conn.execute(query).fetchone()[0]:
-                await asyncio.sleep(0.01)
+            await until(lambda: waiting.done() or conn.execute(query).fetchone()[0])
         return await asyncio.wait_for(waiting, 10)
 
     assert asyncio.run(main()) == conn.execute("SELECT id FROM honker.live").fetchone()[0]
