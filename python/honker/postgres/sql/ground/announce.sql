@@ -7,10 +7,12 @@
 -- The numbers are the first half of these locks' keys: IDLE is (1752133739, 1), WRITING is (1752133739, 2).
 CREATE OR REPLACE FUNCTION honker._announce() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(1752133739, 2);
-  IF pg_try_advisory_lock(1752133739, 1) THEN
-    PERFORM pg_advisory_unlock(1752133739, 1);
-  ELSE
+  -- In conditions, which PL/pgSQL evaluates without a query. None of the first kind is NULL.
+  IF pg_advisory_xact_lock_shared(1752133739, 2) IS NULL THEN
+    RETURN;
+  ELSIF NOT pg_try_advisory_lock(1752133739, 1) THEN
     PERFORM pg_notify('honker', '');
+  ELSIF pg_advisory_unlock(1752133739, 1) THEN
+    RETURN;
   END IF;
 END $$;

@@ -78,11 +78,12 @@ BEGIN
   ELSE
     job_id := (honker._enqueue(queue, payload, run_at, delay, priority, max_attempts, expires, NULL, now)).id;
   END IF;
-  PERFORM pg_advisory_xact_lock_shared(1752133739, 2);
-  IF pg_try_advisory_lock(1752133739, 1) THEN
-    PERFORM pg_advisory_unlock(1752133739, 1);
-  ELSE
+  IF pg_advisory_xact_lock_shared(1752133739, 2) IS NULL THEN
+    RETURN NULL;
+  ELSIF NOT pg_try_advisory_lock(1752133739, 1) THEN
     PERFORM pg_notify('honker', '');
+  ELSIF pg_advisory_unlock(1752133739, 1) THEN
+    RETURN job_id;
   END IF;
   RETURN job_id;
 END $$;
