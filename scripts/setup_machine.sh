@@ -4,9 +4,9 @@
 #     scripts/setup_machine.sh [build | test]
 #
 # "build": Python with venv, a C linker and Rust, all that `make demo` needs. "test", the default, adds the tools of
-# `make test`: rustfmt, clippy, the SQLite shell and Chromium. The Makefile calls this script, and so does CI. On a
-# machine that lacks nothing it prints nothing and changes nothing. PYTHON in the environment names another interpreter
-# than python3.
+# `make test`: rustfmt, clippy, the SQLite shell, PostgreSQL's server and Chromium. The Makefile calls this script, and so
+# does CI. On a machine that lacks nothing it prints nothing and changes nothing. PYTHON in the environment names another
+# interpreter than python3.
 #
 # Distribution packages are installed only with apt-get, and only as root or with a sudo that asks no question. No
 # package is ever removed. With rustup present, rustup installs Rust, for this folder alone.
@@ -31,6 +31,8 @@ at_least() { printf '%s\n%s\n' "$2" "$1" | sort -V -c 2>/dev/null; }
 
 has_make() { command -v make >/dev/null; }
 has_sqlite_shell() { command -v sqlite3 >/dev/null; }
+# The programs of a server; the tests start their own, and need none that runs.
+has_postgres() { compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null; }
 has_chromium() { command -v chromium || command -v google-chrome; } >/dev/null
 
 # Links a program: gcc may be there without the files of the C library.
@@ -188,6 +190,9 @@ lack_sqlite_shell() {
     fi
 }
 
+# Debian starts a server of its own with the package, which the tests leave alone.
+lack_postgres() { lack "a PostgreSQL server" postgresql; }
+
 look() {
     lacking=() packages=() command=""
     has_make || lack make make
@@ -195,6 +200,7 @@ look() {
     lack_python
     has_rust || lack_rust
     [ "$purpose" = build ] || has_sqlite_shell || lack_sqlite_shell
+    [ "$purpose" = build ] || has_postgres || lack_postgres
 }
 
 # ----------------------------------------------------------------------------------------------------------------- main

@@ -3,11 +3,32 @@
 import pytest
 
 from .sql import loading
+from .support.engines import SharedDatabase, parametrize
+from .support.postgres_server import Server
 from .support.torture import Plugin
 
 
 def pytest_configure(config):
     config.pluginmanager.register(Plugin(), "torture")
+
+
+def pytest_generate_tests(metafunc):
+    parametrize(metafunc)
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL server."""
+    running = Server()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_database(server):
+    database = SharedDatabase(server)
+    yield database
+    database.close()
 
 
 @pytest.fixture

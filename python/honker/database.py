@@ -396,7 +396,10 @@ class Database:
         if tx is not None:
             return self._engine.call(_PRUNE_NOTIFICATIONS, *limits, tx=tx)
         # Existing callers replace the method `transaction`, so the transaction comes from there.
-        with self.transaction() as own:
+        with self.transaction() as entered:
+            own: Any = entered
+            if isinstance(own, Transaction):
+                return self._engine.call(_PRUNE_NOTIFICATIONS, *limits, tx=own)
             (pruned,) = own.query(_PRUNE_NOTIFICATIONS, limits)[0].values()
         return pruned
 

@@ -4,6 +4,7 @@ import honker
 import pytest
 from honker.sqlite import connection, write_lock as turn
 
+from ..support.engines import location
 from ..support.feeds import WAYS
 from ..support.schedules import EXPIRES_S, HOUR_S
 
@@ -17,9 +18,15 @@ def _clean_registry():
 
 
 @pytest.fixture
-def db(path):
+def path(engine, request):
+    """Where the test's database is: the path of a file that does not exist yet, or the URL of an empty database."""
+    return location(engine, request)
+
+
+@pytest.fixture
+def db(engine, path):
     """A database, closed after the test. It enforces foreign keys, whose deferred ones make a COMMIT fail."""
-    with honker.open(path, foreign_keys=True) as opened:
+    with honker.open(path, foreign_keys=True if engine == "sqlite" else None) as opened:
         yield opened
 
 

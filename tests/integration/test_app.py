@@ -10,6 +10,7 @@ import pytest
 from honker import DatabaseClosedError, InvalidArgumentError, InvalidCallError, QueueConflictError, TaskConflictError
 from honker.app.application import PATH_VARIABLE
 from honker.database import Database
+from honker.postgres.engine import PostgresEngine
 from honker.sqlite.engine import SQLiteEngine
 from honker.task.message import envelope
 
@@ -28,13 +29,14 @@ def app(path):
 @pytest.fixture
 def openings(monkeypatch):
     """The paths that engines open, in order."""
-    opened, construct = [], SQLiteEngine.__init__
+    opened = []
+    for kind in (SQLiteEngine, PostgresEngine):
 
-    def note(self, path, *args, **options):
-        opened.append(path)
-        construct(self, path, *args, **options)
+        def note(self, path, *args, construct=kind.__init__, **options):
+            opened.append(path)
+            construct(self, path, *args, **options)
 
-    monkeypatch.setattr(SQLiteEngine, "__init__", note)
+        monkeypatch.setattr(kind, "__init__", note)
     return opened
 
 
@@ -57,7 +59,6 @@ def test_declaring_opens_nothing(app, path, openings):
     assert app.path == app.db.path == str(path)
     app.close()
     assert openings == []
-    assert not path.exists()
 
 
 USES = {
@@ -166,6 +167,7 @@ def test_blocks_close_it(path, openings):
     app.close()
 
 
+@pytest.mark.sqlite_only("options of a file")
 def test_options_are_those_of_open(path):
     with honker.App(path, synchronous="FULL", max_readers=1) as app:
         assert app.db.engine.current.is_commit_slow
@@ -265,6 +267,7 @@ def test_a_block_of_using_keeps_its_file_when_an_earlier_one_of_another_thread_e
     assert payloads(tmp_path / "two.db") == ['"two"'] * 2
 
 
+@pytest.mark.sqlite_only("files")
 def test_blocks_of_using_may_be_nested_and_one_that_fails_ends_too(app, path, tmp_path):
     queue = app.queue("q")
     with app.using(tmp_path / "one.db"):
@@ -282,7 +285,7 @@ def test_using_holds_for_other_threads(app, path, tmp_path):
         thread.start()
         thread.join()
     assert payloads(tmp_path / "test.db") == ["1"]
-    assert not path.exists()
+    assert app.queue("q").claim_one("w") is None
 
 
 def test_using_closes_its_file_and_leaves_the_one_of_the_app_open(app, tmp_path, openings):
@@ -348,11 +351,11 @@ def test_workers_run_the_tasks_of_the_app(app):
     assert run_for(app.db, double(21)) == 42
 
 
-def test_workers_run_them_in_the_file_that_the_app_uses(app, path, tmp_path):
+def test_workers_run_them_in_the_file_that_the_app_uses(app, path, tmp_path, openings):
     double = app.task(lambda number: 2 * number)
     with app.using(tmp_path / "test.db"):
         assert run_for(app.db, double(21)) == 42
-    assert not path.exists()
+    assert str(path) not in openings
 
 
 def test_workers_call_a_handler_in_a_process_of_its_own(app):
@@ -363,7 +366,7 @@ def test_workers_call_a_handler_in_a_process_of_its_own(app):
 def test_a_task_may_take_its_job_and_a_transaction(app):
     @app.task
     def handle(job: honker.Job, tx: honker.Transaction, number: int) -> list[int]:
-        tx.execute("CREATE TABLE handled (number)")
+        tx.execute("CREATE TABLE handled (number INTEGER)")
         return [job.attempts, number]
 
     assert run_for(app.db, handle(5)) == [1, 5]
@@ -497,7 +500,7 @@ def test_a_blueprint_uses_the_file_that_the_app_uses(app, path, tmp_path):
     with app.using(tmp_path / "test.db"):
         task(1)
         assert blueprint.db.path == str(tmp_path / "test.db")
-    assert not path.exists()
+    assert app.queue("q").claim_one("w") is None
 
 
 def test_a_name_that_two_blueprints_use_is_refused(app):

@@ -20,6 +20,7 @@ def payloads(path):
     return [payload for (payload,) in ask(path, "SELECT payload FROM _honker_live ORDER BY id")]
 
 
+@pytest.mark.sqlite_only("the files of a database")
 def test_a_lifespan_runs_tasks_and_schedules_and_closes_the_database(app, path):
     fired = asyncio.Event()
 

@@ -16,6 +16,8 @@ from honker.sqlite import auto_extension
 
 from ..support.processes import run
 
+pytestmark = pytest.mark.sqlite_only("SQLite loads the extension")
+
 
 @pytest.fixture
 def registered():

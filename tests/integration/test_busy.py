@@ -15,7 +15,7 @@ from ..support.executors import ThreadPoolOfOne
 from ..support.locking import write_lock_elsewhere
 from ..support.waiting import until
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.sqlite_only("SQLite has one writer")]
 
 WRITES = {
     "enqueue": lambda db: db.queue("q").enqueue(1),

@@ -206,6 +206,7 @@ def test_a_job_that_was_rolled_back_is_not_handed_out(db, queue):
     assert asyncio.run(main()).payload == 2
 
 
+@pytest.mark.sqlite_only("the WAL of the file")
 def test_an_iterator_that_waits_writes_nothing_and_holds_nothing(db, queue, path):
     claims = queue.claim("w", idle_poll_s=0.01)
     with honker.open(path) as other:
@@ -389,6 +390,7 @@ def test_several_iterators_share_the_work(db, queue):
     assert db.query("SELECT * FROM _honker_jobs") == []
 
 
+@pytest.mark.sqlite_only("counts the threads of the watcher")
 def test_iterators_come_and_go_without_leaving_threads_behind(queue):
     queue.enqueue(1)
     next(queue.claim("w"))

@@ -235,6 +235,7 @@ def test_a_with_block_closes_the_database(path):
         db.query("SELECT 1")
 
 
+@pytest.mark.sqlite_only("the files of a database")
 def test_a_transaction_that_is_open_when_the_database_is_closed_ends_as_it_would(path):
     """It holds the last connection, and closes it."""
     db = honker.open(path)
@@ -252,6 +253,7 @@ def test_a_transaction_that_is_open_when_the_database_is_closed_ends_as_it_would
     assert not path.with_name(path.name + "-wal").exists()
 
 
+@pytest.mark.sqlite_only("one writer")
 def test_a_thread_that_waits_for_its_turn_when_the_database_is_closed_is_told(path):
     db = honker.open(path)
     errors = []
@@ -272,6 +274,7 @@ def test_a_thread_that_waits_for_its_turn_when_the_database_is_closed_is_told(pa
     assert not path.with_name(path.name + "-wal").exists()
 
 
+@pytest.mark.sqlite_only("the files of a database")
 def test_closing_releases_every_file(path):
     db = honker.open(path)
     db.queue("q").enqueue(1)
@@ -283,6 +286,7 @@ def test_closing_releases_every_file(path):
     assert not path.with_name(path.name + "-wal").exists()
 
 
+@pytest.mark.sqlite_only("the files of a database")
 def test_a_database_that_nobody_holds_any_more_releases_every_file(path):
     db = honker.open(path)
     queue = db.queue("q")

@@ -114,6 +114,7 @@ def test_an_app_and_its_blueprints_have_one_codec(path):
         assert [run_for(app.db, result) for result in results] == [date(2026, 1, 2), date(2026, 1, 1)]
 
 
+@pytest.mark.sqlite_only("reads the file")
 def test_encrypted_payloads_do_not_show_their_arguments(db, queue, use, path):
     use(EncryptedCodec(FERNET_KEYS))
 

@@ -242,6 +242,7 @@ async def client_of(web):
 
 
 @pytest.mark.parametrize("way", ["async", "sync"])
+@pytest.mark.sqlite_only("statements in SQLite's dialect")
 def test_a_request_commits_its_transaction_if_and_only_if_it_succeeds(app, way):
     web = shop(app)
 
@@ -259,6 +260,7 @@ def test_a_request_commits_its_transaction_if_and_only_if_it_succeeds(app, way):
     assert {job.payload for job in app.queue("emails").claim_batch("worker", 99)} == expected
 
 
+@pytest.mark.sqlite_only("foreign keys as an option")
 def test_a_commit_that_fails_fails_the_request(path):
     with honker.App(path, foreign_keys=True) as app:
         web = shop(app)

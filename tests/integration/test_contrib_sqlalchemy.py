@@ -20,6 +20,8 @@ from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from ..support.locking import is_locked
 
+pytestmark = pytest.mark.sqlite_only("sessions on SQLite files")
+
 POOLS = [QueuePool, NullPool, StaticPool, SingletonThreadPool]
 
 

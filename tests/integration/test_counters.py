@@ -151,11 +151,13 @@ def many_totals(db):
     return db
 
 
+@pytest.mark.sqlite_only("rows of a file, by sqlite3")
 def test_totals_end_after_a_bounded_number_of_queues_and_tasks_and_say_so(many_totals):
     found = many_totals.counter_totals()
     assert (len(found), found[-1].queue, found.is_complete) == (5_000, "q5000", False)
 
 
+@pytest.mark.sqlite_only("rows of a file, by sqlite3")
 def test_the_totals_of_one_queue_are_found_behind_many_others(many_totals):
     found = many_totals.counter_totals("z")
     assert [(row.queue, row.task, row.enqueued) for row in found] == [("z", "", 1), ("z", "mail", 1)]
@@ -164,6 +166,7 @@ def test_the_totals_of_one_queue_are_found_behind_many_others(many_totals):
     assert many_totals.counter_totals("none") == []
 
 
+@pytest.mark.sqlite_only("rows of a file, by sqlite3")
 def test_totals_that_fill_the_bound_are_complete(many_totals):
     with sqlite3.connect(many_totals.path, isolation_level=None) as conn:
         conn.execute("DELETE FROM _honker_counters WHERE queue = 'z'")

@@ -7,6 +7,8 @@ from honker import DatabaseFullError
 from ..support.locking import ask
 from ..support.processes import run
 
+pytestmark = pytest.mark.sqlite_only("the disk of the file")
+
 BIG = "x" * 200_000
 
 

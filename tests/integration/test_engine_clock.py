@@ -13,6 +13,8 @@ from honker.sqlite.extension_file import extension_info
 
 from ..sql import loading
 
+pytestmark = pytest.mark.sqlite_only("the clock of the extension's test build")
+
 START = 1_800_000_000
 
 

@@ -174,7 +174,7 @@ def test_a_handler_that_fails_while_it_is_cancelled_is_not_retried(db, queue, pa
 
 def test_a_cancelled_handler_writes_nothing(db, queue, path):
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE done (n)")
+        tx.execute("CREATE TABLE done (n INTEGER)")
     begun = []
 
     @queue.task(name="t")
@@ -301,7 +301,7 @@ def test_a_thread_whose_lease_is_lost_after_the_request_has_no_effect(db, queue,
     def deaf(job: honker.Job, tx: honker.Transaction):
         begun.set()
         assert go.wait(15)
-        tx.execute("CREATE TABLE effects (n)")
+        tx.execute("CREATE TABLE effects (n INTEGER)")
         ended.set()
         return "too late"
 

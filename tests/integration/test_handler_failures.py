@@ -234,7 +234,7 @@ class Lazy(dict):
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), Lazy(a=1)], ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("is_async", [False, True], ids=["thread", "loop"])
 def test_a_result_without_json_is_dropped_with_a_warning_and_the_job_is_done(db, queue, path, caplog, value, is_async):
-    ask(path, "CREATE TABLE work (n)")
+    ask(path, "CREATE TABLE work (n INTEGER)")
 
     def work(tx: honker.Transaction):
         tx.execute("INSERT INTO work VALUES (1)")
@@ -501,7 +501,7 @@ def test_a_job_that_its_handler_puts_off_for_no_time_is_run_again_and_settled_on
 
 def test_a_handler_that_puts_off_its_job_in_its_transaction_commits_both(db, queue, path):
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE done (n)")
+        tx.execute("CREATE TABLE done (n INTEGER)")
 
     @queue.task(name="t")
     def handler(job: honker.Job, tx: honker.Transaction):

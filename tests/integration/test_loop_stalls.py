@@ -8,6 +8,8 @@ from honker.sqlite import connection
 
 from ..support.processes import run
 
+pytestmark = pytest.mark.sqlite_only("SQLite syncs in this process")
+
 #: Seconds of a stall that a busy machine may cause by itself. A sync takes 0.6 s.
 STALL_S = 0.4
 

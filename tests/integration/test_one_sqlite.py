@@ -14,7 +14,10 @@ import pytest
 
 from ..support.processes import run
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and ELF files")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and ELF files"),
+    pytest.mark.sqlite_only("copies of SQLite in the process"),
+]
 
 LIBRARY, _ = honker.extension_info()
 

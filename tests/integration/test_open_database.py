@@ -24,6 +24,8 @@ from honker import (
 from ..support.locking import ask
 from ..support.processes import run
 
+pytestmark = pytest.mark.sqlite_only("the database file")
+
 
 def open_files():
     return sorted(os.readlink(entry.path) for entry in os.scandir("/proc/self/fd") if os.path.islink(entry.path))

@@ -133,6 +133,7 @@ async def register_in_a_worker(db):
 @pytest.mark.parametrize(
     "spelling", ["file:{path}", "file:{path}?mode=rw", "{folder}/link.db", "file:{folder}/link.db"]
 )
+@pytest.mark.sqlite_only("spellings of a path")
 def test_a_periodic_task_belongs_to_its_file_under_every_spelling(db, path, tmp_path, spelling):
     (tmp_path / "link.db").symlink_to(path)
     with honker.open(spelling.format(path=path, folder=tmp_path)) as declaring:
@@ -166,7 +167,7 @@ def test_a_start_with_nothing_new_writes_nothing(db, queue):
     declare(queue)
     honker.register_schedules(db)
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE held (x)")
+        tx.execute("CREATE TABLE held (x INTEGER)")
         assert honker.register_schedules(db) == ["nightly"]
 
 

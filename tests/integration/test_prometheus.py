@@ -133,6 +133,7 @@ def test_a_scrape_leaves_the_options_of_queues_to_the_application(db, scrape):
     assert db.queue("later", max_attempts=9).max_attempts == 9
 
 
+@pytest.mark.sqlite_only("statements in SQLite's dialect")
 def test_a_schedule_is_late_from_its_boundary_until_it_fires(db, scrape):
     scheduler = honker.Scheduler(db)
     for name in ("due", "ahead", "off"):
@@ -148,6 +149,7 @@ def test_a_schedule_is_late_from_its_boundary_until_it_fires(db, scrape):
     assert ("honker_schedule_late_seconds", "off") not in found
 
 
+@pytest.mark.sqlite_only("the size of the log of SQLite")
 def test_the_lag_of_each_consumer_and_the_log_are_shown(db, scrape):
     stream = db.stream("orders")
     stream.publish_many([1, 2, 3])

@@ -330,6 +330,7 @@ def test_a_cancelled_wait_leaves_the_listener_usable(db):
     assert asyncio.run(main()).payload == 1
 
 
+@pytest.mark.sqlite_only("the WAL of the file")
 def test_a_listener_that_waits_holds_no_transaction(db, path):
     with ThreadPoolExecutor(1) as executor, db.listen("c") as listener:
         looks = empty_looks(listener)
@@ -387,6 +388,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="coun
 
 @needs_proc
 @pytest.mark.parametrize("way", [*WAYS, "none"])
+@pytest.mark.sqlite_only("counts the threads of the watcher")
 def test_listeners_that_are_forgotten_leave_no_thread_and_no_descriptor(db, way):
     """Without close(), the garbage collector ends them."""
     db.notify("c", 0)
@@ -409,6 +411,7 @@ def test_listeners_that_are_forgotten_leave_no_thread_and_no_descriptor(db, way)
 
 
 @needs_proc
+@pytest.mark.sqlite_only("counts the threads of the watcher")
 def test_a_hundred_listeners_share_one_thread(db):
     with db.listen("c"):
         before = threads()

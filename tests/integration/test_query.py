@@ -17,6 +17,8 @@ from honker import (
 from ..support.locking import is_locked
 from ..support.waiting import wait_until
 
+pytestmark = pytest.mark.sqlite_only("the values, errors and readers of sqlite3")
+
 
 def test_a_row_is_a_dict_by_column_label_in_order(db):
     (row,) = db.query("SELECT 1 AS b, 'x' AS a, NULL AS c")
@@ -95,7 +97,7 @@ def test_a_statement_in_error_is_a_database_error(db, sql):
 @pytest.mark.parametrize(
     "sql",
     [
-        "CREATE TABLE t (a)",
+        "CREATE TABLE t (a INTEGER)",
         "DELETE FROM _honker_meta",
         "INSERT INTO _honker_meta VALUES ('a', 1)",
         "SELECT honker_enqueue('q', '1', NULL, NULL, 0, 3, NULL)",
@@ -112,7 +114,7 @@ def test_a_query_that_writes_is_refused(db, sql):
 
 def test_a_query_sees_what_is_committed_while_a_transaction_is_open(db):
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE t (a)")
+        tx.execute("CREATE TABLE t (a INTEGER)")
     with db.transaction() as tx:
         tx.execute("INSERT INTO t VALUES (1)")
         assert db.query("SELECT * FROM t") == []

@@ -241,6 +241,7 @@ class Spy:
     execute = query
 
 
+@pytest.mark.sqlite_only("replaces the method transaction, as users of the reference do")
 def test_notifications_are_pruned_in_the_transaction_of_the_handle(db, monkeypatch):
     """One statement in it, which checks and deletes."""
     for number in range(5):

@@ -16,6 +16,8 @@ from honker import DatabaseReplacedError, HonkerError
 from ..support.locking import ask
 from ..support.waiting import until, wait_until
 
+pytestmark = pytest.mark.sqlite_only("the database file")
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -25,6 +25,7 @@ from ..support.schedules import (
     schedules,
     tick,
 )
+from ..support.triggers import refuse
 from ..support.waiting import until
 
 REGISTRAR = """
@@ -63,9 +64,10 @@ def test_a_fire_enqueues_a_job_as_the_schedule_says(db, scheduler, path):
     asyncio.run(main())
     job = db.queue("reports").claim_one("w")
     assert (job.payload, job.priority, job.max_attempts) == ({"n": 1}, 5, 7)
-    assert db.query("SELECT * FROM _honker_live WHERE id <> ?", [job.id]) == []
+    assert ask(path, "SELECT * FROM _honker_live WHERE id <> ?", job.id) == []
 
 
+@pytest.mark.sqlite_only("a trigger in SQLite's SQL")
 def test_each_second_fires_once_and_in_time(db, scheduler, path):
     """A cron expression and an interval, side by side, for some seconds."""
     with db.transaction() as tx:
@@ -193,6 +195,7 @@ def test_a_schedule_that_was_put_right_fires_again(hourly, path):
 
 
 @pytest.mark.parametrize("name", ["NULL", "x'ff'", "x'41'"])
+@pytest.mark.sqlite_only("a column of another type")
 def test_a_schedule_with_a_name_that_is_no_text_does_not_fire_again_and_again(db, hourly, path, name):
     """Only a hand-written INSERT makes one; a leader would otherwise tick without end."""
     ask(
@@ -208,7 +211,7 @@ def test_a_schedule_with_a_name_that_is_no_text_does_not_fire_again_and_again(db
 
 
 def test_a_fire_that_the_database_refuses_is_reported_and_not_half_done(hourly, path):
-    ask(path, "CREATE TRIGGER refuse BEFORE INSERT ON _honker_live BEGIN SELECT raise(ABORT, 'not now'); END")
+    refuse(path, "INSERT", "_honker_live", "not now")
     due_from(path, 1000)
     with pytest.raises(honker.ConstraintError, match="not now"):
         asyncio.run(hourly.run())
@@ -319,6 +322,7 @@ def test_a_leader_with_a_short_lease_keeps_it(db, hourly, path):
     asyncio.run(main())
 
 
+@pytest.mark.sqlite_only("counts the changes of the file")
 def test_a_leader_that_is_woken_for_nothing_commits_nothing(hourly, path):
     """Its commits would wake every consumer of every process, including itself."""
 

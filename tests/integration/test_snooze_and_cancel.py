@@ -160,7 +160,7 @@ def test_a_report_that_waits_is_dropped_when_the_job_is_put_off(queue, job):
 
 def test_a_report_in_the_transaction_of_the_handler_is_written_after_it(db, queue, job):
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE page (n)")
+        tx.execute("CREATE TABLE page (n INTEGER)")
         assert job.progress(0.5)
     assert wait_until(lambda: shown(queue, job) == (0.5, 1, None))
 

@@ -11,6 +11,7 @@ from honker import InvalidArgumentError, InvalidPayloadError
 
 from ..support.feeds import take_after
 from ..support.locking import ask, write_lock_elsewhere
+from ..support.triggers import refuse
 from ..support.waiting import wait_until
 
 UNSERIALISABLE = [object(), {1, 2}, b"bytes", float("nan"), float("inf"), {"at": datetime.now()}]
@@ -175,15 +176,16 @@ def test_a_key_that_is_no_text_is_refused(stream, path, key):
 
 
 def test_publish_many_is_all_or_nothing(db, stream, path):
-    """The application's trigger rejects the third of four; in our transaction the other writes stay."""
-    ask(
-        path,
-        "CREATE TRIGGER refuse BEFORE INSERT ON _honker_stream WHEN NEW.payload = '3'"
-        " BEGIN SELECT raise(ABORT, 'three is refused'); END",
-    )
+    """The application's trigger rejects the third of four."""
+    refuse(path, "INSERT", "_honker_stream", "three is refused", "NEW.payload = '3'")
     with pytest.raises(honker.ConstraintError, match="three"):
         stream.publish_many([1, 2, 3, 4])
     assert rows(path) == []
+
+
+@pytest.mark.sqlite_only("PostgreSQL fails the whole transaction")
+def test_publish_many_is_all_or_nothing_in_a_transaction(db, stream, path):
+    refuse(path, "INSERT", "_honker_stream", "three is refused", "NEW.payload = '3'")
     with db.transaction() as tx:
         stream.publish("before", tx=tx)
         with pytest.raises(honker.ConstraintError, match="three"):

@@ -8,6 +8,7 @@ import honker
 import pytest
 from honker import DatabaseBusyError, DatabaseClosedError
 
+from ..support.engines import placed
 from ..support.feeds import empty_looks, take_by_blocking
 from ..support.locking import ask, write_lock_elsewhere
 from ..support.waiting import wait_until
@@ -154,6 +155,7 @@ def test_close_ends_the_wait_of_another_thread_and_saves_what_it_was_through_wit
     assert stream.get_offset("c") == 2
 
 
+@pytest.mark.sqlite_only("the busy timeout")
 def test_a_close_that_could_not_save_may_be_repeated(stream, path, impatient):
     stream.publish_many([1, 2])
     events = stream.subscribe("c", save_every_s=NEVER_S)
@@ -253,14 +255,14 @@ def test_an_offset_saved_in_a_transaction_is_saved_if_it_commits(db, stream):
 
 def test_an_effect_and_its_offset_commit_together_so_each_effect_is_there_once(db, stream):
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE effects (n)")
+        tx.execute("CREATE TABLE effects (n INTEGER)")
     stream.publish_many(range(20))
 
     def consume(fails_at):
         with stream.subscribe("c", save_every_n=0, save_every_s=0) as events:
             for event in events:
                 with db.transaction() as tx:
-                    tx.execute("INSERT INTO effects VALUES (?)", [event.payload])
+                    tx.execute(placed(tx, "INSERT INTO effects VALUES (?)"), [event.payload])
                     stream.save_offset("c", event.offset, tx=tx)
                     if event.payload == fails_at:
                         raise ZeroDivisionError

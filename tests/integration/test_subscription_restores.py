@@ -6,6 +6,8 @@ import pytest
 
 from ..support.feeds import take_by_awaiting
 
+pytestmark = pytest.mark.sqlite_only("backups of the file")
+
 
 def restore(path, backup):
     source, target = sqlite3.connect(backup), sqlite3.connect(path)

@@ -134,6 +134,7 @@ def test_a_replay_does_not_lower_the_offset_that_was_saved(stream):
     assert stream.get_offset("c") == 3
 
 
+@pytest.mark.sqlite_only("counts the changes of the file")
 def test_a_subscription_that_waits_writes_nothing(db, stream):
     stream.publish(1)
     with (
@@ -170,6 +171,7 @@ def test_a_cancelled_wait_leaves_the_subscription_usable(stream):
     assert asyncio.run(main()).payload == 1
 
 
+@pytest.mark.sqlite_only("cancels sooner than a server can answer")
 def test_a_wait_that_is_cancelled_over_and_over_loses_no_event(stream):
     """Cancelled at every point of the wait while events arrive, with an offset saved each time."""
 

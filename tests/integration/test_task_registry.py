@@ -86,6 +86,7 @@ def test_a_worker_serves_only_queues_and_tasks_of_its_database(db, tmp_path):
         assert [db.get_job(each)["attempts"] for each in strays] == [0, 0]
 
 
+@pytest.mark.sqlite_only("names of files")
 def test_workers_of_a_database_without_tasks_say_whose_tasks_there_are(db, tmp_path):
     db.task()(lambda: None)
     with other_database(tmp_path) as other, pytest.raises(honker.NoTasksError, match=r"other\.db.*belong to .*app\.db"):

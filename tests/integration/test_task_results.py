@@ -5,7 +5,9 @@ import contextlib
 import threading
 
 import honker
+import psycopg
 import pytest
+from honker.postgres.location import is_postgres
 
 from ..support.waiting import wait_until
 from ..support.workers import run_for
@@ -121,6 +123,10 @@ def test_a_job_that_is_not_committed_yet_is_waited_for(db, queue, task):
 @pytest.fixture
 def foreign(path):
     """A transaction of the application's own driver."""
+    if is_postgres(path):
+        with contextlib.closing(psycopg.connect(path)) as conn:
+            yield conn
+        return
     with contextlib.closing(honker.connect(path, isolation_level=None)) as conn:
         conn.execute("BEGIN IMMEDIATE")
         yield conn
@@ -135,6 +141,7 @@ def test_the_result_of_a_call_that_was_rolled_back_is_gone_at_once(db, task, tim
         assert "rolled back" in str(error)
 
 
+@pytest.mark.sqlite_only("PostgreSQL does not give an id again")
 def test_a_call_that_was_rolled_back_cancels_no_job_that_has_its_id_now(db, task):
     lost = rolled_back(db, lambda tx: task.enqueue_with(tx=tx)())
     other = task()

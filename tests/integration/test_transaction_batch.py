@@ -23,6 +23,8 @@ from honker.task.message import envelope
 
 from ..support.locking import ask, is_locked
 
+pytestmark = pytest.mark.sqlite_only("the batches of SQLite's one writing connection")
+
 JOBS = "SELECT id, queue, payload FROM _honker_live ORDER BY id"
 EVENTS = "SELECT offset, topic, key, payload FROM _honker_stream ORDER BY offset"
 

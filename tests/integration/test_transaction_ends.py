@@ -7,6 +7,8 @@ from honker import ConstraintError, DatabaseError, TransactionNotStartedError
 
 from ..support.locking import ask
 
+pytestmark = pytest.mark.sqlite_only("SQLite ends a transaction by itself")
+
 HONKERS = {
     "enqueue": lambda db, tx: db.queue("q").enqueue(2, tx=tx),
     "publish": lambda db, tx: db.stream("t").publish(2, tx=tx),
@@ -23,7 +25,7 @@ APPLICATIONS = {
 def end_from_within(db, path, how, uses):
     """End a block's transaction in the middle, and check that each later use raises."""
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE orders (n UNIQUE)")
+        tx.execute("CREATE TABLE orders (n INTEGER UNIQUE)")
         tx.execute("INSERT INTO orders VALUES (1)")
     with pytest.raises(DatabaseError, match="no transaction is active"), db.transaction() as tx:  # noqa: PT012
         for n in range(20):
@@ -48,7 +50,7 @@ def test_what_was_to_belong_to_a_transaction_that_the_application_ended_is_refus
 
 def test_that_the_application_ended_the_last_block_does_not_count_in_the_next(db, path):
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE orders (n UNIQUE)")
+        tx.execute("CREATE TABLE orders (n INTEGER UNIQUE)")
         tx.execute("INSERT INTO orders VALUES (1)")
     transaction = db.transaction()
     with pytest.raises(DatabaseError, match="no transaction is active"), transaction as tx:

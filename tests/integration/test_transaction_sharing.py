@@ -86,7 +86,7 @@ def test_a_signal_handler_that_uses_the_transaction_it_interrupted_is_refused(db
 def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, path):
     """It must run neither in autocommit nor in the next transaction."""
     with db.transaction() as tx:
-        tx.execute("CREATE TABLE orders (n)")
+        tx.execute("CREATE TABLE orders (n INTEGER)")
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
 
@@ -113,6 +113,7 @@ def test_what_a_thread_does_while_the_block_fails_is_rolled_back_or_refused(db, 
     assert ask(path, "SELECT count(*) FROM _honker_live") == [(3_000,)]
 
 
+@pytest.mark.sqlite_only("one writer")
 def test_a_thread_that_waits_for_a_handlers_transaction_to_begin_holds_up_nobody(db, queue, path, impatient):
     """Neither the task that is before it, and uses the same transaction, nor the loop; and it is not begun again."""
     scope = db.engine.handler_transaction()
@@ -167,6 +168,7 @@ def test_a_handlers_transaction_that_is_finished_or_revoked_does_not_begin(db, q
 
 
 @pytest.mark.parametrize("way", ["thread", "task"])
+@pytest.mark.sqlite_only("one writer")
 def test_a_handlers_transaction_that_is_revoked_while_it_waits_for_its_turn_ends_at_once(db, queue, path, way):
     scope = db.engine.handler_transaction()
     tx = scope.transaction
@@ -200,6 +202,7 @@ class Interrupted(BaseException):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
+@pytest.mark.sqlite_only("one writer")
 def test_an_interrupt_while_a_transaction_begins_leaves_none_open(db, queue, path):
     """SQLite keeps waiting for the lock, and gets it; only then does Python raise."""
 
@@ -247,6 +250,7 @@ NEXT = {
 
 
 @pytest.mark.parametrize("name", NEXT)
+@pytest.mark.sqlite_only("one writer")
 def test_what_an_interrupt_left_open_is_rolled_back_by_whoever_comes_next(db, path, name):
     """He would otherwise write into a transaction that nobody commits."""
     db.engine.current._writer.run("BEGIN IMMEDIATE")

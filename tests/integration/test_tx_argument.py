@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session
 
 from ..support.locking import ask, write_lock_elsewhere
 
+pytestmark = pytest.mark.sqlite_only("connections of sqlite3")
+
 
 @pytest.fixture
 def orders(db):

@@ -17,6 +17,8 @@ from sqlalchemy.util import greenlet_spawn
 
 from ..support.locking import ask, write_lock_elsewhere
 
+pytestmark = pytest.mark.sqlite_only("connections to SQLite files")
+
 ORDER = sqlalchemy.text("INSERT INTO orders DEFAULT VALUES")
 
 

@@ -12,6 +12,7 @@ from honker.worker import runner, worker
 from honker.worker.unknown_task import delay_until_next, final_error
 
 from ..support.locking import ask, write_lock_elsewhere
+from ..support.triggers import allow, refuse
 from ..support.waiting import until
 from ..support.workers import dead, live, run_for, run_until, working
 
@@ -261,6 +262,7 @@ def test_the_time_of_unknown_tasks_has_a_range(queue, limit_s):
 # ------------------------------------------------------------------------------------------------------------- database
 
 
+@pytest.mark.sqlite_only("the busy timeout")
 def test_a_busy_database_is_waited_for(db, queue, path, monkeypatch, caplog, impatient):
     monkeypatch.setattr(runner, "_BACK_OFF_S", (0.001, 0.01))
     result = queue.task(name="t")(lambda: 1)()
@@ -278,13 +280,13 @@ def test_a_busy_database_is_waited_for(db, queue, path, monkeypatch, caplog, imp
 def test_a_database_that_refuses_is_tried_again(db, queue, path, monkeypatch, caplog):
     monkeypatch.setattr(runner, "_BACK_OFF_S", (0.001, 0.01))
     task = queue.task(name="t")(lambda: 1)
-    ask(path, "CREATE TRIGGER no BEFORE UPDATE ON _honker_live BEGIN SELECT RAISE(ABORT, 'full moon'); END")
+    refuse(path, "UPDATE", "_honker_live", "full moon")
 
     async def main():
         async with working(db):
             result = task()
             await until(lambda: caplog.text.count("full moon") > 2)
-            ask(path, "DROP TRIGGER no")
+            allow(path, "_honker_live")
             return await result.aget(10)
 
     assert asyncio.run(main()) == 1

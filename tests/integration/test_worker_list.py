@@ -9,6 +9,7 @@ from honker.process_space import host, is_gone, process_space
 from honker.worker import registration
 
 from ..support.processes import running
+from ..support.triggers import allow, refuse
 from ..support.waiting import until, wait_until
 from ..support.workers import working
 
@@ -175,6 +176,7 @@ def test_a_killed_worker_is_lost_at_once_and_removed_by_the_next_one(db, path):
     asyncio.run(main())
 
 
+@pytest.mark.sqlite_only("a program with a path")
 def test_a_worker_that_is_terminated_leaves(db, path):
     module = path.parent / "jobs.py"
     module.write_text(f"import honker\ndb = honker.open({str(path)!r})\n@db.queue('q').task()\ndef f(): pass\n")
@@ -195,15 +197,13 @@ def test_a_failing_report_stops_no_work(db):
     def done():
         return 7
 
-    with db.transaction() as tx:
-        tx.execute("CREATE TRIGGER refuse BEFORE INSERT ON _honker_workers BEGIN SELECT RAISE(FAIL, 'refused'); END")
+    refuse(db.path, "INSERT", "_honker_workers", "refused")
 
     async def main():
         async with working(db):
             assert [await done().aget(10) for _ in range(3)] == [7, 7, 7]
             assert await db.aworkers() == []
-            async with db.transaction() as tx:
-                tx.execute("DROP TRIGGER refuse")
+            allow(db.path, "_honker_workers")
             await until_listed(db, bool)
 
     asyncio.run(main())

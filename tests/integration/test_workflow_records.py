@@ -102,6 +102,7 @@ def test_a_record_exists_if_and_only_if_its_transaction_commits(db, path, tasks)
     assert db.workflow_result(kept.id).ids == kept.ids
 
 
+@pytest.mark.sqlite_only("a connection of sqlite3")
 def test_the_transaction_of_another_driver_carries_the_record(db, path, tasks):
     conn = honker.connect(path)
     made = diamond(db, tasks).enqueue(tx=conn)

@@ -11,6 +11,7 @@ from honker import chain, chord, group
 from honker.task.message import read_envelope
 from honker.task.parents import FromParents
 
+from ..support.engines import placed
 from ..support.workers import dead, run_until, working
 from ..support.workflows import call_of, every_shape, value  # noqa: F401 - a fixture among them
 
@@ -106,8 +107,8 @@ def test_a_group_in_a_graph_is_one_argument(db, tasks):
 def test_the_job_and_the_transaction_of_a_child_come_before_its_results(db, queue, tasks):
     @queue.task(name="writes")
     def writes(job: honker.Job, tx: honker.Transaction, number, more):
-        tx.execute("CREATE TABLE written (job_id, number)")
-        tx.execute("INSERT INTO written VALUES (?, ?)", (job.id, number + more))
+        tx.execute("CREATE TABLE written (job_id INTEGER, number INTEGER)")
+        tx.execute(placed(tx, "INSERT INTO written VALUES (?, ?)"), (job.id, number + more))
         return number
 
     result = chain(tasks.one.s(1), writes.s(2)).enqueue()

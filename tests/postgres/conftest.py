@@ -6,26 +6,23 @@ import psycopg
 import pytest
 from honker.postgres.install import install
 
-from ..support.postgres_server import Server
-
 numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def server():
-    running = Server()
-    with psycopg.connect(running.create_database("template")) as conn:
+def template(server):
+    """The name of a database that has the schema."""
+    with psycopg.connect(server.create_database("template")) as conn:
         install(conn)
-    yield running
-    running.stop()
+    return "template"
 
 
 @pytest.fixture
-def url(server):
+def url(server, template):
     """The URL of a new database that has the schema."""
     name = f"test_{next(numbers)}"
     with psycopg.connect(server.url(), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE template")
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield server.url(name)
     server.drop_database(name)
 

@@ -1,8 +1,13 @@
-"""Another process that holds the write lock of a database."""
+"""Other processes and sessions at a database: one that keeps writers waiting, and one that reads and changes rows."""
 
+import re
 import sqlite3
 from contextlib import contextmanager
 
+import psycopg
+from honker.postgres.location import is_postgres
+
+from .engines import placed
 from .processes import running
 
 HOLDER = """
@@ -15,10 +20,19 @@ conn.execute("COMMIT")
 print("released", flush=True)
 """
 
+# A column of SQLite's, and a keyword of PostgreSQL's.
+_OFFSET = re.compile(r'(?<!")\boffset\b(?!")')
+
 
 @contextmanager
 def write_lock_elsewhere(path):
-    """Start a process that holds the write lock. Yields a function that makes it release the lock."""
+    """Keep every writer waiting, by another process or session. Yields a function that lets them go on."""
+    if is_postgres(path):
+        with psycopg.connect(path) as conn:
+            tables = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'honker'").fetchall()
+            conn.execute(f"LOCK TABLE {', '.join(f'honker.{name}' for (name,) in tables)} IN EXCLUSIVE MODE")
+            yield conn.commit
+        return
     with running(HOLDER, path) as child:
         child.expect("locked")
 
@@ -30,7 +44,12 @@ def write_lock_elsewhere(path):
 
 
 def is_locked(path):
-    """True if a connection holds the write lock."""
+    """True if a connection holds the write lock; on PostgreSQL, if a session is in a transaction that has written."""
+    if is_postgres(path):
+        return (
+            ask(path, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL")
+            != []
+        )
     conn = sqlite3.connect(path, isolation_level=None, timeout=0)
     try:
         conn.execute("BEGIN IMMEDIATE")
@@ -44,7 +63,14 @@ def is_locked(path):
 
 
 def ask(path, sql, *parameters):
-    """The rows of a statement, on a separate connection without honker."""
+    """The rows of a statement, on a separate connection without honker.
+
+    On PostgreSQL the tables of honker have the same names and units here, see sqlite_names.sql.
+    """
+    if is_postgres(path):
+        with psycopg.connect(path, autocommit=True) as conn:
+            cursor = conn.execute(_OFFSET.sub('"offset"', placed(path, sql)), parameters)
+            return cursor.fetchall() if cursor.description else []
     conn = sqlite3.connect(path, isolation_level=None)
     try:
         return conn.execute(sql, parameters).fetchall()

@@ -13,7 +13,6 @@ import psycopg
 
 from .waiting import wait_until
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 # A test server needs no durability but that of a killed process.
 SETTINGS = {
     "listen_addresses": "",
@@ -25,10 +24,30 @@ SETTINGS = {
 }
 
 
+def programs():
+    """The folder of the newest PostgreSQL's programs.
+
+    Raises:
+        RuntimeError: There is none.
+    """
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    if shutil.which("pg_config"):
+        asked = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True)
+        folders.append(Path(asked.stdout.strip()))
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise RuntimeError(
+        "this machine has no PostgreSQL server (package postgresql in Debian): "
+        "run `scripts/setup_machine.sh test`, or leave these tests out by `-k 'not postgres'`"
+    )
+
+
 class Server:
     """One server. It runs as the user `postgres` if this process is root, whom PostgreSQL refuses."""
 
     def __init__(self, **settings):
+        self._programs = programs()
         self.folder = Path(tempfile.mkdtemp(prefix="honker-pg-"))
         self.data = self.folder / "data"
         self._settings = SETTINGS | settings
@@ -98,7 +117,7 @@ class Server:
         return True
 
     def _program(self, name):
-        return PROGRAMS[-1] / name
+        return self._programs / name
 
     def _run(self, name, *arguments):
         command = [self._program(name), *arguments]

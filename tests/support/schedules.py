@@ -4,8 +4,6 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 
-from honker.sqlite.transaction import scalar_in
-
 from .locking import ask
 from .waiting import until
 
@@ -44,7 +42,7 @@ def lock_row(path, name="honker-scheduler"):
 def tick(db, at):
     """Fire due schedules once, as a leader does, without leading."""
     with db.transaction() as tx:
-        return json.loads(scalar_in(tx, "SELECT honker_scheduler_tick(?)", (at,)))
+        return json.loads(db.engine.call("SELECT honker_scheduler_tick(?)", at, tx=tx))
 
 
 @asynccontextmanager

@@ -71,8 +71,10 @@ _REFUSALS: Final[tuple[tuple[re.Pattern[str], type[HonkerError]], ...]] = (
 )
 
 
-def from_postgres(error: psycopg.Error) -> HonkerError:
+def from_postgres(error: psycopg.Error | UnicodeEncodeError) -> HonkerError:
     """The honker error for an exception of psycopg; raise it ``from`` that exception."""
+    if isinstance(error, UnicodeEncodeError):
+        return InvalidArgumentError(f"a text is not valid Unicode: {error}")
     message = error.diag.message_primary or " ".join(str(error).split())  # libpq's own are of several lines
     coded = _CODED.match(message)
     if coded is not None and coded[1] in ENGINE_ERRORS:
@@ -83,6 +85,8 @@ def from_postgres(error: psycopg.Error) -> HonkerError:
     kind = _STATES.get(state) or _STATES.get(state[:2])
     if kind is None and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         kind = _refusal_of(message)
+    elif kind is None and isinstance(error, psycopg.DataError) and not state:
+        kind = InvalidArgumentError  # found by psycopg, as the character NUL in a text is
     return (kind or DatabaseError)(message)
 
 

@@ -122,8 +122,9 @@ def _checked(raw: Any, pool: Pool) -> Any:
 
 def _through_sqlalchemy(connection: Any, sql: str, params: tuple[SQLValue, ...]) -> Any:
     """On a connection whose driver is asynchronous, and is awaited by SQLAlchemy."""
+    text, given = translated(sql, params)
     try:
-        return connection.exec_driver_sql(translated(sql), params).scalar()
+        return connection.exec_driver_sql(text, tuple(given)).scalar()
     except Exception as error:
         original = getattr(error, "orig", None)  # SQLAlchemy wraps the exceptions of drivers
         if isinstance(original, psycopg.Error):
@@ -137,9 +138,10 @@ def _through_sqlalchemy(connection: Any, sql: str, params: tuple[SQLValue, ...])
 async def _on_async_connection(raw: psycopg.AsyncConnection[Any], sql: str, params: tuple[SQLValue, ...]) -> Any:
     try:
         async with raw.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute(translated(sql), params)  # pyright: ignore[reportArgumentType] - built from no value
+            text, given = translated(sql, params)
+            await cursor.execute(text, given)  # pyright: ignore[reportArgumentType] - built from no value
             row = await cursor.fetchone()
-    except psycopg.Error as error:
+    except (psycopg.Error, UnicodeEncodeError) as error:
         failure: HonkerError = from_postgres(error)
         raise failure from error
     assert row is not None

@@ -14,12 +14,24 @@ from honker.postgres.failures import from_postgres
 from honker.postgres.statements import translated
 
 
+class _OneStatement(psycopg.Cursor[Any]):
+    """A cursor that refuses several statements in one text, as SQLite does.
+
+    Without arguments, psycopg would send the text by the simple protocol, which runs all of them: ``COMMIT; DELETE
+    ...`` would leave a read-only transaction.
+    """
+
+    def _execute_send(self, query: Any, *, force_extended: bool = True, binary: bool | None = None) -> None:
+        super()._execute_send(query, force_extended=True, binary=binary)
+
+
 def scalar(raw: psycopg.Connection[Any], sql: str, params: Sequence[SQLValue]) -> Any:
     """Run a function of the contract and return its result."""
     try:
         with raw.cursor(row_factory=tuple_row) as cursor:
-            row = cursor.execute(_literal(translated(sql)), params).fetchone()
-    except psycopg.Error as error:
+            text, given = translated(sql, params)
+            row = cursor.execute(_literal(text), given).fetchone()
+    except (psycopg.Error, UnicodeEncodeError) as error:
         raise from_postgres(error) from error
     assert row is not None
     return row[0]
@@ -28,24 +40,24 @@ def scalar(raw: psycopg.Connection[Any], sql: str, params: Sequence[SQLValue]) -
 def query(raw: psycopg.Connection[Any], sql: str, params: Parameters) -> list[Row]:
     """Run one statement of the application and return its rows, each a dict by column label."""
     try:
-        with raw.cursor(row_factory=tuple_row) as cursor:
+        with _OneStatement(raw, row_factory=tuple_row) as cursor:
             cursor.execute(_literal(sql), sql_parameters(params) or None)
             if cursor.description is None:
                 return []
             labels = [column.name for column in cursor.description]
             return [dict(zip(labels, row, strict=True)) for row in cursor.fetchall()]
-    except psycopg.Error as error:
+    except (psycopg.Error, UnicodeEncodeError) as error:
         raise from_postgres(error) from error
 
 
 def execute(raw: psycopg.Connection[Any], sql: str, params: Parameters) -> None:
     """Run one statement of the application that returns no rows."""
     try:
-        with raw.cursor() as cursor:
+        with _OneStatement(raw) as cursor:
             cursor.execute(_literal(sql), sql_parameters(params) or None)
             if cursor.description is not None:
-                raise UnexpectedRowsError("execute() was given a statement that returns rows; use query()")
-    except psycopg.Error as error:
+                raise UnexpectedRowsError("Execute returned results - did you mean to call query?")
+    except (psycopg.Error, UnicodeEncodeError) as error:
         raise from_postgres(error) from error
 
 

@@ -122,6 +122,8 @@ class PostgresTransaction(Transaction):
         )
 
     def _end(self, *, commits: bool) -> None:
+        if self._pid != os.getpid():
+            self._mutex = threading.RLock()  # a thread of the parent may hold the other one for ever
         with self._mutex:  # a statement running in another thread is still part of it
             raw, self._raw = self._raw, None
             holder, self._holder = self._holder, None
@@ -157,6 +159,7 @@ class PostgresTransaction(Transaction):
         return self._raw
 
     def _run(self, run: Callable[[psycopg.Connection[Any], str, Any], T], sql: str, params: Any) -> T:
+        self._check_process()  # in a forked child, a thread that is not there may hold the mutex for ever
         with self._mutex:
             if self._is_in_use:
                 raise NestedTransactionError(

@@ -16,6 +16,9 @@ DECLARE
   used bigint;
 BEGIN
   PERFORM honker._name(name, 'name');
+  IF "limit" < 1 OR per <= 0 THEN
+    PERFORM honker._invalid('limit and per', 'must be positive');
+  END IF;
   PERFORM honker._integer("limit", 'limit', 1, 9223372036854775807);
   length := honker._positive_span(per, 'per', 3155760000);
   start := now - (now % length + length) % length;

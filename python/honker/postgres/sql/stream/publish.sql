@@ -75,21 +75,26 @@ BEGIN
   RETURN array_to_json(published)::text;
 END $$;
 
--- The keys and payloads of [key or null, payload] pairs; payloads keep their characters.
+-- The keys and payloads of [key or null, payload] pairs; payloads keep their characters. `->` and `->>` would read the
+-- whole pair, and refuse a NUL in its payload.
 CREATE OR REPLACE FUNCTION honker._pairs(events json, OUT keys text[], OUT payloads text[]) LANGUAGE plpgsql AS $$
 DECLARE
   wrong json;
 BEGIN
   SELECT e.pair INTO wrong FROM json_array_elements(events) AS e(pair)
-  WHERE CASE WHEN json_typeof(e.pair) <> 'array' THEN true
-        ELSE json_array_length(e.pair) <> 2 OR json_typeof(e.pair -> 0) NOT IN ('string', 'null') END
+  WHERE CASE WHEN json_typeof(e.pair) <> 'array' THEN true WHEN json_array_length(e.pair) <> 2 THEN true
+        ELSE (SELECT json_typeof(p.part) FROM json_array_elements(e.pair) AS p(part) LIMIT 1) NOT IN ('string', 'null') END
   LIMIT 1;
   IF FOUND THEN
     PERFORM honker._invalid('events_json', format(
       'is no JSON array of [key or null, payload] pairs: it has %s', left(wrong::text, 100)));
   END IF;
-  SELECT array_agg(e.pair ->> 0 ORDER BY e.place), array_agg((e.pair -> 1)::text ORDER BY e.place) INTO keys, payloads
-  FROM json_array_elements(events) WITH ORDINALITY AS e(pair, place);
+  SELECT
+    array_agg(p.part #>> '{}' ORDER BY e.place) FILTER (WHERE p.number = 1),
+    array_agg(p.part::text ORDER BY e.place) FILTER (WHERE p.number = 2)
+  INTO keys, payloads
+  FROM json_array_elements(events) WITH ORDINALITY AS e(pair, place),
+    json_array_elements(e.pair) WITH ORDINALITY AS p(part, number);
 EXCEPTION WHEN untranslatable_character THEN
   PERFORM honker._invalid('events_json', 'has a key with the character NUL, which a text of PostgreSQL cannot hold');
 END $$;
