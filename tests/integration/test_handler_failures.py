@@ -287,14 +287,19 @@ async def a_coroutine():
 
 
 @pytest.mark.parametrize(
-    "fn",
-    [lambda *_: generator(), lambda *_: async_generator(), lambda: map(print, [1]), a_coroutine],
+    ("fn", "lazy"),
+    [
+        (lambda *_: generator(), "a generator"),
+        (lambda *_: async_generator(), "an async generator"),
+        (lambda: map(print, [1]), "a map"),
+        (a_coroutine, "a coroutine"),
+    ],
     ids=["generator", "async generator", "map", "coroutine of a coroutine"],
 )
-def test_a_lazy_value_that_is_returned_fails_the_attempt(db, queue, path, fn):
+def test_a_lazy_value_that_is_returned_fails_the_attempt(db, queue, path, fn, lazy):
     queue.task(name="t", retries=1, store_result=False)(fn)()
     run_until(db, lambda: dead(path))
-    assert "which has not run" in dead(path)[0][1]
+    assert f"the handler returned {lazy}, which has not run" in dead(path)[0][1]
 
 
 # ------------------------------------------------------------------------------------------------------------ injection

@@ -365,7 +365,8 @@ def refuse_lazy(value: Any) -> None:
     if isinstance(value, (types.GeneratorType, types.CoroutineType)):
         cast("types.GeneratorType[Any] | types.CoroutineType[Any, Any, Any]", value).close()
     kind = type(cast("object", value)).__name__.replace("_", " ")
-    raise InvalidTaskError(f"the handler returned a {kind}, which has not run; do the work before returning")
+    article = "an" if kind[0] in "aeiou" else "a"
+    raise InvalidTaskError(f"the handler returned {article} {kind}, which has not run; do the work before returning")
 
 
 def word_of(outcome: Outcome) -> str:
