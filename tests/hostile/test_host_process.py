@@ -361,6 +361,38 @@ os.kill(os.getpid(), signal.SIGTERM)
 }
 
 
+WRITES_AT_EXIT = {
+    "call": """
+async def write():
+    await queue.aenqueue("at exit")
+""",
+    "transaction": """
+async def write():
+    async with db.transaction() as tx:
+        await queue.aenqueue("at exit", tx=tx)
+""",
+}
+
+
+@pytest.mark.parametrize("write", WRITES_AT_EXIT)
+@pytest.mark.parametrize("synchronous", ["NORMAL", "FULL"])
+def test_a_coroutine_that_atexit_runs_writes(path, write, synchronous):
+    begin = BEGIN.replace("honker.open(path)", f"honker.open(path, synchronous={synchronous!r})")
+    program = begin + WRITES_AT_EXIT[write] + "atexit.register(lambda: asyncio.run(write()))"
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, path],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [job for (job,) in ask(path, "SELECT payload FROM _honker_live ORDER BY id")] == [
+        '"acknowledged"',
+        '"at exit"',
+    ]
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_a_process_that_ends_in_the_middle_loses_nothing_and_makes_no_noise(path, end):
     ended = subprocess.run(

@@ -43,12 +43,15 @@ async def in_thread(function: Callable[..., T], *args: Any, otherwise: Callable[
     """Run a function in a thread that releases the write lock when it ends.
 
     A cancelled task leaves the function in the queue of threads, where it still runs and then releases the lock.
+    At the end of the interpreter, which starts no threads, the function runs here and blocks the event loop.
 
     Args:
         function: The function.
         args: Its arguments.
         otherwise: Runs if the thread cannot be started.
     """
+    if not threading.main_thread().is_alive():  # False in functions of atexit
+        return function(*args)
     try:
         future = asyncio.get_running_loop().run_in_executor(None, function, *args)
     except BaseException:
