@@ -111,3 +111,12 @@ def test_a_transaction_keeps_its_zone(conn):
 )
 def test_an_expression_at_a_limit_does_as_on_sqlite(conn, memory, expr, after):
     assert on_postgres(conn, expr, "UTC", after) == on_sqlite(memory, expr, "UTC", after)
+
+
+def test_a_session_where_a_backslash_is_an_escape_reads_the_same_boundary(conn, url):
+    register = "SELECT honker.honker_scheduler_register('s', 'q', '0 3 * * *', '1', 0, NULL)"
+    with psycopg.connect(url, autocommit=True, options="-c standard_conforming_strings=off") as session:
+        session.execute(register)
+    [(fires_at,)] = conn.execute("SELECT next_fire_at FROM schedules").fetchall()
+    conn.execute(register)
+    assert conn.execute("SELECT next_fire_at FROM schedules").fetchall() == [(fires_at,)]

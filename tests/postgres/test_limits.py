@@ -4,6 +4,8 @@ import json
 import threading
 from collections import Counter, defaultdict
 
+import honker
+import psycopg
 import pytest
 
 from ..support.waiting import wait_until
@@ -194,3 +196,27 @@ def test_pauses_of_many_keys_at_once_are_counted(conn, url):
     assert conn.execute("SELECT paused_keys FROM queues").fetchone() == (SESSIONS,)
     together(url, SESSIONS, lambda session, number: call(session, "honker_key_resume", "q", f"k{number}"))
     assert conn.execute("SELECT paused_keys FROM queues").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize("settings", [{"concurrency": 1}, {"rate": [1, 60]}])
+def test_a_transaction_with_an_older_snapshot_may_not_claim_from_a_queue_with_a_limit(conn, url, level, settings):
+    configure(conn, **settings)
+    enqueue(conn, "q")
+    with connect(url) as other:
+        other.execute(f"BEGIN ISOLATION LEVEL {level}")
+        call(other, "honker_get_job", 1)
+        enqueue(conn, "q", priority=9)
+        with pytest.raises(psycopg.Error, match="READ COMMITTED"):
+            claim(other, "q")
+    assert len(claim(conn, "q")) == 1
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_a_handle_works_at_read_committed_whatever_the_default_of_the_database_is(conn, url, level):
+    conn.execute(f"ALTER DATABASE {conn.info.dbname} SET default_transaction_isolation = '{level}'")
+    shown = "SELECT current_setting('transaction_isolation') AS level"
+    with honker.open(url) as db:
+        assert db.query(shown) == [{"level": "read committed"}]
+        with db.transaction() as tx:
+            assert tx.query(shown) == [{"level": "read committed"}]

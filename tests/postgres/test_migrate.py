@@ -134,3 +134,15 @@ def test_a_file_has_no_roles(tmp_path, capsys):
     honker.open(tmp_path / "app.db").close()
     assert main.run(["migrate", str(tmp_path / "app.db"), "--grant", "x"]) == 2
     assert main.run(["migrate", str(tmp_path / "app.db"), "--check"]) == 0
+
+
+def test_an_installation_uses_no_operator_or_type_of_the_application(empty, capsys):
+    with psycopg.connect(empty, autocommit=True) as conn:
+        conn.execute("CREATE FUNCTION public.never(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false'")
+        conn.execute("CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = public.never)")
+        conn.execute("CREATE DOMAIN public.bigint AS integer")
+    reordered = f"{empty}&options=-c%20search_path%3Dpublic%2Cpg_catalog"
+    assert run(capsys, reordered)[0] == 0
+    with honker.open(reordered) as db:
+        assert db.queue("q").enqueue(1) == 1
+        assert db.queue("q").claim_one("w").payload == 1

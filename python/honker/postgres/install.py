@@ -132,7 +132,10 @@ def install(connection: psycopg.Connection[Any]) -> bool:
         psycopg.Error: PostgreSQL refused, for instance for the lack of a privilege.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        # Types and operators of the application are not taken for PostgreSQL's.
+        cursor.execute("SET LOCAL search_path = pg_catalog, pg_temp")
+        cursor.execute("SET LOCAL standard_conforming_strings = on")
         # IF NOT EXISTS would need CREATE on the database even for a schema that is there.
         if not _value(connection, _HAS_SCHEMA):
             cursor.execute("CREATE SCHEMA honker")

@@ -191,6 +191,9 @@ class Pool:
         if self.has_pooler:
             # In transaction mode the next transaction may run in a session without the prepared statement.
             raw.prepare_threshold = None
+        else:
+            # Functions look again after they have waited for a lock, and must see the commits meanwhile.
+            raw.execute("SET default_transaction_isolation = 'read committed'")
 
     def close(self) -> None:
         """Close every connection that is not lent. Idempotent; nothing in a forked child."""

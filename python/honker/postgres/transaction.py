@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 #: The longest wait for a lock in a transaction of a coroutine.
 LOOP_LOCK_TIMEOUT: Final = "2s"
-_BEGIN: Final = "BEGIN"
-_BEGIN_ON_LOOP: Final = f"BEGIN; SET LOCAL lock_timeout = '{LOOP_LOCK_TIMEOUT}'"
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_BEGIN_ON_LOOP: Final = f"{_BEGIN}; SET LOCAL lock_timeout = '{LOOP_LOCK_TIMEOUT}'"
 
 
 class PostgresTransaction(Transaction):

@@ -57,6 +57,9 @@ BEGIN
     RETURN honker._claim_levels(rules, queue, worker_id, n, lease, detailed, now);
   ELSIF honker._queue_room(rules, n, now) <= 0 OR (honker._front(queue, now)).level IS NULL THEN
     RETURN '{}';
+  ELSIF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+    -- The snapshot is older than the lock, so it may lack jobs in flight.
+    PERFORM honker._invalid('queue', 'has a limit, which a transaction can keep at isolation level READ COMMITTED only');
   END IF;
   PERFORM honker._lock_queue(queue);
   SELECT q.* INTO rules FROM honker.queues AS q WHERE q.name = queue;
