@@ -91,13 +91,13 @@ def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
     if not results.exists():
         pytest.skip("needs the results of the other tests")
     readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n", "utf-8")
+    readme.write_text("before\n<!-- bench:begin -->\nformer figures\n<!-- bench:end -->\nafter\n", "utf-8")
     copied = shutil.copy(results, tmp_path / "results.json")
     printed = run("report", "--results", copied, "--readme", readme)
     text = readme.read_text("utf-8")
     assert text.startswith("before\n<!-- bench:begin -->\n")
     assert text.endswith("<!-- bench:end -->\nafter\n")
-    assert "old" not in text
+    assert "former figures" not in text
     for work in ("enqueue, one per commit", "8 processes on one file: total throughput"):
         assert work in printed
         assert work in text

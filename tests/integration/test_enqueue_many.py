@@ -81,6 +81,7 @@ def test_a_payload_without_a_json_form_is_named_and_nothing_written(path, queue,
     assert stored(path) == []
 
 
+@pytest.mark.sqlite_only("the messages of PostgreSQL name the option, and not the place")
 @pytest.mark.parametrize(("options", "problem"), [
     ({"priority": [1, "high"]}, "priority at position 1 is 'high'"),
     ({"priority": [1]}, "priority has 1 elements for 2 payloads"),
@@ -109,6 +110,7 @@ def test_the_jobs_exist_if_and_only_if_the_transaction_commits(path, db, queue):
     assert stored(path) == [("1",), ("2",)]
 
 
+@pytest.mark.sqlite_only("a failed statement aborts the transaction on PostgreSQL")
 def test_a_refusal_leaves_the_transaction_usable(path, db, queue):
     with db.transaction() as tx:
         with pytest.raises(InvalidArgumentError):

@@ -186,6 +186,7 @@ def test_a_standby_fires_nothing(hourly, path, monkeypatch):
     assert lock_row(path) == before
 
 
+@pytest.mark.sqlite_only("counts the writes of a file")
 def test_a_standby_writes_nothing_while_it_waits(hourly, path, monkeypatch):
     monkeypatch.setattr("honker.schedule.scheduler._STANDBY_POLL_S", 0.01)
     ask(path, "INSERT INTO _honker_locks (name, owner, expires_at) VALUES ('honker-scheduler', 'x', unixepoch() + 99)")
@@ -280,6 +281,7 @@ def test_a_leader_whose_lock_was_stolen_notices_when_it_renews(hourly, path):
     assert expires_at - time.time() > 900
 
 
+@pytest.mark.sqlite_only("edits a file beside the scheduler")
 def test_a_leader_whose_lock_was_stolen_fires_nothing_any_more(hourly, path):
     """The heartbeat is far away: the due schedule makes the leader check."""
 
@@ -344,6 +346,7 @@ def test_a_leader_with_standby_that_lost_its_lock_leads_again_when_it_can(hourly
     assert lock_row(path) is None
 
 
+@pytest.mark.sqlite_only("only SQLite has a lock on all of the database")
 @pytest.mark.parametrize("standby", [False, True])
 def test_a_scheduler_outlives_a_database_that_is_locked_for_long(hourly, path, impatient, caplog, standby):
     async def scenario(running):
@@ -359,6 +362,7 @@ def test_a_scheduler_outlives_a_database_that_is_locked_for_long(hourly, path, i
     assert lock_row(path) is None
 
 
+@pytest.mark.sqlite_only("only SQLite has a lock on all of the database")
 def test_a_scheduler_starts_beside_a_locked_database(hourly, path, impatient, caplog):
     hourly.db.periodic_task(crontab("0 3 * * *"), queue="q", name="nightly")(lambda: None)
 

@@ -72,6 +72,7 @@ def test_closing_an_iterator_ends_a_wait_of_its_loop(db, is_closed_elsewhere):
     asyncio.run(main())
 
 
+@pytest.mark.sqlite_only("looks at the handle of the native watcher")
 def test_an_iterator_that_outlives_its_loop_ends_without_a_warning(db):
     async def main():
         return db.listen("c")

@@ -48,30 +48,30 @@ def orders(path):
 
 
 @pytest.fixture(params=[None, NullPool, QueuePool, StaticPool, SingletonThreadPool])
-def engine(request, path):
+def alchemy(request, path):
     made = sqlalchemy.create_engine(f"sqlite:///{path}", **({"poolclass": request.param} if request.param else {}))
     yield made
     made.dispose()
 
 
-def test_a_session_of_each_pool_carries_a_job(engine, queue, path):
-    with Session(engine) as session:
+def test_a_session_of_each_pool_carries_a_job(alchemy, queue, path):
+    with Session(alchemy) as session:
         session.execute(ORDER)
         queue.enqueue(1, tx=session)
         session.commit()
         queue.enqueue(2, tx=session)
         session.rollback()
-    with contextlib.suppress(ZeroDivisionError), Session(engine) as session, session.begin():
+    with contextlib.suppress(ZeroDivisionError), Session(alchemy) as session, session.begin():
         queue.enqueue(3, tx=session)
         raise ZeroDivisionError
-    with engine.begin() as conn:
+    with alchemy.begin() as conn:
         queue.enqueue(4, tx=conn)
     assert payloads(path) == ["1", "4"]
     assert orders(path) == 1
 
 
-def test_a_session_of_a_registry_carries_a_job(engine, queue, path):
-    sessions = scoped_session(sessionmaker(engine))
+def test_a_session_of_a_registry_carries_a_job(alchemy, queue, path):
+    sessions = scoped_session(sessionmaker(alchemy))
     queue.enqueue(1, tx=sessions)
     sessions.commit()
     queue.enqueue(2, tx=sessions)
@@ -80,8 +80,8 @@ def test_a_session_of_a_registry_carries_a_job(engine, queue, path):
     assert payloads(path) == ["1"]
 
 
-def test_a_connection_of_the_pool_carries_a_job(engine, queue, path):
-    conn = engine.raw_connection()
+def test_a_connection_of_the_pool_carries_a_job(alchemy, queue, path):
+    conn = alchemy.raw_connection()
     conn.execute(ORDER.text)
     queue.enqueue(1, tx=conn)
     assert payloads(path) == []
@@ -109,18 +109,18 @@ def test_a_connection_of_the_asynchronous_pool_carries_a_job(async_engine, queue
     assert payloads(path) == ["1"]
 
 
-def test_a_session_of_sqlmodel_carries_a_job(engine, queue, path):
+def test_a_session_of_sqlmodel_carries_a_job(alchemy, queue, path):
     sqlmodel = pytest.importorskip("sqlmodel")
-    with sqlmodel.Session(engine) as session:
+    with sqlmodel.Session(alchemy) as session:
         queue.enqueue(1, tx=session)
         session.commit()
     assert payloads(path) == ["1"]
 
 
-@pytest.mark.parametrize("make", [lambda engine: engine, sessionmaker, lambda engine: Session])
-def test_something_that_makes_sessions_is_refused(engine, queue, path, make):
+@pytest.mark.parametrize("make", [lambda alchemy: alchemy, sessionmaker, lambda alchemy: Session])
+def test_something_that_makes_sessions_is_refused(alchemy, queue, path, make):
     with pytest.raises(InvalidArgumentError, match=r"tx is \w+; pass a honker\.Transaction"):
-        queue.enqueue(1, tx=make(engine))
+        queue.enqueue(1, tx=make(alchemy))
     assert payloads(path) == []
 
 
@@ -153,12 +153,12 @@ def async_engine(request, path):
     return create_async_engine(f"sqlite+aiosqlite:///{path}", **options)
 
 
-def run(engine, main):
+def run(alchemy, main):
     async def disposing():
         try:
             return await main()
         finally:
-            await engine.dispose()
+            await alchemy.dispose()
 
     return asyncio.run(disposing())
 
@@ -353,10 +353,10 @@ def test_asynchronous_connections_without_the_functions_name_the_registration(qu
 
 
 def test_errors_of_an_asynchronous_connection_are_those_of_honker(queue, path):
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": 0.1})
+    alchemy = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": 0.1})
 
     async def main():
-        async with AsyncSession(engine) as session, aiosqlite.connect(path, timeout=0.1) as conn:
+        async with AsyncSession(alchemy) as session, aiosqlite.connect(path, timeout=0.1) as conn:
             for tx in (session, conn):
                 with write_lock_elsewhere(path), pytest.raises(DatabaseBusyError):
                     await queue.aenqueue(1, tx=tx)
@@ -369,7 +369,7 @@ def test_errors_of_an_asynchronous_connection_are_those_of_honker(queue, path):
             with pytest.raises(StaleSnapshotError):
                 await queue.aenqueue(1, tx=conn)
 
-    run(engine, main)
+    run(alchemy, main)
     assert payloads(path) == ['"other"']
 
 

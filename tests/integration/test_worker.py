@@ -205,6 +205,7 @@ def test_the_event_loop_never_makes_a_call_that_may_wait(db, queue, path, monkey
 # ----------------------------------------------------------------------------------------------------------- throughput
 
 
+@pytest.mark.sqlite_only("watches the calls of the connection that writes")
 def test_one_round_settles_and_claims_for_every_slot(db, queue, monkeypatch):
     rounds = []
     call_now = db.engine.call_now

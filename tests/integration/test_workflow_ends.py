@@ -182,6 +182,7 @@ def test_waits_for_a_workflow_have_a_timeout(db, tasks):
         result.join(0.05)
 
 
+@pytest.mark.sqlite_only("watches the calls of the connection that writes")
 def test_a_chord_of_many_jobs_is_added_in_few_calls(db, path, tasks, monkeypatch):
     calls = []
     call = db.engine.call

@@ -30,7 +30,8 @@ class ServerFunctions:
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
         """Run one call of functions."""
-        return self._conn.execute(cast("LiteralString", translated(sql)), parameters)
+        text, given = translated(sql, parameters)
+        return self._conn.execute(cast("LiteralString", text), given)
 
 
 def find_in_server(url: str, tasks: Collection[str] | None) -> Iterator[Finding]:
