@@ -140,7 +140,7 @@ def check_notify(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
         yield Finding(
             check="notify",
             fact="a notification did not arrive on the connection that listens for it",
-            why="workers are not woken by commits; they look for jobs every second",
+            why="workers are not woken by commits; they look for jobs five times a second",
             step="connect to the server itself, or to a pooler in session mode; transaction mode drops LISTEN",
         )
     conn.execute("UNLISTEN honker_doctor")
