@@ -146,3 +146,21 @@ def test_an_installation_uses_no_operator_or_type_of_the_application(empty, caps
     with honker.open(reordered) as db:
         assert db.queue("q").enqueue(1) == 1
         assert db.queue("q").claim_one("w").payload == 1
+
+
+def test_a_schema_of_another_program_is_left_alone(empty):
+    with psycopg.connect(empty, autocommit=True) as conn:
+        conn.execute("CREATE SCHEMA honker")
+        conn.execute("CREATE TABLE honker.live (a integer)")
+    with pytest.raises(honker.InvalidArgumentError, match="schema honker with tables of another program"):
+        honker.open(empty)
+
+
+def test_a_database_without_characters_is_refused(server):
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        conn.execute("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(honker.InvalidArgumentError, match="SQL_ASCII"):
+            honker.open(server.url("bytes"))
+    finally:
+        server.drop_database("bytes")

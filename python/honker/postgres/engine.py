@@ -23,6 +23,7 @@ from honker.errors import (
     ConnectionLostError,
     DatabaseClosedError,
     DatabaseReadOnlyError,
+    InvalidArgumentError,
     NotBootstrappedError,
 )
 from honker.postgres import session
@@ -69,6 +70,11 @@ class PostgresEngine:
         try:
             with self._pool.lend() as raw:
                 self._identity = f"postgresql://{parts.get('host') or raw.info.host}:{raw.info.port}/{raw.info.dbname}"
+                if raw.info.parameter_status("server_encoding") == "SQL_ASCII":
+                    raise InvalidArgumentError(
+                        f"{self._path} has the encoding SQL_ASCII, in which PostgreSQL knows bytes and no characters; "
+                        "use a database in UTF8"
+                    )
             self._bootstrap(installs=installs)
             self._limits = Limits.of(self.ask("SELECT honker_limits()"))
         except BaseException:

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
-from honker.errors import SchemaTooNewError
+from honker.errors import InvalidArgumentError, SchemaTooNewError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -32,6 +32,10 @@ _SQL: Final = files("honker.postgres") / "sql"
 
 # From the catalogue, which every role may read.
 _HAS_SCHEMA: Final = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'honker')"
+_IS_OF_OTHERS: Final = (
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = 'honker') AND pg_catalog.to_regclass('honker.installation') IS NULL"
+)
 _IS_INSTALLED: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
     " WHERE n.nspname = 'honker' AND p.proname = 'honker_bootstrap')"
@@ -128,6 +132,7 @@ def install(connection: psycopg.Connection[Any]) -> bool:
         connection: A connection without an open transaction.
 
     Raises:
+        InvalidArgumentError: The database has a schema ``honker`` that is not honker's.
         SchemaTooNewError: A newer honker has installed its tables.
         psycopg.Error: PostgreSQL refused, for instance for the lack of a privilege.
     """
@@ -139,6 +144,11 @@ def install(connection: psycopg.Connection[Any]) -> bool:
         # IF NOT EXISTS would need CREATE on the database even for a schema that is there.
         if not _value(connection, _HAS_SCHEMA):
             cursor.execute("CREATE SCHEMA honker")
+        elif _value(connection, _IS_OF_OTHERS):
+            raise InvalidArgumentError(
+                "the database has a schema honker with tables of another program; rename that schema, or use another "
+                "database"
+            )
         cursor.execute(
             "CREATE TABLE IF NOT EXISTS honker.installation (part text PRIMARY KEY, version bigint "
             "NOT NULL, digest text NOT NULL)"
