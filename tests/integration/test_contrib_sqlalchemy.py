@@ -47,21 +47,21 @@ def make_engine(path):
     engines = []
 
     def make(**options):
-        engine = create_engine(f"sqlite:///{path}", **options)
-        engines.append(engine)
-        return engine
+        alchemy = create_engine(f"sqlite:///{path}", **options)
+        engines.append(alchemy)
+        return alchemy
 
     yield make
-    for engine in engines:
-        engine.dispose()
+    for alchemy in engines:
+        alchemy.dispose()
 
 
 @pytest.fixture
-def engine(make_engine):
-    engine = make_engine()
-    install(engine)
-    Base.metadata.create_all(engine)
-    return engine
+def alchemy(make_engine):
+    alchemy = make_engine()
+    install(alchemy)
+    Base.metadata.create_all(alchemy)
+    return alchemy
 
 
 @pytest.fixture
@@ -76,11 +76,11 @@ def has_functions(connection):
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_a_job_exists_if_and_only_if_the_session_commits(make_engine, app, pool):
-    engine = make_engine(poolclass=pool)
-    install(engine)
-    Base.metadata.create_all(engine)
+    alchemy = make_engine(poolclass=pool)
+    install(alchemy)
+    Base.metadata.create_all(alchemy)
     emails = app.queue("emails")
-    with Session(engine) as session:
+    with Session(alchemy) as session:
         session.add(Order(item="tea"))
         emails.enqueue("tea", tx=session)
         session.commit()
@@ -91,26 +91,26 @@ def test_a_job_exists_if_and_only_if_the_session_commits(make_engine, app, pool)
         session.add(Order(item="milk"))
         session.commit()
     assert [job.payload for job in emails.claim_batch("worker", 9)] == ["tea", "milk"]
-    with Session(engine) as session:
+    with Session(alchemy) as session:
         assert [order.item for order in session.query(Order)] == ["tea", "milk"]
 
 
-def test_a_scoped_session_and_a_connection_are_transactions_too(engine, app):
+def test_a_scoped_session_and_a_connection_are_transactions_too(alchemy, app):
     emails = app.queue("emails")
-    session = scoped_session(sessionmaker(engine))
+    session = scoped_session(sessionmaker(alchemy))
     emails.enqueue("scoped", tx=session)
     session.commit()
     emails.enqueue("dropped", tx=session)
     session.remove()
-    with engine.begin() as connection:
+    with alchemy.begin() as connection:
         emails.enqueue("connection", tx=connection)
     assert [job.payload for job in emails.claim_batch("worker", 9)] == ["scoped", "connection"]
 
 
 def test_the_first_connection_prepares_the_file(make_engine, path):
-    engine = make_engine()
-    install(engine)
-    with engine.connect():
+    alchemy = make_engine()
+    install(alchemy)
+    with alchemy.connect():
         pass
     plain = sqlite3.connect(path)
     try:
@@ -120,8 +120,8 @@ def test_the_first_connection_prepares_the_file(make_engine, path):
         plain.close()
 
 
-def test_an_app_that_opens_inside_a_session_does_not_wait_for_its_lock(engine, app, path):
-    with Session(engine) as session, session.begin():
+def test_an_app_that_opens_inside_a_session_does_not_wait_for_its_lock(alchemy, app, path):
+    with Session(alchemy) as session, session.begin():
         session.add(Order(item="tea"))
         session.flush()
         assert is_locked(path)
@@ -130,74 +130,74 @@ def test_an_app_that_opens_inside_a_session_does_not_wait_for_its_lock(engine, a
 
 
 def test_connections_that_were_opened_before_the_installation_get_the_functions(make_engine):
-    engine = make_engine(pool_size=1, max_overflow=0)
-    with engine.connect() as connection:
+    alchemy = make_engine(pool_size=1, max_overflow=0)
+    with alchemy.connect() as connection:
         older = connection.connection.driver_connection
-        install(engine)
-    with engine.connect() as connection:
+        install(alchemy)
+    with alchemy.connect() as connection:
         assert has_functions(connection)
         assert not hasattr(sqlite3.Connection, "enable_load_extension") or (
             connection.connection.driver_connection is older
         )
 
 
-def test_a_file_that_was_replaced_is_prepared_again(engine, path):
-    engine.dispose()
+def test_a_file_that_was_replaced_is_prepared_again(alchemy, path):
+    alchemy.dispose()
     for name in path.parent.glob("app.db*"):
         name.unlink()
-    with engine.connect() as connection:
+    with alchemy.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM _honker_live")) == 0
 
 
-def test_a_second_installation_changes_the_beginning_of_transactions_only(engine, path):
-    install(engine, immediate=True)
+def test_a_second_installation_changes_the_beginning_of_transactions_only(alchemy, path):
+    install(alchemy, immediate=True)
     begins = []
-    event.listen(engine, "before_cursor_execute", lambda *arguments: begins.append(arguments[2]))
-    with engine.begin():
+    event.listen(alchemy, "before_cursor_execute", lambda *arguments: begins.append(arguments[2]))
+    with alchemy.begin():
         assert is_locked(path)
-    install(engine)
-    with engine.begin():
+    install(alchemy)
+    with alchemy.begin():
         assert not is_locked(path)
     assert begins == ["BEGIN IMMEDIATE"]
 
 
-def test_a_transaction_takes_the_write_lock_at_its_beginning_on_request(engine, path):
-    def is_locked_by(engine, **options):
-        with Session(engine) as session:
+def test_a_transaction_takes_the_write_lock_at_its_beginning_on_request(alchemy, path):
+    def is_locked_by(alchemy, **options):
+        with Session(alchemy) as session:
             session.connection(execution_options=options)
             session.scalar(text("SELECT 1"))
             return is_locked(path)
 
-    assert not is_locked_by(engine)
-    assert is_locked_by(engine, honker_immediate=True)
-    assert is_locked_by(engine.execution_options(honker_immediate=True))
-    install(engine, immediate=True)
-    assert is_locked_by(engine)
-    assert not is_locked_by(engine, honker_immediate=False)
-    assert not is_locked_by(engine.execution_options(honker_immediate=False))
-    assert not is_locked_by(engine, isolation_level="AUTOCOMMIT")
+    assert not is_locked_by(alchemy)
+    assert is_locked_by(alchemy, honker_immediate=True)
+    assert is_locked_by(alchemy.execution_options(honker_immediate=True))
+    install(alchemy, immediate=True)
+    assert is_locked_by(alchemy)
+    assert not is_locked_by(alchemy, honker_immediate=False)
+    assert not is_locked_by(alchemy.execution_options(honker_immediate=False))
+    assert not is_locked_by(alchemy, isolation_level="AUTOCOMMIT")
 
 
 def test_an_immediate_transaction_replaces_the_begin_of_another_listener(make_engine, path):
-    engine = make_engine()
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    install(engine, immediate=True)
-    with engine.begin():
+    alchemy = make_engine()
+    event.listen(alchemy, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    install(alchemy, immediate=True)
+    with alchemy.begin():
         assert is_locked(path)
 
 
 def test_an_engine_in_autocommit_begins_nothing(make_engine, path):
-    engine = make_engine(isolation_level="AUTOCOMMIT")
-    install(engine, immediate=True)
-    with engine.connect() as connection:
+    alchemy = make_engine(isolation_level="AUTOCOMMIT")
+    install(alchemy, immediate=True)
+    with alchemy.connect() as connection:
         assert has_functions(connection)
         assert not is_locked(path)
 
 
-def test_a_savepoint_that_is_rolled_back_takes_its_jobs_along(engine, app):
-    install(engine, immediate=True)
+def test_a_savepoint_that_is_rolled_back_takes_its_jobs_along(alchemy, app):
+    install(alchemy, immediate=True)
     emails = app.queue("emails")
-    with Session(engine) as session, session.begin():
+    with Session(alchemy) as session, session.begin():
         emails.enqueue("kept", tx=session)
         with session.begin_nested() as savepoint:
             emails.enqueue("dropped", tx=session)
@@ -207,18 +207,18 @@ def test_a_savepoint_that_is_rolled_back_takes_its_jobs_along(engine, app):
 
 def test_an_async_engine_has_the_functions_and_takes_the_lock_on_request(path):
     async def main():
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-        install(engine, immediate=True)
-        install(engine, immediate=True)
-        async with engine.begin() as connection:
+        alchemy = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        install(alchemy, immediate=True)
+        install(alchemy, immediate=True)
+        async with alchemy.begin() as connection:
             assert await connection.scalar(text("SELECT honker_bootstrap()")) == 1
             assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
             assert is_locked(path)
-        async with engine.connect() as connection:
+        async with alchemy.connect() as connection:
             await connection.execution_options(honker_immediate=False)
             assert await connection.scalar(text("SELECT 1")) == 1
             assert not is_locked(path)
-        await engine.dispose()
+        await alchemy.dispose()
 
     asyncio.run(main())
 
@@ -227,11 +227,11 @@ def test_a_job_exists_if_and_only_if_the_async_session_commits(path, app):
     emails = app.queue("emails")
 
     async def main():
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-        install(engine)
-        async with engine.begin() as connection:
+        alchemy = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        install(alchemy)
+        async with alchemy.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
-        async with AsyncSession(engine) as session:
+        async with AsyncSession(alchemy) as session:
             session.add(Order(item="tea"))
             await emails.aenqueue("tea", tx=session)
             await session.commit()
@@ -239,9 +239,9 @@ def test_a_job_exists_if_and_only_if_the_async_session_commits(path, app):
             await session.flush()
             await emails.aenqueue("cake", tx=session)
             await session.rollback()
-        async with engine.begin() as connection:
+        async with alchemy.begin() as connection:
             await emails.aenqueue("milk", tx=connection)
-        await engine.dispose()
+        await alchemy.dispose()
 
     asyncio.run(main())
     assert [job.payload for job in emails.claim_batch("worker", 9)] == ["tea", "milk"]
@@ -260,33 +260,33 @@ def in_child(work):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_child_leaves_the_connections_of_its_parent_alone(engine, path):
+def test_a_forked_child_leaves_the_connections_of_its_parent_alone(alchemy, path):
     def order(item):
-        with Session(engine) as session, session.begin():
+        with Session(alchemy) as session, session.begin():
             session.add(Order(item=item))
         return True
 
     order("before")
     assert in_child(lambda: order("child"))
     order("after")
-    with Session(engine) as session:
+    with Session(alchemy) as session:
         assert [row.item for row in session.query(Order)] == ["before", "child", "after"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_child_that_was_forked_in_a_transaction_is_refused(engine):
+def test_a_child_that_was_forked_in_a_transaction_is_refused(alchemy):
     def is_refused():
         try:
-            with engine.connect():
+            with alchemy.connect():
                 return False
         except honker.ForkError:
             return True
 
-    with Session(engine) as session, session.begin():
+    with Session(alchemy) as session, session.begin():
         session.add(Order(item="tea"))
         session.flush()
         assert in_child(is_refused)
-    with Session(engine) as session:
+    with Session(alchemy) as session:
         assert session.query(Order).count() == 1
 
 
@@ -304,11 +304,11 @@ def test_the_example_of_the_module_enqueues(tmp_path, monkeypatch):
 
 def test_without_install_the_error_names_it(make_engine, app, path):
     async def in_async_session():
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-        async with AsyncSession(engine) as session:
+        alchemy = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        async with AsyncSession(alchemy) as session:
             with pytest.raises(honker.InvalidArgumentError, match=r"contrib\.sqlalchemy\.install\(engine\)"):
                 await app.queue("q").aenqueue(1, tx=session)
-        await engine.dispose()
+        await alchemy.dispose()
 
     with (
         Session(make_engine()) as session,
@@ -318,7 +318,7 @@ def test_without_install_the_error_names_it(make_engine, app, path):
     asyncio.run(in_async_session())
 
 
-def test_only_engines_on_sqlite_and_postgresql_are_accepted(engine):
+def test_only_engines_on_sqlite_and_postgresql_are_accepted(alchemy):
     other = Engine(None, mysql.dialect(), None)
     for wrong, seen in [(other, "mysql"), ("sqlite://", "str")]:
         with pytest.raises(honker.InvalidArgumentError, match=seen):
@@ -343,7 +343,7 @@ FORGOTTEN = "this {} has written in a transaction on a SQLAlchemy connection .* 
 
 
 @pytest.fixture
-def queue(db, engine):
+def queue(db, alchemy):
     return db.queue("q")
 
 
@@ -355,8 +355,8 @@ def calls(db, queue):
 
 
 @pytest.mark.timeout(4)
-def test_a_call_without_tx_beside_the_writes_of_its_session_fails_at_once(engine, db, queue):
-    with Session(engine) as session:
+def test_a_call_without_tx_beside_the_writes_of_its_session_fails_at_once(alchemy, db, queue):
+    with Session(alchemy) as session:
         session.add(Order(item="pen"))
         session.flush()
         for call in calls(db, queue):
@@ -369,8 +369,8 @@ def test_a_call_without_tx_beside_the_writes_of_its_session_fails_at_once(engine
 
 
 @pytest.mark.timeout(4)
-def test_a_call_without_tx_beside_an_immediate_transaction_fails_at_once(engine, db, queue):
-    with engine.connect().execution_options(honker_immediate=True) as conn:
+def test_a_call_without_tx_beside_an_immediate_transaction_fails_at_once(alchemy, db, queue):
+    with alchemy.connect().execution_options(honker_immediate=True) as conn:
         conn.execute(text("SELECT 1"))
         with pytest.raises(honker.NestedTransactionError, match=FORGOTTEN.format("thread")):
             queue.enqueue(1)
@@ -378,8 +378,8 @@ def test_a_call_without_tx_beside_an_immediate_transaction_fails_at_once(engine,
         queue.enqueue(2)
 
 
-def test_a_session_that_has_only_read_blocks_no_call(engine, db, queue):
-    with Session(engine) as session:
+def test_a_session_that_has_only_read_blocks_no_call(alchemy, db, queue):
+    with Session(alchemy) as session:
         session.add(Order(item="pen"))
         session.commit()
         session.scalars(select(Order)).all()
@@ -387,8 +387,8 @@ def test_a_session_that_has_only_read_blocks_no_call(engine, db, queue):
     assert len(db.jobs().jobs) == 1
 
 
-def test_a_call_of_another_thread_waits_for_the_session(engine, db, queue):
-    with Session(engine) as session, ThreadPoolExecutor(1) as threads:
+def test_a_call_of_another_thread_waits_for_the_session(alchemy, db, queue):
+    with Session(alchemy) as session, ThreadPoolExecutor(1) as threads:
         session.add(Order(item="pen"))
         session.flush()
         waiting = threads.submit(queue.enqueue, 1)
@@ -401,9 +401,9 @@ def test_a_call_of_another_thread_waits_for_the_session(engine, db, queue):
 @pytest.mark.timeout(4)
 def test_an_awaited_call_without_tx_fails_in_the_task_of_its_session_and_waits_in_another(path, db, queue):
     async def main():
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
-        install(engine)
-        async with AsyncSession(engine) as session:
+        alchemy = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        install(alchemy)
+        async with AsyncSession(alchemy) as session:
             session.add(Order(item="pen"))
             await session.flush()
             with pytest.raises(honker.NestedTransactionError, match=FORGOTTEN.format("task")):
@@ -417,7 +417,7 @@ def test_an_awaited_call_without_tx_fails_in_the_task_of_its_session_and_waits_i
             assert not waiting.done()
             await session.commit()
             assert await waiting
-        await engine.dispose()
+        await alchemy.dispose()
 
     asyncio.run(main())
     assert [job.payload for job in db.jobs().jobs] == ["2"]
@@ -425,13 +425,13 @@ def test_an_awaited_call_without_tx_fails_in_the_task_of_its_session_and_waits_i
 
 def test_a_connection_that_another_thread_uses_now_is_not_held_here(make_engine, db):
     """The context of a process begins its transactions at import, and is copied by its requests and handlers."""
-    engine = make_engine(poolclass=QueuePool, pool_size=1, max_overflow=0)
-    install(engine)
-    Base.metadata.create_all(engine)  # begins in this context
+    alchemy = make_engine(poolclass=QueuePool, pool_size=1, max_overflow=0)
+    install(alchemy)
+    Base.metadata.create_all(alchemy)  # begins in this context
     queue, has_written, may_commit = db.queue("q"), threading.Event(), threading.Event()
 
     def write():
-        with Session(engine) as session, session.begin():
+        with Session(alchemy) as session, session.begin():
             session.add(Order(item="pen"))
             session.flush()
             has_written.set()
@@ -448,9 +448,9 @@ def test_a_connection_that_another_thread_uses_now_is_not_held_here(make_engine,
         timer.join()
 
 
-def test_a_thread_that_a_transaction_has_started_waits_for_it(engine, db, queue):
+def test_a_thread_that_a_transaction_has_started_waits_for_it(alchemy, db, queue):
     with ThreadPoolExecutor(1) as threads:
-        with Session(engine) as session:
+        with Session(alchemy) as session:
             session.add(Order(item="pen"))
             session.flush()
             waiting = threads.submit(contextvars.copy_context().run, queue.enqueue, 1)

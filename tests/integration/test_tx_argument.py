@@ -44,7 +44,7 @@ def open_connection(orders, path):
 
 
 @pytest.fixture
-def engine(orders, path):
+def alchemy(orders, path):
     made = sqlalchemy.create_engine(
         "sqlite://", creator=lambda: honker.connect(path), poolclass=sqlalchemy.pool.NullPool
     )
@@ -481,8 +481,8 @@ def test_a_cursor_is_refused(open_connection, queue):
 # ----------------------------------------------------------------------------------------------------------------- ORMs
 
 
-def test_a_connection_of_sqlalchemy_carries_an_operation(engine, queue, path):
-    with engine.begin() as conn:
+def test_a_connection_of_sqlalchemy_carries_an_operation(alchemy, queue, path):
+    with alchemy.begin() as conn:
         conn.execute(sqlalchemy.text(ORDER))
         queue.enqueue(1, tx=conn)
         assert pending(path) == []
@@ -490,8 +490,8 @@ def test_a_connection_of_sqlalchemy_carries_an_operation(engine, queue, path):
     assert placed(path) == 1
 
 
-def test_a_connection_of_sqlalchemy_that_rolls_back_takes_the_job_along(engine, queue, path):
-    with engine.connect() as conn:
+def test_a_connection_of_sqlalchemy_that_rolls_back_takes_the_job_along(alchemy, queue, path):
+    with alchemy.connect() as conn:
         queue.enqueue(1, tx=conn)
         conn.execute(sqlalchemy.text(ORDER))
         conn.rollback()
@@ -499,32 +499,32 @@ def test_a_connection_of_sqlalchemy_that_rolls_back_takes_the_job_along(engine, 
     assert placed(path) == 0
 
 
-def test_a_connection_of_sqlalchemy_commits_what_only_honker_wrote(engine, queue, path):
-    with engine.begin() as conn:
+def test_a_connection_of_sqlalchemy_commits_what_only_honker_wrote(alchemy, queue, path):
+    with alchemy.begin() as conn:
         queue.enqueue(1, tx=conn)
-    with engine.connect() as conn:
+    with alchemy.connect() as conn:
         queue.enqueue(2, tx=conn)
         conn.commit()
     assert pending(path) == [(1,), (2,)]
 
 
-def test_a_session_of_sqlalchemy_carries_an_operation(engine, queue, path):
-    with Session(engine) as session, session.begin():
+def test_a_session_of_sqlalchemy_carries_an_operation(alchemy, queue, path):
+    with Session(alchemy) as session, session.begin():
         session.execute(sqlalchemy.text(ORDER))
         queue.enqueue(1, tx=session)
         assert pending(path) == []
-    with pytest.raises(ZeroDivisionError), Session(engine) as session, session.begin():  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), Session(alchemy) as session, session.begin():  # noqa: PT012
         queue.enqueue(2, tx=session)
         raise ZeroDivisionError
-    with Session(engine) as session:
+    with Session(alchemy) as session:
         queue.enqueue(3, tx=session)
         session.commit()
     assert [job.payload for job in queue.claim_batch("w", 5)] == [1, 3]
     assert placed(path) == 1
 
 
-def test_a_savepoint_of_sqlalchemy_takes_only_its_own_jobs_back(engine, queue):
-    with engine.begin() as conn:
+def test_a_savepoint_of_sqlalchemy_takes_only_its_own_jobs_back(alchemy, queue):
+    with alchemy.begin() as conn:
         conn.execute(sqlalchemy.text(ORDER))
         queue.enqueue(1, tx=conn)
         with conn.begin_nested() as savepoint:

@@ -193,7 +193,7 @@ def sqlalchemy_url(url, driver="psycopg"):
 
 
 @pytest.fixture(params=[None, NullPool])
-def engine(request, url, db):
+def alchemy(request, url, db):
     options = {"poolclass": request.param} if request.param else {}
     made = sqlalchemy.create_engine(sqlalchemy_url(url), **options)
     yield made
@@ -201,8 +201,8 @@ def engine(request, url, db):
 
 
 @pytest.mark.parametrize("kind", [Session, sqlmodel.Session])
-def test_a_session_carries_a_job(kind, engine, queue, committed):
-    with kind(engine) as session:
+def test_a_session_carries_a_job(kind, alchemy, queue, committed):
+    with kind(alchemy) as session:
         session.connection().exec_driver_sql(ORDER)
         queue.enqueue(1, tx=session)
         assert committed() == ([], 0)
@@ -218,25 +218,25 @@ def test_a_session_carries_a_job(kind, engine, queue, committed):
     assert committed() == (["1", "3", "5"], 1)
 
 
-def test_connections_and_registries_of_sqlalchemy_carry_a_job(engine, queue, committed):
-    with engine.begin() as connection:
+def test_connections_and_registries_of_sqlalchemy_carry_a_job(alchemy, queue, committed):
+    with alchemy.begin() as connection:
         queue.enqueue(1, tx=connection)
-    with contextlib.suppress(ZeroDivisionError), engine.begin() as connection:
+    with contextlib.suppress(ZeroDivisionError), alchemy.begin() as connection:
         queue.enqueue(2, tx=connection)
         raise ZeroDivisionError
-    sessions = scoped_session(sessionmaker(engine))
+    sessions = scoped_session(sessionmaker(alchemy))
     queue.enqueue(3, tx=sessions)
     sessions.commit()
     sessions.remove()
-    with contextlib.closing(engine.raw_connection()) as raw:
+    with contextlib.closing(alchemy.raw_connection()) as raw:
         queue.enqueue(4, tx=raw)
         raw.commit()
     assert committed() == (["1", "3", "4"], 0)
 
 
-def test_a_connection_of_sqlalchemy_in_autocommit_is_refused(engine, queue, committed):
+def test_a_connection_of_sqlalchemy_in_autocommit_is_refused(alchemy, queue, committed):
     with (
-        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+        alchemy.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
         pytest.raises(InvalidArgumentError, match="autocommit"),
     ):
         queue.enqueue(1, tx=connection)
@@ -254,9 +254,9 @@ def test_an_engine_of_another_driver_is_refused(scheme, url, queue):
     made.dispose()
 
 
-def test_installation_into_an_engine_on_postgresql_leaves_it_as_it_is(engine, url, queue, committed):
-    honker.contrib.sqlalchemy.install(engine)
-    with Session(engine) as session, session.begin():
+def test_installation_into_an_engine_on_postgresql_leaves_it_as_it_is(alchemy, url, queue, committed):
+    honker.contrib.sqlalchemy.install(alchemy)
+    with Session(alchemy) as session, session.begin():
         queue.enqueue(1, tx=session)
     assert committed() == (["1"], 0)
     pytest.importorskip("psycopg2")

@@ -12,7 +12,7 @@ import pytest
 from honker.cli import main
 from honker.cli.trial import programs, server as trial_server
 
-from ..support.postgres_server import PROGRAMS
+from ..support.postgres_server import programs as of_the_machine
 from ..support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(180)
@@ -80,7 +80,7 @@ def wheel_in(folder, bin_folder):
 
 
 def test_a_wheel_comes_before_the_servers_of_the_machine(tmp_path, monkeypatch):
-    wheel_in(tmp_path, PROGRAMS[-1])
+    wheel_in(tmp_path, of_the_machine())
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(programs, "WHEELS", ("pgserver",))
     found = programs.find_programs(programs.Owner())
@@ -90,7 +90,7 @@ def test_a_wheel_comes_before_the_servers_of_the_machine(tmp_path, monkeypatch):
 def test_the_servers_of_the_machine_are_found(monkeypatch):
     monkeypatch.setattr(programs, "WHEELS", ())
     found = programs.find_programs(programs.Owner())
-    assert (found.wheel, found.folder) == (None, PROGRAMS[-1])
+    assert (found.wheel, found.folder) == (None, of_the_machine())
 
 
 def test_an_old_server_is_passed_over(tmp_path, monkeypatch):
