@@ -22,7 +22,7 @@ class Peer:
     """A package, in the version that was examined, and the ways to run it."""
 
     name: str
-    requirement: str
+    requirement: str  # for pip; several are separated by a comma and a space
     driver: str
     sides: dict[str, tuple[str, ...]]  # the driver's arguments, by the displayed name
 
@@ -57,7 +57,7 @@ PEERS = (
 
 #: Those on PostgreSQL, for `postgres.py`.
 POSTGRES_PEERS = (
-    Peer("procrastinate", "procrastinate==3.10.0 psycopg[binary]", "procrastinate_driver.py", {"procrastinate": ()}),
+    Peer("procrastinate", "procrastinate==3.10.0, psycopg[binary]", "procrastinate_driver.py", {"procrastinate": ()}),
     Peer("pgqueuer", "pgqueuer[asyncpg]==1.6.0", "pgqueuer_driver.py", {"pgqueuer": ()}),
 )
 
@@ -70,7 +70,7 @@ def install(peer):
     # Use this environment's pip, which saves installing one there.
     pip = [sys.executable, "-m", "pip", "--python", str(peer.python), "--disable-pip-version-check", "--no-input"]
     run([sys.executable, "-m", "venv", "--without-pip", str(peer.folder)])
-    run([*pip, "install", "--quiet", *peer.requirement.split()])
+    run([*pip, "install", "--quiet", *peer.requirement.split(", ")])
     peer.marker.write_text(peer.requirement, "utf-8")
 
 

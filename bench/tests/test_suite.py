@@ -153,6 +153,7 @@ def test_a_peer_that_cannot_be_installed_is_named_with_the_reason(support, tmp_p
     monkeypatch.setattr(peers, "PLACE", tmp_path)
     nothing = peers.Peer("nothing", f"nothing @ file://{tmp_path}/nothing.tar.gz", "huey_driver.py", {"nothing": ()})
     monkeypatch.setattr(peers, "PEERS", (nothing,))
+    monkeypatch.setattr(peers, "POSTGRES_PEERS", ())
     install_peers.main()
     printed = capsys.readouterr().out
     assert "could not be installed and is left out: " in printed

@@ -122,7 +122,8 @@ class Shop:
 
     def _has_workers(self):
         output, pids = self.output, self.pids()
-        return all(f"honker worker: pid={pids[name]} " in output for name in WORKERS)
+        workers = {pids[name] for name in WORKERS}
+        return not workers & self._killed and all(f"honker worker: pid={pid} " in output for pid in workers)
 
     def stop(self):
         """Stop it by Ctrl-C, and check that everything of it stops by itself."""
