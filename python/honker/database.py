@@ -577,10 +577,11 @@ def open(
     foreign_keys: bool | None = None,
     sqlite3: ModuleType = sqlite3,
 ) -> Database:
-    """Open a database file, creating it and honker's tables if they are missing.
+    """Open a database file or a PostgreSQL database, creating the file and honker's tables if they are missing.
 
     Args:
-        path: The file, or a ``file:`` URI; its directory must exist.
+        path: The file, or a ``file:`` URI; its directory must exist. Or a ``postgresql://`` URL, for which the options
+            about watchers and foreign keys must be left out.
         max_readers: Reading connections, opened when first needed; 0 means 1.
         watcher_backend: How commits are detected: ``"polling"``, ``"kernel"`` or ``"shm"``; None selects one.
         watcher_poll_interval_ms: Milliseconds between two checks, if the backend needs them; 1 by default.
