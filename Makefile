@@ -39,7 +39,7 @@ FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 .DEFAULT_GOAL := help
 # Two of the targets install packages, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture bindings fuzz demo shop bench bench-full wheel clean
+.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture bindings fuzz demo shop bench bench-full bench-compare wheel clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,7 +115,7 @@ shop: setup build ## Run the example shop: web server, workers, scheduler and ma
 demo: setup build ## Hash the files of DIR with two workers, and kill one of them
 	$(BIN)/python examples/hash_files.py $(if $(DATABASE),--database "$(DATABASE)") $(if $(DIR),"$(DIR)")
 
-# ARGS for these two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
+# ARGS for the next two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
 bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes the README's table
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py $(ARGS)
@@ -123,6 +123,9 @@ bench: setup build build-faults ## Measure against plain SQLite and other queues
 bench-full: setup build build-faults ## Measure in full (an hour and a half): curves to 1,000,000 rows, a million commits, memory over an hour
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py --full $(ARGS)
+
+bench-compare: setup build ## Compare with another revision, e.g. REV=HEAD~20: builds both, and prints ratios with their spread
+	$(BIN)/python bench/compare.py "$(or $(REV),$(error REV is missing: make bench-compare REV=HEAD~20))" $(ARGS)
 
 wheel: setup ## Build the source distribution, and the wheel from it, into dist/
 	$(BIN)/python -m build
