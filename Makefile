@@ -116,7 +116,7 @@ demo: setup build ## Hash the files of DIR with two workers, and kill one of the
 	$(BIN)/python examples/hash_files.py $(if $(DATABASE),--database "$(DATABASE)") $(if $(DIR),"$(DIR)")
 
 # ARGS for the next two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
-bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes the README's table
+bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes docs/benchmark.md
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py $(ARGS)
 
