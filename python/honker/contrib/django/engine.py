@@ -23,7 +23,6 @@ from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike, s
 from honker.contrib.django.no_updates import NoUpdates
 from honker.contrib.django.settings import database_alias, setting
 from honker.contrib.django.transaction import DjangoTransaction
-from honker.database import opener
 from honker.engine import Element, Fate, LoopUpdates, Transaction, Updates
 from honker.errors import (
     HonkerError,
@@ -31,6 +30,7 @@ from honker.errors import (
     NotBootstrappedError,
     from_sqlite,
 )
+from honker.opening import opener
 from honker.sqlite.engine import SQLiteEngine
 from honker.sqlite.foreign import fate_of
 from honker.sqlite.path import database_path, file_of
