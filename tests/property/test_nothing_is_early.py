@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from .fake_clock import IS_POSSIBLE, FakeClock, built
+from .places import SqlitePlace
 from .profiles import explore
 from .queue_machine import seconds
 
@@ -158,4 +159,4 @@ HOW = {"retry": ["broken"], "snooze": [None], "heartbeat": []}
 @pytest.mark.torture(short_s=6, share=1)
 def test_nothing_is_early_for_honker_or_for_a_reader_of_whole_seconds(torture, monkeypatch):
     monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
-    explore(TwoReaders, torture, examples=60)
+    explore(TwoReaders, SqlitePlace, torture, examples=60)
