@@ -6,7 +6,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from .places import SqlitePlace
 
 # One sequence on PostgreSQL for so many on SQLite.
-POSTGRES_SHARE = 8
+POSTGRES_SHARE = 10
 _ANY = {
     "deadline": None,
     "print_blob": True,

@@ -21,6 +21,7 @@ from .profiles import explore
 from .queue_machine import seconds
 
 pytestmark = [
+    pytest.mark.sqlite_only("files that a reader of whole seconds shares"),
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
     pytest.mark.timeout(600),  # time to shrink a failing example
 ]
