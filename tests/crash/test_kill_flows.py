@@ -1,10 +1,10 @@
 """The processes of an application, killed again and again while the others continue.
 
 A producer makes orders, each with a task, a delivery and an event in one transaction. A worker, a deliverer, a consumer
-and a scheduler process them, each in a separate process. One after the other is killed, at a random instant or, on SQLite, at
-a random statement boundary, and started again. At the end every acknowledged order exists, and had its effect exactly
-once or is a dead letter. Each order was consumed exactly once and delivered at least once, every second fired exactly
-once, and no job remains.
+and a scheduler process them, each in a separate process. One after the other is killed, at a random instant or, on
+SQLite, at a random statement boundary, and started again. At the end every acknowledged order exists, and had its
+effect exactly once or is a dead letter. Each order was consumed exactly once and delivered at least once, every second
+fired exactly once, and no job remains.
 
 Seen to fail when a task's transaction committed its effects separately from the end of its job, and when the consumer
 saved its offset separately from its effect.
