@@ -111,7 +111,7 @@ def test_consumers_that_die_over_and_over_lose_no_event_and_repeat_no_transactio
             producer.say(EVENTS_PER_KILL)
             before = exact.progress()
             some = chance.randint(1, EVENTS_PER_KILL - 5)
-            wait_until(lambda before=before, some=some: exact.progress() >= before + some)
+            wait_until(lambda before=before, some=some: exact.progress() >= before + some, timeout_s=30)
             exact.die_and_come_back()
             if kill % AUTO_DIES_EVERY == 0:
                 auto.die_and_come_back()
