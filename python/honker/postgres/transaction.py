@@ -64,6 +64,7 @@ class PostgresTransaction(Transaction):
         return self._pool
 
     def __enter__(self) -> Self:
+        self._check_process()
         holder = self._holders.enter()
         try:
             raw = self._begin(_BEGIN)
@@ -79,6 +80,7 @@ class PostgresTransaction(Transaction):
         self._end(commits=kind is None)
 
     async def __aenter__(self) -> Self:
+        self._check_process()
         holder = self._holders.enter()
         begun = asyncio.get_running_loop().run_in_executor(self._pool.threads, self._begin, _BEGIN_ON_LOOP)
         try:
