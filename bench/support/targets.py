@@ -39,6 +39,15 @@ TARGETS = (
     Target("in_transaction", "bulk_enqueue", "enqueue 10,000 inside one transaction", 0.6, RATIO, "executemany"),
     Target("claim", "claim_ack", "claim and ack one at a time, 100 waiting", 10_000, " jobs/s"),
     Target(
+        "claim_loop",
+        "claim_ack",
+        "claim and ack by a loop with auto_ack, 100 waiting",
+        1.6,
+        RATIO,
+        "one claim and one ack at a time",
+    ),
+    Target("claim_loop_tuned", "claim_ack", "the same loop", 1.0, RATIO, "Huey tuned, which loses jobs"),
+    Target(
         "claim_backlog",
         "claim_ack",
         "claim and ack with 1,000,000 waiting, 1,000,000 delayed and 100,000 in flight",
