@@ -64,9 +64,9 @@ class Invocation(NamedTuple):
 
 def read_envelope(payload: Any) -> Invocation | None:
     """The call in a payload; None if the payload is not a call."""
-    if not isinstance(payload, dict) or len(cast("dict[str, Any]", payload)) != 1:
+    fields: Any = payload
+    if not isinstance(payload, dict) or len(fields) != 1:
         return None
-    fields = cast("dict[str, Any]", payload)
     return _sealed_call(fields[ENCODED]) if ENCODED in fields else _plain_call(fields.get(ENVELOPE))
 
 
@@ -108,14 +108,14 @@ def _sealed_call(call: Any) -> Invocation | None:
 
 
 def _plain_call(call: Any) -> Invocation | None:
+    fields: Any = call  # without `cast`, which takes as long as a look into the dict
     if not isinstance(call, dict):
         return None
-    fields = cast("dict[str, Any]", call)
     name, args, kwargs = fields.get("task"), fields.get("args", []), fields.get("kwargs", {})
     if not (isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict)):
         return None
     given = fields.get("parents")
-    from_parents = None if given is None else FromParents.read(given)
-    if given is not None and from_parents is None:
-        return None
-    return Invocation(name, cast("list[Any]", args), cast("dict[str, Any]", kwargs), from_parents)
+    if given is None:
+        return Invocation(name, args, kwargs)
+    from_parents = FromParents.read(given)
+    return None if from_parents is None else Invocation(name, args, kwargs, from_parents)

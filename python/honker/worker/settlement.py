@@ -162,7 +162,15 @@ def awaited(settlement: Settlement, answer: int) -> Ack | None:
 
 def encode(finished: Iterable[FinishedJob]) -> str:
     """The argument of ``honker_work`` that settles these jobs."""
-    return _ENCODE([_as_json(one) for one in finished])
+    return f"[{','.join(map(_encode_one, finished))}]"
+
+
+def _encode_one(one: FinishedJob) -> str:
+    job, settlement, run_s, task = one
+    # Most settlements are these, and take a third of the time this way.
+    if type(settlement) is Ack and settlement.result is settlement.withheld is run_s is None and not task:
+        return f'{{"id":{job.id},"attempt":{job.attempts},"do":"ack"}}'
+    return _ENCODE(_as_json(one))
 
 
 def _as_json(one: FinishedJob) -> dict[str, Any]:
