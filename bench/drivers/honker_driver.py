@@ -138,6 +138,22 @@ class HonkerDriver(Driver):
             raise RuntimeError(f"{len(ran)} of {count} tasks were run, and {results} results kept")
         return seconds
 
+    def put_tasks(self, count):
+        """Enqueue calls of a no-op task, for `work_on_tasks`."""
+        task = self._task(lambda _: None, store_result=False)
+        for number in range(count):
+            task(number)
+
+    def work_on_tasks(self, concurrency):
+        """Run calls of the no-op task until none is left, beside other processes; the numbers that ran here."""
+        ran = []
+        self._task(ran.append, store_result=False)
+        asyncio.run(self._work_until(self._is_empty, concurrency))
+        return ran
+
+    def _is_empty(self):
+        return not self._db.query("SELECT 1 FROM _honker_live WHERE queue = ? LIMIT 1", [QUEUE])
+
     def wait_for_jobs(self, count):
         """The instant at which each job of `put_with_gaps` reached its handler."""
         seen = {}

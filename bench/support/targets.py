@@ -56,7 +56,8 @@ TARGETS = (
         "the same with 100 waiting",
     ),
     Target("claim_batch", "claim_ack", "claim and ack in batches of 100", 100_000, " jobs/s"),
-    Target("worker", "worker", "worker end to end, 32 slots, results off", 20_000, " jobs/s"),
+    Target("worker", "worker", "worker end to end, 32 slots, results off", 80_000, " jobs/s"),
+    Target("worker_processes", "worker", "two worker processes of 32 slots each", 1.5, RATIO, "one process"),
     Target("worker_results", "worker", "worker end to end, 32 slots, results on", 12_000, " jobs/s"),
     Target(
         "wake_idle", "wake", "commit to wake in another process, idle: p50", 1 / 3, RATIO, "polling", is_ceiling=True

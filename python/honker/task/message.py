@@ -62,6 +62,23 @@ class Invocation(NamedTuple):
     headers: Mapping[str, Any] | None = None
 
 
+def read_own_call(payload: Any) -> tuple[str, list[Any], dict[str, Any]] | None:
+    """The task and the arguments of a call in plain JSON that takes none from parents: of most calls.
+
+    Returns:
+        None for every other payload, such as one that `read_envelope` can read.
+    """
+    fields: Any = payload
+    if not isinstance(payload, dict) or len(fields) != 1:
+        return None
+    found = call = fields.get(ENVELOPE)
+    if not isinstance(found, dict) or "parents" in call:
+        return None
+    name, args, kwargs = values = call.get("task"), call.get("args"), call.get("kwargs")
+    is_call = isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict)
+    return values if is_call else None
+
+
 def read_envelope(payload: Any) -> Invocation | None:
     """The call in a payload; None if the payload is not a call."""
     fields: Any = payload

@@ -19,7 +19,7 @@ from honker.job import Job
 from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
-from honker.task.message import opened, read_envelope
+from honker.task.message import opened, read_envelope, read_own_call
 from honker.task.registry import TaskRegistry, TaskSpec, registry_of
 from honker.worker.around import around
 from honker.worker.ending import Ending
@@ -140,16 +140,27 @@ class Worker:
             payload = job.payload
         except ValueError as error:
             return Fail(f"the payload is not JSON: {error}")
+        try:
+            if (own := read_own_call(payload)) is not None:
+                name, args, kwargs = own
+                plan = self._plan(name)
+                if plan.policy.codec is None:
+                    return _call(job, plan, kwargs, args)
+            return self._resolve_any(job, payload)
+        except UnknownTaskError as error:
+            return self._put_back(job, str(error))
+
+    def _resolve_any(self, job: Job, payload: Any) -> Call | Settlement | Awaitable[Call | Settlement]:
+        """As `_resolve`, for calls of every form.
+
+        Raises:
+            UnknownTaskError: No task has the name in the call.
+        """
         invocation = read_envelope(payload)
         if invocation is None:
             return Fail(_RAW)
-        try:
-            plan = self._plan(invocation.task)
-        except UnknownTaskError as error:
-            return self._put_back(job, str(error))
+        plan = self._plan(invocation.task)
         codec = plan.policy.codec
-        if codec is None and invocation.codec is None and invocation.from_parents is None:
-            return _call(job, plan, invocation.kwargs, invocation.args)
         try:
             # A schedule enqueues calls without arguments, and has no codec.
             is_scheduled = plan.spec.schedule is not None and not invocation.args and not invocation.kwargs
