@@ -216,8 +216,11 @@ class PostgresEngine:
 
     # Waiting
 
-    def updates(self) -> PostgresUpdates:
+    def updates(self, *, overhears: bool = False) -> PostgresUpdates:
         """Subscribe to commits of any connection, from this moment on.
+
+        Args:
+            overhears: True for a waiter to which no commit has to be announced, but that of a request to cancel.
 
         Cost: the first subscription of a process starts a thread and a connection, which all others share.
         """
@@ -227,7 +230,7 @@ class PostgresEngine:
             if self._listener is None or self._pid != os.getpid():
                 self._listener, self._pid = Listener(self._pool, self._path), os.getpid()
                 self._updates = weakref.WeakSet()
-            updates = PostgresUpdates(self._listener)
+            updates = PostgresUpdates(self._listener, overhears=overhears)
             self._updates.add(updates)
             return updates
 

@@ -200,12 +200,12 @@ class DjangoEngine(ProcessEngine):
             return super().transaction()
         return DjangoTransaction(database_alias(), self._run, self.call)
 
-    def updates(self) -> Updates:
+    def updates(self, *, overhears: bool = False) -> Updates:
         """Begin to notice commits of any connection in any process, from this moment on."""
         if self._is_alone():
             return NoUpdates()
         self._follow_settings()
-        return super().updates()
+        return super().updates(overhears=overhears)
 
     def loop_updates(self) -> LoopUpdates:
         """As `updates`, for one of many waiters on the running event loop."""
