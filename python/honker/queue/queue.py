@@ -14,6 +14,7 @@ from honker.engine import Handle
 from honker.errors import InvalidArgumentError
 from honker.job import Job, JobInfo, job_info, settle
 from honker.queue import acknowledge, dead_letters, inspection, pauses, producing, results, settings as queue_settings
+from honker.queue.cancelled_claim import claim_or_release
 from honker.queue.claims import Claims, jobs_of
 from honker.queue.stats import QueueStats
 from honker.task import decorators
@@ -131,14 +132,18 @@ class Queue:
     async def aclaim_batch(self, worker_id: str, n: int, tx: TransactionLike = None) -> list[Job]:
         """Like `claim_batch`, without blocking the event loop.
 
-        A call that is cancelled while it waits for the write lock may still lease jobs. They are claimed again only
-        after their leases lapse. `claim` loses no jobs on cancellation.
+        A call that is cancelled while it waits may still lease jobs. They are released at once, unless the event loop
+        ends before; then they are claimed again after their leases lapse. `claim` loses no jobs on cancellation.
         """
         if n <= 0:
             return []
         call = self._claim(worker_id, n)
         for _ in range(_CLAIM_ROUNDS):
-            jobs = jobs_of(self, await self._engine.acall(*call, tx=tx))
+            # A transaction takes its claim with it, and a claim that waits for nothing is not cancelled.
+            if tx is None and self._engine.is_commit_slow:
+                jobs = jobs_of(self, await claim_or_release(self._engine, call))
+            else:
+                jobs = jobs_of(self, await self._engine.acall(*call, tx=tx))
             if jobs or not await self.ais_claimable(tx=tx):
                 return jobs
         return []

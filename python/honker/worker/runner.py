@@ -447,6 +447,8 @@ class Runner:
                 self._loop.remove_reader(descriptor)
         if updates is not None:
             updates.wait(0)
+            # While all slots are taken, commits would be announced in vain.
+            updates.rest()
 
     # The end
 
