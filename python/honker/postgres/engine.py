@@ -176,8 +176,12 @@ class PostgresEngine:
         return self._call(sql, *params)
 
     def _call(self, sql: str, *params: SQLValue) -> Any:
-        with self._pool.lend() as raw:
+        pool = self._pool  # as by `lend`, which takes longer
+        raw = pool.take()
+        try:
             return session.scalar(raw, sql, params)
+        finally:
+            pool.give_back(raw)
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """Like `call`, without blocking the event loop. A cancelled call may still take effect."""

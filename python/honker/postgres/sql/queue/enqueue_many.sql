@@ -23,8 +23,8 @@ BEGIN
   IF count > 100000 THEN
     PERFORM honker._invalid('payloads_json', format('has %s elements; at most 100000 are allowed', count));
   END IF;
-  IF run_at IS NULL AND delay IS NULL AND expires IS NULL AND flow_json IS NULL AND priority ~ '^-?\d{1,15}$'
-      AND max_attempts ~ '^[1-9]\d{0,5}$' THEN
+  IF run_at IS NULL AND delay IS NULL AND expires IS NULL AND flow_json IS NULL AND priority ~ E'^-?\\d{1,15}$'
+      AND max_attempts ~ E'^[1-9]\\d{0,5}$' THEN
     WITH added AS (
       INSERT INTO honker.live AS l (queue, payload, priority, run_at, max_attempts, created_at)
       SELECT queue, p.payload, priority::bigint, now, max_attempts::bigint, now FROM unnest(payloads) AS p (payload)
@@ -78,7 +78,7 @@ DECLARE
 BEGIN
   IF given IS NULL THEN
     RETURN array_fill(NULL::double precision, ARRAY[count]);
-  ELSIF given !~ '^\s*\[' THEN
+  ELSIF given !~ E'^\\s*\\[' THEN
     BEGIN
       RETURN array_fill(given::double precision, ARRAY[count]);
     EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
@@ -158,7 +158,7 @@ CREATE OR REPLACE FUNCTION honker._flows(flow_json text, count integer) RETURNS 
 DECLARE
   given json;
 BEGIN
-  IF flow_json ~ '^\s*\{' THEN
+  IF flow_json ~ E'^\\s*\\{' THEN
     RETURN ARRAY[honker._flow_of(honker._json(flow_json, 'flow_json', 'object'))];
   END IF;
   given := honker._json(flow_json, 'flow_json', 'array');
