@@ -36,7 +36,7 @@ class HonkerDriver(Driver):
             asked = ("PRAGMA journal_mode", "PRAGMA synchronous", "SELECT sqlite_version()")
             journal, synchronous, sqlite = (next(iter(tx.query(each)[0].values())) for each in asked)
         durability = name_durability(journal, synchronous)
-        return {"version": metadata.version("honker"), "sqlite": sqlite, "durability": durability}
+        return {"version": version(), "sqlite": sqlite, "durability": durability}
 
     def open(self, path):
         self.close()
@@ -251,6 +251,14 @@ class HonkerDriver(Driver):
 
     def event_count(self):
         return self._db.query("SELECT count(*) AS n FROM _honker_stream")[0]["n"]
+
+
+def version():
+    """The version of the package, which this project and the public honker distribute under different names."""
+    try:
+        return metadata.version("honker-db")
+    except metadata.PackageNotFoundError:
+        return metadata.version("honker")
 
 
 if __name__ == "__main__":
