@@ -25,7 +25,7 @@ _LONGEST_PAUSE_S: Final = 0.5
 # A loop that has not waited for so many claims and seconds stops listening: its own commits wake its process, for
 # nothing. To begin again takes milliseconds, so a loop that waits now and then keeps listening.
 _BUSY_CLAIMS: Final = 100
-_BUSY_S: Final = 0.25
+_BUSY_S: Final = 0.1
 
 
 class ClaimableQueue(JobQueue, Protocol):
