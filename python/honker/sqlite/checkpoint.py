@@ -41,6 +41,8 @@ _LONG_BYTES: Final = 16_384_000
 #: Commits before the first copy, and at most between two copies. In between, the number is that of `_COPY_BYTES`.
 _FIRST_COMMITS: Final = 250
 _MOST_COMMITS: Final = 1_000
+#: Copies that fall due before commits wait for the first of them.
+_MOST_COPIES: Final = 3
 #: Commits after which a thread is tried again if none could be started.
 _RETRY_COMMITS: Final = 100_000
 _NEVER: Final = sys.maxsize
@@ -98,9 +100,12 @@ class Checkpointer:
         # True after step 2, until a commit makes step 3; and after step 3 in a transaction, until the next commit.
         self._is_copied = False
         self._is_complete = False
-        # Only the holder of the process's write lock changes the first. At the second one it wakes the thread.
+        # Only the holder of the process's write lock changes the first. At the second one it wakes the thread, and from
+        # the third one on it waits for the copy: on a slow disk, commits are faster, and the -wal would grow.
         self._commits = 0
         self._due_commit = _FIRST_COMMITS
+        self._waiting_commit = _NEVER
+        self._interval = _FIRST_COMMITS
         # The state at the last copy.
         self._pages = 0
         self._counted = 0
@@ -117,36 +122,34 @@ class Checkpointer:
 
     @property
     def is_commit_slow(self) -> bool:
-        """True if the next commit makes step 3, or begins the ``-wal`` again: both sync the disk."""
-        return self._is_copied or self._is_complete
+        """True if the next commit waits for a copy, makes step 3, or begins the ``-wal`` again, which syncs it."""
+        return self._is_copied or self._is_complete or self._commits >= self._waiting_commit
 
-    def count_commit(self, *, is_slow: bool, is_in_transaction: bool) -> None:
-        """Count a commit before it begins, and wake the thread after many.
+    def complete(self, *, is_in_transaction: bool) -> None:
+        """Do the slow work that is due, before a commit that may wait.
 
         Args:
-            is_slow: True if the commit may sync the disk.
-            is_in_transaction: True if it has the write lock of SQLite already.
+            is_in_transaction: True if the commit has the write lock of SQLite already.
         """
-        self._commits += 1
-        if is_slow and self.is_commit_slow:
-            self._complete(is_in_transaction=is_in_transaction)
-        if self._commits >= self._due_commit:
-            self._wake()
-
-    def _complete(self, *, is_in_transaction: bool) -> None:
-        """Make step 3, except during a later copy of the thread."""
         self._is_complete = False
-        if not self._turn.acquire(blocking=False):
-            return
-        try:
+        with self._turn:
             copier = self._copier if self._is_copied else None
             self._is_copied = False
-            if copier is not None:
+            if copier is None:
+                return
+            try:
                 with contextlib.suppress(HonkerError):  # as in the thread
                     log = copier.copy_rest() if is_in_transaction else copier.complete()
-                    self._is_complete = is_in_transaction and log.left == 0
-        finally:
-            self._turn.release()
+                    if log.left == 0:
+                        self._pages, self._is_complete = 0, is_in_transaction
+            finally:
+                copier.release()  # an interrupt may have cut off its end
+
+    def count_commit(self) -> None:
+        """Count a commit, and wake the thread after many."""
+        self._commits += 1
+        if self._commits >= self._due_commit:
+            self._wake()
 
     def _wake(self) -> None:
         with _gate.lock:
@@ -154,6 +157,7 @@ class Checkpointer:
                 self._due_commit = self._commits + _FIRST_COMMITS
                 return
             self._due_commit = _NEVER
+            self._waiting_commit = self._commits + _MOST_COPIES * self._interval
             self._is_due.set()
             if self._thread is None:
                 self._start()
@@ -165,7 +169,7 @@ class Checkpointer:
             self._thread.start()
         except RuntimeError:  # the interpreter ends, or the system has no more threads
             self._thread = None
-            self._due_commit = self._commits + _RETRY_COMMITS
+            self._due_commit, self._waiting_commit = self._commits + _RETRY_COMMITS, _NEVER
 
     def _run(self) -> None:
         try:
@@ -179,7 +183,7 @@ class Checkpointer:
         finally:
             with _gate.lock:
                 self._thread = None
-                self._due_commit = self._commits + _FIRST_COMMITS
+                self._due_commit, self._waiting_commit = self._commits + _FIRST_COMMITS, _NEVER
 
     def _open_copier(self, stack: contextlib.ExitStack) -> _Copier | None:
         """None if the handle is gone."""
@@ -206,12 +210,15 @@ class Checkpointer:
         if log.pages >= self._long_pages and not self._is_stopping:
             log = copier.copy()
             self._is_copied = log.left < self._copy_pages
-        self._due_commit = max(self._commits + 1, began_at + self._commits_of_copy(added, began_at))
+        self._interval = self._commits_of_copy(added, began_at)
+        self._waiting_commit = _NEVER
+        self._due_commit = max(self._commits + 1, began_at + self._interval)
 
     def _commits_of_copy(self, added: int, commits: int) -> int:
         """The number of commits that write as many pages as are copied at once."""
         counted, self._counted = commits - self._counted, commits
-        return min(max(1, self._copy_pages * counted // max(1, added)), _MOST_COMMITS)
+        # At most twice as many as before: if the -wal began again by another process, too few pages are seen.
+        return min(max(1, self._copy_pages * counted // max(1, added)), 2 * self._interval, _MOST_COMMITS)
 
     def stop(self) -> None:
         """End the thread and close its connections. A later commit may start another thread."""
@@ -228,8 +235,11 @@ class Checkpointer:
         self.stop()
 
     def forget_thread(self) -> None:
-        """In a forked child, forget a thread of the parent."""
-        self._thread = None
+        """In a forked child, forget a thread of the parent, and locks that another one may have held."""
+        self._thread = self._copier = None
+        self._is_copied = False
+        self._due_commit, self._waiting_commit = self._commits + _FIRST_COMMITS, _NEVER
+        self._turn, self._is_due = threading.Lock(), threading.Event()
 
 
 class _Copier:
@@ -262,6 +272,10 @@ class _Copier:
             return self.copy_rest()
         finally:
             self._holding.run("ROLLBACK")
+
+    def release(self) -> None:
+        """End a transaction that is still open."""
+        self._holding.roll_back_if_open()
 
     def copy_rest(self) -> Log:
         """Copy all pages, while a transaction of this process keeps the log from beginning again."""

@@ -214,8 +214,8 @@ class Connection:
 
         A commit syncs the disk with ``synchronous="FULL"``, and else when it makes a checkpoint or begins the -wal
         again. Commits of event loops make no checkpoint. At least each `_CHECKPOINT_DELAY_S`, some run in a thread
-        instead and catch up, so the -wal grows only by the commits of that time. A commit that has to complete a
-        copy of `Checkpointer` runs in a thread too.
+        instead and catch up, so the -wal grows only by the commits of that time. A commit that has work for
+        `Checkpointer` to do runs in a thread too.
         """
         since = self._deferred_since  # read once: a commit in another thread may set it to None
         if since is not None and monotonic() - since >= _CHECKPOINT_DELAY_S:
@@ -234,8 +234,11 @@ class Connection:
             self._slow_commits -= self._slow_commits > 0
         elif self._deferred_since is None:
             self._deferred_since = monotonic()
-        if self._checkpointer is not None:
-            self._checkpointer.count_commit(is_slow=is_slow, is_in_transaction=self.raw.in_transaction)
+        checkpointer = self._checkpointer
+        if checkpointer is not None:
+            if is_slow and checkpointer.is_commit_slow:
+                checkpointer.complete(is_in_transaction=self.raw.in_transaction)
+            checkpointer.count_commit()
 
     @property
     def is_large(self) -> bool:
