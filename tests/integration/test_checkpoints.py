@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import os
 import sqlite3
 import threading
@@ -11,12 +12,24 @@ import honker
 import pytest
 from honker.sqlite import checkpoint
 
-from ..support.processes import run
+from ..support.processes import run, running
 from ..support.waiting import wait_until
 
 pytestmark = pytest.mark.sqlite_only("PostgreSQL makes its own checkpoints")
 
 TEXT = "x" * 3_000  # a row of one page
+INSTANTS = itertools.count(10**9)
+
+CHECKPOINTING = """
+import fcntl, os, sys
+
+lock = os.open(sys.argv[1] + "-shm", os.O_RDWR)
+fcntl.lockf(lock, fcntl.LOCK_EX, 1, 121)  # WAL_CKPT_LOCK of https://www.sqlite.org/walformat.html
+print("locked", flush=True)
+sys.stdin.readline()
+os.close(lock)
+print("unlocked", flush=True)
+"""
 
 
 @pytest.fixture
@@ -288,6 +301,62 @@ def test_a_commit_of_an_event_loop_completes_the_copy_in_a_thread(copied, db, mo
     assert not db.engine.current.is_commit_slow
     assert completed_in != [threading.current_thread()]
     assert len(completed_in) == 1
+
+
+def test_commits_wait_for_a_copy_that_is_far_behind(db, monkeypatch):
+    queue, engine, may_end = db.queue("q"), db.engine.current, threading.Event()
+    copy = checkpoint._Copier.copy
+
+    def copy_slowly(copier):
+        may_end.wait(20)
+        return copy(copier)
+
+    monkeypatch.setattr(checkpoint._Copier, "copy", copy_slowly)
+    commit_until_thread(db)
+    writer = threading.Thread(target=lambda: [queue.enqueue(2) for _ in range(5 * checkpoint._FIRST_COMMITS)])
+    writer.start()
+    wait_until(lambda: engine.is_commit_slow)
+    assert writer.is_alive()
+    may_end.set()
+    writer.join(20)
+    assert not writer.is_alive()
+
+
+def test_a_copy_during_the_checkpoint_of_another_process_is_busy(copier, writer, path):
+    add(writer)
+    with running(CHECKPOINTING, path) as child:
+        child.expect("locked")
+        assert copier.copy().is_busy
+        assert copier.complete().is_busy
+        child.say()
+        child.expect("unlocked")
+    assert not copier.copy().is_busy
+
+
+@pytest.fixture
+def resting(copier, db):
+    """A checkpointer without a thread, which has copied once."""
+    checkpointer = db.engine.current._writer._checkpointer
+    checkpointer._copy(copier)
+    return checkpointer
+
+
+def test_copies_are_left_to_another_process_that_makes_some(resting, copier, db, writer):
+    made = []
+    for _ in range(checkpoint._MOST_LEFT):
+        add(writer)
+        os.utime(db.path, ns=(0, next(INSTANTS)))  # as the copy of another process does
+        made.append(resting._is_left_to_others())
+    assert all(made)
+    os.utime(db.path, ns=(0, next(INSTANTS)))
+    assert not resting._is_left_to_others()  # once in a while, because the others may be incomplete
+
+
+def test_copies_are_not_left_to_a_process_that_has_ended(resting, copier, db, writer):
+    os.utime(db.path, ns=(0, next(INSTANTS)))
+    assert resting._is_left_to_others()
+    add(writer)
+    assert not resting._is_left_to_others()
 
 
 PROGRAM = """

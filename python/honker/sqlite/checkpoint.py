@@ -16,6 +16,9 @@ In steps 1 and 2 that transaction reads. It holds a place in the ``-wal``, which
 pages are in the database, it holds the lock without which the checkpoint copies nothing. In step 3 the transaction
 writes, so no other connection can.
 
+Each process that commits has such a thread, and one of them is enough. Only checkpoints write the database file, so its
+time of change shows that another process copies; see `Checkpointer`.
+
 If the thread cannot run or fails, commits make checkpoints as SQLite does, later; see `Connection`.
 """
 
@@ -23,6 +26,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import sys
 import threading
 import weakref
@@ -41,6 +45,8 @@ _LONG_BYTES: Final = 16_384_000
 #: Commits before the first copy, and at most between two copies. In between, the number is that of `_COPY_BYTES`.
 _FIRST_COMMITS: Final = 250
 _MOST_COMMITS: Final = 1_000
+#: Copies in a row that a thread leaves to those of other processes. They may be incomplete, as in SQLite's commits.
+_MOST_LEFT: Final = 4
 #: Copies that fall due before commits wait for the first of them.
 _MOST_COPIES: Final = 3
 #: Commits after which a thread is tried again if none could be started.
@@ -85,6 +91,8 @@ class Log(NamedTuple):
     pages: int
     #: Pages that are not in the database yet.
     left: int
+    #: True if another connection makes a checkpoint, so this one copied nothing; the other fields are then 0.
+    is_busy: bool = False
 
 
 class Checkpointer:
@@ -93,8 +101,11 @@ class Checkpointer:
     The thread holds no reference to the handle, which the garbage collector may close.
     """
 
-    def __init__(self, open_connection: Callable[[], Callable[[], Connection] | None], page_bytes: int) -> None:
+    def __init__(
+        self, open_connection: Callable[[], Callable[[], Connection] | None], path: str, page_bytes: int
+    ) -> None:
         self._open_connection = open_connection
+        self._path = path
         self._copy_pages = _COPY_BYTES // page_bytes
         self._long_pages = _LONG_BYTES // page_bytes
         # True after step 2, until a commit makes step 3; and after step 3 in a transaction, until the next commit.
@@ -106,9 +117,12 @@ class Checkpointer:
         self._due_commit = _FIRST_COMMITS
         self._waiting_commit = _NEVER
         self._interval = _FIRST_COMMITS
-        # The state at the last copy.
+        # The pages and commits at the last copy; no commits if that was left to others.
         self._pages = 0
-        self._counted = 0
+        self._counted: int | None = 0
+        # When the database file was changed last, as far as seen, and the copies since then that others made.
+        self._changed_at = 0
+        self._left_count = 0
         self._is_due = threading.Event()
         # Held while the connections are in use. The thread sets the second field to None before it closes them.
         self._turn = threading.Lock()
@@ -140,8 +154,10 @@ class Checkpointer:
             try:
                 with contextlib.suppress(HonkerError):  # as in the thread
                     log = copier.copy_rest() if is_in_transaction else copier.complete()
-                    if log.left == 0:
+                    self._is_copied = log.is_busy  # by a thread of another process; the next commit tries again
+                    if log.left == 0 and not log.is_busy:
                         self._pages, self._is_complete = 0, is_in_transaction
+                    self._changed_at = self._find_change()
             finally:
                 copier.release()  # an interrupt may have cut off its end
 
@@ -202,23 +218,41 @@ class Checkpointer:
 
     def _copy(self, copier: _Copier) -> None:
         """Make steps 1 and 2, and choose the commit after which the next copy is due."""
-        self._is_copied = False
-        began_at = self._commits
-        log = copier.copy()
-        added = log.pages - self._pages if log.pages >= self._pages else log.pages
-        self._pages = log.pages
-        if log.pages >= self._long_pages and not self._is_stopping:
-            log = copier.copy()
-            self._is_copied = log.left < self._copy_pages
-        self._interval = self._commits_of_copy(added, began_at)
+        began_at, self._is_copied = self._commits, False
+        log = Log(0, 0, is_busy=True) if self._is_left_to_others() else copier.copy()
+        if log.is_busy:
+            self._counted = None
+        else:
+            self._interval = self._commits_of_copy(log.pages, began_at)
+            self._pages = log.pages
+            if log.pages >= self._long_pages and not self._is_stopping:
+                self._is_copied = copier.copy().left < self._copy_pages
+            self._changed_at = self._find_change()
         self._waiting_commit = _NEVER
         self._due_commit = max(self._commits + 1, began_at + self._interval)
 
-    def _commits_of_copy(self, added: int, commits: int) -> int:
-        """The number of commits that write as many pages as are copied at once."""
-        counted, self._counted = commits - self._counted, commits
+    def _is_left_to_others(self) -> bool:
+        """True if another process has copied since the last copy here, except once in a while."""
+        before, self._changed_at = self._changed_at, self._find_change()
+        is_left = before not in (0, self._changed_at) and self._left_count < _MOST_LEFT
+        self._left_count = self._left_count + 1 if is_left else 0
+        return is_left
+
+    def _find_change(self) -> int:
+        """The time of change of the database file, which is not opened; 0 if it is gone."""
+        try:
+            return os.stat(self._path).st_mtime_ns
+        except OSError:
+            return 0
+
+    def _commits_of_copy(self, pages: int, commits: int) -> int:
+        """The number of commits that write as many pages as are copied at once, from the growth of the ``-wal``."""
+        before, self._counted = self._counted, commits
+        if before is None:
+            return self._interval
+        added = pages - self._pages if pages >= self._pages else pages
         # At most twice as many as before: if the -wal began again by another process, too few pages are seen.
-        return min(max(1, self._copy_pages * counted // max(1, added)), 2 * self._interval, _MOST_COMMITS)
+        return min(max(1, self._copy_pages * (commits - before) // max(1, added)), 2 * self._interval, _MOST_COMMITS)
 
     def stop(self) -> None:
         """End the thread and close its connections. A later commit may start another thread."""
@@ -280,6 +314,8 @@ class _Copier:
     def copy_rest(self) -> Log:
         """Copy all pages, while a transaction of this process keeps the log from beginning again."""
         row = self._copying.query("PRAGMA wal_checkpoint(PASSIVE)", None)[0]
+        if row["busy"]:
+            return Log(0, 0, is_busy=True)
         pages = int(row["log"])
         return Log(pages, pages - int(row["checkpointed"]))
 

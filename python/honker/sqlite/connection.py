@@ -186,7 +186,7 @@ class Connection:
 
     def checkpoint_in_thread(self, open_reader: Callable[[], Connection]) -> None:
         """Leave checkpoints to a thread, which opens connections by a method of their owner."""
-        self._checkpointer = Checkpointer(weakref.WeakMethod(open_reader), self._page_bytes)
+        self._checkpointer = Checkpointer(weakref.WeakMethod(open_reader), self.real_path, self._page_bytes)
 
     def wait_when_busy(self) -> None:
         """Let later statements wait: for the locks of other processes up to the busy timeout, and for the disk."""
