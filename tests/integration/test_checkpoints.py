@@ -173,7 +173,7 @@ def test_a_long_reader_keeps_its_pages_and_delays_no_writer(copier, writer, path
 
 
 def test_few_commits_start_no_thread(db):
-    for _ in range(100):
+    for _ in range(checkpoint._FIRST_COMMITS // 2):
         db.queue("q").enqueue(1)
     assert not threads()
 
@@ -313,7 +313,7 @@ def test_commits_wait_for_a_copy_that_is_far_behind(db, monkeypatch):
 
     monkeypatch.setattr(checkpoint._Copier, "copy", copy_slowly)
     commit_until_thread(db)
-    writer = threading.Thread(target=lambda: [queue.enqueue(2) for _ in range(5 * checkpoint._FIRST_COMMITS)])
+    writer = threading.Thread(target=lambda: [queue.enqueue(2) for _ in range(4 * checkpoint._FIRST_COMMITS)])
     writer.start()
     wait_until(lambda: engine.is_commit_slow)
     assert writer.is_alive()

@@ -42,8 +42,10 @@ if TYPE_CHECKING:
 _COPY_BYTES: Final = 4_096_000
 _LONG_BYTES: Final = 16_384_000
 
-#: Commits before the first copy, and at most between two copies. In between, the number is that of `_COPY_BYTES`.
-_FIRST_COMMITS: Final = 250
+#: Commits before a thread starts, which takes some milliseconds.
+_FIRST_COMMITS: Final = 1_000
+#: Commits between two copies: the number that writes `_COPY_BYTES`, which is at first assumed, and at most.
+_FIRST_INTERVAL: Final = 250
 _MOST_COMMITS: Final = 1_000
 #: Copies in a row that a thread leaves to those of other processes. They may be incomplete, as in SQLite's commits.
 _MOST_LEFT: Final = 4
@@ -54,7 +56,7 @@ _RETRY_COMMITS: Final = 100_000
 _NEVER: Final = sys.maxsize
 
 #: Seconds without a copy after which the thread ends and closes its connections.
-_IDLE_S: Final = 5.0
+_IDLE_S: Final = 10.0
 #: Milliseconds for which step 3 waits for the write lock; without it, a later commit tries again.
 _LOCK_WAIT_MS: Final = 100
 #: Seconds for which a fork or a close waits for the end of a step.
@@ -116,7 +118,7 @@ class Checkpointer:
         self._commits = 0
         self._due_commit = _FIRST_COMMITS
         self._waiting_commit = _NEVER
-        self._interval = _FIRST_COMMITS
+        self._interval = _FIRST_INTERVAL
         # The pages and commits at the last copy; no commits if that was left to others.
         self._pages = 0
         self._counted: int | None = 0
