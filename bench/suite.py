@@ -28,6 +28,7 @@ PROGRAMS = (
     "payloads",
     "idle",
     "wake",
+    "tail",
     "growth",
     "inspection",
     "memory",

@@ -76,6 +76,8 @@ TARGETS = (
         "the idle p50",
         is_ceiling=True,
     ),
+    Target("tail", "tail", "commit to claim under a commit every 0.3 ms: p99", 3, " ms", is_ceiling=True),
+    Target("tail_log", "tail", "the log under a commit every 0.3 ms", 64, " MB", is_ceiling=True),
     Target("no_lost_wake", "wake", "unnoticed commits", 0, " commits", is_ceiling=True),
     Target("idle_core", "idle", "100 idle listeners: processor time", 0.1, " % of a core", is_ceiling=True),
     Target("idle_wakeups", "idle", "100 idle listeners: wake-ups of the whole process", 20, " /s", is_ceiling=True),

@@ -90,6 +90,7 @@ class SQLiteEngine:
                 note_testing_file(self._writer.real_path)
             self._limits = Limits.of(self._writer.scalar("SELECT honker_limits()", ()))
             self._file.remember_wal()
+            self._writer.checkpoint_in_thread(self._open_reader)
         except BaseException:
             self.close()
             raise
