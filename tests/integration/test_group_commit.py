@@ -363,3 +363,28 @@ def test_an_interrupt_during_a_commit_leaves_the_lock_free_and_no_call_without_a
     monkeypatch.undo()
     assert all(call.done() for call in calls)
     assert queue.enqueue("next") == 4
+
+
+def test_an_event_loop_that_ends_while_calls_wait_leaves_no_task_behind(db, queue):
+    async def main():
+        calls = [asyncio.create_task(queue.aenqueue(n)) for n in range(3)]
+        await until(lambda: db.engine.current._write_lock._waiters)
+        return calls
+
+    with db.transaction(), pytest.raises(NestedTransactionError):
+        asyncio.run(queue.aenqueue("blocked by the code that runs the loop"))
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with db.transaction():
+            is_held.set()
+            may_end.wait()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    is_held.wait()
+    calls = asyncio.run(main())
+    may_end.set()
+    holding.join()
+    assert all(call.cancelled() for call in calls)
+    assert queue.enqueue("next") == 1

@@ -5,10 +5,12 @@ Each function is atomic inside a transaction too, so a call that fails undoes it
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from collections.abc import Iterator
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 from honker.arguments import Call
@@ -19,8 +21,8 @@ from honker.sqlite.connection import Connection
 
 E = TypeVar("E", bound=BaseException)
 
-#: Characters of elements above which a call does not share a statement.
-_SHARED_CHARACTERS: Final = 4_096
+#: Characters of elements that share a statement at most.
+_SHARED_CHARACTERS: Final = 1 << 20
 
 
 class TransactionLostError(Exception):
@@ -34,16 +36,39 @@ class GroupedCall:
         one: The call.
         many: The call that adds several jobs or events of this kind; see `honker.engine.Engine.aadd`.
         element: This job or event in that call.
+        future: Awaited for the outcome, on its event loop.
     """
 
-    __slots__ = ("answer", "element", "error", "many", "one")
+    __slots__ = ("answer", "element", "error", "future", "many", "one")
 
-    def __init__(self, one: Call, many: Call | None, element: Element | None) -> None:
+    def __init__(
+        self,
+        one: Call,
+        many: Call | None = None,
+        element: Element | None = None,
+        future: asyncio.Future[Any] | None = None,
+    ) -> None:
         self.one = one
-        self.many = many if element is not None and _characters(element) <= _SHARED_CHARACTERS else None
+        self.many = many
         self.element = element
+        self.future = future
         self.answer: Any = None
         self.error: BaseException | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """True if it has a future that has neither an outcome nor been cancelled."""
+        return self.future is not None and not self.future.done()
+
+    def resolve(self) -> None:
+        """Pass the outcome to the future, unless that was cancelled."""
+        future = self.future
+        if future is None or future.done():
+            return
+        if self.error is None:
+            future.set_result(self.answer)
+        else:
+            future.set_exception(self.error)
 
 
 def fail(calls: list[GroupedCall], error: BaseException) -> None:
@@ -122,7 +147,7 @@ def _run_all(connection: Connection, calls: list[GroupedCall]) -> None:
 
 def _series(calls: list[GroupedCall]) -> Iterator[list[GroupedCall]]:
     """Consecutive calls that can share a statement, and the others one by one."""
-    for many, series in groupby(calls, key=lambda call: call.many):
+    for many, series in groupby(calls, key=attrgetter("many")):
         if many is None:
             yield from ([call] for call in series)
         else:
@@ -130,10 +155,14 @@ def _series(calls: list[GroupedCall]) -> Iterator[list[GroupedCall]]:
 
 
 def _run_together(connection: Connection, calls: list[GroupedCall]) -> bool:
-    """Run calls as one statement; False if it has failed and changed nothing."""
+    """Run calls as one statement; False if they are too large for one, or if it has failed and changed nothing."""
     assert calls[0].many is not None
     sql, *params = calls[0].many
-    elements, *options = element_arrays([call.element for call in calls if call.element is not None])
+    each = [call.element for call in calls if call.element is not None]
+    characters = sum(len(element) if isinstance(element, str) else sum(map(len, element)) for element in each)
+    if characters > _SHARED_CHARACTERS:
+        return False
+    elements, *options = element_arrays(each)
     try:
         ids: list[int] = json.loads(connection.scalar(sql, (elements, *params, *options)))
     except HonkerError as error:
@@ -155,7 +184,3 @@ def _run_one(connection: Connection, call: GroupedCall) -> None:
 def _check_open(connection: Connection, error: HonkerError) -> None:
     if not connection.raw.in_transaction:
         raise TransactionLostError from error
-
-
-def _characters(element: Element) -> int:
-    return len(element) if isinstance(element, str) else sum(map(len, element))

@@ -243,7 +243,8 @@ class SQLiteEngine:
         if tx is not None:
             return await self._ascalar_in(tx, sql, params)
         loop = asyncio.get_running_loop()
-        return await self._group(loop).call(loop, (sql, *params))
+        call = self._group(loop).submit(loop, (sql, *params))
+        return call.answer if call.future is None else await call.future
 
     def _group(self, loop: asyncio.AbstractEventLoop) -> GroupCommit:
         """The group commit of an event loop."""
@@ -276,7 +277,8 @@ class SQLiteEngine:
         added: int
         if tx is None:
             loop = asyncio.get_running_loop()
-            added = await self._group(loop).call(loop, one, many, element)
+            call = self._group(loop).submit(loop, one, many, element)
+            added = call.answer if call.future is None else await call.future
         elif isinstance(tx, SQLiteTransaction):
             added = self.add(one, many, element, tx)
         else:

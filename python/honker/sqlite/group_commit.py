@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from honker.arguments import Call
 from honker.engine import Element
-from honker.errors import DatabaseBusyError, HonkerError, InterruptedStatementError
+from honker.errors import DatabaseBusyError, HonkerError, InterruptedStatementError, NestedTransactionError
 from honker.sqlite.call_group import GroupedCall, TransactionLostError, fail, run_now, run_waiting
 from honker.sqlite.connection import Connection
 from honker.sqlite.held_elsewhere import endless_wait
@@ -19,9 +19,6 @@ from honker.sqlite.write_lock import Task, WriteLock, current_task
 _AT_ONCE: Final = 500
 #: Commits in a row of one task that does nothing else, until others have a turn.
 _IN_A_ROW: Final = 64
-
-#: A call, and the future that its caller awaits.
-_Member: TypeAlias = "tuple[asyncio.Future[Any], GroupedCall]"
 
 
 class GroupCommit:
@@ -48,7 +45,7 @@ class GroupCommit:
         self.loop = weakref.ref(loop)
         self._writer = writer
         self._write_lock = write_lock
-        self._waiting: list[_Member] = []
+        self._waiting: list[GroupedCall] = []
         # True from the first call of a group until the end of its commit.
         self._is_busy = False
         # True after a group of several calls.
@@ -58,40 +55,43 @@ class GroupCommit:
         self._wait_task: Task | None = None  # kept, because the event loop does not keep it
         self._left = 0
 
-    async def call(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        one: Call,
-        many: Call | None = None,
-        element: Element | None = None,
-    ) -> Any:
-        """Make a call and return its answer after its commit; see `honker.engine.Engine.acall` and `aadd`.
+    def submit(
+        self, loop: asyncio.AbstractEventLoop, one: Call, many: Call | None = None, element: Element | None = None
+    ) -> GroupedCall:
+        """Make a call alone, or let it join the next group; see `honker.engine.Engine.acall` and `aadd`.
 
         Args:
             loop: The running event loop.
             one: The call.
             many: The call that adds several of its kind.
             element: Its element in ``many``.
+
+        Returns:
+            The call, with its answer or with a future to await.
+
+        Raises:
+            HonkerError: The call was made alone, and failed; or this task holds the write lock.
         """
         if not self._is_busy and not self._is_crowded and self._may_be_alone(loop) and self._write_lock.acquire_now():
-            return await self._call_alone(loop, GroupedCall(one, None, None))
-        if self._write_lock.holder is not None and self._is_held_by_caller():
-            await self._write_lock.acquire_async()  # raises the error
-        if endless_wait(self._writer.real_path, is_blocking=False) is not None:
-            return await self._call_apart(one)
-        future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((future, GroupedCall(one, many, element)))
+            return self._call_alone(loop, one)
+        if self._write_lock.holder is not None:
+            self._check_not_held()
+        endless = endless_wait(self._writer.real_path, is_blocking=False)
+        if endless is not None:
+            return self._call_apart(one, endless)
+        call = GroupedCall(one, many, element, loop.create_future())
+        self._waiting.append(call)
         if not self._is_busy:
             self._is_busy = True
             loop.call_soon(self._begin)
-        return await future
+        return call
 
-    def _is_held_by_caller(self) -> bool:
-        """True if the task that runs, or the blocking code that runs this event loop, holds the write lock."""
+    def _check_not_held(self) -> None:
+        """Refuse the call of a task that holds the write lock, or whose event loop is run by code that does."""
         holder = self._write_lock.holder
-        if holder is None or holder.thread_id != threading.get_ident():
-            return False
-        return holder.task is None or holder.task is current_task()
+        if holder is not None and holder.thread_id == threading.get_ident() and holder.task in {None, current_task()}:
+            self._write_lock.acquire()  # raises the error
+            self._write_lock.release()
 
     # Alone
 
@@ -108,8 +108,9 @@ class GroupCommit:
     def _begin_iteration(self) -> None:
         self._alone = None
 
-    async def _call_alone(self, loop: asyncio.AbstractEventLoop, call: GroupedCall) -> Any:
+    def _call_alone(self, loop: asyncio.AbstractEventLoop, one: Call) -> GroupedCall:
         """Make one call at once; in a thread if that would have to wait."""
+        call = GroupedCall(one)
         try:
             run_now(self._writer, [call])
         except DatabaseBusyError:
@@ -123,36 +124,37 @@ class GroupCommit:
             raise
         else:
             self._write_lock.release()
-            return call.answer
-        future: asyncio.Future[Any] = loop.create_future()
+            return call
+        call.future = loop.create_future()
         self._is_busy = True
-        self._commit_in_thread([(future, call)])
-        return await future
+        self._commit_in_thread([call])
+        return call
 
-    async def _call_apart(self, one: Call) -> Any:
+    def _call_apart(self, one: Call, endless: NestedTransactionError) -> GroupedCall:
         """Make a call whose task holds the lock of the file on another connection: it fails if it has to wait."""
-        await self._write_lock.acquire_async()
+        if not self._write_lock.acquire_now():
+            raise endless
+        call = GroupedCall(one)
         try:
-            call = GroupedCall(one, None, None)
             self._writer.make_ready()
             self._writer.fail_when_busy()
-            return self._writer.scalar(call.one[0], call.one[1:])
-        except DatabaseBusyError:
-            self._writer.check_wait(is_blocking=False)
-            raise
+            call.answer = self._writer.scalar(one[0], one[1:])
+        except DatabaseBusyError as busy:
+            raise endless from busy
         finally:
             self._write_lock.release()
+        return call
 
     # Together
 
     def _begin(self) -> None:
         """Commit the calls that wait, or wait for the write lock."""
-        self._waiting = [(future, call) for future, call in self._waiting if not future.done()]
-        if not self._waiting:
-            self._is_busy = False
-        elif self._write_lock.acquire_now():
+        if self._write_lock.acquire_now():
             self._commit()
-        else:
+            return
+        self._waiting = [call for call in self._waiting if call.is_awaited]
+        self._is_busy = bool(self._waiting)
+        if self._waiting:
             self._wait_task = asyncio.get_running_loop().create_task(self._wait(), name="honker writes")
 
     async def _wait(self) -> None:
@@ -163,7 +165,7 @@ class GroupCommit:
         except HonkerError as error:
             # Later calls have not waited for as long.
             group, self._waiting = self._waiting[:count], self._waiting[count:]
-            fail([call for _, call in group], error)
+            fail(group, error)
             self._end(group)
         except BaseException:
             self._end([])  # The calls that wait were not cancelled, and begin again.
@@ -174,64 +176,53 @@ class GroupCommit:
     def _commit(self) -> None:
         """Commit a group, with the write lock held: here, or in a thread if that would have to wait."""
         group, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-        group = [(future, call) for future, call in group if not future.done()]
-        calls = [call for _, call in group]
+        group = [call for call in group if call.is_awaited]
         try:
-            if calls:
-                run_now(self._writer, calls)
+            if group:
+                run_now(self._writer, group)
         except (DatabaseBusyError, TransactionLostError):
             self._commit_in_thread(group)
             return
         except Exception as error:
-            fail(calls, error)
+            fail(group, error)
         except BaseException as error:
             # It ends the event loop. Its tasks get an error that they can handle.
-            fail(
-                calls,
-                InterruptedStatementError(
-                    f"{type(error).__name__} interrupted the commit of this call, which may have taken effect"
-                ),
-            )
+            text = f"{type(error).__name__} interrupted the commit of this call, which may have taken effect"
+            fail(group, InterruptedStatementError(text))
             self._write_lock.release()
             self._end(group)
             raise
         self._write_lock.release()
         self._end(group)
 
-    def _commit_in_thread(self, group: list[_Member]) -> None:
+    def _commit_in_thread(self, group: list[GroupedCall]) -> None:
         """Commit a group in a thread, which releases the write lock whatever happens to the event loop."""
-        calls = [call for _, call in group]
         self._write_lock.hand_to_thread()
         if not threading.main_thread().is_alive():  # False in functions of atexit, when no thread can be started
-            self._work(calls)
+            self._work(group)
             self._end(group)
             return
         try:
-            future = asyncio.get_running_loop().run_in_executor(None, self._work, calls)
+            future = asyncio.get_running_loop().run_in_executor(None, self._work, group)
         except BaseException as error:
             self._write_lock.release()
-            fail(calls, error)
+            fail(group, error)
             self._end(group)
         else:
             future.add_done_callback(lambda _: self._end(group))
 
-    def _work(self, calls: list[GroupedCall]) -> None:
+    def _work(self, group: list[GroupedCall]) -> None:
         try:
-            run_waiting(self._writer, calls)
+            run_waiting(self._writer, group)
         except BaseException as error:
-            fail(calls, error)
+            fail(group, error)
         finally:
             self._write_lock.release()
 
-    def _end(self, group: list[_Member]) -> None:
+    def _end(self, group: list[GroupedCall]) -> None:
         """Answer the calls of a group, and begin the next one once their tasks have had a turn."""
-        for future, call in group:
-            if future.done():  # cancelled
-                continue
-            if call.error is None:
-                future.set_result(call.answer)
-            else:
-                future.set_exception(call.error)
+        for call in group:
+            call.resolve()
         self._is_crowded = len(group) > 1
         self._is_busy = bool(self._waiting)
         if self._is_busy:
