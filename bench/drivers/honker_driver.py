@@ -38,9 +38,10 @@ class HonkerDriver(Driver):
         durability = name_durability(journal, synchronous)
         return {"version": version(), "sqlite": sqlite, "durability": durability}
 
-    def open(self, path):
+    def open(self, path, **options):
+        """Open a database; the options are those of `honker.open`."""
         self.close()
-        self._db = honker.open(path)
+        self._db = honker.open(path, **options)
         self._queue = self._db.queue(QUEUE)
         self.put = self._queue.enqueue
         self._stream = self._db.stream("bench")
@@ -96,6 +97,24 @@ class HonkerDriver(Driver):
         with self._db.transaction() as tx:
             for _ in range(count):
                 enqueue(PAYLOAD, tx=tx)
+        return time.perf_counter() - began
+
+    def enqueue_by_tasks(self, count, tasks):
+        """Seconds for `count` jobs by so many tasks of one event loop; by blocking calls without tasks."""
+
+        async def add(count):
+            for _ in range(count):
+                await self._queue.aenqueue(PAYLOAD)
+
+        async def run():
+            await asyncio.gather(*(add(count // tasks) for _ in range(tasks)))
+
+        began = time.perf_counter()
+        if tasks:
+            asyncio.run(run())
+        else:
+            for _ in range(count):
+                self._queue.enqueue(PAYLOAD)
         return time.perf_counter() - began
 
     def enqueue_many(self, count):

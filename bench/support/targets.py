@@ -35,6 +35,8 @@ def form(value, unit):
 
 TARGETS = (
     Target("enqueue", "enqueue", "enqueue, one per commit", 0.8, RATIO, "a plain INSERT of the same row"),
+    Target("group_commit", "group_commit", "64 tasks that call aenqueue at once, NORMAL", 100_000, " jobs/s"),
+    Target("group_commit_full", "group_commit", "64 tasks that call aenqueue at once, FULL", 50_000, " jobs/s"),
     Target("bulk", "bulk_enqueue", "enqueue 10,000 in one call", 0.8, RATIO, "executemany"),
     Target("in_transaction", "bulk_enqueue", "enqueue 10,000 inside one transaction", 0.6, RATIO, "executemany"),
     Target("claim", "claim_ack", "claim and ack one at a time, 100 waiting", 10_000, " jobs/s"),
