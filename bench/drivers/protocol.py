@@ -87,6 +87,34 @@ class Driver:
             pass
         return time.perf_counter() - began, seen, errors
 
+    def crowd(self, seconds):
+        """Enqueue, claim and settle one job after the other, for a number of seconds after some to warm up.
+
+        Returns:
+            The jobs, the sorted milliseconds of all calls, and the errors by text.
+        """
+        errors, times_ms = {}, []
+
+        def timed(call, *arguments):
+            began = time.perf_counter()
+            answer = self._until_it_works(call, errors, *arguments)
+            times_ms.append((time.perf_counter() - began) * 1000)
+            return answer
+
+        def work_on_one():
+            timed(self.put, PAYLOAD)
+            if (taken := timed(self.take)) is not None:  # else another process was faster
+                timed(self.settle, taken[0])
+
+        for _ in range(20):
+            work_on_one()
+        times_ms.clear()
+        count, ends_at = 0, time.perf_counter() + seconds
+        while time.perf_counter() < ends_at:
+            work_on_one()
+            count += 1
+        return count, sorted(times_ms), errors
+
     def _work_on_one(self, seen, errors):
         taken = self._until_it_works(self.take, errors)
         if taken is not None:

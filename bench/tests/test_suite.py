@@ -23,7 +23,7 @@ MEASURES = {
     "workflow": {"workflow"},
     "record": {"record_one", "record_batch"},
     "stream": {"publish", "publish_per_commit", "read"},
-    "contention": {"contention"},
+    "contention": {"contention", "crowd_p99_ms", "crowd_fairness", "crowd_jobs_s"},
     "payloads": {f"{way} {size}" for way in ("enqueue", "claim") for size in ("1 KiB", "64 KiB", "1 MiB")},
     "idle": set(),
     "growth": set(),
