@@ -1,5 +1,7 @@
 """The directive `commands`: describes the commands of the program honker, from their declarations."""
 
+import inspect
+import re
 from typing import Any
 
 import click
@@ -8,7 +10,9 @@ from docutils.statemachine import StringList
 from honker.cli import main
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from sql_reference import table
+from sql_reference import listed_object, table
+
+_OPTION = re.compile(r"(?<![\w`-])--[a-z][a-z-]*")
 
 
 class Commands(SphinxDirective):
@@ -29,10 +33,10 @@ def describe(context: click.Context) -> list[str]:
     command = context.command
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f":::::{{option}} {context.command_path.removeprefix('honker ')}", "", paragraphs(command.help), ""]
-    lines = [f":::::{{clicommand}} {context.command_path}", f"`{usage}`", "", paragraphs(command.help), ""]
+    lines = [f":::::{{clicommand}} {context.command_path}", "```text", usage, "```", "", paragraphs(command.help), ""]
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     records = [option.get_help_record(context) for option in options]
-    rows = [[f"`{names}`", effect] for names, effect in filter(None, records)]
+    rows = [[f"`{names}`", paragraphs(effect)] for names, effect in filter(None, records)]
     lines += [*table(["option", "effect"], rows), ""] if rows else []
     lines += epilog(command.epilog)
     lines += [":::::", ""]
@@ -43,7 +47,8 @@ def describe(context: click.Context) -> list[str]:
 
 
 def paragraphs(text: str | None) -> str:
-    return (text or "").replace("\b\n", "")
+    """Return the text with options as code: outside of code, the two hyphens would become a dash."""
+    return _OPTION.sub(r"`\g<0>`", inspect.cleandoc(text or "").replace("\b\n", ""))
 
 
 def epilog(text: str | None) -> list[str]:
@@ -54,11 +59,12 @@ def epilog(text: str | None) -> list[str]:
         if head in {"Example:", "Examples:"}:
             lines += ["```console", *(f"$ {line.strip()}" for line in rest.splitlines()), "```", ""]
         else:
-            lines += [*part.removeprefix("\b\n").splitlines(), ""]
+            lines += [paragraphs(part), ""]
     return lines
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_object_type("clicommand", "clicommand", objname="command", indextemplate="%s; command")
+    listed_object(app, "clicommand")
     app.add_directive("commands", Commands)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

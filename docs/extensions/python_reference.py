@@ -7,7 +7,11 @@ lines `Cost:` and `Source:` at their end; and references such as [`from_sqlite`]
 import re
 from typing import Any
 
+from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 _REFERENCE = re.compile(r"\[`([^`]+)`\]\[\]")
 _FACT = re.compile(r"(Cost|Source): ")
@@ -65,6 +69,16 @@ def indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
+def find_error(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.Element) -> nodes.Element | None:
+    """Lead to an error's description in `honker.errors`; docstrings name errors alone, and `honker` exports them."""
+    name = node["reftarget"].removeprefix("honker.")
+    found = env.domains.python_domain.objects.get(f"honker.errors.{name}") if node["refdomain"] == "py" else None
+    if found is None:
+        return None
+    return make_refnode(app.builder, node["refdoc"], found.docname, found.node_id, [text], name)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", convert, priority=100)
+    app.connect("missing-reference", find_error)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -27,7 +27,14 @@ EFFECTS = {
     "outside": "changes nothing in the database; cannot be called from triggers and views",
 }
 LOCKS = {"never": "never", "always": "always", "when_needed": "only if there is something to write"}
-RANGE = {"min": "from", "above": "above", "max": "to"}
+RANGE = {
+    "min": "from",
+    "above": "above",
+    "max": "to",
+    "min_bytes": "bytes from",
+    "max_bytes": "bytes to",
+    "max_items": "items up to",
+}
 ENGINES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 
 INT64_MAX = 2**63 - 1
@@ -74,16 +81,33 @@ class Errors(_Described):
 
 
 class Types(_Described):
-    """Describe the types that have fields."""
+    """Describe the types of an argument or a result: those with fields, or the plain ones."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         lines = []
         for name, kind in CONTRACT["types"].items():
-            if "fields" in kind:
-                rows = [[f"`{field}`", type_of(entry), about(entry)] for field, entry in kind["fields"].items()]
-                body = [kind.get("about", ""), "", *table(["field", "type", "about"], rows)]
-                lines += [f"::::{{sqltype}} {name}", *body, "::::", ""]
+            if is_structured(kind) == (self.arguments[0] == "structured"):
+                lines += [f"::::{{sqltype}} {name}", *type_body(kind), "::::", ""]
         return self.write(lines)
+
+
+def is_structured(kind: dict[str, Any]) -> bool:
+    return "fields" in kind or "items" in kind
+
+
+def type_body(kind: dict[str, Any]) -> list[str]:
+    """Return the Markdown of a type."""
+    if "fields" in kind:
+        rows = [[f"`{field}`", type_of(entry), about(entry)] for field, entry in kind["fields"].items()]
+        return [text(kind.get("about", "")), "", *table(["field", "type", "about"], rows)]
+    if "items" in kind:
+        rows = [[f"`{entry['name']}`", type_of(entry), about(entry)] for entry in kind["items"]]
+        return [text(kind.get("about", "")), "", *table(["item", "type", "about"], rows)]
+    choices = ", ".join(f"`{value}`" for value in kind.get("one_of", []))
+    facts = [kind["base"], limits(kind), kind.get("unit", ""), f"one of {choices}" if choices else ""]
+    return [f"{', '.join(filter(None, facts))}. {text(kind.get('about', ''))}"]
 
 
 def describe(name: str, entry: dict[str, Any]) -> list[str]:
@@ -135,32 +159,34 @@ def default_of(parameter: dict[str, Any]) -> str:
 
 
 def type_of(entry: dict[str, Any]) -> str:
+    """Return the name of a type, with the limits of this argument only."""
     name = entry["type"]
     inner = name.removeprefix("array<").partition(">")[0].removesuffix(" or null")
-    known = CONTRACT["types"].get(inner, {})
-    shown = f"{{sqltype}}`{inner}`" if "fields" in known else f"`{inner}`"
+    shown = f"{{sqltype}}`{inner}`" if inner in CONTRACT["types"] else f"`{inner}`"
     shown = f"array of {shown}" if name.startswith("array<") else shown
-    span = {**known, **entry}
-    limits = [f"{word} {number(span[key])}" for key, word in RANGE.items() if key in span]
-    choices = ", ".join(f"`{value}`" for value in known.get("one_of", []))
-    details = [span.get("unit", ""), " ".join(limits) if is_tight(span) else "", choices]
-    details = [detail for detail in details if detail]
-    shown += f" ({'; '.join(details)})" if details else ""
-    return shown + (", or NULL" if entry.get("nullable") else "")
+    return ", ".join(
+        filter(None, (shown, entry.get("unit", ""), limits(entry), "or NULL" if entry.get("nullable") else ""))
+    )
+
+
+def limits(span: dict[str, Any]) -> str:
+    """Return the range of numbers, of bytes or of items, without the limits of SQLite's integers."""
+    found = [
+        f"{word} {number(span[key])}" for key, word in RANGE.items() if key in span and abs_of(span[key]) < INT64_MAX
+    ]
+    return " ".join(found)
+
+
+def abs_of(value: int | float | str) -> float:
+    return 0 if isinstance(value, str) else abs(value)
 
 
 def number(value: int | float | str) -> str:
     return value if isinstance(value, str) else f"{value:,}"
 
 
-def is_tight(span: dict[str, Any]) -> bool:
-    """True if the range is narrower than that of SQLite's integers."""
-    return span.get("max") != INT64_MAX or span.get("min") not in {0, -INT64_MAX - 1}
-
-
 def about(entry: dict[str, Any]) -> str:
-    known = CONTRACT["types"].get(entry["type"], {})
-    own = entry.get("about", "") or ("" if "fields" in known else known.get("about", ""))
+    own = entry.get("about", "")
     return own + (f" `{entry['as']}` in a binding." if "as" in entry else "")
 
 
@@ -224,11 +250,26 @@ def parse(_: BuildEnvironment, written: str, node: addnodes.desc_signature) -> s
     return name
 
 
+def listed_object(app: Sphinx, kind: str) -> None:
+    """List the objects of a kind among the contents of their page."""
+
+    class Listed(app.registry.domain_directives["std"][kind]):
+        def _object_hierarchy_parts(self, node: addnodes.desc_signature) -> tuple[str, ...]:
+            return (node.children[0].astext(),)
+
+        def _toc_entry_name(self, node: addnodes.desc_signature) -> str:
+            return node.children[0].astext()
+
+    app.add_directive_to_domain("std", kind, Listed, override=True)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_object_type(
         "sqlfunction", "sqlfunction", parse_node=parse, objname="SQL function", indextemplate="%s; SQL function"
     )
     app.add_object_type("sqltype", "sqltype", objname="SQL type")
+    listed_object(app, "sqlfunction")
+    listed_object(app, "sqltype")
     app.add_directive("sql-functions", Functions)
     app.add_directive("sql-errors", Errors)
     app.add_directive("sql-types", Types)
