@@ -7,14 +7,17 @@ lines `Cost:` and `Source:` at their end; and references such as [`from_sqlite`]
 import re
 from typing import Any
 
+import honker
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
 
 _REFERENCE = re.compile(r"\[`([^`]+)`\]\[\]")
 _FACT = re.compile(r"(Cost|Source): ")
+_TWIN = re.compile(r"Like `\w+`, without blocking the event loop\.$")
 _FENCE = re.compile(r"( *)```(\w*)")
 
 
@@ -22,6 +25,23 @@ def convert(*arguments: Any) -> None:
     """Convert the lines, the last argument of the event, in place."""
     lines: list[str] = arguments[-1]
     lines[:] = facts(code_blocks(unfenced(lines)))
+    name_twin(lines, name=arguments[2])
+
+
+def skip_twins(app: Sphinx, what: str, name: str, obj: object, *_: Any) -> bool | None:
+    """Leave out asynchronous twins that only repeat a method; the method names its twin."""
+    return True if _TWIN.match(obj.__doc__ or "") else None
+
+
+def name_twin(lines: list[str], name: str) -> None:
+    """Add the name of the asynchronous twin that the reference leaves out."""
+    *owner, method = name.split(".")
+    found: object = honker
+    for part in owner[1:]:
+        found = getattr(found, part, None)
+    twin = getattr(found, f"a{method}", None)
+    if twin is not None and _TWIN.match(twin.__doc__ or ""):
+        lines += ["", f":Asynchronous: ``a{method}``"]
 
 
 def unfenced(lines: list[str]) -> list[str]:
@@ -81,4 +101,8 @@ def find_error(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nod
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", convert, priority=100)
     app.connect("missing-reference", find_error)
+    app.connect("autodoc-skip-member", skip_twins)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as in the docstrings
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

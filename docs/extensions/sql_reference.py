@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
+from honker.errors import ENGINE_ERRORS
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -70,14 +71,19 @@ class Functions(_Described):
 
 
 class Errors(_Described):
-    """Tabulate the error codes."""
+    """Describe the error codes."""
 
     def run(self) -> list[nodes.Node]:
-        rows = [
-            [f"`{code}`", entry["meaning"], entry["action"], "yes" if entry["retryable"] else "no"]
-            for code, entry in CONTRACT["errors"].items()
-        ]
-        return self.write(table(["code", "meaning", "next step", "retryable"], rows))
+        lines = []
+        for code, entry in CONTRACT["errors"].items():
+            facts = [
+                ["next step", entry["action"]],
+                ["retryable", "yes" if entry["retryable"] else "no"],
+                ["result code of SQLite", entry["sqlite_code"]],
+                ["class in Python", f"{{py:exc}}`honker.errors.{ENGINE_ERRORS[code].__name__}`"],
+            ]
+            lines += [f"::::{{errorcode}} {code}", text(entry["meaning"]), "", *table(["", ""], facts), "::::", ""]
+        return self.write(lines)
 
 
 class Types(_Described):
@@ -124,7 +130,7 @@ def describe(name: str, entry: dict[str, Any]) -> list[str]:
         ["engines", ", ".join(ENGINES[engine] for engine in entry["engines"])],
         ["since", entry["since"]],
         ["methods", ", ".join(f"`{method['receiver']}.{method['name']}`" for method in entry["methods"]) or "none"],
-        ["errors", ", ".join(f"`{code}`" for code in errors)],
+        ["errors", ", ".join(f"{{errorcode}}`{code}`" for code in errors)],
     ]
     forms = [entry["parameters"], *entry.get("overloads", [])]
     lines = [":::::{sqlfunction} " + signature(name, forms[0], min(entry["arities"]))]
@@ -268,8 +274,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "sqlfunction", "sqlfunction", parse_node=parse, objname="SQL function", indextemplate="%s; SQL function"
     )
     app.add_object_type("sqltype", "sqltype", objname="SQL type")
+    app.add_object_type("errorcode", "errorcode", objname="error code", indextemplate="%s; error code")
     listed_object(app, "sqlfunction")
     listed_object(app, "sqltype")
+    listed_object(app, "errorcode")
     app.add_directive("sql-functions", Functions)
     app.add_directive("sql-errors", Errors)
     app.add_directive("sql-types", Types)

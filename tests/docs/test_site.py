@@ -79,6 +79,16 @@ def test_the_commands_of_a_page_exist_with_their_options(page):
             parse(arguments)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_the_commands_in_the_text_of_a_page_exist_with_their_options(page):
+    text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for name, rest in re.findall(r"`(?:[A-Z_]+=\S+ )*honker ([a-z-]+)([^`]*)`", text):
+        command = main.commands.commands[name]
+        if not isinstance(command, click.Group):
+            known = {option for parameter in command.params for option in (*parameter.opts, "--help")}
+            assert set(re.findall(r"--[a-z-]+", rest)) <= known, f"honker {name}{rest}"
+
+
 def test_a_command_that_does_not_exist_is_noticed():
     assert commands_of("console", "$ honker worker shop:app\nhonker worker: ok\n") == [["worker", "shop:app"]]
     assert commands_of("ini", "ExecStart=/srv/bin/honker backup a.db b.db\n") == [["backup", "a.db", "b.db"]]
