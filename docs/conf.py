@@ -25,7 +25,7 @@ extensions = [
 exclude_patterns = ["_build"]
 nitpicky = True
 
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "substitution"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist", "substitution"]
 myst_heading_anchors = 4
 myst_substitutions = {"version": release}
 
@@ -55,8 +55,6 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#8a4b08", "color-brand-content": "#8a4b08"},
     "dark_css_variables": {"color-brand-primary": "#f0a04b", "color-brand-content": "#f0a04b"},
 }
-pygments_style = "tango"
-pygments_dark_style = "monokai"
 
 # `make docs ARGS=--external` asks each link to the web; the build itself asks none.
 linkcheck_anchors = False

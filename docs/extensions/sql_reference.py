@@ -82,7 +82,7 @@ class Errors(_Described):
                 ["result code of SQLite", entry["sqlite_code"]],
                 ["class in Python", f"{{py:exc}}`honker.errors.{ENGINE_ERRORS[code].__name__}`"],
             ]
-            lines += [f"::::{{errorcode}} {code}", text(entry["meaning"]), "", *table(["", ""], facts), "::::", ""]
+            lines += [f"::::{{errorcode}} {code}", text(entry["meaning"]), "", *fields(facts), "::::", ""]
         return self.write(lines)
 
 
@@ -140,7 +140,7 @@ def describe(name: str, entry: dict[str, Any]) -> list[str]:
             lines += ["", f"Another form: `{signature(name, parameters, len(parameters))}`", ""]
         if parameters:
             lines += table(["argument", "type", "default", "about"], [argument(entry) for entry in parameters])
-    lines += ["", *table(["", ""], facts), ""]
+    lines += ["", *fields(facts), ""]
     if entry["examples"]:
         lines += ["```sql", *example(entry["examples"]), "```"]
     return [*lines, ":::::", ""]
@@ -161,7 +161,7 @@ def default_of(parameter: dict[str, Any]) -> str:
     if "default" not in parameter:
         return ""
     value = parameter["default"]
-    return "NULL" if value is None else f"`{value}`"
+    return "NULL" if value is None else f"`{int(value) if isinstance(value, bool) else value}`"
 
 
 def type_of(entry: dict[str, Any]) -> str:
@@ -223,6 +223,10 @@ def example(examples: list[Any]) -> list[str]:
 
 def text(value: str) -> str:
     return " ".join(value.split())
+
+
+def fields(facts: list[list[str]]) -> list[str]:
+    return [f":{name}: {text(value)}" for name, value in facts]
 
 
 def table(heads: list[str], rows: list[list[str]]) -> list[str]:
