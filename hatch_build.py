@@ -38,12 +38,16 @@ class ExtensionBuildHook(BuildHookInterface):
 
     PLUGIN_NAME = "custom"
 
+    def dependencies(self) -> list[str]:
+        """Return the packages that the build needs: Zig, to link against an older glibc."""
+        return ["cargo-zigbuild>=0.20", "ziglang>=0.13"] if "HONKER_GLIBC" in os.environ else []
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Run before each wheel build; ``version`` is "standard" or "editable"."""
         try:
-            target = macos_cargo_target() if sys.platform == "darwin" else None
+            glibc = oldest_glibc()
             require_rust(Path(self.root))
-            library = build_extension(Path(self.root), target)
+            library = build_extension(Path(self.root), cargo_command(glibc))
         except BuildError as error:
             # Prints the sentence and exits, without a traceback of the build backend.
             self.app.abort(f"honker: {error}")
@@ -51,7 +55,7 @@ class ExtensionBuildHook(BuildHookInterface):
             return
         build_data["force_include"][str(library)] = f"honker/_lib/{library.name}"
         build_data["pure_python"] = False  # the wheel goes to platlib and is not "any"
-        build_data["tag"] = f"py3-none-{platform_tag()}"
+        build_data["tag"] = f"py3-none-{platform_tag(glibc)}"
 
 
 def require_rust(root: Path) -> None:
@@ -86,16 +90,37 @@ def as_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def build_extension(root: Path, target: str | None) -> Path:
+def oldest_glibc() -> str | None:
+    """Return the version in HONKER_GLIBC, such as ``2.17``: the oldest glibc that the library may need.
+
+    Without it the library needs that of the machine that builds it.
+    """
+    glibc = os.environ.get("HONKER_GLIBC")
+    if glibc is None:
+        return None
+    if sys.platform != "linux" or re.fullmatch(r"2\.\d+", glibc) is None:
+        raise BuildError(f"HONKER_GLIBC is {glibc!r}; on Linux give a version such as 2.17, elsewhere nothing.")
+    return glibc
+
+
+def cargo_command(glibc: str | None) -> list[str]:
+    """Return cargo's command and target. Zig links against an older glibc than that of this machine."""
+    if glibc is not None:
+        return ["cargo", "zigbuild", "--target", f"{platform.machine()}-unknown-linux-gnu.{glibc}"]
+    target = macos_cargo_target() if sys.platform == "darwin" else None
+    return ["cargo", "build", *(() if target is None else ("--target", target))]
+
+
+def build_extension(root: Path, cargo: list[str]) -> Path:
     """Build the release library and return where cargo put it.
 
     The path is read from cargo's own messages, so CARGO_TARGET_DIR, a `target-dir` in cargo's configuration and a build
     for another target are all respected without a second copy of cargo's rules here.
     """
-    command = ["cargo", "build", "--release", "--locked", "-p", CRATE, "--message-format=json-render-diagnostics"]
-    if target is not None:
-        command += ["--target", target]
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=False)
+    command = [*cargo, "--release", "--locked", "-p", CRATE, "--message-format=json-render-diagnostics"]
+    # The library of this machine's SQLite is not asked for by pkg-config: the extension uses that of its host.
+    environment = {**os.environ, "SQLITE3_NO_PKG_CONFIG": "1"} if "zigbuild" in cargo else None
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise BuildError("cargo could not build the extension; its messages are above.")
     for line in done.stdout.splitlines():
@@ -106,12 +131,14 @@ def build_extension(root: Path, target: str | None) -> Path:
     raise BuildError(f"cargo built {CRATE} but named no shared library.")
 
 
-def platform_tag() -> str:
+def platform_tag(glibc: str | None) -> str:
     """Return the wheel's platform: the machine cargo builds for.
 
-    On Linux that is the plain ``linux_x86_64``; a ``manylinux`` tag is a promise about glibc that only
-    auditwheel can check.
+    On Linux that is the plain ``linux_x86_64``. With HONKER_GLIBC it is a ``manylinux`` tag, which PyPI takes;
+    ``make wheel`` lets auditwheel check it.
     """
+    if glibc is not None:
+        return f"manylinux_{glibc.replace('.', '_')}_{platform.machine()}"
     if sys.platform == "darwin":
         return macos_tag(macos_architecture(), os.environ.get("MACOSX_DEPLOYMENT_TARGET"))
     return re.sub(r"[^a-z0-9]", "_", sysconfig.get_platform().lower())

@@ -1,11 +1,13 @@
-"""Print all targets with the measured figures, draw the plots, and write the README's table between its markers.
+"""Print all targets with the measured figures, draw the plots, and write the figures into the documents.
 
-    python bench/report.py [--quick] [--results PATH] [--readme PATH]
+    python bench/report.py [--quick] [--results PATH] [--root DIR]
 
-A target's figure is that of the newest result that measured it, so a long run adds the figures that a short run lacks.
+The table and the plots go to docs/benchmark.md, five lines to README.md, each between its markers. A target's figure is
+that of the newest result that measured it, so a long run adds the figures that a short run lacks.
 """
 
 import argparse
+import contextlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from support import numbers, plots, program, results as kept, targets
 from support.numbers import number
 from support.tables import tabulate
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 # The columns of the side-by-side table: a measure of a program, and its heading.
@@ -51,8 +53,10 @@ def main():
     for side, reason in sorted({item for result in results for item in result["left_out"].items()}):
         print(f"left out: {side}: {reason}")
     if options.mode != program.QUICK:
-        pictures = plots.draw_all(results, options.results.parent / "plots")
-        write_readme(options.readme, section(results, judged, pictures, options))
+        page = options.root / "docs" / "benchmark.md"
+        pictures = plots.draw_all(results, page.parent / "plots")
+        write(page, section(results, judged, pictures, page))
+        write(options.root / "README.md", summary(results, judged))
     return 0
 
 
@@ -98,13 +102,51 @@ def cell(measure, side):
     return f"{number(numbers.spread(values)['median'])} {measure['unit']}" if values else ""
 
 
-def section(results, judged, pictures, options):
-    """The text between the markers."""
+def summary(results, judged):
+    """The README's lines. A line without a figure is left out."""
+    rates = {each["key"]: each["figures"] for result in results for each in result["measures"]}
+
+    def rate(measure, side="honker"):
+        return number(numbers.spread(rates[measure][side])["median"])
+
+    def seen(key):
+        return targets.form(judged[key]["figure"], next(each.unit for each in targets.TARGETS if each.key == key))
+
+    lines = []
+    for line in SUMMARY:
+        with contextlib.suppress(KeyError):
+            lines.append(f"- {line(rate, seen)}")
+    return "\n".join(lines)
+
+
+SUMMARY = (
+    lambda rate, seen: (
+        f"**enqueue**: {rate('enqueue')} jobs/s with a commit each, {seen('enqueue')} of a bare INSERT of the same row;"
+        f" tuned Huey {rate('enqueue', 'huey tuned')}"
+    ),
+    lambda rate, seen: (
+        f"**claim and ack**: {rate('claim')} jobs/s one at a time, {rate('claim_batch')} in batches of 100; "
+        f"{seen('claim_backlog')} of that rate with 2,100,000 jobs in the file"
+    ),
+    lambda rate, seen: f"**a worker**: {rate('worker')} no-op jobs/s; tuned Huey {rate('worker', 'huey tuned')}",
+    lambda rate, seen: (
+        f"**wake**: {rate('wake_peers')} ms from a commit to the handler in another process; "
+        f"Huey's defaults {rate('wake_peers', 'huey')} ms"
+    ),
+    lambda rate, seen: (
+        f"**idle**: {seen('idle_core')} with 100 listeners; "
+        f"**memory**: {seen('memory')} with 1,000,000 jobs in the file"
+    ),
+)
+
+
+def section(results, judged, pictures, page):
+    """The text between the markers of the page."""
     last = results[-1]
     on, day = last["machine"], datetime.fromtimestamp(last["began_at"], UTC).date()
     where = f"{on['processor']}, {on['cores']} cores, {on['system']}, {on['file_system']}"
     software = f"Python {on['python']}, SQLite {on['sqlite']}, honker {on['honker']}"
-    shown = [f"![{title}]({link(path, options.readme)})" for path, title in pictures]
+    shown = [f"![{title}]({path.relative_to(page.parent).as_posix()})" for path, title in pictures]
     return "\n\n".join(
         [
             f"Written by `make bench` on {day}: {where}; {software}. "
@@ -117,26 +159,25 @@ def section(results, judged, pictures, options):
     )
 
 
-def link(path, readme):
-    return path.resolve().relative_to(readme.resolve().parent).as_posix()
-
-
-def write_readme(readme, text):
-    whole = readme.read_text("utf-8")
+def write(document, text):
+    """Replace the text between the markers of a document."""
+    whole = document.read_text("utf-8")
     if BEGIN not in whole or END not in whole:
-        print(f"{readme} has no {BEGIN} and {END}, and was left as it is", file=sys.stderr)
+        print(f"{document} has no {BEGIN} and {END}, and was left as it is", file=sys.stderr)
         return
     before, _, rest = whole.partition(BEGIN)
     _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
-    print(f"written to {readme}")
+    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+    print(f"written to {document}")
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", dest="mode", action="store_const", const=program.QUICK, help="of quick runs")
     parser.add_argument("--results", type=Path, metavar="PATH", help=f"default: {kept.RESULTS}")
-    parser.add_argument("--readme", type=Path, default=README, metavar="PATH", help=f"default: {README}")
+    parser.add_argument(
+        "--root", type=Path, default=ROOT, metavar="DIR", help=f"where the documents are; default: {ROOT}"
+    )
     options = parser.parse_args()
     if options.results is None:
         options.results = kept.file_of(options.mode)

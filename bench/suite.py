@@ -1,4 +1,4 @@
-"""Run every program of the benchmark in turn, then print all targets and write the README's table.
+"""Run every program of the benchmark in turn, then print all targets and write the figures into the documents.
 
     python bench/suite.py [--quick | --full] [--resume] [--only PROGRAM ...] [-- ARGUMENTS FOR EACH]
 

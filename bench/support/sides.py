@@ -27,12 +27,13 @@ COMMANDS = {
 class Side:
     """A driver's process. Each method of the driver can be called by its name."""
 
-    def __init__(self, name, command):
+    def __init__(self, name, command, environment=None):
         self.name = name
-        self.is_peer = name not in COMMANDS
+        self.is_peer = environment is None and name not in COMMANDS
         # Settings for the benchmark's own interpreter, or for our extension, do not apply to a peer.
         hidden = {"PYTHONPATH", "HONKER_EXTENSION_PATH"} if self.is_peer else set()
-        environment = {name: value for name, value in os.environ.items() if name not in hidden}
+        if environment is None:
+            environment = {name: value for name, value in os.environ.items() if name not in hidden}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )

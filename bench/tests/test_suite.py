@@ -87,22 +87,27 @@ def test_a_quick_run_measures_and_judges_nothing(program, results, support):
     assert {each["key"] for each in result["targets"]} == expected
 
 
-def test_the_report_shows_every_target_and_writes_the_readme(results, tmp_path):
+def test_the_report_shows_every_target_and_writes_the_documents(results, tmp_path):
     if not results.exists():
         pytest.skip("needs the results of the other tests")
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- bench:begin -->\nformer figures\n<!-- bench:end -->\nafter\n", "utf-8")
+    page, readme = tmp_path / "docs" / "benchmark.md", tmp_path / "README.md"
+    page.parent.mkdir()
+    for document in (page, readme):
+        document.write_text("before\n<!-- bench:begin -->\nformer figures\n<!-- bench:end -->\nafter\n", "utf-8")
     copied = shutil.copy(results, tmp_path / "results.json")
-    printed = run("report", "--results", copied, "--readme", readme)
-    text = readme.read_text("utf-8")
-    assert text.startswith("before\n<!-- bench:begin -->\n")
-    assert text.endswith("<!-- bench:end -->\nafter\n")
-    assert "former figures" not in text
+    printed = run("report", "--results", copied, "--root", tmp_path)
+    for document in (page, readme):
+        text = document.read_text("utf-8")
+        assert text.startswith("before\n<!-- bench:begin -->\n")
+        assert text.endswith("<!-- bench:end -->\nafter\n")
+        assert "former figures" not in text
+    assert "- **enqueue**: " not in readme.read_text("utf-8")  # its line compares with a peer, which did not take part
+    text = page.read_text("utf-8")
     for work in ("enqueue, one per commit", "8 processes on one file: total throughput"):
         assert work in printed
         assert work in text
     for picture in ("throughput", "claim_latency", "growth"):
-        assert (tmp_path / "plots" / f"{picture}.png").stat().st_size > 0
+        assert (page.parent / "plots" / f"{picture}.png").stat().st_size > 0
         assert f"](plots/{picture}.png)" in text
 
 

@@ -122,7 +122,7 @@ def describe(name: str, entry: dict[str, Any]) -> list[str]:
     facts = [
         [
             "result",
-            " ".join(filter(None, (type_of(entry["result"]), entry["result"].get("about", ""), absence(entry)))),
+            ". ".join(filter(None, (type_of(entry["result"]), entry["result"].get("about", ""), absence(entry)))),
         ],
         ["effect", EFFECTS[entry["effect"]]],
         ["write lock", LOCKS[entry["write_lock"]]],
