@@ -3,7 +3,8 @@
     python bench/claim_ack.py [--quick | --full]
 
 One at a time: from a queue with 100 waiting jobs, and from one with 1,000,000 waiting, 1,000,000 delayed of ten higher
-priorities and 100,000 in flight. Against the backlog: with 100 to 1,000,000 waiting jobs, for all sides.
+priorities and 100,000 in flight. By a loop: the ack of a job is part of the claim of the next one, with 100 waiting.
+Against the backlog: with 100 to 1,000,000 waiting jobs, for all sides.
 
 Huey deletes a job when it hands it out and has nothing to acknowledge; plain `sqlite3` has neither attempts nor leases.
 """
@@ -18,6 +19,8 @@ from support.sides import OURS, start
 FEW = 100
 BATCH = 100
 MANY_PRIORITIES = 10
+LOOP = f"{OURS}, loop with auto_ack"
+TUNED = "huey tuned"
 BATCHES = f"{OURS}, batches of {BATCH}"
 BACKLOG = f"{OURS}, with a backlog"
 
@@ -25,6 +28,7 @@ BACKLOG = f"{OURS}, with a backlog"
 def measure(run):
     with start(run) as sides:
         claim_few(run, sides)
+        claim_by_loop(run, sides)
         claim_from_backlog(run, sides[OURS])
         claim_in_batches(run, sides)
         against_backlog(run, sides)
@@ -41,14 +45,29 @@ def claim_few(run, sides):
     run.judge("claim", numbers.spread(figures[OURS])["median"])
 
 
-def few(run, side, count, limit_s):
+def claim_by_loop(run, sides):
+    """Empty and refill a queue of 100 jobs by the loop, in the same rounds as one claim and one ack at a time."""
+    limits = run.size((100, 0.2), (3_000, 1.0))
+    ways = {name: few(run, sides[name], *limits) for name in (OURS, TUNED) if name in sides}
+    with start(run, OURS) as other:
+        ways[LOOP] = few(run, other[OURS], *limits, claim=other[OURS].claim_by_loop)
+        figures = rounds.interleave(run, ways)
+    run.measure("claim_loop", f"claim and ack by a loop with auto_ack, {FEW} waiting: jobs/s", figures, ours=LOOP)
+    run.judge("claim_loop", numbers.ratio(figures[LOOP], figures[OURS])["median"])
+    if TUNED in figures:
+        run.judge("claim_loop_tuned", numbers.ratio(figures[LOOP], figures[TUNED])["median"])
+
+
+def few(run, side, count, limit_s, claim=None):
+    claim = claim or side.claim
+
     def measure_once():
         total = spent = 0
         with run.new_folder() as folder:
             floor.open_new(side, folder)
             while total < count and spent < limit_s:
                 side.fill(waiting=FEW)
-                done, seconds = side.claim(count=FEW)
+                done, seconds = claim(count=FEW)
                 total, spent = total + done, spent + seconds
             check(side.count(), 0, f"jobs that {side.name} has left")
             side.close()

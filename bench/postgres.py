@@ -168,21 +168,40 @@ def wake(run, databases):
 
 
 def growth(run, databases):
-    """Claims of one against the backlog, with and without a transaction that stays open and holds dead rows back."""
+    """Claims of one against the backlog, with and without a transaction that stays open and holds dead rows back.
+
+    Each backlog has a database of its own, and all are measured in the same rounds. Before that, batches of jobs pass
+    through those with an open transaction, with --full for ten minutes.
+    """
     limits = run.size((50, 0.5), (2_000, 2.0))
-    for size in run.size((100, 1_000), (100, 10_000, 100_000, 1_000_000)):
-        for is_held in (False, True):
-            with start(run, databases, OURS) as sides, opened(databases)(sides[OURS]) as url:
-                side = sides[OURS]
+    ways, churned, passed = {}, [], 0
+    with contextlib.ExitStack() as stack:
+        for size in run.size((100, 1_000), (100, 10_000, 100_000), (100, 10_000, 100_000, 1_000_000)):
+            for is_held in (False, True):
+                side = stack.enter_context(start(run, databases, OURS))[OURS]
+                url = stack.enter_context(opened(databases)(side))
                 side.fill(waiting=size, delayed=size)
-                with held(url) if is_held else contextlib.nullcontext():
-                    end = time.monotonic() + run.size(0, 10, 600) * is_held
-                    figures = rounds.interleave(run, {OURS: refilled(side, limits)})
-                    while time.monotonic() < end:
-                        figures = rounds.interleave(run, {OURS: refilled(side, limits)}, rounds=1, is_warmed=False)
-            title = f"claim and ack one, {size:,} waiting and {size:,} delayed"
-            held_title = ", a transaction held open" if is_held else ""
-            run.measure(f"pg_growth_{size}_{'held' if is_held else 'free'}", f"{title}{held_title}: jobs/s", figures)
+                ways[backlog_title(size, is_held)] = refilled(side, limits)
+                if is_held:
+                    stack.enter_context(held(url))
+                    churned.append(side)
+        end = time.monotonic() + run.size(0, 10, 600)
+        while time.monotonic() < end:
+            for side in churned:
+                side.bulk(count=BULK)
+                side.claim_in_batches(count=BULK, size=BATCH)
+            passed += BULK
+        figures = rounds.interleave(run, ways)
+    smallest = backlog_title(100, False)
+    title = f"claim and ack one, as many waiting as delayed, {passed:,} passed while a transaction was open: jobs/s"
+    run.measure("pg_growth", title, figures, ours=smallest)
+    run.extra["growth"] = {
+        name: numbers.ratio(figures[smallest], figures[name]) for name in figures if name != smallest
+    }
+
+
+def backlog_title(size, is_held):
+    return f"{size:,} and {size:,}{', a transaction held open' if is_held else ''}"
 
 
 def refilled(side, limits):

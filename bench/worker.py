@@ -1,4 +1,4 @@
-"""A worker end to end: async tasks that do nothing, with results off and on.
+"""A worker end to end: async tasks that do nothing, with results off and on; and two worker processes beside one.
 
     python bench/worker.py [--quick | --full]
 
@@ -7,9 +7,12 @@ share: batches of as many jobs, claimed and acknowledged without a worker. Huey'
 tasks share one interpreter and one connection, and more threads are slower here.
 """
 
+import contextlib
 import sys
+import time
 
 from support import numbers, program, rounds
+from support.checks import check
 from support.sides import OURS, start
 
 CONCURRENCY = 32
@@ -28,6 +31,42 @@ def measure(run):
             run.measure(key, f"{title}: jobs/s", figures)
             floor = numbers.spread(figures[BATCHES])["median"]
             run.judge(key, numbers.spread(figures[OURS])["median"], f"without a worker: {floor:,.0f}")
+
+    two_processes(run)
+
+
+def two_processes(run):
+    """The same tasks, with results off, by one worker process and by two on one file."""
+    with contextlib.ExitStack() as stack:
+        team = [stack.enter_context(start(run, OURS))[OURS] for _ in range(2)]
+        one, two = f"{OURS}, 1 process", f"{OURS}, 2 processes"
+        figures = rounds.interleave(run, {one: together(run, team[:1]), two: together(run, team)})
+    run.measure(
+        "worker_processes", f"workers of {CONCURRENCY} slots on one file, results off: jobs/s of all", figures, ours=two
+    )
+    run.judge("worker_processes", numbers.ratio(figures[two], figures[one])["median"])
+
+
+def together(run, team):
+    """Jobs per second from the first request to the last answer."""
+    count = run.size(500, 30_000)
+
+    def measure_once():
+        with run.new_folder() as folder:
+            for side in team:
+                side.open(path=str(folder / "worker.db"))
+            team[0].put_tasks(count=count)
+            began = time.perf_counter()
+            for side in team:
+                side.ask("work_on_tasks", concurrency=CONCURRENCY)
+            ran = [number for side in team for number in side.answer()]
+            seconds = time.perf_counter() - began
+            for side in team:
+                side.close()
+        check((len(ran), len(set(ran))), (count, count), "tasks that ran, and different ones")
+        return count / seconds
+
+    return measure_once
 
 
 def once(run, side, keeps_results):

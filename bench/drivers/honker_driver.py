@@ -29,6 +29,7 @@ class HonkerDriver(Driver):
     def __init__(self, *, is_ours):
         self._is_ours = is_ours
         self._db = None
+        self._loop = None
 
     def describe(self):
         with self._db.transaction() as tx:
@@ -47,7 +48,7 @@ class HonkerDriver(Driver):
     def close(self):
         if self._db is not None:
             self._db.close()
-        self._db = None
+        self._db = self._loop = None
 
     def take(self):
         job = self._queue.claim_one(WORKER)
@@ -56,6 +57,25 @@ class HonkerDriver(Driver):
     def settle(self, job):
         if not job.ack():
             raise RuntimeError(f"{job} could not be acknowledged")
+
+    def claim_by_loop(self, count):
+        """Claim and acknowledge by a loop with ``auto_ack``, which stays open from one call to the next.
+
+        Returns:
+            The jobs and the seconds they took.
+        """
+        if not self._is_ours:
+            raise NotImplementedError
+        if self._loop is None:
+            self._loop = self._queue.claim(WORKER, auto_ack=True)
+        done = 0
+        began = time.perf_counter()
+        for job in self._loop:
+            done += 1
+            if done == count:
+                job.ack()
+                break
+        return done, time.perf_counter() - began
 
     def claim_in_batches(self, count, size):
         """Seconds for `count` jobs. Payloads are decoded on access, which is not measured here."""
@@ -117,6 +137,22 @@ class HonkerDriver(Driver):
         if sorted(ran) != list(range(count)) or results != (count if keeps_results else 0):
             raise RuntimeError(f"{len(ran)} of {count} tasks were run, and {results} results kept")
         return seconds
+
+    def put_tasks(self, count):
+        """Enqueue calls of a no-op task, for `work_on_tasks`."""
+        task = self._task(lambda _: None, store_result=False)
+        for number in range(count):
+            task(number)
+
+    def work_on_tasks(self, concurrency):
+        """Run calls of the no-op task until none is left, beside other processes; the numbers that ran here."""
+        ran = []
+        self._task(ran.append, store_result=False)
+        asyncio.run(self._work_until(self._is_empty, concurrency))
+        return ran
+
+    def _is_empty(self):
+        return not self._db.query("SELECT 1 FROM _honker_live WHERE queue = ? LIMIT 1", [QUEUE])
 
     def wait_for_jobs(self, count):
         """The instant at which each job of `put_with_gaps` reached its handler."""

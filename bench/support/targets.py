@@ -39,6 +39,15 @@ TARGETS = (
     Target("in_transaction", "bulk_enqueue", "enqueue 10,000 inside one transaction", 0.6, RATIO, "executemany"),
     Target("claim", "claim_ack", "claim and ack one at a time, 100 waiting", 10_000, " jobs/s"),
     Target(
+        "claim_loop",
+        "claim_ack",
+        "claim and ack by a loop with auto_ack, 100 waiting",
+        1.6,
+        RATIO,
+        "one claim and one ack at a time",
+    ),
+    Target("claim_loop_tuned", "claim_ack", "the same loop", 1.0, RATIO, "Huey tuned, which loses jobs"),
+    Target(
         "claim_backlog",
         "claim_ack",
         "claim and ack with 1,000,000 waiting, 1,000,000 delayed and 100,000 in flight",
@@ -47,7 +56,8 @@ TARGETS = (
         "the same with 100 waiting",
     ),
     Target("claim_batch", "claim_ack", "claim and ack in batches of 100", 100_000, " jobs/s"),
-    Target("worker", "worker", "worker end to end, 32 slots, results off", 20_000, " jobs/s"),
+    Target("worker", "worker", "worker end to end, 32 slots, results off", 80_000, " jobs/s"),
+    Target("worker_processes", "worker", "two worker processes of 32 slots each", 1.5, RATIO, "one process"),
     Target("worker_results", "worker", "worker end to end, 32 slots, results on", 12_000, " jobs/s"),
     Target(
         "wake_idle", "wake", "commit to wake in another process, idle: p50", 1 / 3, RATIO, "polling", is_ceiling=True

@@ -239,6 +239,7 @@ _SUBMODULES: Final = frozenset(
         "lock",
         "malformed",
         "middleware",
+        "opening",
         "postgres",
         "process_space",
         "queue",

@@ -1,10 +1,11 @@
 """Names kept for programs that import from ``honker._honker``."""
 
-from honker.database import MAX_READERS, Database, open
+from honker.database import Database, open
 from honker.engine import Transaction
 from honker.errors import LeadershipLost, LockHeld, Retryable, UnknownTaskError
 from honker.job import Job
 from honker.lock import Lock
+from honker.opening import MAX_READERS
 from honker.queue.queue import Queue
 from honker.schedule.cron import CronSchedule, crontab, every_s
 from honker.schedule.scheduler import Scheduler

@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from types import ModuleType, TracebackType
-from typing import Any, Final, Self, TypedDict, cast
+from typing import Any, Final, Self, cast
 
 from honker import counters as counting, malformed, rate_limit, serialization
 from honker.arguments import INT64_MAX, Parameters, Row, Seconds, TransactionLike, optional_seconds
@@ -26,14 +26,13 @@ from honker.inspection import (
     workflows as _workflows,
 )
 from honker.lock import Lock
-from honker.postgres.location import is_postgres, without_password
+from honker.opening import MAX_READERS, database_location, opener
+from honker.postgres.location import without_password
 from honker.queue import every_queue
 from honker.queue.queue import MAX_ATTEMPTS, VISIBILITY_TIMEOUT_S, Queue
 from honker.rate_limit import TokenBucket
 from honker.sqlite.connection import SYNCHRONOUS
-from honker.sqlite.engine import SQLiteEngine
-from honker.sqlite.path import database_path
-from honker.sqlite.process_engine import HandleEngine, Open
+from honker.sqlite.process_engine import HandleEngine
 from honker.sqlite.watcher import UpdateEvents
 from honker.stream.notifications import Listener
 from honker.stream.retention import Retention
@@ -47,22 +46,9 @@ from honker.worker.runner import GRACE_S
 from honker.worker.unknown_task import UNKNOWN_TASK_S
 from honker.worker.worker import run_workers
 
-MAX_READERS: Final = 8
-
 _NOTIFY: Final = "SELECT notify(?, ?)"
 _PRUNE_NOTIFICATIONS: Final = "SELECT honker_notification_prune(?, ?)"
 _RETENTION: Final = "SELECT honker_retention_list()"
-
-
-class OpenOptions(TypedDict, total=False):
-    """The options of `open`, see there."""
-
-    max_readers: int
-    watcher_backend: str | None
-    watcher_poll_interval_ms: int | None
-    synchronous: str
-    foreign_keys: bool | None
-    sqlite3: ModuleType
 
 
 class Database:
@@ -496,38 +482,6 @@ def database_on(engine: ForwardingEngine[Any], tasks: TaskRegistry) -> Database:
     db = Database.__new__(Database)
     db._bind(engine, tasks)  # pyright: ignore[reportPrivateUsage] - a friend in the same module
     return db
-
-
-def opener(options: OpenOptions) -> Open:
-    """Make the function that opens a path or a URL with the options of `open`."""
-
-    def open_engine(path: str, creates: bool) -> Any:
-        if is_postgres(path):
-            # Its driver is an extra.
-            from honker.postgres.driver import open_engine as open_postgres  # noqa: PLC0415
-
-            return open_postgres(path, options, installs=creates)
-        return SQLiteEngine(
-            path,
-            options.get("max_readers", MAX_READERS),
-            options.get("watcher_backend"),
-            options.get("watcher_poll_interval_ms"),
-            options.get("sqlite3", sqlite3),
-            synchronous=options.get("synchronous", SYNCHRONOUS[0]),
-            foreign_keys=options.get("foreign_keys"),
-            creates=creates,
-        )
-
-    return open_engine
-
-
-def database_location(path: str | os.PathLike[str]) -> str:
-    """The absolute path of a file, or the URL of a PostgreSQL database.
-
-    Raises:
-        InvalidArgumentError: It is neither, or a file that several connections cannot share.
-    """
-    return path if isinstance(path, str) and is_postgres(path) else database_path(path)
 
 
 def _prune_limits(older_than_s: Seconds | None, max_keep: int | None) -> tuple[float | None, int | None] | None:

@@ -83,6 +83,12 @@ def decode(text: str | None) -> Any:
     if not text:
         return None
     try:
+        value, end = _scan(text)
+        if end == len(text):
+            return value
+    except (RecursionError, ValueError):
+        pass  # `json.loads` skips space, and raises a clearer error
+    try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise UnreadablePayloadError(error.msg, error.doc, error.pos) from error

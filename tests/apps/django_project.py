@@ -1,35 +1,59 @@
 """The Django project of the tests, copied into an empty directory, and its processes."""
 
+import itertools
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+
+import psycopg
 
 from tests.support.waiting import wait_until
 
+_numbers = itertools.count()
 SOURCE = Path(__file__).with_name("django_shop")
 
 
 class Project:
-    """A copy of the project, with a database of its own.
+    """A copy of the project, with databases of its own.
+
+    Args:
+        folder: Its directory, which does not exist yet.
+        server: The PostgreSQL server of its databases; None for SQLite files in its directory.
 
     Attributes:
         folder: Its directory.
+        url: The URL of its database; None for SQLite.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, server=None):
         self.folder = folder
         shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
         self.environment = {**os.environ, "SHOP_DATA": str(folder), "PYTHONUNBUFFERED": "1"}
         self.environment.pop("DJANGO_SETTINGS_MODULE", None)
+        self.url = None
+        if server is not None:
+            name = f"project_{next(_numbers)}"
+            self.environment |= {"SHOP_SERVER": str(server.folder), "SHOP_NAME": name}
+            self.url = server.create_database(f"{name}_shop")
+            server.create_database(f"{name}_jobs")
+
+    def ask(self, sql):
+        """The rows of a statement. Tables of honker have the names of SQLite."""
+        if self.url is not None:
+            with psycopg.connect(self.url) as conn:
+                return conn.execute(sql.replace("_honker_", "honker.")).fetchall()
+        with closing(sqlite3.connect(self.folder / "shop.sqlite3", timeout=20)) as conn:
+            return conn.execute(sql).fetchall()
 
     def run(self, *command, **environment):
         """Run a command of Python to its end; return its output and its exit code."""

@@ -6,12 +6,12 @@ A request commits an order and its job together. The task adds one row a run, so
 import os
 import shutil
 import signal
-import sqlite3
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 
+import psycopg
 import pytest
 
 from tests.apps.django_project import Project, Site, free_port
@@ -21,34 +21,52 @@ pytest.importorskip("django")
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory):
-    """A project whose database is migrated."""
-    project = Project(tmp_path_factory.mktemp("django") / "shop")
-    project.manage("migrate", "--verbosity", 0)
-    shutil.move(project.folder / "shop.sqlite3", project.folder / "migrated.sqlite3")
+def migrated(request, tmp_path_factory):
+    """Make a project on an engine whose database is migrated; the same one each time."""
+    made = {}
+
+    def project(engine):
+        if engine not in made:
+            server = request.getfixturevalue("server") if engine == "postgres" else None
+            made[engine] = project = Project(tmp_path_factory.mktemp("django") / "shop", server)
+            project.environment["SHOP_CONN_MAX_AGE"] = "60"
+            project.manage("migrate", "--verbosity", 0)
+            if server is None:
+                shutil.move(project.folder / "shop.sqlite3", project.folder / "migrated.sqlite3")
+        return made[engine]
+
     return project
 
 
 @pytest.fixture
-def project(migrated):
-    """The project without orders and jobs."""
-    for file in migrated.folder.glob("shop.sqlite3*"):
+def project(migrated, engine):
+    """The project without orders and jobs, on each engine."""
+    project = migrated(engine)
+    if engine == "postgres":
+        empty(project)
+        yield project
+        return
+    for file in project.folder.glob("shop.sqlite3*"):
         file.unlink()
-    shutil.copy(migrated.folder / "migrated.sqlite3", migrated.folder / "shop.sqlite3")
-    yield migrated
-    assert ask(migrated, "PRAGMA integrity_check") == [("ok",)]
+    shutil.copy(project.folder / "migrated.sqlite3", project.folder / "shop.sqlite3")
+    yield project
+    assert project.ask("PRAGMA integrity_check") == [("ok",)]
 
 
-def ask(project, sql):
-    with closing(sqlite3.connect(project.folder / "shop.sqlite3", timeout=20)) as conn:
-        return conn.execute(sql).fetchall()
+def empty(project):
+    with psycopg.connect(project.url, autocommit=True) as conn:
+        rows = conn.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname = 'honker' AND tablename NOT IN ('installation', 'meta')"
+        ).fetchall()
+        tables = [name for (name,) in rows] + ["orders_order", "orders_confirmation"]
+        conn.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
 
 
 def runs(project):
     """The number of runs of the task for each order."""
     return dict(
-        ask(
-            project,
+        project.ask(
             "SELECT o.id, count(c.id) FROM orders_order o LEFT JOIN orders_confirmation c ON c.order_id = o.id "
             "GROUP BY o.id",
         )
@@ -101,7 +119,7 @@ def test_gunicorn_and_workers_that_are_stopped_lose_and_double_nothing(project, 
         assert server.end() == 0, server.output
         assert server.output.count("Traceback") == 4, server.output
     assert set(runs(project).values()) == {1}
-    assert ask(project, "SELECT count(*) FROM _honker_jobs") == [(0,)]
+    assert project.ask("SELECT count(*) FROM _honker_jobs") == [(0,)]
 
 
 def test_a_killed_worker_loses_nothing_and_doubles_only_what_it_ran(project):
@@ -116,7 +134,7 @@ def test_a_killed_worker_loses_nothing_and_doubles_only_what_it_ran(project):
     before = runs(project)
     with project.started("manage.py", "honker_worker", "--concurrency", 3) as worker:
         wait_until(lambda: all_confirmed(project, 12), 40)
-        wait_until(lambda: ask(project, "SELECT count(*) FROM _honker_jobs WHERE queue = 'emails'") == [(0,)], 40)
+        wait_until(lambda: project.ask("SELECT count(*) FROM _honker_jobs WHERE queue = 'emails'") == [(0,)], 40)
         worker.stop()
     found = runs(project)
     assert sum(before.values()) < 12
@@ -146,7 +164,7 @@ def test_runserver_reloads_and_stops(project, number):
             assert site.order() == 200
             server.send(number, is_group=True)
             assert server.end() == 0, server.output
-    assert ask(project, "SELECT count(*) FROM _honker_jobs WHERE queue = 'emails'") == [(2,)]
+    assert project.ask("SELECT count(*) FROM _honker_jobs WHERE queue = 'emails'") == [(2,)]
     assert len(runs(project)) == 2
 
 
@@ -159,7 +177,7 @@ def test_the_scheduler_fires_periodic_tasks(project):
         leader.expect("leading; 1 schedule")
         with project.started("manage.py", "honker_scheduler") as follower:
             follower.expect("standing by")
-            wait_until(lambda: ask(project, "SELECT count(*) FROM _honker_jobs WHERE queue = 'reports'") != [(0,)], 40)
+            wait_until(lambda: project.ask("SELECT count(*) FROM _honker_jobs WHERE queue = 'reports'") != [(0,)], 40)
             leader.stop()
             follower.expect("leading; 1 schedule")
             follower.stop()
@@ -180,7 +198,7 @@ def test_the_worker_runs_the_tasks_of_django(project):
         assert pids == repr({str(worker.process.pid)})
         worker.send()
         assert worker.end() == 0, worker.output
-    assert ask(project, "SELECT customer FROM orders_order") == [("async",)]
+    assert project.ask("SELECT customer FROM orders_order") == [("async",)]
 
 
 def test_the_worker_reloads(project):

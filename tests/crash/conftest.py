@@ -1,5 +1,6 @@
 import pytest
 
+from ..support.engines import location
 from .faults import Disk
 from .zygote import Zygote
 
@@ -19,3 +20,9 @@ def disk():
     disk.heal()
     yield disk
     disk.heal()
+
+
+@pytest.fixture
+def path(engine, request):
+    """Where the test's database is: the path of a file that does not exist yet, or the URL of an empty database."""
+    return location(engine, request)

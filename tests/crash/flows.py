@@ -8,6 +8,7 @@ import time
 import honker
 
 from ..sql import loading
+from ..support.engines import placed
 from . import workload
 from .faults import DEATH, KINDS, Disk
 
@@ -61,7 +62,7 @@ def produce(log, path, first):
         number = int(first)
         while True:
             with db.transaction() as tx:
-                tx.execute("INSERT INTO orders VALUES (?)", [number])
+                tx.execute(placed(tx, "INSERT INTO orders VALUES (?)"), [number])
                 record.enqueue_with(tx=tx)(number)
                 outbox.enqueue(number, tx=tx)
                 stream.publish(number, tx=tx)
@@ -74,7 +75,7 @@ def produce(log, path, first):
 def tasks(db):
     @db.task("work", name="record", retries=ATTEMPTS, retry_delay_s=0)
     def record(tx: honker.Transaction, number: int):
-        tx.execute("INSERT INTO effects VALUES (?)", [number])
+        tx.execute(placed(tx, "INSERT INTO effects VALUES (?)"), [number])
         if number % HOPELESS == 0:
             raise ValueError("hopeless")
         return number
@@ -106,7 +107,7 @@ def consume(_log, path):
         stream = db.stream("orders")
         for event in stream.subscribe("consumer", save_every_n=0, save_every_s=0):
             with db.transaction() as tx:
-                tx.execute("INSERT INTO consumed VALUES (?)", [event.payload])
+                tx.execute(placed(tx, "INSERT INTO consumed VALUES (?)"), [event.payload])
                 stream.save_offset("consumer", event.offset, tx=tx)
 
 

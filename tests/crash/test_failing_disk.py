@@ -17,6 +17,8 @@ import pytest
 from ..sql import loading
 from . import workload
 
+pytestmark = pytest.mark.sqlite_only("the disk of the file")
+
 LENGTH = 46
 IOERR, FULL, BUSY, CANTOPEN = 10, 13, 5, 14
 

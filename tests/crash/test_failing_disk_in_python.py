@@ -16,6 +16,8 @@ from ..support.locking import ask
 from .faults import uri
 from .test_failing_disk import BUSY, CANTOPEN, FAULTS, FULL, IOERR
 
+pytestmark = pytest.mark.sqlite_only("the disk of the file")
+
 CLASSES = {
     IOERR: honker.DatabaseIOError,
     FULL: honker.DatabaseFullError,

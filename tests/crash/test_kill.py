@@ -10,7 +10,8 @@ import time
 import honker
 import pytest
 
-from ..support.locking import ask
+from ..support.engines import placed
+from ..support.locking import ask, is_sound
 from ..support.processes import running
 
 IN_A_TRANSACTION = """
@@ -31,10 +32,6 @@ with db.transaction() as tx:
 """
 
 
-def integrity(path):
-    return ask(path, "PRAGMA integrity_check")
-
-
 def lapse(path):
     """Expire every lease, as time would."""
     ask(path, "UPDATE _honker_live SET claim_expires_at = claim_expires_at - 1000 WHERE state = 'processing'")
@@ -42,16 +39,16 @@ def lapse(path):
 
 @pytest.fixture
 def orders(path):
-    """A file with a table of the application and one job."""
+    """A database with a table of the application and one job."""
     with honker.open(path) as db:
         with db.transaction() as tx:
-            tx.execute("CREATE TABLE orders (n)")
+            tx.execute("CREATE TABLE orders (n INTEGER)")
         db.queue("q").enqueue("there before")
     return path
 
 
 def test_a_process_killed_inside_a_transaction_leaves_nothing_of_it_and_nobody_waiting(orders):
-    with running(IN_A_TRANSACTION, orders) as child:
+    with running(placed(orders, IN_A_TRANSACTION), orders) as child:
         child.expect("inside")
         child.kill()
     began = time.monotonic()
@@ -59,7 +56,7 @@ def test_a_process_killed_inside_a_transaction_leaves_nothing_of_it_and_nobody_w
         with db.transaction() as tx:
             tx.execute("INSERT INTO orders VALUES (-1)")
         assert time.monotonic() - began < 2
-        assert integrity(orders) == [("ok",)]
+        assert is_sound(orders)
         assert db.query("SELECT n FROM orders") == [{"n": -1}]
         assert db.query("SELECT payload, state FROM _honker_live") == [
             {"payload": '"there before"', "state": "processing"}  # its claim was committed, its ack was not
@@ -69,7 +66,7 @@ def test_a_process_killed_inside_a_transaction_leaves_nothing_of_it_and_nobody_w
 
 
 def test_a_process_killed_inside_a_transaction_does_not_hold_up_one_that_waits(orders):
-    with running(IN_A_TRANSACTION, orders) as child, honker.open(orders) as db:
+    with running(placed(orders, IN_A_TRANSACTION), orders) as child, honker.open(orders) as db:
         child.expect("inside")
         child.kill()
         began = time.monotonic()
@@ -94,11 +91,11 @@ while True:
 
 @pytest.mark.parametrize("after", [1, 40, 90])
 def test_every_commit_that_was_acknowledged_before_a_kill_is_there_and_whole(orders, after):
-    with running(COMMITTING, orders) as child:
+    with running(placed(orders, COMMITTING), orders) as child:
         acknowledged = [int(child.line()) for _ in range(after)]
         child.kill()
         acknowledged += [int(line) for line in child.process.stdout.read().split("\n")[:-1]]
-    assert integrity(orders) == [("ok",)]
+    assert is_sound(orders)
     jobs = [job_id for (job_id,) in ask(orders, "SELECT id FROM _honker_live WHERE id > 1 ORDER BY id")]
     with_orders = [job_id for (job_id,) in ask(orders, "SELECT n FROM orders ORDER BY n")]
     assert jobs == with_orders
@@ -126,11 +123,11 @@ while True:
 @pytest.mark.parametrize("after", [1, 30, 70])
 def test_what_waited_to_be_written_is_committed_with_the_rest_or_not_at_all(orders, after):
     """The jobs are written by the COMMIT; see `honker.sqlite.batch`."""
-    with running(COMMITTING_ROWS, orders) as child:
+    with running(placed(orders, COMMITTING_ROWS), orders) as child:
         acknowledged = [child.line() for _ in range(after)]
         child.kill()
         acknowledged += child.process.stdout.read().split("\n")[:-1]
-    assert integrity(orders) == [("ok",)]
+    assert is_sound(orders)
     numbers = [number for (number,) in ask(orders, "SELECT n FROM orders ORDER BY n")]
     jobs = "SELECT CAST(payload AS INTEGER), max(id), count(*) FROM _honker_live WHERE id > 1 GROUP BY 1 ORDER BY 1"
     assert ask(orders, jobs) == [(number, 31 + 30 * number, 30) for number in numbers]
@@ -177,7 +174,7 @@ def test_a_killed_worker_loses_its_lease_to_another_and_nothing_else(path):
                 break
         assert sorted(seen) == [(2, 2), (3, 1), (4, 1)]
         assert db.query("SELECT * FROM _honker_jobs") == []
-    assert integrity(path) == [("ok",)]
+    assert is_sound(path)
 
 
 def test_workers_killed_at_random_lose_no_job_and_run_no_acknowledged_one_twice(path):

@@ -20,6 +20,10 @@ import pytest
 from . import workload
 from .rehearsal import Rehearsal, die_at_instants, die_at_places
 
+pytestmark = pytest.mark.sqlite_only(
+    "statements inside of functions; on PostgreSQL a function is one statement of one transaction"
+)
+
 LENGTH = 46
 
 

@@ -15,6 +15,10 @@ from ..sql.database import rows, value
 from . import flow_workload
 from .rehearsal import Rehearsal, die_at_instants, die_at_places
 
+pytestmark = pytest.mark.sqlite_only(
+    "statements inside of functions; on PostgreSQL a function is one statement of one transaction"
+)
+
 LENGTH = 36
 TABLES = ("attempts", "finished", "unique", "dependencies", "outcomes", "progress", "dead", "results")
 COLUMNS = [

@@ -19,6 +19,8 @@ import pytest
 from ..sql import loading
 from . import powercut, workload
 
+pytestmark = pytest.mark.sqlite_only("the disk of the file")
+
 LENGTH = 46
 
 Setting = namedtuple("Setting", "journal synchronous is_durable")

@@ -276,9 +276,10 @@ def test_a_retry_after_an_impossible_span_is_refused(queue, job, delay_s):
     assert queue.get_job(job.id)["state"] == "processing"
 
 
-@pytest.mark.sqlite_only("PostgreSQL reads a text that is a number as one")
 @pytest.mark.parametrize("job_id", ["1", None, 1.5, 2**70, object(), b"1"], ids=lambda value: type(value).__name__)
-def test_an_id_that_is_impossible_is_an_error_of_honker(db, queue, job, job_id):
+def test_an_id_that_is_impossible_is_an_error_of_honker(engine, db, queue, job, job_id):
+    if engine == "postgres" and job_id == "1":
+        pytest.skip("PostgreSQL reads a text that is a number as one")
     for call in (
         lambda: queue.ack(job_id, "w"),
         lambda: queue.ack_batch([job_id], "w"),

@@ -275,6 +275,31 @@ def test_a_wait_that_is_cancelled_over_and_over_loses_no_job(queue):
     assert asyncio.run(main()) == [(number, 1) for number in range(100)]
 
 
+def test_a_call_that_is_cancelled_over_and_over_leaves_no_job_leased(queue):
+    """Cancelled at every point of the claim; the job is released, and its attempt is not counted."""
+    job_id = queue.enqueue(1)
+
+    async def main():
+        for step in range(40):
+            claiming = asyncio.ensure_future(queue.aclaim_one("w"))
+            await asyncio.sleep(0)
+            for _ in range(step % 5):
+                await asyncio.sleep(0.0005)
+            claiming.cancel()
+            try:
+                job = await claiming
+            except asyncio.CancelledError:
+                pass
+            else:
+                release = "SELECT honker_release(?, ?, ?)"
+                assert await queue.db.engine.acall(release, job.id, "w", job.attempts) == 1
+            await until(lambda: queue.stats().ready == 1)
+        job = await queue.aget_job(job_id)
+        assert (job.state, job.attempts) == ("pending", 0)
+
+    asyncio.run(main())
+
+
 def test_a_job_claimed_while_its_wait_was_cancelled_is_handed_out_next(queue, path):
     """Another process holds the lock, so the claim continues in a thread after its wait was cancelled."""
     job_id = queue.enqueue(1)

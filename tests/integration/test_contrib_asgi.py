@@ -13,6 +13,7 @@ from honker.contrib import asgi
 from honker.shutdown import stop
 from starlette.background import BackgroundTask
 
+from ..support.engines import placed
 from ..support.waiting import until
 
 
@@ -211,7 +212,7 @@ def shop(app):
         tx.execute("CREATE TABLE children (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)")
 
     def insert(item, tx):
-        tx.execute("INSERT INTO orders (item) VALUES (?)", [item])
+        tx.execute(placed(tx, "INSERT INTO orders (item) VALUES (?)"), [item])
         emails.enqueue(item, tx=tx)
         if item == "unicorn":
             raise HTTPException(409, "sold out")
@@ -242,7 +243,6 @@ async def client_of(web):
 
 
 @pytest.mark.parametrize("way", ["async", "sync"])
-@pytest.mark.sqlite_only("statements in SQLite's dialect")
 def test_a_request_commits_its_transaction_if_and_only_if_it_succeeds(app, way):
     web = shop(app)
 

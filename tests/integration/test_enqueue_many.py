@@ -81,7 +81,6 @@ def test_a_payload_without_a_json_form_is_named_and_nothing_written(path, queue,
     assert stored(path) == []
 
 
-@pytest.mark.sqlite_only("the messages of PostgreSQL name the option, and not the place")
 @pytest.mark.parametrize(("options", "problem"), [
     ({"priority": [1, "high"]}, "priority at position 1 is 'high'"),
     ({"priority": [1]}, "priority has 1 elements for 2 payloads"),

@@ -15,6 +15,7 @@ from honker.metrics.prometheus import Collector
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
+from ..support.engines import placed
 from ..support.workers import run_until
 
 DASHBOARD = Path(__file__).resolve().parents[2] / "docs" / "grafana.json"
@@ -133,16 +134,14 @@ def test_a_scrape_leaves_the_options_of_queues_to_the_application(db, scrape):
     assert db.queue("later", max_attempts=9).max_attempts == 9
 
 
-@pytest.mark.sqlite_only("statements in SQLite's dialect")
 def test_a_schedule_is_late_from_its_boundary_until_it_fires(db, scrape):
     scheduler = honker.Scheduler(db)
     for name in ("due", "ahead", "off"):
         scheduler.add(name=name, queue="q", schedule=honker.crontab("0 3 * * *"))
     scheduler.pause("off")
     with db.transaction() as tx:
-        tx.execute(
-            "UPDATE _honker_scheduler_tasks SET next_fire_at = ? WHERE name <> 'ahead'", [int(time.time()) - 100]
-        )
+        late = "UPDATE _honker_scheduler_tasks SET next_fire_at = ? WHERE name <> 'ahead'"
+        tx.execute(placed(db, late), [int(time.time()) - 100])
     found = scrape()
     assert 100 <= found["honker_schedule_late_seconds", "due"] < 200
     assert found["honker_schedule_late_seconds", "ahead"] == 0

@@ -171,7 +171,6 @@ def test_a_cancelled_wait_leaves_the_subscription_usable(stream):
     assert asyncio.run(main()).payload == 1
 
 
-@pytest.mark.sqlite_only("cancels sooner than a server can answer")
 def test_a_wait_that_is_cancelled_over_and_over_loses_no_event(stream):
     """Cancelled at every point of the wait while events arrive, with an offset saved each time."""
 

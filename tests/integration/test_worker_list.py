@@ -176,14 +176,13 @@ def test_a_killed_worker_is_lost_at_once_and_removed_by_the_next_one(db, path):
     asyncio.run(main())
 
 
-@pytest.mark.sqlite_only("a program with a path")
-def test_a_worker_that_is_terminated_leaves(db, path):
-    module = path.parent / "jobs.py"
+def test_a_worker_that_is_terminated_leaves(db, path, tmp_path):
+    module = tmp_path / "jobs.py"
     module.write_text(f"import honker\ndb = honker.open({str(path)!r})\n@db.queue('q').task()\ndef f(): pass\n")
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); sys.argv[:2] = ['honker']; import honker.cli.main as m; m.main()"
     )
-    with running(script, path.parent, "worker", "jobs:db") as child:
+    with running(script, tmp_path, "worker", "jobs:db") as child:
         wait_until(db.workers)
         child.process.terminate()
         child.process.wait(20)

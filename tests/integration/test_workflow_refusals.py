@@ -102,7 +102,6 @@ def test_two_parents_that_are_one_job_are_refused(db, path, tasks):
 # -------------------------------------------------------------------------------------------------------- transactions
 
 
-@pytest.mark.sqlite_only("PostgreSQL cannot tell an id that was rolled back from one that ended")
 def test_a_workflow_exists_if_and_only_if_its_transaction_commits(db, path, tasks):
     lost = rolled_back(db, chain(tasks.one.s(1), tasks.one.s()).enqueue)
     assert set(lost.ids) == {"0", "1"}

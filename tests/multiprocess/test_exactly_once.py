@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import honker
 import pytest
 
 from ..support.locking import ask
@@ -57,8 +58,9 @@ def test_processes_handle_every_job_exactly_once(path, producers, workers, jobs)
             child.say(f"{number} {jobs // producers}")
         for child in producing:
             child.finish()
-        for _ in working:  # each ends with one of these, which come last
-            ask(path, "INSERT INTO _honker_live (queue, payload, priority) VALUES ('q', 'null', -1)")
+        with honker.open(path) as db:
+            for _ in working:  # each ends with one of these, which come last
+                db.queue("q").enqueue(None, priority=-1)
         handled = [tuple(job) for child in working for job in json.loads(child.finish()[0])]
     expected = [(number, step, 1) for number in range(producers) for step in range(jobs // producers)]
     assert [job for job, times in Counter(handled).items() if times > 1] == []

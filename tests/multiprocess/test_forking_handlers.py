@@ -1,4 +1,7 @@
-"""Handlers that fork and return in the child, which has a copy of the worker in the middle of its work."""
+"""Handlers that fork and return in the child, which has a copy of the worker in the middle of its work.
+
+The result has to be there within 10 s: a loop that gets no wakes after the fork looks for it after 15 s.
+"""
 
 import json
 
@@ -7,7 +10,7 @@ import pytest
 from ..support.processes import running
 
 WORKER = """
-import asyncio, json, os, signal, sys, threading
+import asyncio, json, os, sys, time
 import honker
 
 db = honker.open(sys.argv[1])
@@ -62,7 +65,9 @@ else:
 async def main():
     stop = asyncio.Event()
     workers = asyncio.create_task(db.run_workers(concurrency=2, stop_event=stop))
+    began = time.monotonic()
     result = await (handle(end) if kind == "process" else handle()).aget(20)
+    assert time.monotonic() - began < 10, "the loop gets no more wakes"
     stop.set()
     await workers
     return result

@@ -6,14 +6,15 @@ commits that make them. So the record shows in which order jobs ended, and no jo
 HONKER_SOAK=10000 runs that many jobs a graph; give pytest a longer --timeout with it.
 """
 
-import json
 import os
 import time
 from contextlib import ExitStack
 
+import honker
 from honker.task.message import envelope
 
-from ..sql import loading
+from ..support.engines import placed
+from ..support.locking import ask, is_sound
 from ..support.processes import Child
 
 MEMBERS = int(os.environ.get("HONKER_SOAK", "120"))
@@ -39,22 +40,36 @@ print("ready", flush=True)
 asyncio.run(db.run_workers(concurrency=8))
 """
 
-RECORD = """
-CREATE TABLE ended (id INTEGER PRIMARY KEY AUTOINCREMENT, job_id UNIQUE);
-CREATE TRIGGER ended AFTER DELETE ON _honker_live BEGIN INSERT INTO ended (job_id) VALUES (OLD.id); END;
-CREATE TABLE early (job_id, parent_id);
-CREATE TRIGGER started AFTER UPDATE OF state ON _honker_live WHEN NEW.state = 'processing' BEGIN
-  INSERT INTO early SELECT child_id, parent_id FROM _honker_dependencies
-  WHERE child_id = NEW.id AND EXISTS (SELECT 1 FROM _honker_live WHERE id = parent_id);
-END;
-"""
+RECORD = {
+    "sqlite": (
+        "CREATE TRIGGER ended AFTER DELETE ON _honker_live BEGIN INSERT INTO ended (job_id) VALUES (OLD.id); END",
+        """CREATE TRIGGER started AFTER UPDATE OF state ON _honker_live WHEN NEW.state = 'processing' BEGIN
+             INSERT INTO early SELECT child_id, parent_id FROM _honker_dependencies
+             WHERE child_id = NEW.id AND EXISTS (SELECT 1 FROM _honker_live WHERE id = parent_id);
+           END""",
+    ),
+    "postgres": (
+        """CREATE OR REPLACE FUNCTION public.ended() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO public.ended (job_id) VALUES (OLD.id);
+             RETURN NULL;
+           END $$""",
+        "CREATE TRIGGER ended AFTER DELETE ON honker.live FOR EACH ROW EXECUTE FUNCTION public.ended()",
+        """CREATE OR REPLACE FUNCTION public.started() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO public.early SELECT d.child_id, d.parent_id FROM honker.dependencies AS d
+             WHERE d.child_id = NEW.id AND EXISTS (SELECT 1 FROM honker.live AS l WHERE l.id = d.parent_id);
+             RETURN NULL;
+           END $$""",
+        """CREATE TRIGGER started AFTER UPDATE OF state ON honker.live FOR EACH ROW WHEN (NEW.state = 'processing')
+           EXECUTE FUNCTION public.started()""",
+    ),
+}
 
 
 class Graph:
     """Adds jobs, all in one transaction."""
 
-    def __init__(self, conn):
-        self.conn = conn
+    def __init__(self, queue, tx):
+        self._queue, self._tx = queue, tx
         self.number = 0
 
     def add(self, kind, count, parents=(), policy=None):
@@ -62,15 +77,12 @@ class Graph:
         self.number += count
         flow = {"after": list(parents)} | ({"on_parent_failure": policy} if policy else {})
         attempts = 1 if kind == "broken" else 1000
-        sql = "SELECT honker_enqueue_many('q', ?, NULL, NULL, 0, ?, NULL, ?)"
-        row = json.dumps(payloads), attempts, json.dumps(flow) if parents else None
-        return json.loads(self.conn.execute(sql, row).fetchone()[0])
+        return self._queue.enqueue_many(payloads, max_attempts=attempts, tx=self._tx, **(flow if parents else {}))
 
 
-def build(conn):
+def build(db, tx):
     """A diamond that succeeds, and a chord in the header of a chord, in which a member fails."""
-    graph = Graph(conn)
-    conn.execute("BEGIN IMMEDIATE")
+    graph = Graph(db.queue("q"), tx)
     top = graph.add("well", 1)
     middle = graph.add("well", MEMBERS, top)
     bottom = graph.add("well", 1, middle)
@@ -78,7 +90,6 @@ def build(conn):
     inner_body = graph.add("well", 1, inner)
     outer_body = graph.add("well", 1, [*graph.add("well", 5), *inner_body])
     at_last = graph.add("well", 1, [*outer_body, *bottom], "run")
-    conn.execute("COMMIT")
     return {
         "top": top,
         "middle": middle,
@@ -88,52 +99,58 @@ def build(conn):
     }
 
 
-def test_graphs_run_in_order_however_often_workers_are_killed(connect):
-    conn = connect()
-    conn.execute("PRAGMA journal_mode = WAL")
-    conn.execute("PRAGMA busy_timeout = 10000")
-    conn.execute("SELECT honker_bootstrap()").fetchone()
-    conn.executescript(RECORD)
-    path = conn.execute("SELECT file FROM pragma_database_list").fetchone()[0]
+def test_graphs_run_in_order_however_often_workers_are_killed(engine, path):
+    db = honker.open(path)
+    with db.transaction() as tx:
+        tx.execute(placed(tx, "CREATE TABLE ended (id INTEGER PRIMARY KEY, job_id INTEGER UNIQUE)"))
+        tx.execute("CREATE TABLE early (job_id INTEGER, parent_id INTEGER)")
+        for statement in RECORD[engine]:
+            tx.execute(statement)
     deadline = time.monotonic() + 40 + MEMBERS / 50
     with ExitStack() as stack:
+        stack.enter_context(db)
 
         def start():
-            child = Child(WORKER, path, environment={"HONKER_EXTENSION_PATH": str(loading.LIBRARY)})
+            child = Child(WORKER, path)
             stack.callback(end, child)
             return child
 
         children = [start() for _ in range(PROCESSES)]
         for child in children:
             child.expect("ready")
-        graph = build(conn)
+        with db.transaction() as tx:
+            graph = build(db, tx)
         whole = sum(len(ids) for ids in graph.values()) + MEMBERS // 2
         killed = 0
-        while left := conn.execute("SELECT count(*) FROM _honker_live").fetchone()[0]:
+        while left := ask(path, "SELECT count(*) FROM _honker_live")[0][0]:
             assert time.monotonic() < deadline, f"{left} jobs are left"
             assert all(child.process.poll() is None for child in children), "a worker has ended by itself"
-            assert conn.execute("SELECT honker_flow_violations(10)").fetchone() == ("[]",)
+            assert violations(db) == "[]"
             if killed < KILLS and whole - left > killed * whole // (2 * KILLS):
                 children.pop(0).kill()
                 children.append(start())
                 killed += 1
         assert killed == KILLS
-    check(conn, graph)
+        assert violations(db) == "[]"
+        check(path, graph)
 
 
-def check(conn, graph):
-    place = dict(conn.execute("SELECT job_id, id FROM ended").fetchall())
-    assert conn.execute("SELECT * FROM early").fetchall() == []
+def violations(db):
+    return db.engine.ask("SELECT honker_flow_violations(10)")
+
+
+def check(path, graph):
+    place = dict(ask(path, "SELECT job_id, id FROM ended"))
+    assert ask(path, "SELECT * FROM early") == []
     middle = [place[job] for job in graph["middle"]]
     assert place[graph["top"][0]] < min(middle)
     assert max(middle) < place[graph["bottom"][0]] < place[graph["last"][0]]
-    dead = [job for (job,) in conn.execute("SELECT id FROM _honker_dead ORDER BY id")]
+    dead = [job for (job,) in ask(path, "SELECT id FROM _honker_dead ORDER BY id")]
     assert dead == sorted(graph["dead"])
-    assert conn.execute("SELECT honker_flow_violations(10)").fetchone() == ("[]",)
     # Dead letters keep their edges, so that a requeue of the member revives them. Nothing else is left.
-    children = {child for (child,) in conn.execute("SELECT child_id FROM _honker_dependencies")}
+    children = {child for (child,) in ask(path, "SELECT child_id FROM _honker_dependencies")}
     assert children == set(graph["dead"][1:])
-    assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert is_sound(path)
 
 
 def end(child):

@@ -2,6 +2,7 @@
 
 import json
 
+import honker
 import pytest
 
 from ..support.locking import ask
@@ -26,8 +27,10 @@ print(json.dumps([ids, made]))
 """
 
 
+@pytest.mark.sqlite_only("tests/postgres/test_unique.py has sessions that race")
 @pytest.mark.parametrize(("count", "keys"), [(1_000, 100)], ids=["1000 enqueues of 100 keys each"])
-def test_two_processes_that_race_make_one_job_of_each_key(path, conn, count, keys):
+def test_two_processes_that_race_make_one_job_of_each_key(path, count, keys):
+    honker.open(path).close()
     with several(2, PRODUCER, path, keys, count) as children:
         for child in children:
             child.expect("ready")

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from honker.cli import main
 from honker.errors import DatabaseReadOnlyError, HonkerError
-from honker.postgres.install import look
+from honker.postgres.bootstrap import bring_up_to_date
+from honker.postgres.install import is_installed, look
 
 
 @pytest.fixture
@@ -164,3 +165,22 @@ def test_a_database_without_characters_is_refused(server):
             honker.open(server.url("bytes"))
     finally:
         server.drop_database("bytes")
+
+
+def test_an_installation_in_a_transaction_is_part_of_it_and_leaves_its_settings(empty):
+    with psycopg.connect(empty) as conn:
+        conn.execute("SET LOCAL search_path = public, pg_temp")
+        bring_up_to_date(conn, "the database")
+        conn.execute("CREATE TABLE shop (id int)")
+        assert conn.execute("SELECT 'public.shop'::regclass::text").fetchone() == ("shop",)
+        assert conn.execute("SHOW check_function_bodies").fetchone() == ("on",)
+        conn.rollback()
+        assert not is_installed(conn)
+
+
+def test_a_role_without_rights_keeps_its_transaction(url, role):
+    as_role = url.replace("honker@", "app%20role@")
+    with psycopg.connect(as_role) as conn:
+        with pytest.raises(HonkerError):
+            bring_up_to_date(conn, "the database")
+        assert conn.execute("SELECT 1").fetchone() == (1,)

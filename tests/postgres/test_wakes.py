@@ -183,3 +183,83 @@ def test_the_functions_announce_to_a_waiter_in_any_language(conn, url):
         listening.execute("SELECT pg_advisory_lock_shared(1752133739, 1)")
         enqueue(conn, "q")
         assert [each.channel for each in announcements(listening)] == ["honker"]
+
+
+@contextlib.asynccontextmanager
+async def working(db, **options):
+    """Workers of a handle in the block."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(db.run_workers(stop_event=stop, **options))
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
+
+
+def test_a_worker_whose_slots_are_taken_has_only_requests_to_cancel_announced(db, url, conn):
+    started, ended = threading.Event(), []
+
+    @db.queue("q").task(name="held")
+    async def held(number):
+        started.set()
+        try:
+            await asyncio.sleep(60 if number == 0 else 0)
+        finally:
+            ended.append((number, time.monotonic()))
+
+    async def main():
+        result = held(0)
+        async with working(db, concurrency=1):
+            await until(started.is_set)
+            await until(lambda: not is_armed(conn))
+            with connect(url) as listening:
+                listening.execute("LISTEN honker")
+                next_one = held(1)
+                for _ in range(20):
+                    enqueue(conn, "other")
+                assert announcements(listening) == []
+                began = time.monotonic()
+                assert result.cancel() == "requested"
+                assert len(announcements(listening)) == 1
+                await until(lambda: len(ended) == 2)
+                # The look for requests pauses for 0.1 s, and the free slot looks at once.
+                assert ended[0][1] - began < 2
+                await next_one.aget(timeout=5)
+            await until(lambda: is_armed(conn))
+
+    asyncio.run(main())
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("rest_s", [0.0, 1.0])
+def test_a_worker_misses_no_job_that_comes_while_its_slots_are_taken(db, url, rest_s, monkeypatch):
+    """The job is committed at any moment of the end of another one, of the round after it and of the new wait."""
+    monkeypatch.setattr("honker.postgres.listener._REST_S", rest_s)
+    begun_at = {}
+
+    @db.queue("q").task(name="work")
+    async def work(number):
+        begun_at[number] = time.monotonic()
+        await asyncio.sleep(random.uniform(0, 0.01))
+
+    def enqueue_from_elsewhere():
+        with contextlib.closing(honker.open(url)) as other:
+            queue = other.queue("q")
+            for number in range(120):
+                committed_at = time.monotonic()
+                queue.enqueue({"__honker_task__": {"task": "work", "args": [number], "kwargs": {}}})
+                wait_until(lambda number=number: number in begun_at, 20, every_s=0.0005)
+                delays.append(begun_at[number] - committed_at)
+                time.sleep(random.choice([0, 0.002, 0.005, 0.02]))  # moments, not a wait for an effect
+
+    delays = []
+
+    async def main():
+        async with working(db, concurrency=1):
+            await asyncio.to_thread(enqueue_from_elsewhere)
+
+    asyncio.run(main())
+    # Without a wake the worker would look after 5 s.
+    assert len(delays) == 120
+    assert max(delays) < 3, sorted(delays)[-5:]

@@ -3,6 +3,10 @@
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from .places import SqlitePlace
+
+# One sequence on PostgreSQL for so many on SQLite.
+POSTGRES_SHARE = 10
 _ANY = {
     "deadline": None,
     "print_blob": True,
@@ -10,10 +14,19 @@ _ANY = {
 }
 
 
-def explore(machine, torture, *, examples):
-    """Run a state machine: a few sequences of steps, or long ones until the time of the long form is over."""
+def explore(machine, lay, torture, *, examples):
+    """Run a state machine: a few sequences of steps, or long ones until the time of the long form is over.
+
+    Args:
+        machine: Its class, which gets `lay` to make its database.
+        lay: Makes an empty database; see `places`.
+        torture: The time.
+        examples: The number of sequences on SQLite. On PostgreSQL a step takes some times as long, and they are fewer.
+    """
+    machine = type(machine.__name__, (machine,), {"lay": staticmethod(lay)})
     if not torture.is_long:
-        run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=40, **_ANY))
+        count = examples if lay is SqlitePlace else examples // POSTGRES_SHARE
+        run_state_machine_as_test(machine, settings=settings(max_examples=count, stateful_step_count=40, **_ANY))
         return
     for _ in torture.rounds(at_least=1):
         run_state_machine_as_test(machine, settings=settings(max_examples=50, stateful_step_count=100, **_ANY))

@@ -6,18 +6,11 @@ reopening, time that passes to the millisecond of a boundary, and clocks set by 
 everything in the database is compared with the model. A driver calls the engine.
 """
 
-import sqlite3
-import tempfile
-from pathlib import Path
-
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
-from ..sql.database import rows
-from .fake_clock import FakeClock
+from ..support.locking import is_locked
 from .queue_model import Queues
-from .victims import die_in_transaction
 
 HOUR_MS = 3_600_000
 QUEUES, WORKERS = ["a", "b"], ["w1", "w2"]
@@ -44,22 +37,19 @@ job_options = st.fixed_dictionaries(
 class QueueMachine(RuleBasedStateMachine):
     claims = Bundle("claims")  # (job, worker, attempt): current and old ones
 
-    Driver = None
+    Driver = lay = None
 
     def __init__(self):
         super().__init__()
-        self.directory = tempfile.TemporaryDirectory()
-        path = Path(self.directory.name) / "app.db"
-        self.clock = FakeClock()
-        self.driver = self.Driver(path, self.clock)
-        self.onlooker = sqlite3.connect(path, isolation_level=None, timeout=0)
-        self.model = Queues()
+        self.place = self.lay()
+        self.clock = self.place.clock
+        self.driver = self.Driver(self.place)
+        self.model = Queues(unit_ms=self.place.unit_ms)
         self.committed = None  # while a transaction is open: the view of other connections
 
     def teardown(self):
         self.driver.close()
-        self.onlooker.close()
-        self.directory.cleanup()
+        self.place.close()
 
     @property
     def now(self):
@@ -183,8 +173,8 @@ class QueueMachine(RuleBasedStateMachine):
     def begin(self):
         self.driver.begin()
         self.committed = self.model.copy()
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            self.onlooker.execute("BEGIN IMMEDIATE")
+        if self.place.engine == "sqlite":
+            assert is_locked(self.place.path)
 
     @precondition(lambda self: self.is_in_transaction)
     @rule(how=st.sampled_from(["commit", "commit", "rollback", "abandon"]))
@@ -192,8 +182,13 @@ class QueueMachine(RuleBasedStateMachine):
         """With `abandon`, the connection disappears in the middle of the transaction."""
         getattr(self.driver, how)()
         if how != "commit":
-            self.model = self.committed
+            last_id, self.model = self.model.last_id, self.committed
+            self.model.last_id = self.id_after_rollback(last_id)
         self.committed = None
+
+    def id_after_rollback(self, last_id):
+        """The last id that was given; on PostgreSQL it is not given again."""
+        return last_id if self.place.engine == "postgres" else self.model.last_id
 
     @precondition(lambda self: not self.is_in_transaction)
     @rule(target=claims, queue=queues, has_committed=st.booleans())
@@ -204,8 +199,9 @@ class QueueMachine(RuleBasedStateMachine):
             ("honker_enqueue", queue, "{}", None, None, 0, 2, None),
             ("honker_claim_batch", queue, "w1", 2, 30),
         ]
-        die_in_transaction(self.driver.path, self.now, steps, has_committed=has_committed)
+        self.place.die_in_transaction(steps, has_committed=has_committed)
         if not has_committed:
+            self.model.last_id = self.id_after_rollback(self.model.last_id + 1)
             return multiple()
         self.model.enqueue(self.now, **options)
         ids = self.model.claim(self.now, queue, "w1", 2, 30_000)
@@ -244,7 +240,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_job_is_as_the_model_says(self):
-        for queues, execute in ((self.model, self.driver.rows), (self.committed or self.model, self.look)):
+        for queues, execute in ((self.model, self.driver.rows), (self.committed or self.model, self.place.look)):
             assert execute(LIVE) == [
                 (job_id, job.queue, job.worker, job.attempts, job.run_at, job.lease_end, job.error, job.unknown_since)
                 for job_id, job in sorted(queues.live.items())
@@ -267,16 +263,11 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def those_who_wait_for_a_job_are_told_what_became_of_it(self):
-        if self.model.enqueued:
-            job_id = self.model.enqueued
+        if self.model.last_id:
+            job_id = self.model.last_id
             states, error = self.model.outcome(job_id)
             state, seen = self.driver.outcome(job_id)
             assert (state in states, seen) == (True, error)
-
-    # ---------------------------------------------------------------------------------------------------------- reading
-
-    def look(self, sql):
-        return rows(self.onlooker, sql)
 
 
 def named(claim, by):
@@ -288,11 +279,11 @@ def named(claim, by):
 
 
 def ms(column):
-    return f"CAST(round({column} * 1000) AS INTEGER)"
+    return f"CAST(round({column} * 1000) AS BIGINT) AS {column}_ms"
 
 
 LIVE = (
-    "SELECT id, queue, iif(state = 'processing', worker_id, NULL), attempts, "
+    "SELECT id, queue, CASE WHEN state = 'processing' THEN worker_id END AS worker, attempts, "
     f"{ms('run_at')}, {ms('claim_expires_at')}, last_error, {ms('unknown_since')} "
     "FROM _honker_live ORDER BY id"
 )

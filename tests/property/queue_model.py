@@ -1,6 +1,7 @@
 """The contract of a queue, in memory and without SQL: the oracle of the state machines in this folder.
 
-Instants and durations are whole milliseconds, as in the engine, so the boundaries agree to the millisecond.
+Instants and durations are whole milliseconds, as in the engine, so the boundaries agree to the millisecond. SQLite's
+engine stores "now", and the end of a lease that was requested in whole seconds, as whole seconds.
 """
 
 import copy
@@ -9,21 +10,6 @@ from dataclasses import dataclass, field
 SECOND_MS = 1000
 
 EXPIRED, EXHAUSTED = "expired", "max attempts exceeded"
-
-
-def second_of(now):
-    """The current second: "now" as a row without a delay stores it."""
-    return now - now % SECOND_MS
-
-
-def end_of_lease(now, span):
-    """The last instant of a lease as stored: in whole seconds if it was requested in whole seconds."""
-    return second_of(now) + span if span % SECOND_MS == 0 else now + span
-
-
-def after_lease(end):
-    """The first instant after a lease: one stored as a whole second lasts through all of that second."""
-    return end + SECOND_MS if end % SECOND_MS == 0 else end + 1
 
 
 @dataclass
@@ -40,10 +26,7 @@ class Job:
     lease_end: int | None = None
     error: str | None = None
     unknown_since: int | None = None
-
-    @property
-    def lapses_at(self):
-        return after_lease(self.lease_end)
+    lapses_at: int | None = None  # the first instant after the lease
 
     def is_leased(self, now):
         return self.worker is not None and now < self.lapses_at
@@ -59,7 +42,7 @@ class Job:
 
     def wait(self):
         """Return the job to the queue."""
-        self.worker = self.lease_end = self.unknown_since = None
+        self.worker = self.lease_end = self.lapses_at = self.unknown_since = None
 
 
 @dataclass
@@ -72,9 +55,23 @@ class Queues:
     cancelled: set = field(default_factory=set)
     paused: set = field(default_factory=set)
     enqueued: int = 0
+    last_id: int = 0
+    unit_ms: int = SECOND_MS  # of the instants that the engine stores by itself
 
     def copy(self):
         return copy.deepcopy(self)
+
+    def begun(self, now):
+        """Now, as a row without a delay stores it."""
+        return now - now % self.unit_ms
+
+    def lease(self, job, now, span):
+        """Set the last instant of the lease, and the first one after it.
+
+        A lease that ends at a whole unit lasts through all of it.
+        """
+        job.lease_end = self.begun(now) + span if span % self.unit_ms == 0 else now + span
+        job.lapses_at = job.lease_end + (self.unit_ms if job.lease_end % self.unit_ms == 0 else 1)
 
     def of(self, queue):
         """The jobs of a queue in claim order."""
@@ -87,15 +84,15 @@ class Queues:
 
     def enqueue(self, now, queue, *, delay, priority, max_attempts, expires):
         """Add a job and return its id."""
-        self.enqueued += 1
-        self.live[self.enqueued] = Job(
+        self.enqueued, self.last_id = self.enqueued + 1, self.last_id + 1
+        self.live[self.last_id] = Job(
             queue=queue,
             priority=priority,
-            run_at=now + delay if delay else second_of(now),
+            run_at=now + delay if delay else self.begun(now),
             max_attempts=max_attempts,
             expires_at=None if expires is None else now + expires,
         )
-        return self.enqueued
+        return self.last_id
 
     def claim(self, now, queue, worker, n, span):
         """Lease jobs and return their ids, in order."""
@@ -115,7 +112,8 @@ class Queues:
             if job.cause_of_death(now):
                 self.bury(job_id, job.cause_of_death(now))
                 continue
-            job.attempts, job.worker, job.lease_end = job.attempts + 1, worker, end_of_lease(now, span)
+            job.attempts, job.worker = job.attempts + 1, worker
+            self.lease(job, now, span)
             taken.append(job_id)
         return taken
 
@@ -139,7 +137,7 @@ class Queues:
             self.bury(claim[0], error)
         elif how == "retry":
             job.wait()
-            job.run_at, job.error = now + delay if delay else second_of(now), error
+            job.run_at, job.error = now + delay if delay else self.begun(now), error
         else:
             since = min(job.unknown_since or now, now) if how == "release_unknown" else None
             job.wait()
@@ -153,7 +151,7 @@ class Queues:
         """Renew a lease. True if it was current."""
         job = self.held(now, claim)
         if job is not None:
-            job.lease_end = end_of_lease(now, span)
+            self.lease(job, now, span)
         return job is not None
 
     def cancel(self, job_id, queue):

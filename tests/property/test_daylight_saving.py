@@ -11,6 +11,8 @@ import pytest
 from ..sql.database import call
 from .cron_oracle import Cron, LocalClock, daily, transitions, wildcard
 
+pytestmark = pytest.mark.sqlite_only("tests/postgres/test_cron.py compares the boundaries with those on SQLite")
+
 DAY_S, HOUR_S = 86_400, 3600
 
 #: Zone, year, and the number of clock changes in it.

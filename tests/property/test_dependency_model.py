@@ -6,23 +6,17 @@ is a violation.
 """
 
 import json
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from ..sql.database import call, call_json, claim, refused, rows, value
-from .fake_clock import IS_POSSIBLE, FakeClock
+from ..sql.database import call, call_json, claim, rows, value
+from .places import refused
 from .profiles import explore
 
-pytestmark = [
-    # The clock stands still, so that the order of claims is the same when Hypothesis repeats an example.
-    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # time to shrink a failing example
-]
+pytestmark = pytest.mark.timeout(600)  # time to shrink a failing example
 
 ENDED = {"done", "cancelled"}
 
@@ -135,18 +129,18 @@ class Model:
 
 
 class Dependencies(RuleBasedStateMachine):
+    lay = None
+
     def __init__(self):
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.conn = FakeClock().connect(Path(self.folder.name) / "app.db")
-        self.conn.execute("PRAGMA journal_mode = MEMORY")
-        self.conn.execute("PRAGMA synchronous = OFF")
-        call(self.conn, "honker_bootstrap")
+        # The clock stands still, so that the order of claims is the same when Hypothesis repeats an example.
+        self.place = self.lay()
+        self.conn = self.place.connect()
         self.model = Model()
 
     def teardown(self):
         self.conn.close()
-        self.folder.cleanup()
+        self.place.close()
 
     def one_of(self, data, *states):
         return data.draw(st.sampled_from(self.model.within(*states)))
@@ -238,5 +232,5 @@ class Dependencies(RuleBasedStateMachine):
 
 
 @pytest.mark.torture(short_s=4, share=1)
-def test_dependencies_follow_their_model(torture):
-    explore(Dependencies, torture, examples=60)
+def test_dependencies_follow_their_model(lay, torture):
+    explore(Dependencies, lay, torture, examples=60)

@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ..sql.database import call, call_json
 from ..sql.loading import connect
+
+pytestmark = pytest.mark.sqlite_only("tests/postgres/test_inspection.py compares lists and walks with a model")
 
 TABLES = {
     "ready": ("_honker_live", {"state": "pending", "run_at": 1}),

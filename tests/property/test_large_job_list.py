@@ -8,6 +8,8 @@ import pytest
 from ..sql.database import call, call_json
 from ..sql.loading import connect
 
+pytestmark = pytest.mark.sqlite_only("SQLite's indexes; tests/postgres/test_inspection.py has those of PostgreSQL")
+
 JOBS, LONG_AGO, TO_COME = 16_000, 1_000, 4_102_444_800
 LIVE = """INSERT INTO _honker_live (id, queue, payload, state, priority, run_at, claim_expires_at, key)
 VALUES (:id, :queue, :payload, :stored, :priority, :run_at, :run_at, :key)"""

@@ -5,22 +5,16 @@ stands, no key is stranded, and in the end every job has run.
 """
 
 import json
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ..sql.database import call, call_json, rows, value
-from .fake_clock import IS_POSSIBLE, FakeClock
+from ..sql.database import call, call_json, rows
 from .profiles import explore
 
-pytestmark = [
-    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # time to shrink a failing example
-]
+pytestmark = pytest.mark.timeout(600)  # time to shrink a failing example
 
 LEASE_S = 60
 limits = st.sampled_from([None, 1, 2, 3])
@@ -29,13 +23,12 @@ choices = st.integers(0, 99)
 
 
 class LimitMachine(RuleBasedStateMachine):
+    lay = None
+
     def __init__(self):
         super().__init__()
-        self.clock = FakeClock()
-        self.folder = tempfile.TemporaryDirectory()
-        self.conn = self.clock.connect(Path(self.folder.name) / "app.db")
-        self.conn.execute("PRAGMA synchronous = OFF")
-        value(self.conn, "SELECT honker_bootstrap()")
+        self.place = self.lay()
+        self.clock, self.conn = self.place.clock, self.place.connect()
         self.limit = self.key_limit = None
         self.is_ordered = False
         #: Jobs in flight when a limit was set: it stops none of them.
@@ -46,7 +39,7 @@ class LimitMachine(RuleBasedStateMachine):
 
     def teardown(self):
         self.conn.close()
-        self.folder.cleanup()
+        self.place.close()
 
     # ----------------------------------------------------------------------------------------------------------- rules
 
@@ -165,5 +158,5 @@ class LimitMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.torture(short_s=8, share=3)
-def test_no_limit_is_exceeded_and_no_key_is_stranded(torture):
-    explore(LimitMachine, torture, examples=60)
+def test_no_limit_is_exceeded_and_no_key_is_stranded(lay, torture):
+    explore(LimitMachine, lay, torture, examples=60)

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from .fake_clock import IS_POSSIBLE, FakeClock, built
+from .places import SqlitePlace
 from .profiles import explore
 from .queue_machine import seconds
 
 pytestmark = [
+    pytest.mark.sqlite_only("files that a reader of whole seconds shares"),
     pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
     pytest.mark.timeout(600),  # time to shrink a failing example
 ]
@@ -158,4 +160,4 @@ HOW = {"retry": ["broken"], "snooze": [None], "heartbeat": []}
 @pytest.mark.torture(short_s=6, share=1)
 def test_nothing_is_early_for_honker_or_for_a_reader_of_whole_seconds(torture, monkeypatch):
     monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
-    explore(TwoReaders, torture, examples=60)
+    explore(TwoReaders, SqlitePlace, torture, examples=60)

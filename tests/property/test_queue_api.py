@@ -8,14 +8,10 @@ import honker
 import pytest
 from honker import Job
 
-from .fake_clock import IS_POSSIBLE, built
 from .profiles import explore
 from .queue_machine import QueueMachine, milliseconds, seconds, settlement
 
-pytestmark = [
-    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # time to shrink a failing example
-]
+pytestmark = pytest.mark.timeout(600)  # time to shrink a failing example
 
 HANDLES = 2
 
@@ -25,9 +21,9 @@ class ApiQueues:
 
     runner = None  # the loop of the test
 
-    def __init__(self, path, clock):
-        self.path = path
-        self._dbs = [honker.open(path) for _ in range(HANDLES)]
+    def __init__(self, place):
+        self.path = place.path
+        self._dbs = [honker.open(self.path) for _ in range(HANDLES)]
         self._used, self._is_async, self._tx = 0, False, None
         self._claimed = {}  # the rows of claimed jobs, to settle them through `honker.Job` of any handle
 
@@ -167,8 +163,7 @@ class ApiQueueMachine(QueueMachine):
 
 
 @pytest.mark.torture(short_s=8, share=4)
-def test_queues_through_python_do_what_their_model_does(torture, monkeypatch):
-    monkeypatch.setenv("HONKER_EXTENSION_PATH", str(built().engine))
+def test_queues_through_python_do_what_their_model_does(lay, torture, monkeypatch):
     with asyncio.Runner() as runner:
         monkeypatch.setattr(ApiQueues, "runner", runner)
-        explore(ApiQueueMachine, torture, examples=80)
+        explore(ApiQueueMachine, lay, torture, examples=80)

@@ -5,14 +5,10 @@ import json
 import pytest
 
 from ..sql.database import call, call_json, rows
-from .fake_clock import IS_POSSIBLE, FakeClock
 from .profiles import explore
 from .queue_machine import QueueMachine, milliseconds, seconds, settlement
 
-pytestmark = [
-    pytest.mark.skipif(not IS_POSSIBLE, reason="needs a C compiler on Linux to fake the engine's clock"),
-    pytest.mark.timeout(600),  # time to shrink a failing example
-]
+pytestmark = pytest.mark.timeout(600)  # time to shrink a failing example
 
 HANDLES = 2
 
@@ -20,18 +16,10 @@ HANDLES = 2
 class SqlQueues:
     """Two connections, as any host opens them."""
 
-    def __init__(self, path, clock):
-        self.path = path
-        self._clock = clock
-        self._conns = [self._open() for _ in range(HANDLES)]
+    def __init__(self, place):
+        self._place = place
+        self._conns = [place.connect() for _ in range(HANDLES)]
         self._used = 0
-        self._call("honker_bootstrap")
-
-    def _open(self):
-        conn = self._clock.connect(self.path)
-        conn.execute("PRAGMA journal_mode = WAL").fetchone()
-        conn.execute("PRAGMA synchronous = OFF")
-        return conn
 
     @property
     def _conn(self):
@@ -44,8 +32,8 @@ class SqlQueues:
         self._used = handle % HANDLES
 
     def reopen(self):
-        self._conn.close()
-        self._conns[self._used] = self._open()
+        self._place.kill(self._conn)
+        self._conns[self._used] = self._place.connect()
 
     def close(self):
         for conn in self._conns:
@@ -121,10 +109,11 @@ class SqlQueueMachine(QueueMachine):
     Driver = SqlQueues
 
 
-def test_a_lapsed_lease_is_claimed_also_behind_one_that_ends_before_and_lapses_after_it(tmp_path):
+@pytest.mark.sqlite_only("leases that last through a whole second")
+def test_a_lapsed_lease_is_claimed_also_behind_one_that_ends_before_and_lapses_after_it(lay):
     """The first ends at a whole second and lasts through all of it; the other ends within that second."""
-    clock = FakeClock()
-    queues = SqlQueues(tmp_path / "app.db", clock)
+    place = lay()
+    clock, queues = place.clock, SqlQueues(place)
     for span in (1000, 1500):
         queues.enqueue("q", delay=0, priority=0, max_attempts=3, expires=None)
         queues.claim("q", "w", 1, span)
@@ -132,8 +121,9 @@ def test_a_lapsed_lease_is_claimed_also_behind_one_that_ends_before_and_lapses_a
     assert queues.next_claim_at("q") == clock.now_ms // 1000 * 1000
     assert queues.claim("q", "w", 2, 1000) == [(2, 2)]
     queues.close()
+    place.close()
 
 
 @pytest.mark.torture(short_s=8, share=4)
-def test_queues_through_sql_do_what_their_model_does(torture):
-    explore(SqlQueueMachine, torture, examples=120)
+def test_queues_through_sql_do_what_their_model_does(lay, torture):
+    explore(SqlQueueMachine, lay, torture, examples=120)

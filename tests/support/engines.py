@@ -46,12 +46,12 @@ def location(engine, request):
 class SharedDatabase:
     """A database of the server that every test finds empty. To empty it takes 5 ms; to make another one takes 60."""
 
-    def __init__(self, server):
-        self.url = server.create_database("shared")
+    def __init__(self, server, name="shared"):
+        self.url = server.create_database(name)
         with psycopg.connect(self.url) as conn:
             install(conn)
             conn.execute(Path(__file__).with_name("sqlite_names.sql").read_text())
-            conn.execute("ALTER DATABASE shared SET search_path = public, sqlite_names")
+            conn.execute(f"ALTER DATABASE {name} SET search_path = public, sqlite_names")
         self._conn = psycopg.connect(self.url, autocommit=True)
         tables = self._names("tables", "tablename", but=("installation", "meta"))
         sequences = self._names("sequences", "sequencename")

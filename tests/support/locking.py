@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg
 from honker.postgres.location import is_postgres
@@ -62,17 +62,42 @@ def is_locked(path):
         conn.close()
 
 
-def ask(path, sql, *parameters):
-    """The rows of a statement, on a separate connection without honker.
+class Plain:
+    """A connection without honker, in autocommit, with SQLite's placeholders and names of tables on both engines.
 
     On PostgreSQL the tables of honker have the same names and units here, see sqlite_names.sql.
     """
+
+    def __init__(self, path):
+        self._path, self._is_postgres = path, is_postgres(path)
+        if self._is_postgres:
+            self._conn = psycopg.connect(path, autocommit=True)
+        else:
+            self._conn = sqlite3.connect(path, isolation_level=None, timeout=30)
+
+    def ask(self, sql, *parameters):
+        """The rows of a statement."""
+        cursor = self.execute(sql, *parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def execute(self, sql, *parameters):
+        if self._is_postgres:
+            sql = _OFFSET.sub('"offset"', placed(self._path, sql))
+            return self._conn.execute(sql, parameters or None)
+        return self._conn.execute(sql, parameters)
+
+    def close(self):
+        self._conn.close()
+
+
+def ask(path, sql, *parameters):
+    """The rows of a statement, on a separate `Plain` connection."""
+    with closing(Plain(path)) as conn:
+        return conn.ask(sql, *parameters)
+
+
+def is_sound(path):
+    """True if SQLite finds the file whole, or no invariant of honker is broken in the PostgreSQL database."""
     if is_postgres(path):
-        with psycopg.connect(path, autocommit=True) as conn:
-            cursor = conn.execute(_OFFSET.sub('"offset"', placed(path, sql)), parameters)
-            return cursor.fetchall() if cursor.description else []
-    conn = sqlite3.connect(path, isolation_level=None)
-    try:
-        return conn.execute(sql, parameters).fetchall()
-    finally:
-        conn.close()
+        return ask(path, "SELECT honker.honker_flow_violations(100)") == [("[]",)]
+    return ask(path, "PRAGMA integrity_check") == [("ok",)]

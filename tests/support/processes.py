@@ -40,7 +40,10 @@ class Child:
 
     def finish(self):
         """Wait for its successful end, and return the rest of its output as lines."""
-        rest, _ = self.process.communicate(timeout=45)
+        self.process.stdin.close()
+        with self.process.stdout:
+            rest = self.process.stdout.read()  # `communicate` would miss lines that `line` has read ahead
+        self.process.wait(45)
         assert self.process.returncode == 0, f"the process ended with {self.process.returncode}"
         return rest.splitlines()
 

@@ -12,7 +12,16 @@ PACKAGE = Path(honker.__file__).parent
 # know the driver of their framework.
 BELOW_OR_OUTSIDE = {"sqlite", "postgres", "codec", "cli", "contrib", "testing"}
 # The database handle chooses the engine, and `__init__` and the reference's modules re-export names.
-COMPOSITION = {"__init__.py", "__main__.py", "database.py", "_honker.py", "_scheduler.py", "_tasks.py", "_worker.py"}
+COMPOSITION = {
+    "__init__.py",
+    "__main__.py",
+    "database.py",
+    "opening.py",
+    "_honker.py",
+    "_scheduler.py",
+    "_tasks.py",
+    "_worker.py",
+}
 MODULES = sorted(
     path
     for path in PACKAGE.rglob("*.py")

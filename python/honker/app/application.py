@@ -13,9 +13,10 @@ from honker.app.blueprint import Blueprint
 from honker.app.declarations import Declarations
 from honker.app.lifespan import lifespan
 from honker.codec import Codec
-from honker.database import OpenOptions, database_location, database_on, opener
+from honker.database import database_on
 from honker.errors import InvalidArgumentError
 from honker.middleware import Middleware
+from honker.opening import OpenOptions, database_location, opener
 from honker.postgres.location import without_password
 from honker.sqlite.process_engine import ProcessEngine
 from honker.task.registry import TaskRegistry

@@ -78,7 +78,7 @@ Examples:
 )
 @_bulk_options
 def requeue(path: str, ids: tuple[int, ...], **options: Any) -> int:
-    """Return dead letters of the database file DB to the waiting jobs, with all their attempts.
+    """Return dead letters of the database DB to the waiting jobs, with all their attempts.
 
     Name the jobs, or all that match by --all and filters. With --all it prints their number and asks.
     """
@@ -98,7 +98,7 @@ Examples:
 )
 @_bulk_options
 def run_now(path: str, ids: tuple[int, ...], **options: Any) -> int:
-    """Make delayed jobs of the database file DB due, also those that wait for their next attempt.
+    """Make delayed jobs of the database DB due, also those that wait for their next attempt.
 
     Limits, pauses and parents still hold. Name the jobs, or all that match by --all and filters. With --all it prints
     their number and asks.
@@ -118,7 +118,7 @@ Examples:
 )
 @_bulk_options
 def discard(path: str, ids: tuple[int, ...], **options: Any) -> int:
-    """Delete dead letters and finished jobs of the database file DB, for good. Prints their number and asks.
+    """Delete dead letters and finished jobs of the database DB, for good. Prints their number and asks.
 
     Name the jobs, or all that match by --all and filters.
     """
@@ -137,7 +137,7 @@ Exit codes: 0 all found, 1 a job is gone, or not confirmed, or database error, 2
 )
 @_bulk_options
 def cancel(path: str, ids: tuple[int, ...], **options: Any) -> int:
-    """Remove waiting jobs of the database file DB, and ask the workers of running ones to end them.
+    """Remove waiting jobs of the database DB, and ask the workers of running ones to end them.
 
     For each given ID it prints "cancelled" for a job that waited, "requested" for a running one, and "gone" for one
     that has ended, such as a dead letter, or does not exist. With --all and filters it prints the number of jobs and

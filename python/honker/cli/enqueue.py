@@ -136,7 +136,7 @@ def enqueue(  # noqa: PLR0917 - click passes them by name
     is_json: bool,
     **flow: Any,
 ) -> None:
-    """Add a job to QUEUE of the database file DB and print its id.
+    """Add a job to QUEUE of the database DB and print its id.
 
     PAYLOAD is JSON; "-" reads it from standard input. The file must exist and have honker's tables.
 

@@ -116,7 +116,7 @@ Examples:
 def jobs(  # noqa: PLR0917 - click passes them by name
     path: str, limit: int, after: str | None, is_all: bool, is_json: bool, is_csv: bool, **filters: Any
 ) -> None:
-    """List the jobs of the database file DB: waiting, running, dead, and finished ones if their queue keeps them.
+    """List the jobs of the database DB: waiting, running, dead, and finished ones if their queue keeps them.
 
     A list is answered within 50 ms. If a search by task, error or arguments has not seen all jobs by then, a line on
     standard error gives the place to go on with --after.
@@ -194,7 +194,7 @@ Exit codes: 0 found, 1 there is no such job or database error, 2 usage error."""
 @click.argument("job_id", metavar="ID", type=int)
 @json_option
 def job(path: str, job_id: int, is_json: bool) -> int:
-    """Show the job ID of the database file DB: its state, the reason why it is not running, payload and attempts."""
+    """Show the job ID of the database DB: its state, the reason why it is not running, payload and attempts."""
     with open_existing(path) as db:
         found = db.job(job_id)
     if found is None:
@@ -296,7 +296,7 @@ def dead(  # noqa: PLR0917 - click passes them by name
     is_json: bool,
     is_csv: bool,
 ) -> None:
-    """List the dead letters of the database file DB, the newest first. With --by error, the largest group first."""
+    """List the dead letters of the database DB, the newest first. With --by error, the largest group first."""
     if by is not None and after is not None:
         raise click.UsageError("--by and --after exclude each other; give one of them")
     listing = Listing(is_json, is_csv)

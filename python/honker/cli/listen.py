@@ -30,7 +30,7 @@ closed.""",
 @click.option("-n", "--limit", type=click.IntRange(min=1), metavar="N", help="Exit after N notifications.")
 @json_option
 def listen(path: str, channels: tuple[str, ...], limit: int | None, is_json: bool) -> int:
-    """Print new notifications on the CHANNELs of the database file DB, until Ctrl-C.
+    """Print new notifications on the CHANNELs of the database DB, until Ctrl-C.
 
     Each line has the time, the channel and the payload as JSON.
     """

@@ -96,7 +96,7 @@ A count with a plus sign stopped at its bound: 10,000, or 1,000 in a file with m
 @database_argument
 @list_options
 def queues(path: str, is_json: bool, is_csv: bool) -> None:
-    """List the queues of the database file DB that are paused or have jobs or dead letters."""
+    """List the queues of the database DB that are paused or have jobs or dead letters."""
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
         rows = [{**vars(each), "concurrency": db.queue(each.queue).settings().concurrency} for each in _stats(db)]
@@ -131,7 +131,7 @@ Examples:
 @database_argument
 @list_options
 def streams(path: str, is_json: bool, is_csv: bool) -> None:
-    """List the streams of the database file DB, one line for each consumer. The lag is its number of unread events."""
+    """List the streams of the database DB, one line for each consumer. The lag is its number of unread events."""
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
         found = [plain(each) for each in db.streams()]
@@ -169,7 +169,7 @@ The lock honker-scheduler is that of the process that leads the schedules.
 @database_argument
 @list_options
 def locks(path: str, is_json: bool, is_csv: bool) -> None:
-    """List the locks of the database file DB with their owners."""
+    """List the locks of the database DB with their owners."""
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
         rows = [dict(each) for each in db.locks()]
@@ -208,7 +208,7 @@ Examples:
 @limit_option
 @list_options
 def workflows(path: str, limit: int, is_json: bool, is_csv: bool) -> None:
-    """List the workflows of the database file DB, the last one first."""
+    """List the workflows of the database DB, the last one first."""
     listing = Listing(is_json, is_csv)
     rows: list[dict[str, Any]] = []
     with open_existing(path) as db:

@@ -64,7 +64,7 @@ Exit codes: 0 done, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM.""",
 )
 @json_option
 def metrics(path: str, address: tuple[str, int] | None, limit: int, is_json: bool) -> int:
-    """Print the metrics of the database file DB in the text format of Prometheus, or serve them.
+    """Print the metrics of the database DB in the text format of Prometheus, or serve them.
 
     With --json it prints one object for each value, with its name, type and labels.
     """

@@ -115,7 +115,7 @@ Examples:
 @click.argument("name", metavar="QUEUE")
 @json_option
 def show(path: str, name: str, is_json: bool) -> None:
-    """Print the settings of QUEUE of the database file DB, one per line."""
+    """Print the settings of QUEUE of the database DB, one per line."""
     with open_existing(path) as db:
         warn_of_unknown_queue(db, name)
         _print_settings(name, db.queue(name).settings(), is_json)
@@ -148,7 +148,7 @@ Examples:
 @click.option("--only-unset", is_flag=True, help="Leave settings alone that have a value or were removed.")
 @json_option
 def configure(path: str, name: str, only_unset: bool, is_json: bool, **given: Any) -> None:
-    """Change settings of QUEUE of the database file DB and print all of them. The value "none" removes a setting."""
+    """Change settings of QUEUE of the database DB and print all of them. The value "none" removes a setting."""
     ordered, on_dead = given["ordered"], given["on_dead"]
     given["ordered"] = UNSET if ordered is None else ordered
     given["on_dead"] = UNSET if on_dead is None else None if on_dead == _NONE else on_dead
@@ -172,7 +172,7 @@ Examples:
 @_limit_options
 @json_option
 def limits(path: str, name: str, is_json: bool, **given: Any) -> None:
-    """Print the limits of QUEUE of the database file DB, after setting those that are given. "none" removes one."""
+    """Print the limits of QUEUE of the database DB, after setting those that are given. "none" removes one."""
     is_change = any(value is not UNSET for value in given.values())
     with open_existing(path, makes_app_file=is_change) as db:
         warn_of_unknown_queue(db, name)
@@ -228,7 +228,7 @@ Examples:
 def pause(  # noqa: PLR0917 - click passes them by name
     path: str, name: str, key: str | None, until: Any, reason: str | None, is_json: bool
 ) -> None:
-    """Stop claims from QUEUE of the database file DB until `honker resume`. Running jobs finish; jobs can be added."""
+    """Stop claims from QUEUE of the database DB until `honker resume`. Running jobs finish; jobs can be added."""
     with open_existing(path, makes_app_file=True) as db:
         warn_of_unknown_queue(db, name)
         jobs = db.queue(name)
@@ -255,7 +255,7 @@ Examples:
 @click.option("--key", metavar="KEY", help="Resume the jobs of this key.")
 @json_option
 def resume(path: str, name: str, key: str | None, is_json: bool) -> None:
-    """Allow claims from QUEUE of the database file DB again, or of one of its keys."""
+    """Allow claims from QUEUE of the database DB again, or of one of its keys."""
     with open_existing(path) as db:
         warn_of_unknown_queue(db, name)
         jobs = db.queue(name)

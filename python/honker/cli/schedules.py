@@ -47,7 +47,7 @@ Exit codes: 0 done, 1 database error, 2 usage error.""",
 @click.argument("name", metavar="[NAME]", required=False)
 @list_options
 def schedules(path: str, action: str | None, name: str | None, is_json: bool, is_csv: bool) -> None:
-    """List the schedules of the database file DB, or act on the schedule NAME.
+    """List the schedules of the database DB, or act on the schedule NAME.
 
     "run" enqueues its job now, and its next boundary stays. "pause" stops it from firing until "resume".
     """

@@ -57,7 +57,7 @@ def tail(  # noqa: PLR0917 - click passes them by name
     follows: bool,
     is_json: bool,
 ) -> int:
-    """Print the events of TOPIC of the database file DB, until Ctrl-C.
+    """Print the events of TOPIC of the database DB, until Ctrl-C.
 
     Each line has the offset, the time, the key and the payload as JSON. Without a start option, only new events are
     printed; with --no-follow, all existing events.

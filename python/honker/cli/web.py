@@ -62,7 +62,7 @@ def web(  # noqa: PLR0917 - click passes them by name
     root_path: str,
     opens_browser: bool,
 ) -> None:
-    """Serve a page of the database file DB until Ctrl-C: look at jobs, requeue, cancel, pause and more."""
+    """Serve a page of the database DB until Ctrl-C: look at jobs, requeue, cancel, pause and more."""
     if not token and not _is_loopback(host):
         raise click.UsageError(
             f"--host {host} is open to other machines, so it needs a token: set {_TOKEN_VARIABLE}, or pass --token"

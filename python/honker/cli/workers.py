@@ -51,7 +51,7 @@ Exit codes: 0 done, 1 database error, 2 usage error.""",
 @database_argument
 @list_options
 def workers(path: str, is_json: bool, is_csv: bool) -> None:
-    """List the workers that have registered in the database file DB."""
+    """List the workers that have registered in the database DB."""
     listing = Listing(is_json, is_csv)
     with open_existing(path) as db:
         rows = [plain(each) for each in db.workers()]

@@ -149,7 +149,14 @@ class Updates(Protocol):
     """Wakes after commits, for ``for``, ``async for`` or any event loop; see `honker.UpdateEvents`."""
 
     def fileno(self) -> int:
-        """A descriptor that is readable when `wait` would not block."""
+        """A descriptor that is readable when `wait` would not block. From now on commits are announced to it."""
+        ...
+
+    def rest(self) -> None:
+        """Have commits announced no longer, until the next call of `fileno` or `wait`; a saving, and no more.
+
+        The next wait counts as a wake if a commit may have been missed.
+        """
         ...
 
     def wait(self, timeout_s: float | None) -> bool:
@@ -284,8 +291,13 @@ class Engine(Protocol):
         """A write transaction for the handler of a job, ended by the worker."""
         ...
 
-    def updates(self) -> Updates:
-        """Begin to notice commits of any connection in any process, from this moment on."""
+    def updates(self, *, overhears: bool = False) -> Updates:
+        """Begin to notice commits of any connection in any process, from this moment on.
+
+        Args:
+            overhears: True for a waiter to which only requests to cancel have to be announced. It is woken by other
+                commits too, where that costs the writers nothing.
+        """
         ...
 
     def loop_updates(self) -> LoopUpdates:

@@ -114,9 +114,9 @@ class ForwardingEngine(ABC, Generic[E]):
         """A write transaction for the handler of a job, ended by the worker."""
         return self.current.handler_transaction()
 
-    def updates(self) -> Updates:
+    def updates(self, *, overhears: bool = False) -> Updates:
         """Begin to notice commits of any connection in any process, from this moment on."""
-        return self.current.updates()
+        return self.current.updates(overhears=overhears)
 
     def loop_updates(self) -> LoopUpdates:
         """As `updates`, for one of many waiters on the running event loop."""

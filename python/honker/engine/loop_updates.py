@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import weakref
 from typing import Final
 
@@ -26,6 +27,7 @@ class LoopHub:
         self._source = source
         self._loop = loop
         self._waiters: set[LoopWaiter] = set()
+        self._pid = os.getpid()
         # Ends the subscription if no waiter joins before.
         self._grace: asyncio.TimerHandle | None = None
         #: The reason why there are no more wakes.
@@ -88,7 +90,13 @@ class LoopHub:
         """Called by a waiter after it has waited."""
 
     def end(self) -> None:
-        """End the subscription."""
+        """End the subscription. Nothing in a forked child.
+
+        The child of a handler runs on in a copy of the loop, whose epoll object it shares with its parent. A reader
+        that it removed would be removed from the loop of the parent too, which would get no more wakes.
+        """
+        if self._pid != os.getpid():
+            return
         self._cancel_grace()
         if self._descriptor >= 0:
             self._loop.remove_reader(self._descriptor)

@@ -15,17 +15,28 @@ if TYPE_CHECKING:
 class Wakes:
     """The subscription of one iterator: a descriptor of its own in a thread, the shared one of its loop in a coroutine.
 
-    It subscribes for the place where it is made, and again when it is used in another one. That counts as a wake, so
-    that no commit in between is missed.
+    It subscribes for the place where it is made, and again when it is used in another one, or after `rest`. That counts
+    as a wake, so that no commit in between is missed.
+
+    Args:
+        engine: The engine.
+        is_resting: True to subscribe at the first wait only, which then counts as a wake.
+
+    Raises:
+        DatabaseClosedError: The database is closed.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, is_resting: bool = False) -> None:
         self._engine = engine
         self._own: Updates | None = None
         self._shared: LoopUpdates | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
         self._pid = os.getpid()
+        if is_resting:
+            if engine.is_closed:
+                raise DatabaseClosedError("Database is closed")
+            return
         loop = asyncio._get_running_loop()
         if loop is None:
             self._own = engine.updates()
@@ -71,6 +82,18 @@ class Wakes:
                 own.close()
             return True
         return await self._shared.wait_async(timeout_s)
+
+    @property
+    def is_resting(self) -> bool:
+        """True if there is no subscription: the next wait begins one, and counts as a wake."""
+        return self._own is None and self._shared is None
+
+    def rest(self) -> None:
+        """End the subscription until the next wait. While one exists, each commit costs this process a wake-up."""
+        own, self._own = self._own, None
+        if own is not None:
+            own.close()
+        self._leave()
 
     def close(self) -> None:
         """End the subscription; a waiter gets a `DatabaseClosedError`. Idempotent; nothing in a forked child."""

@@ -102,6 +102,7 @@ class Job:
         has_parents: True if the job has waited for others; see `parents`.
         state: ``"processing"``.
         is_released: True once `snooze` has given the lease back.
+        is_settled: True once a method was called that settles the job, even if it failed or the lease was lost.
     """
 
     __slots__ = (
@@ -118,6 +119,7 @@ class Job:
         "has_parents",
         "id",
         "is_released",
+        "is_settled",
         "key",
         "last_error",
         "max_attempts",
@@ -149,6 +151,7 @@ class Job:
         self.has_parents: bool = row.get("has_parents", False)
         self.state = "processing"
         self.is_released = False
+        self.is_settled = False
         self._text: str = row["payload"]
         self._payload: Any = _UNDECODED
         self._is_cancelled = False
@@ -199,6 +202,7 @@ class Job:
 
         Source: SQL ``honker_ack``.
         """
+        self.is_settled = True
         return settle.ack(self.queue, self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     def retry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
@@ -218,6 +222,7 @@ class Job:
 
         Source: SQL ``honker_retry``.
         """
+        self.is_settled = True
         return settle.retry(self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
     def snooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
@@ -241,6 +246,7 @@ class Job:
 
         Source: SQL ``honker_snooze``.
         """
+        self.is_settled = True
         is_held = settle.snooze(self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
         self._note_release(is_held)
         return is_held
@@ -260,6 +266,7 @@ class Job:
 
         Source: SQL ``honker_fail``.
         """
+        self.is_settled = True
         return settle.fail(self.queue, self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
 
     def cancel(self, tx: TransactionLike = None) -> bool:
@@ -278,6 +285,7 @@ class Job:
 
         Source: SQL ``honker_cancel_held``.
         """
+        self.is_settled = True
         return settle.cancel(self.queue, self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     def heartbeat(self, extend_s: Seconds | None = None, tx: TransactionLike = None) -> bool:
@@ -300,14 +308,17 @@ class Job:
 
     async def aack(self, tx: TransactionLike = None) -> bool:
         """Like `ack`, without blocking the event loop."""
+        self.is_settled = True
         return await settle.aack(self.queue, self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     async def aretry(self, delay_s: Seconds = 60, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Like `retry`, without blocking the event loop."""
+        self.is_settled = True
         return await settle.aretry(self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx)
 
     async def asnooze(self, delay_s: Seconds, error: str | None = None, tx: TransactionLike = None) -> bool:
         """Like `snooze`, without blocking the event loop."""
+        self.is_settled = True
         is_held = await settle.asnooze(
             self.queue, self.id, self.worker_id, delay_s, error, attempt=self.attempts, tx=tx
         )
@@ -316,10 +327,12 @@ class Job:
 
     async def afail(self, error: str | None = "", tx: TransactionLike = None) -> bool:
         """Like `fail`, without blocking the event loop."""
+        self.is_settled = True
         return await settle.afail(self.queue, self.id, self.worker_id, error, attempt=self.attempts, tx=tx)
 
     async def acancel(self, tx: TransactionLike = None) -> bool:
         """Like `cancel`, without blocking the event loop."""
+        self.is_settled = True
         return await settle.acancel(self.queue, self.id, self.worker_id, attempt=self.attempts, tx=tx)
 
     async def aheartbeat(self, extend_s: Seconds | None = None, tx: TransactionLike = None) -> bool:

@@ -11,7 +11,7 @@ import weakref
 from functools import partial
 from typing import Any, Final
 
-from psycopg import Connection, Error as PsycopgError, ProgrammingError
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
@@ -22,18 +22,15 @@ from honker.engine.loop_updates import LoopWaiter
 from honker.errors import (
     ConnectionLostError,
     DatabaseClosedError,
-    DatabaseReadOnlyError,
     InvalidArgumentError,
-    NotBootstrappedError,
 )
 from honker.postgres import session
+from honker.postgres.bootstrap import bring_up_to_date
 from honker.postgres.clock import ServerClock
 from honker.postgres.driver import malformed
-from honker.postgres.failures import from_postgres
 from honker.postgres.foreign import ascalar_in, fate_of, scalar_in
 from honker.postgres.handler_transaction import PostgresHandlerScope
 from honker.postgres.holders import Holders
-from honker.postgres.install import install, is_installed, look
 from honker.postgres.listener import Listener
 from honker.postgres.location import without_password
 from honker.postgres.pool import Pool
@@ -86,17 +83,7 @@ class PostgresEngine:
             if not installs:
                 session.scalar(raw, "SELECT honker_bootstrap()", ())
                 return
-            try:
-                _install(raw)
-            except DatabaseReadOnlyError as error:
-                # Without the privilege, an installation that another role has made is good enough.
-                try:
-                    session.scalar(raw, "SELECT honker_bootstrap()", ())
-                except NotBootstrappedError:
-                    raise NotBootstrappedError(
-                        f"{self._path} has no schema honker, and this role may not create it ({error}); run "
-                        "`honker migrate URL` as a role that may"
-                    ) from error
+            bring_up_to_date(raw, self._path)
 
     def __del__(self) -> None:
         if sys.is_finalizing():
@@ -189,8 +176,12 @@ class PostgresEngine:
         return self._call(sql, *params)
 
     def _call(self, sql: str, *params: SQLValue) -> Any:
-        with self._pool.lend() as raw:
+        pool = self._pool  # as by `lend`, which takes longer
+        raw = pool.take()
+        try:
             return session.scalar(raw, sql, params)
+        finally:
+            pool.give_back(raw)
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
         """Like `call`, without blocking the event loop. A cancelled call may still take effect."""
@@ -229,8 +220,11 @@ class PostgresEngine:
 
     # Waiting
 
-    def updates(self) -> PostgresUpdates:
+    def updates(self, *, overhears: bool = False) -> PostgresUpdates:
         """Subscribe to commits of any connection, from this moment on.
+
+        Args:
+            overhears: True for a waiter to which no commit has to be announced, but that of a request to cancel.
 
         Cost: the first subscription of a process starts a thread and a connection, which all others share.
         """
@@ -240,7 +234,7 @@ class PostgresEngine:
             if self._listener is None or self._pid != os.getpid():
                 self._listener, self._pid = Listener(self._pool, self._path), os.getpid()
                 self._updates = weakref.WeakSet()
-            updates = PostgresUpdates(self._listener)
+            updates = PostgresUpdates(self._listener, overhears=overhears)
             self._updates.add(updates)
             return updates
 
@@ -266,13 +260,3 @@ class PostgresEngine:
         if listener is not None:
             listener.close()
         self._pool.close()
-
-
-def _install(raw: Connection[Any]) -> None:
-    """Install the schema, unless it is there already, of this release or a newer one."""
-    try:
-        found = look(raw) if is_installed(raw) else None
-        if found is None or not (found.is_current or found.is_newer):
-            install(raw)
-    except PsycopgError as error:
-        raise from_postgres(error) from error

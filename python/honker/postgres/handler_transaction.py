@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from types import TracebackType
-from typing import Any, Self
-
-import psycopg
+from typing import Self
 
 from honker.errors import TransactionNotStartedError
+from honker.postgres.connection import PoolConnection
 from honker.postgres.holders import Holders
 from honker.postgres.pool import Pool
 from honker.postgres.transaction import PostgresTransaction
@@ -63,7 +62,7 @@ class _HandlerTransaction(PostgresTransaction):
         if self._refusal is not None:
             raise TransactionNotStartedError(f"Transaction not started: {self._refusal}")
 
-    def _begun(self) -> psycopg.Connection[Any]:
+    def _begun(self) -> PoolConnection:
         self._check_granted()
         if not self.is_active:
             if asyncio._get_running_loop() is not None:

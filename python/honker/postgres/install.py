@@ -40,6 +40,13 @@ _IS_INSTALLED: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
     " WHERE n.nspname = 'honker' AND p.proname = 'honker_bootstrap')"
 )
+# The settings that an installation changes for its transaction. No operator, which may be one of the application.
+_SETTINGS: Final = (
+    "SELECT pg_catalog.json_build_object("
+    "'search_path', pg_catalog.current_setting('search_path'),"
+    " 'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings'),"
+    " 'check_function_bodies', pg_catalog.current_setting('check_function_bodies'))"
+)
 _PUBLIC_FUNCTIONS: Final = (
     "SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc AS p"
     " JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
@@ -129,7 +136,7 @@ def install(connection: psycopg.Connection[Any]) -> bool:
     The role needs CREATE on the database for the first installation, and must own the schema for later ones.
 
     Args:
-        connection: A connection without an open transaction.
+        connection: A connection. The installation becomes part of its open transaction, if there is one.
 
     Raises:
         InvalidArgumentError: The database has a schema ``honker`` that is not honker's.
@@ -138,6 +145,7 @@ def install(connection: psycopg.Connection[Any]) -> bool:
     """
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s)", (LOCK_KEY,))
+        before = _value(connection, _SETTINGS)
         # Types and operators of the application are not taken for PostgreSQL's.
         cursor.execute("SET LOCAL search_path = pg_catalog, pg_temp")
         cursor.execute("SET LOCAL standard_conforming_strings = on")
@@ -156,7 +164,11 @@ def install(connection: psycopg.Connection[Any]) -> bool:
         cursor.execute("SELECT part, version, digest FROM honker.installation")
         found = _found(cursor.fetchall())
         is_migrated = _migrate(cursor, found.get("tables", (0, ""))[0])
-        return _replace_functions(cursor, found.get("functions", (0, ""))[1]) or is_migrated
+        has_new_functions = _replace_functions(cursor, found.get("functions", (0, ""))[1])
+        # A transaction of the caller goes on with its own settings, which a savepoint does not bring back.
+        for name, value in before.items():
+            cursor.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+        return has_new_functions or is_migrated
 
 
 def _migrate(cursor: psycopg.Cursor[Any], installed: int) -> bool:

@@ -5,6 +5,8 @@ A commit is announced by NOTIFY only while a waiter of some process holds the lo
 the lock WRITING before may not have seen it: the subscriptions are woken when each of these writers has ended. Every
 later one sees the waiter. So each commit is found by a look or announced.
 
+A worker that has no free slot does not wait, and ``honker_cancel_request`` announces itself without a look at IDLE.
+
 A connection that is lost is made again, and then every subscription is woken too, because announcements were missed.
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import threading
 from collections import deque
 from collections.abc import Generator, Mapping
@@ -18,6 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from honker.clock import monotonic
 from honker.errors import DatabaseBusyError, DatabaseClosedError
+from honker.postgres.connection import PoolConnection
 from honker.postgres.driver import CONNECT_S
 from honker.postgres.failures import from_postgres
 from honker.postgres.watchdog import Watchdog
@@ -73,9 +73,12 @@ class Pool:
 
     def _begin_process(self) -> None:
         self._pid = os.getpid()
-        # Guards the fields below; notified when a connection is given back.
-        self._returned = threading.Condition()
-        self._idle: deque[tuple[float, psycopg.Connection[Any]]] = deque()
+        # Guards the fields below. Reentrant: the garbage collector may end a transaction while this thread holds it.
+        self._lock = threading.RLock()
+        # Notified when a connection is given back while a caller waits.
+        self._returned = threading.Condition(self._lock)
+        self._waiting = 0
+        self._idle: deque[tuple[float, PoolConnection]] = deque()
         self._count = 0
         # Statements and begins wait for a connection in the first. Those of transactions, which have one, run in the
         # second: as many as there are connections, so that none waits for a thread.
@@ -84,7 +87,7 @@ class Pool:
         self.watchdog = Watchdog(self.connect)
 
     @contextmanager
-    def lend(self) -> Generator[psycopg.Connection[Any]]:
+    def lend(self) -> Generator[PoolConnection]:
         """A connection for a block. One that the server has closed while it was idle is never lent.
 
         Raises:
@@ -98,7 +101,7 @@ class Pool:
         finally:
             self.give_back(raw)
 
-    def take(self) -> psycopg.Connection[Any]:
+    def take(self) -> PoolConnection:
         """Take a connection; give it back later. Raises the errors of `lend`."""
         self._check_open()
         raw = self._take_idle()
@@ -111,43 +114,54 @@ class Pool:
         self.watchdog.watch(raw)
         return raw
 
-    def _take_idle(self) -> psycopg.Connection[Any] | None:
+    def _take_idle(self) -> PoolConnection | None:
         """An idle connection, or None with the right to make one."""
-        deadline = monotonic() + WAIT_S
-        with self._returned:
+        deadline: float | None = None
+        with self._lock:
             while True:
                 while self._idle:
                     _, raw = self._idle.pop()  # the last one: the others may be closed when they have been idle
-                    if not _is_stale(raw):
+                    if not raw.is_stale:
                         return raw
                     raw.close()
                     self._count -= 1
                 if self._count < POOL_MAX:
                     self._count += 1
                     return None
-                if not self._returned.wait(deadline - monotonic()) and monotonic() >= deadline:
-                    raise DatabaseBusyError(f"all {POOL_MAX} connections of this process were in use for {WAIT_S:g} s")
+                deadline = monotonic() + WAIT_S if deadline is None else deadline
+                self._wait_until(deadline)
+
+    def _wait_until(self, deadline: float) -> None:
+        """Wait, with the lock, until a connection is given back."""
+        self._waiting += 1
+        try:
+            if not self._returned.wait(deadline - monotonic()) and monotonic() >= deadline:
+                raise DatabaseBusyError(f"all {POOL_MAX} connections of this process were in use for {WAIT_S:g} s")
+        finally:
+            self._waiting -= 1
 
     def _forget_one(self) -> None:
-        with self._returned:
+        with self._lock:
             self._count -= 1
             self._returned.notify()
 
-    def give_back(self, raw: psycopg.Connection[Any]) -> None:
+    def give_back(self, raw: PoolConnection) -> None:
         """Give a connection back. One in a transaction is closed, which rolls it back."""
         if self._pid != os.getpid():
             _inherited.append(raw)
             return
         self.watchdog.forget(raw)
-        is_lost = raw.closed or raw.info.transaction_status is not TransactionStatus.IDLE or self._is_closed
-        now, old = monotonic(), [raw] if is_lost else []
-        with self._returned:
+        is_lost = raw.closed or raw.pgconn.transaction_status != TransactionStatus.IDLE or self._is_closed
+        now = monotonic()
+        old = [raw] if is_lost else []
+        with self._lock:
             if not is_lost:
                 self._idle.append((now, raw))
             while self._idle and now - self._idle[0][0] > IDLE_S:
                 old.append(self._idle.popleft()[1])
             self._count -= len(old)
-            self._returned.notify()
+            if self._waiting:
+                self._returned.notify()
         for each in old:
             each.close()
 
@@ -155,7 +169,7 @@ class Pool:
     def threads(self) -> ThreadPoolExecutor:
         """Threads for statements of coroutines, and for the begins of their transactions."""
         self._check_open()
-        with self._returned:
+        with self._lock:
             self._threads = self._threads or ThreadPoolExecutor(POOL_MAX, "honker-postgres")
             return self._threads
 
@@ -163,16 +177,16 @@ class Pool:
     def transaction_threads(self) -> ThreadPoolExecutor:
         """Threads for the statements and the ends of transactions of coroutines. They work in a closed pool too."""
         self._check_process()
-        with self._returned:
+        with self._lock:
             self._transaction_threads = self._transaction_threads or ThreadPoolExecutor(
                 POOL_MAX, "honker-postgres-transaction"
             )
             return self._transaction_threads
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> PoolConnection:
         """Make a connection that is not part of the pool, and that the caller closes."""
         try:
-            raw = psycopg.connect(self._url, **self._options)
+            raw = PoolConnection.connect(self._url, **self._options)
             try:
                 self._learn(raw)
             except BaseException:
@@ -182,7 +196,7 @@ class Pool:
             raise from_postgres(error) from error
         return raw
 
-    def _learn(self, raw: psycopg.Connection[Any]) -> None:
+    def _learn(self, raw: PoolConnection) -> None:
         if not self.database:
             row = raw.execute("SELECT current_database(), pg_backend_pid()").fetchone()
             assert row is not None
@@ -199,7 +213,7 @@ class Pool:
         """Close every connection that is not lent. Idempotent; nothing in a forked child."""
         self._is_closed = True
         self._check_process()
-        with self._returned:
+        with self._lock:
             idle, threads = list(self._idle), self._threads
             self._idle.clear()
             self._count -= len(idle)
@@ -219,12 +233,3 @@ class Pool:
         if self._is_closed:
             raise DatabaseClosedError("Database is closed")
         self._check_process()
-
-
-def _is_stale(raw: psycopg.Connection[Any]) -> bool:
-    """True if the server has closed it. An idle connection has nothing to read, unless it tells of its end."""
-    if raw.closed or raw.info.transaction_status is not TransactionStatus.IDLE:
-        return True
-    poller = select.poll()
-    poller.register(raw.fileno(), select.POLLIN)
-    return bool(poller.poll(0))

@@ -10,6 +10,7 @@ from psycopg.rows import tuple_row
 
 from honker.arguments import Parameters, Row, SQLValue, sql_parameters
 from honker.errors import UnexpectedRowsError
+from honker.postgres.connection import PoolConnection
 from honker.postgres.failures import from_postgres
 from honker.postgres.statements import translated
 
@@ -28,6 +29,8 @@ class _OneStatement(psycopg.Cursor[Any]):
 def scalar(raw: psycopg.Connection[Any], sql: str, params: Sequence[SQLValue]) -> Any:
     """Run a function of the contract and return its result."""
     try:
+        if isinstance(raw, PoolConnection):
+            return raw.call(sql, params)
         with raw.cursor(row_factory=tuple_row) as cursor:
             text, given = translated(sql, params)
             row = cursor.execute(_literal(text), given).fetchone()
@@ -55,6 +58,8 @@ def execute(raw: psycopg.Connection[Any], sql: str, params: Parameters) -> None:
     try:
         with _OneStatement(raw) as cursor:
             cursor.execute(_literal(sql), sql_parameters(params) or None)
+            if cursor.statusmessage == "DEALLOCATE ALL" and isinstance(raw, PoolConnection):
+                raw.forget_prepared_calls()
             if cursor.description is not None:
                 raise UnexpectedRowsError("Execute returned results - did you mean to call query?")
     except (psycopg.Error, UnicodeEncodeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -42,3 +43,10 @@ def _translated(sql: str) -> tuple[str, list[int]]:
     """The text, and the places of its arguments if its placeholders are numbered, as in ``?2``."""
     numbers = [int(number) - 1 for number in _PLACEHOLDER.findall(sql) if number]
     return _FUNCTION.sub("honker.", _PLACEHOLDER.sub("%s", sql.replace("%", "%%"))), numbers
+
+
+@lru_cache(maxsize=1024)
+def numbered(sql: str) -> bytes:
+    """A statement of honker's own as libpq takes it: ``?`` and ``?2`` are ``$1`` and ``$2``."""
+    numbers = itertools.count(1)
+    return _FUNCTION.sub("honker.", _PLACEHOLDER.sub(lambda found: f"${found[1] or next(numbers)}", sql)).encode()

@@ -11,7 +11,6 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, LiteralString, Self, TypeVar
 
-import psycopg
 from psycopg.pq import TransactionStatus
 
 from honker import serialization
@@ -20,6 +19,7 @@ from honker.engine import Transaction
 from honker.engine.fate import OwnFate
 from honker.errors import ConnectionLostError, NestedTransactionError, TransactionNotStartedError, forked
 from honker.postgres import session
+from honker.postgres.connection import PoolConnection
 from honker.postgres.holders import Holder, Holders
 from honker.postgres.pool import Pool
 
@@ -46,7 +46,7 @@ class PostgresTransaction(Transaction):
         self._pool = pool
         self._holders = holders
         self._pid = os.getpid()
-        self._raw: psycopg.Connection[Any] | None = None
+        self._raw: PoolConnection | None = None
         self._holder: Holder | None = None
         # One statement at a time.
         self._mutex = threading.RLock()
@@ -64,6 +64,7 @@ class PostgresTransaction(Transaction):
         return self._pool
 
     def __enter__(self) -> Self:
+        self._check_process()
         holder = self._holders.enter()
         try:
             raw = self._begin(_BEGIN)
@@ -79,6 +80,7 @@ class PostgresTransaction(Transaction):
         self._end(commits=kind is None)
 
     async def __aenter__(self) -> Self:
+        self._check_process()
         holder = self._holders.enter()
         begun = asyncio.get_running_loop().run_in_executor(self._pool.threads, self._begin, _BEGIN_ON_LOOP)
         try:
@@ -99,7 +101,7 @@ class PostgresTransaction(Transaction):
         if self._raw is not None:
             self._end(commits=False)
 
-    def _begin(self, sql: LiteralString) -> psycopg.Connection[Any]:
+    def _begin(self, sql: LiteralString) -> PoolConnection:
         raw = self._pool.take()
         try:
             session.control(raw, sql)
@@ -108,7 +110,7 @@ class PostgresTransaction(Transaction):
             raise
         return raw
 
-    def _undo(self, begun: asyncio.Future[psycopg.Connection[Any]]) -> None:
+    def _undo(self, begun: asyncio.Future[PoolConnection]) -> None:
         if not begun.cancelled() and begun.exception() is None:
             self._pool.give_back(begun.result())
 
@@ -152,13 +154,13 @@ class PostgresTransaction(Transaction):
         if self._pid != os.getpid():
             raise forked(self._pid)
 
-    def _begun(self) -> psycopg.Connection[Any]:
+    def _begun(self) -> PoolConnection:
         self._check_process()
         if self._raw is None:
             raise TransactionNotStartedError("Transaction not started: use it inside its with block")
         return self._raw
 
-    def _run(self, run: Callable[[psycopg.Connection[Any], str, Any], T], sql: str, params: Any) -> T:
+    def _run(self, run: Callable[[PoolConnection, str, Any], T], sql: str, params: Any) -> T:
         self._check_process()  # in a forked child, a thread that is not there may hold the mutex for ever
         with self._mutex:
             if self._is_in_use:
@@ -203,7 +205,7 @@ class PostgresTransaction(Transaction):
         return fate
 
 
-def _check_open(raw: psycopg.Connection[Any]) -> None:
+def _check_open(raw: PoolConnection) -> None:
     """PostgreSQL answers COMMIT of a failed transaction with ROLLBACK and no error."""
     status = raw.info.transaction_status
     if status is TransactionStatus.INERROR:

@@ -19,10 +19,17 @@ if TYPE_CHECKING:
 
 
 class PostgresUpdates:
-    """Wakes after commits; see `honker.engine.Updates`. Each object serves one waiter at a time."""
+    """Wakes after commits; see `honker.engine.Updates`. Each object serves one waiter at a time.
 
-    def __init__(self, listener: Listener) -> None:
+    Args:
+        listener: The listening connection.
+        overhears: True if its waits have no commits announced. It is woken by those that are, for other waiters or by
+            ``honker_cancel_request``.
+    """
+
+    def __init__(self, listener: Listener, *, overhears: bool = False) -> None:
         self._listener = listener
+        self._overhears = overhears
         self.path = listener.path
         self._pid = os.getpid()
         self._descriptor, self._waker = os.pipe()
@@ -140,7 +147,7 @@ class PostgresUpdates:
 
     def _begin_wait(self) -> None:
         with self._lock:
-            if self._is_waiting or self._is_closed:
+            if self._is_waiting or self._is_closed or self._overhears:
                 return
             self._is_waiting = True
         self._listener.begin_wait()

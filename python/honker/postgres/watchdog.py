@@ -46,9 +46,11 @@ class _Watched:
         evidence: The evidence of the last look.
     """
 
+    __slots__ = ("active_since", "evidence", "pid", "raw")
+
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw
-        self.pid = raw.info.backend_pid  # a connection that is closed has none
+        self.pid = raw.pgconn.backend_pid  # a connection that is closed has none
         self.active_since: float | None = None
         self.evidence: _Evidence = None
 
@@ -137,4 +139,4 @@ class Watchdog:
 
 
 def _is_active(raw: psycopg.Connection[Any]) -> bool:
-    return not raw.closed and raw.info.transaction_status is TransactionStatus.ACTIVE
+    return not raw.closed and raw.pgconn.transaction_status == TransactionStatus.ACTIVE

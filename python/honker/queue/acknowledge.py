@@ -43,6 +43,9 @@ def _ack_batch_call(job_ids: Iterable[int | Job], worker_id: str) -> Call | None
     jobs = list(job_ids)
     if not jobs:
         return None
+    for job in jobs:
+        if isinstance(job, Job):
+            job.is_settled = True
     ids = json.dumps([job.id if isinstance(job, Job) else whole(job, "job_ids") for job in jobs])
     attempts = json.dumps([job.attempts if isinstance(job, Job) else None for job in jobs])
     return _ACK_BATCH, ids, worker_id, attempts

@@ -13,6 +13,7 @@ from honker.clock import monotonic
 from honker.engine.wakes import Wakes
 from honker.errors import DatabaseBusyError, HonkerError
 from honker.job import Job, JobQueue
+from honker.queue.auto_ack import AutoAck
 
 _RELEASE: Final = "SELECT honker_release(?, ?, ?)"
 
@@ -20,6 +21,11 @@ _RELEASE: Final = "SELECT honker_release(?, ?, ?)"
 # is ahead of the engine's must not make an iterator spin.
 _PAUSE_S: Final = 0.001
 _LONGEST_PAUSE_S: Final = 0.5
+
+# A loop that has not waited for so many claims and seconds stops listening: its own commits wake its process, for
+# nothing. To begin again takes milliseconds, so a loop that waits now and then keeps listening.
+_BUSY_CLAIMS: Final = 100
+_BUSY_S: Final = 1.0
 
 
 class ClaimableQueue(JobQueue, Protocol):
@@ -57,18 +63,28 @@ class Claims:
 
     The iterator stays usable after a cancelled ``await``, such as an ``asyncio.wait_for`` that times out. No job is
     lost: a job whose claim was in progress is returned by the next call.
+
+    With ``auto_ack`` of `Queue.claim`, asking for a job acknowledges the one before, and one thread or task at a time
+    may use the iterator. If that fails, the next call acknowledges it. An ack whose lease was lost is logged.
     """
 
-    def __init__(self, queue: ClaimableQueue, worker_id: str, idle_poll_s: float | None) -> None:
+    def __init__(
+        self, queue: ClaimableQueue, worker_id: str, idle_poll_s: float | None, *, auto_ack: bool = False
+    ) -> None:
         self._queue = queue
+        self._auto_ack = AutoAck(queue, worker_id) if auto_ack else None
         self._worker_id = worker_id
         self._idle_poll_s = idle_poll_s
         # Claims in a row that found no job, and the answer of the last look.
         self._fruitless = 0
         self._is_due = False
         self._engine = queue.db.engine
-        # Subscribed before the first read of the queue, so that no commit between a read and a wait is missed.
-        self._updates = Wakes(self._engine)
+        # Its first wait, and each first one after a rest, subscribes and returns at once. So the queue is read between
+        # the subscription and the wait, and no commit is missed.
+        self._updates = Wakes(self._engine, is_resting=True)
+        # Claims since the last wait, and the moment of its end.
+        self._busy_claims = 0
+        self._waited_at = monotonic()
         # A claim that waits in a thread for another process's write lock. It outlives a cancelled ``await``, and even
         # the event loop: the next call returns its job.
         self._thread: ThreadPoolExecutor | None = None
@@ -80,14 +96,14 @@ class Claims:
     def __next__(self) -> Job:
         self._updates.check_process()
         while True:
-            job = self._queue.claim_one(self._worker_id) if self._claiming is None else self._result(self._claiming)
+            job = self._claim_one() if self._claiming is None else self._result(self._claiming)
             if job is not None:
-                self._fruitless = 0
-                return job
+                return self._hand_out(job)
             self._fruitless += 1
             # After an idle poll, only the cheaper read-only check runs.
             while not self._updates.wait(self._timeout_s(self._queue.next_claim_at())) and not self._is_due:
                 pass
+            self._note_wait()
 
     def __aiter__(self) -> Self:
         return self
@@ -97,13 +113,13 @@ class Claims:
         while True:
             job = await self._claim()
             if job is not None:
-                self._fruitless = 0
-                return job
+                return self._hand_out(job)
             self._fruitless += 1
             while True:
                 timeout = self._timeout_s(await self._queue.anext_claim_at())
                 if await self._updates.wait_async(timeout) or self._is_due:
                     break
+            self._note_wait()
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +130,7 @@ class Claims:
         self.close()
 
     def close(self) -> None:
-        """Stop listening for commits. Jobs already returned stay leased.
+        """Stop listening for commits. Jobs already returned stay leased, also the last one with ``auto_ack``.
 
         A job that was claimed for a cancelled wait and not returned is given back, uncharged.
         """
@@ -142,15 +158,40 @@ class Claims:
             with contextlib.suppress(HonkerError):  # then the lease lapses
                 job.queue.db.engine.call(_RELEASE, job.id, job.worker_id, job.attempts)
 
+    def _hand_out(self, job: Job) -> Job:
+        self._fruitless = 0
+        if self._auto_ack is not None:
+            self._auto_ack.last = job
+        self._busy_claims += 1
+        if self._busy_claims == _BUSY_CLAIMS:
+            self._busy_claims = 0
+            if not self._updates.is_resting and monotonic() - self._waited_at >= _BUSY_S:
+                self._updates.rest()
+        return job
+
+    def _note_wait(self) -> None:
+        self._busy_claims = 0
+        self._waited_at = monotonic()
+
+    def _claim_one(self) -> Job | None:
+        if self._auto_ack is not None and self._auto_ack.is_due:
+            return self._auto_ack.claim_next(self._engine.call)
+        return self._queue.claim_one(self._worker_id)
+
+    def _claim_now(self) -> Job | None:
+        if self._auto_ack is not None and self._auto_ack.is_due:
+            return self._auto_ack.claim_next(self._engine.call_now)
+        return self._queue.claim_now(self._worker_id)
+
     async def _claim(self) -> Job | None:
         """Claim at once if the write lock is free, else in a thread, which a cancelled wait leaves running."""
         if self._claiming is None:
             if not self._engine.is_commit_slow:
                 with contextlib.suppress(DatabaseBusyError):
-                    return self._queue.claim_now(self._worker_id)
+                    return self._claim_now()
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="honker-claim")
-            self._claiming = self._thread.submit(self._queue.claim_one, self._worker_id)
+            self._claiming = self._thread.submit(self._claim_one)
         claiming = self._claiming
         await asyncio.wait([asyncio.shield(asyncio.wrap_future(claiming))])
         return self._result(claiming)

@@ -14,6 +14,7 @@ from honker.engine import Handle
 from honker.errors import InvalidArgumentError
 from honker.job import Job, JobInfo, job_info, settle
 from honker.queue import acknowledge, dead_letters, inspection, pauses, producing, results, settings as queue_settings
+from honker.queue.cancelled_claim import claim_or_release
 from honker.queue.claims import Claims, jobs_of
 from honker.queue.stats import QueueStats
 from honker.task import decorators
@@ -131,14 +132,18 @@ class Queue:
     async def aclaim_batch(self, worker_id: str, n: int, tx: TransactionLike = None) -> list[Job]:
         """Like `claim_batch`, without blocking the event loop.
 
-        A call that is cancelled while it waits for the write lock may still lease jobs. They are claimed again only
-        after their leases lapse. `claim` loses no jobs on cancellation.
+        A call that is cancelled while it waits may still lease jobs. They are released at once, unless the event loop
+        ends before; then they are claimed again after their leases lapse. `claim` loses no jobs on cancellation.
         """
         if n <= 0:
             return []
         call = self._claim(worker_id, n)
         for _ in range(_CLAIM_ROUNDS):
-            jobs = jobs_of(self, await self._engine.acall(*call, tx=tx))
+            # A transaction takes its claim with it, and a claim that waits for nothing is not cancelled.
+            if tx is None and self._engine.is_commit_slow:
+                jobs = jobs_of(self, await claim_or_release(self._engine, call))
+            else:
+                jobs = jobs_of(self, await self._engine.acall(*call, tx=tx))
             if jobs or not await self.ais_claimable(tx=tx):
                 return jobs
         return []
@@ -152,17 +157,26 @@ class Queue:
         jobs = jobs_of(self, self._engine.call_now(*self._claim(worker_id, 1)))
         return jobs[0] if jobs else None
 
-    def claim(self, worker_id: str, idle_poll_s: float | None = 5.0) -> Claims:
+    def claim(self, worker_id: str, idle_poll_s: float | None = 5.0, *, auto_ack: bool = False) -> Claims:
         """Iterate over the queue's jobs as they become due, by ``for`` or ``async for``; see `honker.Claims`.
+
+        With ``auto_ack``, a job is acknowledged when the loop asks for the next one. The ack and the next claim are one
+        commit, and if no job is due, the ack does not wait for one. The job at which ``break``, ``return`` or an
+        exception leaves the loop is not acknowledged: it stays leased, and runs again unless it is settled before its
+        lease lapses. So call `Job.ack` before a ``break`` that follows the work. A job that the loop settles itself, by
+        a method of `honker.Job`, is left as it is, even if that method failed.
 
         Args:
             worker_id: Non-empty text, at most 255 UTF-8 bytes.
             idle_poll_s: Seconds between checks for due jobs without a commit; None disables these checks.
+            auto_ack: True to acknowledge each job whose loop body has ended.
 
         Raises:
             DatabaseClosedError: The database is closed.
+
+        Source: SQL ``honker_claim_batch``; with ``auto_ack`` also ``honker_work``.
         """
-        return Claims(self, worker_id, idle_poll_s)
+        return Claims(self, worker_id, idle_poll_s, auto_ack=auto_ack)
 
     def _claim(self, worker_id: str, n: int) -> Call:
         return _CLAIM, self.name, worker_id, n, self.visibility_timeout_s

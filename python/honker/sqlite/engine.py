@@ -297,8 +297,11 @@ class SQLiteEngine:
 
     # Waiting
 
-    def updates(self) -> UpdateEvents:
+    def updates(self, *, overhears: bool = False) -> UpdateEvents:
         """Subscribe to commits of any connection in any process, from this moment on.
+
+        Args:
+            overhears: Of no effect: to announce a commit costs nothing here.
 
         Raises:
             WatcherError: The file cannot be watched by the requested backend.

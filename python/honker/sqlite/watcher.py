@@ -125,6 +125,9 @@ class UpdateEvents:
         self._check_live()
         return self._descriptor
 
+    def rest(self) -> None:
+        """Do nothing: to announce a commit costs nothing here."""
+
     def wait(self, timeout_s: float | None) -> bool:
         """Block until there is a commit since the last wake, or for ``timeout_s`` seconds. True if there was one.
 

@@ -62,11 +62,28 @@ class Invocation(NamedTuple):
     headers: Mapping[str, Any] | None = None
 
 
+def read_own_call(payload: Any) -> tuple[str, list[Any], dict[str, Any]] | None:
+    """The task and the arguments of a call in plain JSON that takes none from parents: of most calls.
+
+    Returns:
+        None for every other payload, such as one that `read_envelope` can read.
+    """
+    fields: Any = payload
+    if not isinstance(payload, dict) or len(fields) != 1:
+        return None
+    found = call = fields.get(ENVELOPE)
+    if not isinstance(found, dict) or "parents" in call:
+        return None
+    name, args, kwargs = values = call.get("task"), call.get("args"), call.get("kwargs")
+    is_call = isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict)
+    return values if is_call else None
+
+
 def read_envelope(payload: Any) -> Invocation | None:
     """The call in a payload; None if the payload is not a call."""
-    if not isinstance(payload, dict) or len(cast("dict[str, Any]", payload)) != 1:
+    fields: Any = payload
+    if not isinstance(payload, dict) or len(fields) != 1:
         return None
-    fields = cast("dict[str, Any]", payload)
     return _sealed_call(fields[ENCODED]) if ENCODED in fields else _plain_call(fields.get(ENVELOPE))
 
 
@@ -108,14 +125,14 @@ def _sealed_call(call: Any) -> Invocation | None:
 
 
 def _plain_call(call: Any) -> Invocation | None:
+    fields: Any = call  # without `cast`, which takes as long as a look into the dict
     if not isinstance(call, dict):
         return None
-    fields = cast("dict[str, Any]", call)
     name, args, kwargs = fields.get("task"), fields.get("args", []), fields.get("kwargs", {})
     if not (isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict)):
         return None
     given = fields.get("parents")
-    from_parents = None if given is None else FromParents.read(given)
-    if given is not None and from_parents is None:
-        return None
-    return Invocation(name, cast("list[Any]", args), cast("dict[str, Any]", kwargs), from_parents)
+    if given is None:
+        return Invocation(name, args, kwargs)
+    from_parents = FromParents.read(given)
+    return None if from_parents is None else Invocation(name, args, kwargs, from_parents)

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -203,6 +203,10 @@ class TaskRegistry:
             hint = _SCRIPT_HINT if name.startswith("__main__.") else ""
             raise UnknownTaskError(f"unknown task: {name!r}. Registered tasks: {self.names(path)}{hint}")
         return next((spec for spec in reversed(found) if spec.queue_name == queue), found[-1])
+
+    def entries(self, name: str) -> Sequence[object] | None:
+        """The tasks of that name, of all databases, as one object; another object once one of them has changed."""
+        return self._by_name.get(name)
 
     def names(self, path: str | None = None) -> list[str]:
         """The names of all tasks, or of those of one database, sorted."""

@@ -146,11 +146,19 @@ class WorkflowResult(Generic[R]):
         Cost: one read for each job, two for one that has ended.
         Source: SQL ``honker_get_job``, ``honker_job_outcome``.
         """
+        if self._is_rolled_back():
+            return dict.fromkeys(self.ids, "unknown")
         return {name: self._state(job_id) for name, job_id in self.ids.items()}
 
     async def astates(self) -> dict[str, str]:
         """Like `states`, without blocking the event loop."""
+        if self._is_rolled_back():
+            return dict.fromkeys(self.ids, "unknown")
         return {name: await self._astate(job_id) for name, job_id in self.ids.items()}
+
+    def _is_rolled_back(self) -> bool:
+        """True if its transaction was. The ids may be those of other jobs now, or look like jobs that have ended."""
+        return any(each._is_rolled_back() for each in self._results)  # pyright: ignore[reportPrivateUsage] - a friend
 
     def _state(self, job_id: int) -> str:
         job = self._engine.ask(_JOB, job_id)

@@ -150,14 +150,15 @@ class Leases:
         """Ask handlers to end whose jobs are to be cancelled, soon after the commit of each request.
 
         A wake is only a hint: without one there is a look every 15 s, and one with each renewal. The subscription is
-        not that of the event loop's other waiters: theirs is read at each commit, and this one after a pause.
+        not that of the event loop's other waiters: theirs is read at each commit, and this one after a pause. It has no
+        commits announced, which would cost every writer while handlers run: a request to cancel always is.
         """
         updates: Updates | None = None
         try:
             while True:
                 pause_s = _LOOK_PAUSE_S
                 try:
-                    updates = updates or self._engine.updates()
+                    updates = updates or self._engine.updates(overhears=True)
                     await updates.wait_async(FALLBACK_POLL_S)
                     await self._look_for_requests()
                 except HANDLE_ENDED:

@@ -37,6 +37,7 @@ from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import cancelled_outcome, report, word_of
 from honker.worker.registration import Registration
 from honker.worker.settlement import (
+    HELD,
     Ack,
     Backlog,
     Cancel,
@@ -129,7 +130,9 @@ class Runner:
         self._is_connection_lost = False
         self._claim_count = 0
         self._is_full = False
-        self._is_recorded = False  # as of the last round
+        # As of the last round: moves are recorded; nothing but a settlement follows an ack, apart from a log.
+        self._is_recorded = False
+        self._is_quiet = False
         self._claiming: asyncio.Task[str] | None = None
         self._signalled: asyncio.Future[None] | None = None
         self._updates: Updates | None = None
@@ -276,19 +279,23 @@ class Runner:
 
     def _take_answer(self, answer: dict[str, Any], finished: list[FinishedJob]) -> None:
         for settled, one in zip(answer["settled"], finished, strict=True):
+            if settled == HELD:
+                continue
             if (told := awaited(one.settlement, settled)) is not None:
                 self._backlog.add(one.job, told, one.run_s, one.task)
             elif not settled:
                 logger.info("lease of job %d was lost; its outcome is dropped", one.job.id)
         self._is_full = answer.get("is_full", False)
         self._is_recorded = answer.get("is_recorded", False)
-        now_s = self._loop.time()
+        self._is_quiet = not self._is_recorded and self._ending is None
         self._claim_count += len(answer["jobs"])
+        now_s, queue, add = self._loop.time(), self._queue, self._leases.add
+        create_task, execute = self._loop.create_task, self._execution.run
         for row in answer["jobs"]:
-            job = Job(self._queue, row)
+            job = Job(queue, row)
             run = Run(job, (job.id, job.attempts), now_s)
-            self._leases.add(run)
-            run.task = self._loop.create_task(self._execution.run(run))
+            add(run)
+            run.task = create_task(execute(run))
         self._registration.note_report(answer.get("report_in_s"))
 
     async def _work(self, n: int, finished: list[FinishedJob]) -> str:
@@ -344,6 +351,12 @@ class Runner:
         is_ours = self._leases.remove(run) and run.fate is not Fate.LOST
         # A job that its handler has released may be claimed again under the same attempt number, and must stay so.
         is_ours = is_ours and not run.job.is_released
+        is_usual = is_ours and self._is_quiet and run.fate is Fate.OWN and not logger.isEnabledFor(logging.DEBUG)
+        if is_usual and type(outcome) is Ack:
+            # The history has no attempts that succeeded.
+            self._backlog.add(run.job, outcome)
+            self.wake()
+            return
         run_s = self._loop.time() - run.since_s
         if is_ours and run.fate is Fate.CANCELLED:
             outcome = cancelled_outcome(run.job, outcome)
@@ -351,7 +364,6 @@ class Runner:
             if self._is_recorded:
                 self._backlog.add(run.job, outcome, run_s, run.name)
             else:
-                # The history has no attempts that succeeded.
                 self._backlog.add(run.job, outcome, None if type(outcome) is Ack else run_s)
         if self._ending is not None:
             self._ending.counts[word_of(outcome) if is_ours else "lost"] += 1
@@ -435,6 +447,8 @@ class Runner:
                 self._loop.remove_reader(descriptor)
         if updates is not None:
             updates.wait(0)
+            # While all slots are taken, commits would be announced in vain.
+            updates.rest()
 
     # The end
 

@@ -123,7 +123,9 @@ class Cancel:
         return {"do": "cancel"}
 
 
-#: The answer of ``honker_work`` to a settlement whose withheld result a job waits for.
+#: The answer of ``honker_work`` to a settlement that was made.
+HELD: Final = 1
+#: The answer to one whose withheld result a job waits for.
 _AWAITED: Final = 2
 
 Settlement: TypeAlias = Ack | Retry | Fail | Release | Snoozed | Cancel
@@ -162,7 +164,15 @@ def awaited(settlement: Settlement, answer: int) -> Ack | None:
 
 def encode(finished: Iterable[FinishedJob]) -> str:
     """The argument of ``honker_work`` that settles these jobs."""
-    return _ENCODE([_as_json(one) for one in finished])
+    return f"[{','.join(map(_encode_one, finished))}]"
+
+
+def _encode_one(one: FinishedJob) -> str:
+    job, settlement, run_s, task = one
+    # Most settlements are these, and take a third of the time this way.
+    if type(settlement) is Ack and settlement.result is settlement.withheld is run_s is None and not task:
+        return f'{{"id":{job.id},"attempt":{job.attempts},"do":"ack"}}'
+    return _ENCODE(_as_json(one))
 
 
 def _as_json(one: FinishedJob) -> dict[str, Any]:
@@ -184,6 +194,7 @@ class Backlog:
     def __init__(self, round_max_jobs: int) -> None:
         self._round_max_jobs = round_max_jobs
         self._jobs: deque[FinishedJob] = deque()
+        self._has_results = False  # since it was empty
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -191,9 +202,15 @@ class Backlog:
     def add(self, job: Job, settlement: Settlement, run_s: float | None = None, task: str = "") -> None:
         """Settle a job in one of the next rounds."""
         self._jobs.append(FinishedJob(job, settlement, run_s, task))
+        if type(settlement) is Ack and settlement.result is not None:
+            self._has_results = True
 
     def take(self) -> list[FinishedJob]:
         """Remove and return as many jobs as fit into one round."""
+        if not self._has_results and len(self._jobs) <= self._round_max_jobs:
+            everything = list(self._jobs)
+            self._jobs.clear()
+            return everything
         taken: list[FinishedJob] = []
         chars = 0
         while self._jobs and chars < _ROUND_MAX_CHARS and len(taken) < self._round_max_jobs:
@@ -201,8 +218,10 @@ class Backlog:
             taken.append(one)
             if isinstance(one.settlement, Ack) and one.settlement.result is not None:
                 chars += len(one.settlement.result)
+        self._has_results = self._has_results and bool(self._jobs)
         return taken
 
     def put_back(self, taken: list[FinishedJob]) -> None:
         """Undo a `take` whose round failed."""
         self._jobs.extendleft(reversed(taken))
+        self._has_results = True  # perhaps: the next `take` counts

@@ -19,7 +19,7 @@ from honker.job import Job
 from honker.middleware import Middleware
 from honker.queue.queue import Queue
 from honker.schedule.registration import aregister_schedules
-from honker.task.message import opened, read_envelope
+from honker.task.message import opened, read_envelope, read_own_call
 from honker.task.registry import TaskRegistry, TaskSpec, registry_of
 from honker.worker.around import around
 from honker.worker.ending import Ending
@@ -140,13 +140,26 @@ class Worker:
             payload = job.payload
         except ValueError as error:
             return Fail(f"the payload is not JSON: {error}")
+        try:
+            if (own := read_own_call(payload)) is not None:
+                name, args, kwargs = own
+                plan = self._plan(name)
+                if plan.policy.codec is None:
+                    return _call(job, plan, kwargs, args)
+            return self._resolve_any(job, payload)
+        except UnknownTaskError as error:
+            return self._put_back(job, str(error))
+
+    def _resolve_any(self, job: Job, payload: Any) -> Call | Settlement | Awaitable[Call | Settlement]:
+        """As `_resolve`, for calls of every form.
+
+        Raises:
+            UnknownTaskError: No task has the name in the call.
+        """
         invocation = read_envelope(payload)
         if invocation is None:
             return Fail(_RAW)
-        try:
-            plan = self._plan(invocation.task)
-        except UnknownTaskError as error:
-            return self._put_back(job, str(error))
+        plan = self._plan(invocation.task)
         codec = plan.policy.codec
         try:
             # A schedule enqueues calls without arguments, and has no codec.
@@ -160,11 +173,13 @@ class Worker:
         return with_parents(job, invocation.from_parents, invocation.args, call, codec)
 
     def _plan(self, name: str) -> _Plan:
+        plan, codec, entries = self._plans.get(name), self._registry.codec, self._registry.entries(name)
+        if plan is not None and plan.entries is entries and plan.policy.codec is codec:
+            return plan
         spec = self._registry.get(name, self.queue.name, self.queue.db.engine.identity)
-        plan = self._plans.get(name)
-        codec = self._registry.codec
         if plan is None or plan.spec is not spec or plan.policy.codec is not codec:
-            plan = self._plans[name] = _Plan.of(spec, codec, tuple(self._registry.middleware))
+            plan = _Plan.of(spec, codec, tuple(self._registry.middleware))
+        plan = self._plans[name] = plan._replace(entries=entries)
         return plan
 
     def _put_back(self, job: Job, error: str) -> Fail | Release:
@@ -185,13 +200,20 @@ def _worker_id(queue_name: str, max_bytes: int) -> str:
 
 
 class _Plan(NamedTuple):
-    """The way to call a task, computed once for each."""
+    """The way to call a task, computed once for each.
+
+    Attributes:
+        is_simple: True if its arguments are passed as they are: none is converted or injected.
+        entries: The tasks of its name in the registry, as of the last look.
+    """
 
     spec: TaskSpec
     policy: Policy
     is_async: bool
     target: Target | None
     middleware: tuple[Middleware, ...] = ()
+    is_simple: bool = False
+    entries: Sequence[object] | None = None
 
     @classmethod
     def of(cls, spec: TaskSpec, codec: Codec | None = None, middleware: tuple[Middleware, ...] = ()) -> _Plan:
@@ -207,7 +229,9 @@ class _Plan(NamedTuple):
         )
         is_elsewhere = spec.executor == "process"
         target = Target(spec.fn.__module__, spec.fn.__qualname__, spec.name) if is_elsewhere else None
-        return cls(spec, policy, is_async_callable(spec.fn), target, middleware)
+        # Another process takes JSON, and converts it there.
+        is_simple = not spec.injections and (target is not None or not spec.types.is_typed)
+        return cls(spec, policy, is_async_callable(spec.fn), target, middleware, is_simple)
 
     def handler(self, job: Job) -> Callable[..., Any]:
         """The function to call for a job, within the middleware unless it runs in another process."""
@@ -241,16 +265,17 @@ def retry_delays(
 
 
 def _call(job: Job, plan: _Plan, kwargs: dict[str, Any], args: list[Any]) -> Call | Fail:
-    # Another process takes JSON, and converts it there.
-    if plan.spec.types.is_typed and plan.target is None:
+    spec, policy, is_async, target, middleware, is_simple, _ = plan
+    if is_simple:
+        return Call(plan.handler(job), args, kwargs, policy, is_async, target, None, spec.name, middleware)
+    if spec.types.is_typed and target is None:
         try:
-            args, kwargs = plan.spec.types.decode(args, kwargs, shows_values=sealing.is_plain(plan.policy.codec))
+            args, kwargs = spec.types.decode(args, kwargs, shows_values=sealing.is_plain(policy.codec))
         except PayloadMismatchError as error:
             return Fail(str(error))
-    if plan.spec.injections:
+    if spec.injections:
         return _injected(job, plan, args, kwargs)
-    fn, middleware = plan.handler(job), plan.middleware
-    return Call(fn, args, kwargs, plan.policy, plan.is_async, plan.target, name=plan.spec.name, middleware=middleware)
+    return Call(plan.handler(job), args, kwargs, policy, is_async, target, None, spec.name, middleware)
 
 
 def _injected(job: Job, plan: _Plan, args: list[Any], kwargs: dict[str, Any]) -> Call:

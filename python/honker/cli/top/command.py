@@ -53,7 +53,7 @@ Exit codes: 0 q or -n, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM, 141 the 
 @database_argument
 @json_option
 def top(path: str, interval_s: float, frames: int | None, is_json: bool) -> int:
-    """Show the state of the database file DB, refreshed until Ctrl-C."""
+    """Show the state of the database DB, refreshed until Ctrl-C."""
     output = Output(is_json=is_json)
     with open_existing(path) as db:
         return run_until_signal(lambda: _watch(db, path, interval_s, frames, output))

@@ -1,4 +1,4 @@
-"""honker in a Django project: jobs in the project's own SQLite file, committed with its rows.
+"""honker in a Django project: jobs in the project's own database, committed with its rows.
 
 Add ``"honker.contrib.django"`` to ``INSTALLED_APPS``, run ``python manage.py migrate``, and write in the file
 ``tasks.py`` of an app:

@@ -1,4 +1,4 @@
-"""Pages of the admin site: the jobs of the file, with actions that requeue and cancel them.
+"""Pages of the admin site: the jobs of the project, with actions that requeue and cancel them.
 
 The permissions are ``honker.view_job``, ``honker.requeue_job`` and ``honker.cancel_job``.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.db.models import Case, F, Func, IntegerField, TextField, Value, When
+from django.db import connections
 from django.db.models.functions import Substr
 from django.db.transaction import atomic
 from django.template.defaultfilters import date as formatted
@@ -24,7 +24,7 @@ from django.utils.functional import cached_property
 from honker.contrib.django import app
 from honker.contrib.django.models import Job, JobState, as_datetime
 from honker.contrib.django.settings import database_alias
-from honker.job.headers import ENVELOPE
+from honker.contrib.django.vendor import vendor_of
 
 #: Rows to which a page counts: a count without limit reads the whole table.
 _COUNT_LIMIT: Final = 10_000
@@ -98,13 +98,11 @@ class JobAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: Any) -> Any:
         """Jobs, with the parts of long texts that a list shows."""
-        call = Func(F("payload"), Value(f"$.{ENVELOPE}.task"), function="json_extract", output_field=TextField())
-        is_json = Func(F("payload"), function="json_valid", output_field=IntegerField())
+        task_name = vendor_of(connections[database_alias()]).task_name()
         return (
             super()
             .get_queryset(request)
-            .annotate(is_json=is_json, error_start=Substr("last_error", 1, _ERROR_CHARS))
-            .annotate(task_name=Case(When(is_json=1, then=call), default=None, output_field=TextField()))
+            .annotate(task_name=task_name, error_start=Substr("last_error", 1, _ERROR_CHARS))
             .defer("payload", "last_error")
         )
 

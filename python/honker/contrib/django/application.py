@@ -1,4 +1,4 @@
-"""The app of a Django project: its jobs are in the file of a database of ``DATABASES``."""
+"""The app of a Django project: its jobs are in a database of ``DATABASES``."""
 
 # pyright: basic
 # Django has no annotations.
@@ -35,9 +35,10 @@ class DjangoApp(App):
         Declarations.__init__(self, database_on(self._engine, tasks))
 
     def become_worker(self) -> None:
-        """Let the event loops of this process use connections of honker's own, as workers and schedulers need.
+        """Let this process use connections of honker's own, as workers and schedulers need.
 
-        Threads go on using Django's connections, so a handler that is a plain function enqueues in its ``atomic()``.
+        Threads go on using Django's connections in transactions, so a handler that is a plain function enqueues in its
+        ``atomic()``.
         """
         self._engine.is_worker = True
 

@@ -12,6 +12,7 @@ from django.core import checks
 from django.db import connections
 
 from honker.contrib.django.settings import DEFAULTS, database_alias
+from honker.contrib.django.vendor import find_vendor
 
 
 def check_settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessage]:
@@ -28,15 +29,20 @@ def check_settings(app_configs: Any = None, **_: Any) -> list[checks.CheckMessag
     if alias not in connections:
         return [checks.Error(f'HONKER["DATABASE"] is {alias!r}, which DATABASES does not have.', id="honker.E002")]
     connection = connections[alias]
-    if connection.vendor != "sqlite":
+    vendor = find_vendor(connection)
+    if vendor is None:
         return [
             checks.Error(
-                f"DATABASES[{alias!r}] is a {connection.display_name} database; jobs need a SQLite file.",
-                hint='Add a SQLite database, and name its alias in HONKER = {"DATABASE": ...}; for jobs in PostgreSQL '
-                "use honker.App with a URL, and tx=connection.",
+                f"DATABASES[{alias!r}] is a {connection.display_name} database; jobs need SQLite or PostgreSQL.",
+                hint='Add such a database, and name its alias in HONKER = {"DATABASE": ...}.',
                 id="honker.E003",
             )
         ]
+    problem = vendor.problem()
+    if problem is not None:
+        return [checks.Error(f"DATABASES[{alias!r}]: {problem}.", id="honker.E005")]
+    if connection.vendor != "sqlite":
+        return []
     return _check_transaction_mode(alias, connection.settings_dict.get("OPTIONS", {}))
 
 

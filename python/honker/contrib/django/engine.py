@@ -2,7 +2,7 @@
 
 So a job commits or rolls back with the rows of the ``atomic()`` block around it. And a test, whose database Django has
 put in the place of the real one, can only reach that database. Waits and workers need connections of their own, which
-`ProcessEngine` opens to the same file.
+`ProcessEngine` opens to the same database.
 """
 
 # pyright: basic
@@ -11,101 +11,69 @@ put in the place of the real one, can only reach that database. Waits and worker
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import django.db
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
 
-from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike, sql_parameters
+from honker.arguments import Call, Parameters, Row, SQLValue, TransactionLike
 from honker.contrib.django.no_updates import NoUpdates
 from honker.contrib.django.settings import database_alias, setting
 from honker.contrib.django.transaction import DjangoTransaction
-from honker.database import opener
+from honker.contrib.django.vendor import Vendor, vendor_of
 from honker.engine import Element, Fate, LoopUpdates, Transaction, Updates
-from honker.errors import (
-    HonkerError,
-    InvalidArgumentError,
-    NotBootstrappedError,
-    from_sqlite,
-)
-from honker.sqlite.engine import SQLiteEngine
-from honker.sqlite.foreign import fate_of
-from honker.sqlite.path import database_path, file_of
-from honker.sqlite.process_engine import ProcessEngine
+from honker.errors import InvalidArgumentError, NotBootstrappedError
+from honker.opening import opener
+from honker.postgres.location import without_password
+from honker.sqlite.process_engine import ProcessEngine, ReopenedEngine
 
 _CLOCK: Final = "SELECT honker_clock()"
-#: The way to jobs in the databases that this app does not serve.
-_ELSEWHERE: Final = {
-    "postgresql": '. For jobs in PostgreSQL use honker.App("postgresql://...") without this app, and pass '
-    "tx=django.db.connection inside transaction.atomic()"
-}
 
 
 def job_connection() -> Any:
-    """Django's connection of this thread to the database of the jobs. Opens nothing.
+    """Django's connection of this thread to the database of the jobs. Opens nothing."""
+    return django.db.connections[database_alias()]
+
+
+def configured_location() -> str:
+    """The file or the URL of the jobs, from ``DATABASES``. Opens nothing.
 
     Raises:
-        InvalidArgumentError: The database is not one of SQLite.
-    """
-    alias = database_alias()
-    connection = django.db.connections[alias]
-    if connection.vendor != "sqlite":
-        raise InvalidArgumentError(
-            f"DATABASES[{alias!r}] is a {connection.display_name} database; the jobs of honker.contrib.django need a "
-            f'SQLite one: name its alias in HONKER = {{"DATABASE": ...}}{_ELSEWHERE.get(connection.vendor, "")}'
-        )
-    return connection
-
-
-def configured_path() -> str:
-    """The file of the jobs, from ``DATABASES``. Opens nothing.
-
-    Raises:
-        InvalidArgumentError: The database is not in a SQLite file.
+        InvalidArgumentError: The database cannot hold the jobs, or no second connection can open it.
     """
     connection = job_connection()
-    try:
-        return database_path(connection.settings_dict["NAME"])
-    except InvalidArgumentError as error:
-        database = f"DATABASES[{connection.alias!r}]"
-        raise InvalidArgumentError(
-            f"{database}: {error}. A worker, a wait or a second thread needs a file; for tests, set "
-            f'{database}["TEST"] = {{"NAME": BASE_DIR / "test.sqlite3"}}'
-        ) from error
+    return vendor_of(connection).location(connection)
 
 
-def open_engine(path: str, creates: bool) -> SQLiteEngine:
-    """Open a file with the options of ``HONKER``."""
-    return cast(SQLiteEngine, opener(setting("OPTIONS"))(path, creates))
+def open_engine(location: str, creates: bool) -> ReopenedEngine:
+    """Open a file or a URL with the options of ``HONKER``."""
+    return opener(setting("OPTIONS"))(location, creates)
 
 
 class DjangoEngine(ProcessEngine):
     """The engine of a Django process; see the module.
 
     Attributes:
-        is_worker: True if coroutines of this process use connections of honker, not those of Django.
+        is_worker: True if this process uses connections of honker outside of ``atomic()`` blocks.
     """
 
     is_worker: bool = False
 
     def __init__(self) -> None:
-        super().__init__(configured_path, open_engine)
+        super().__init__(configured_location, open_engine)
 
     @property
     def path(self) -> str:
-        """The database file, or the name of a test's database in memory."""
+        """The database file, the URL without its password, or the name of a test's database in memory."""
         connection = job_connection()
-        name = str(connection.settings_dict["NAME"])
-        return name if connection.is_in_memory_db() else database_path(name)
+        return vendor_of(connection).path(connection)
 
     @property
     def identity(self) -> str:
-        """The file's path with links resolved."""
-        path = self.path
-        return path if job_connection().is_in_memory_db() else os.path.realpath(file_of(path))
+        """The file's path with links resolved, or the host, port and name of the database."""
+        connection = job_connection()
+        return vendor_of(connection).identity(connection)
 
     @property
     def is_writing_here(self) -> bool:
@@ -174,23 +142,26 @@ class DjangoEngine(ProcessEngine):
 
     def fate(self, tx: TransactionLike) -> Fate:
         """The end of the transaction ``tx``, which runs now."""
-        return fate_of(job_connection() if isinstance(tx, DjangoTransaction) else tx, sqlite3)
+        connection = job_connection()
+        return vendor_of(connection).fate(connection if isinstance(tx, DjangoTransaction) else tx)
 
     def query(self, sql: str, params: Parameters = None) -> list[Row]:
-        """The rows of one statement of the application that only reads, with ``?`` for parameters."""
+        """The rows of one statement of the application that only reads, in the dialect of the database."""
         return self._run(sql, params) or []
 
     def _run(self, sql: str, params: Parameters = None) -> list[Row] | None:
         """The rows of a statement of the application; None if it returns none."""
-        with job_connection().cursor() as cursor:
+        connection = job_connection()
+        vendor = vendor_of(connection)
+        with connection.cursor() as cursor:
             try:
-                cursor.execute(sql.replace("%", "%%").replace("?", "%s"), sql_parameters(params))
+                cursor.execute(*vendor.statement(sql, params))
                 if cursor.description is None:
                     return None
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
             except django.db.Error as error:
-                _raise(error)
+                _raise(error, vendor)
 
     async def aquery(self, sql: str, params: Parameters = None) -> list[Row]:
         """Like `query`, in the thread where Django runs the database calls of coroutines."""
@@ -206,7 +177,8 @@ class DjangoEngine(ProcessEngine):
         if self._aside:  # in a block of `App.using`, with a file that Django does not know
             return None
         if tx is None:
-            return None if self.is_worker and _is_on_a_loop() else connection
+            # The threads of a worker keep no connection of Django open, beside those of its tasks.
+            return None if self.is_worker and (_is_on_a_loop() or not _is_in_transaction(connection)) else connection
         if isinstance(tx, DjangoTransaction):
             tx.check_active()
             return connection
@@ -228,12 +200,12 @@ class DjangoEngine(ProcessEngine):
             return super().transaction()
         return DjangoTransaction(database_alias(), self._run, self.call)
 
-    def updates(self) -> Updates:
+    def updates(self, *, overhears: bool = False) -> Updates:
         """Begin to notice commits of any connection in any process, from this moment on."""
         if self._is_alone():
             return NoUpdates()
         self._follow_settings()
-        return super().updates()
+        return super().updates(overhears=overhears)
 
     def loop_updates(self) -> LoopUpdates:
         """As `updates`, for one of many waiters on the running event loop."""
@@ -247,14 +219,18 @@ class DjangoEngine(ProcessEngine):
         if self._aside:
             return False
         connection = job_connection()
-        return connection.is_in_memory_db() or connection.in_atomic_block
+        return connection.in_atomic_block or vendor_of(connection).is_private(connection)
 
     def _follow_settings(self) -> None:
-        """Close a file that is no longer the one of the settings: a test runner has replaced it."""
+        """Close a database that is no longer the one of the settings: a test runner has replaced it."""
         with self._mutex:
-            path = self._find_path()
-            if self._engine is not None and self._engine.path != path:
+            if self._engine is not None and self._engine.path != without_password(self._find_path()):
                 self.close()
+
+
+def _is_in_transaction(connection: Any) -> bool:
+    """True if the application has begun a transaction on this connection."""
+    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
 
 
 def _is_on_a_loop() -> bool:
@@ -280,34 +256,21 @@ def run_function(connection: Any, sql: str, *params: SQLValue) -> Any:
 
     Through Django's cursor, which logs, checks the thread, and refuses a block that must roll back.
     """
+    vendor = vendor_of(connection)
     with _cursor_of(connection) as cursor:
         try:
             if not connection.get_autocommit() and not connection.in_atomic_block:
-                _begin_as_an_insert_would(connection, cursor)
-            cursor.execute(sql.replace("?", "%s"), params)
+                vendor.begin_manual(connection, cursor)
+            cursor.execute(*vendor.function(sql, params))
             return cursor.fetchall()[0][0]
         except django.db.Error as error:
-            _raise(error)
+            _raise(error, vendor)
 
 
-def _begin_as_an_insert_would(connection: Any, cursor: Any) -> None:
-    """Begin the transaction that ``set_autocommit(False)`` promises; sqlite3 begins none for a SELECT."""
-    if not connection.connection.in_transaction:
-        cursor.execute("BEGIN IMMEDIATE")
-
-
-def _raise(error: django.db.Error) -> NoReturn:
-    cause = error.__cause__
-    if not isinstance(cause, sqlite3.Error):
+def _raise(error: django.db.Error, vendor: Vendor) -> NoReturn:
+    explained = vendor.error_of(error.__cause__)
+    if explained is None:
         raise error  # of Django itself: a block that must roll back, or a connection of another thread
-    raise _explained(from_sqlite(cause)) from error
-
-
-def _explained(error: HonkerError) -> HonkerError:
-    if isinstance(error, NotBootstrappedError):
-        return NotBootstrappedError(f"{error}; run: python manage.py migrate --database {database_alias()}")
-    if "no such function" in str(error):
-        return InvalidArgumentError(
-            f'{error}; add "honker.contrib.django" to INSTALLED_APPS, which loads honker into the connections of Django'
-        )
-    return error
+    if isinstance(explained, NotBootstrappedError):
+        explained = NotBootstrappedError(f"{explained}; run: python manage.py migrate --database {database_alias()}")
+    raise explained from error

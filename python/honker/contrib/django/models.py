@@ -1,4 +1,4 @@
-"""The jobs of the file as a model without a table of its own, for the admin site and for queries that only read."""
+"""The jobs of the database as a model without a table of its own, for the admin site and for queries that only read."""
 
 # pyright: basic
 # Django has no annotations.
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from honker.contrib.django.settings import database_alias
+from honker.contrib.django.vendor import jobs_table
 
 
 class JobState(models.TextChoices):
@@ -34,7 +35,7 @@ class JobManager(models.Manager):
 class Job(models.Model):
     """A waiting, running or dead job. Read-only: use `honker.Queue` and `honker.Database` to change jobs.
 
-    Instants are Unix seconds, as in the file.
+    Instants are Unix seconds.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -54,7 +55,7 @@ class Job(models.Model):
 
     class Meta:  # noqa: D106 - Django's name
         managed = False
-        db_table = "_honker_jobs"
+        db_table = jobs_table()
         default_permissions: ClassVar = ("view",)
         permissions: ClassVar = (("requeue_job", "Can requeue dead jobs"), ("cancel_job", "Can cancel jobs"))
         ordering: ClassVar = ("-id",)

@@ -30,6 +30,9 @@ class NoUpdates(Updates, LoopUpdates):
         """Refuse to wait, as `wait`."""
         self.wait(None)
 
+    def rest(self) -> None:
+        """Nothing is announced."""
+
     def stats(self) -> dict[str, Any]:
         """Nothing is counted."""
         return {}

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.apps import apps
 from django.core import mail
-from django.core.management.color import no_style
 from django.db import connections, router
 
 from honker.contrib.django.engine import run_function
 from honker.contrib.django.settings import database_alias
+from honker.contrib.django.vendor import vendor_of
 
 #: The label of the Django app, to which routers refer.
 APP_LABEL: Final = "honker"
-
-#: The end of the name of the table that holds the version of the schema.
-_META: Final = "meta"
 
 
 def bootstrap(using: str) -> None:
@@ -28,7 +24,8 @@ def bootstrap(using: str) -> None:
     Source: SQL ``honker_bootstrap``.
     """
     connection = connections[using]
-    if using == database_alias() and connection.vendor == "sqlite":
+    if using == database_alias():
+        vendor_of(connection).install(connection)
         run_function(connection, "SELECT honker_bootstrap()")
 
 
@@ -43,18 +40,9 @@ def after_migrate(using: str, **kwargs: Any) -> None:
     bootstrap(using)
     is_flush = "plan" not in kwargs  # only `migrate` passes its plan
     if is_flush and using == database_alias() and _is_test_run():
-        _empty(using)
+        vendor_of(connections[using]).empty(connections[using])
 
 
 def _is_test_run() -> bool:
     """True between Django's ``setup_test_environment`` and its teardown."""
     return hasattr(mail, "outbox")
-
-
-def _empty(using: str) -> None:
-    connection = connections[using]
-    with connection.cursor() as cursor:
-        tables = [each.name for each in connection.introspection.get_table_list(cursor) if each.type == "t"]
-    prefix = apps.get_model(APP_LABEL, "Job")._meta.db_table.removesuffix("jobs")
-    ours = [name for name in tables if name.startswith(prefix) and name != prefix + _META]
-    connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), ours))

@@ -1,7 +1,7 @@
 """The setting ``HONKER`` of a Django project, a dict with the keys of `DEFAULTS`, all optional.
 
-``DATABASE`` is the alias in ``DATABASES`` whose file holds the jobs. ``OPTIONS`` are options of `honker.open` for the
-connections of workers and of waits, such as ``synchronous``.
+``DATABASE`` is the alias in ``DATABASES`` of the database that holds the jobs. ``OPTIONS`` are options of
+`honker.open` for the connections of workers and of waits, such as ``synchronous``.
 """
 
 # pyright: basic

@@ -3,7 +3,7 @@
 -- A public function runs with the rights of the owner of the schema, so that its callers need none on the tables. The search_path
 -- is fixed, else a caller could put an operator of its own in the place of one of PostgreSQL's. An internal function checks no
 -- arguments, so only the owner may call it. A role that was granted the public functions before gets those that are new.
--- The syntax of text constants is fixed too: patterns have backslashes, which a session may have made escapes.
+-- Constants with a backslash have the form E'...', whose meaning no setting of the session changes.
 DO $$
 DECLARE
   function record;
@@ -18,8 +18,7 @@ BEGIN
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', function.signature);
     IF function.is_public THEN
-      EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on',
-        function.signature);
+      EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = pg_catalog, pg_temp', function.signature);
     END IF;
     IF function.is_public OR function.is_clock THEN
       FOR role IN

@@ -6,6 +6,9 @@ import django
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("SHOP_DATA", BASE_DIR))
 
+# The host of a PostgreSQL server; none for SQLite.
+SERVER = os.environ.get("SHOP_SERVER")
+
 SECRET_KEY = "only for tests"
 DEBUG = True
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
@@ -46,13 +49,28 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "shop.sqlite3",
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+
+def database(name):
+    """A SQLite file of that name, or the PostgreSQL database of the environment with that suffix."""
+    if not SERVER:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / f"{name}.sqlite3",
+            "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+        }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": SERVER,
+        "USER": "honker",
+        "NAME": f"{os.environ['SHOP_NAME']}_{name}",
+        "CONN_MAX_AGE": int(os.environ.get("SHOP_CONN_MAX_AGE", "0")),
+        # It checks the password only if the server asks for one.
+        "PASSWORD": "s p/a@c:e",
+        "OPTIONS": {"sslmode": "prefer"},
     }
-}
+
+
+DATABASES = {"default": database("shop")}
 
 TASKS = {"default": {"BACKEND": "honker.contrib.django.backend.HonkerBackend", "QUEUES": []}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the tests make many users

@@ -1,12 +1,8 @@
-"""The settings of a shop whose jobs are in a file of their own."""
+"""The settings of a shop whose jobs are in a database of their own."""
 
 from shop.settings import *  # noqa: F403
-from shop.settings import DATA_DIR, DATABASES
+from shop.settings import DATABASES, database
 
-DATABASES["jobs"] = {
-    "ENGINE": "django.db.backends.sqlite3",
-    "NAME": DATA_DIR / "jobs.sqlite3",
-    "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
-}
+DATABASES["jobs"] = database("jobs")
 DATABASE_ROUTERS = ["honker.contrib.django.router.HonkerRouter"]
 HONKER = {"DATABASE": "jobs"}

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django.db import migrations, models
 
 from honker.contrib.django.schema import bootstrap
+from honker.contrib.django.vendor import jobs_table
 
 
 def _bootstrap(apps: Any, schema_editor: Any) -> None:
@@ -50,7 +51,7 @@ class Migration(migrations.Migration):  # noqa: D101 - Django's name
                 ("created_at", models.FloatField()),
             ],
             options={
-                "db_table": "_honker_jobs",
+                "db_table": jobs_table(),
                 "ordering": ("-id",),
                 "permissions": (("requeue_job", "Can requeue dead jobs"), ("cancel_job", "Can cancel jobs")),
                 "managed": False,

@@ -19,7 +19,7 @@ BEGIN
   END IF;
   BEGIN
     IF starts_with(rest, '"task"') THEN
-      name := substring(honker._after(honker._after(rest, '"task"'), ':') FROM '^"(?:[^"\\]|\\.)*"')::json #>> '{}';
+      name := substring(honker._after(honker._after(rest, '"task"'), ':') FROM E'^"(?:[^"\\\\]|\\\\.)*"')::json #>> '{}';
     ELSIF json_typeof(payload::json -> call -> 'task') = 'string' THEN
       name := payload::json -> call ->> 'task';
     END IF;

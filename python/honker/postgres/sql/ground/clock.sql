@@ -10,3 +10,7 @@ $$;
 CREATE OR REPLACE FUNCTION honker._seconds(milliseconds bigint) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
   SELECT trim_scale(milliseconds::numeric / 1000)
 $$;
+
+CREATE OR REPLACE FUNCTION honker.honker_clock() RETURNS double precision LANGUAGE sql VOLATILE AS $$
+  SELECT honker._now() / 1000.0::double precision
+$$;

@@ -77,5 +77,5 @@ END $$;
 
 -- The dotted name with which a line begins, if a colon or nothing follows it.
 CREATE OR REPLACE FUNCTION honker._class_of(line text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-  SELECT coalesce(substring(line FROM '^([[:alpha:]_][[:alnum:]_]*(?:\.[[:alpha:]_][[:alnum:]_]*)*)(?::|$)'), '')
+  SELECT coalesce(substring(line FROM E'^([[:alpha:]_][[:alnum:]_]*(?:\\.[[:alpha:]_][[:alnum:]_]*)*)(?::|$)'), '')
 $$;

@@ -37,7 +37,7 @@ BEGIN
       filter.path_values := arguments.path_values;
     WHEN 'string' THEN filter.part := given ->> 'args';
     -- Without the white space between its parts.
-    ELSE filter.part := regexp_replace((given -> 'args')::text, '("(?:[^"\\]|\\.)*")|\s+', '\1', 'g');
+    ELSE filter.part := regexp_replace((given -> 'args')::text, E'("(?:[^"\\\\]|\\\\.)*")|\\s+', E'\\1', 'g');
   END CASE;
   filter.since := honker._since_option(given);
   RETURN filter;
@@ -82,7 +82,7 @@ DECLARE
 BEGIN
   BEGIN
     SELECT coalesce(array_agg(a.key), '{}'), array_agg(honker._comparable(a.value)),
-           min(a.key) FILTER (WHERE a.key ~ '["\\]')
+           min(a.key) FILTER (WHERE a.key ~ E'["\\\\]')
     INTO paths, path_values, wrong FROM json_each(args) AS a;
   EXCEPTION WHEN untranslatable_character THEN
     PERFORM honker._invalid('args', 'has the character NUL');

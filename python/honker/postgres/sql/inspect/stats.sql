@@ -5,7 +5,8 @@
 -- of the queue.
 
 CREATE OR REPLACE FUNCTION honker.honker_queue_stats(queue text, count_limit bigint DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_variable
 BEGIN
   PERFORM honker._name(queue, 'queue');
@@ -14,7 +15,8 @@ END $$;
 
 -- The statistics of queues that hold something or are paused, by name.
 CREATE OR REPLACE FUNCTION honker.honker_queue_list(after text, n bigint, count_limit bigint DEFAULT NULL) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_variable
 DECLARE
   now bigint := honker._now();
@@ -40,7 +42,7 @@ $$;
 -- The first queue, by name, after a given one: of those with a job that has not ended well, and those that are paused.
 -- A seek in each index, so the cost of a list does not depend on the size of the queues.
 CREATE OR REPLACE FUNCTION honker._next_queue(after text, now bigint) RETURNS text
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 BEGIN
   RETURN least(
@@ -56,7 +58,7 @@ END $$;
 
 -- Each count looks for one more than the limit.
 CREATE OR REPLACE FUNCTION honker._stats(queue text, most bigint, now bigint) RETURNS json
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
 DECLARE
   pending record := honker._count_pending(queue, most, now);

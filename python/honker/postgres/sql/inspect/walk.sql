@@ -72,7 +72,7 @@ BEGIN
       AND (filter.since IS NULL OR t.created_at >= filter.since)
       AND (filter.error IS NULL OR strpos(t.last_error, filter.error) > 0)
       AND (filter.part IS NULL OR strpos(t.payload, filter.part) > 0)
-      AND (filter.task IS NULL OR (left(t.payload, 64) LIKE '{%"\_\_honker\_%task\_\_"%'
+      AND (filter.task IS NULL OR (left(t.payload, 64) LIKE E'{%"\\_\\_honker\\_%task\\_\\_"%'
         AND honker._task_of(t.payload) = filter.task))
       AND (filter.paths IS NULL OR honker._has_arguments(t.payload, filter.paths, filter.path_values)))
     LIMIT n + 1

@@ -121,12 +121,15 @@ CREATE INDEX dead_age ON honker.dead (queue, died_at, id);
 -- Lists of one queue.
 CREATE INDEX dead_queue ON honker.dead (queue, id);
 
--- Live jobs and dead letters, for reading.
+-- Live jobs and dead letters, for reading. Instants are seconds, as in the view of a SQLite file.
 CREATE VIEW honker.jobs AS
-  SELECT id, queue, payload, state, priority, run_at, worker_id, claim_expires_at, attempts, max_attempts, last_error, created_at
+  SELECT id, queue, payload, state, priority, run_at / 1000.0::double precision AS run_at, worker_id,
+    claim_expires_at / 1000.0::double precision AS claim_expires_at, attempts, max_attempts, last_error,
+    created_at / 1000.0::double precision AS created_at
   FROM honker.live
   UNION ALL
-  SELECT id, queue, payload, 'dead', priority, run_at, NULL, NULL, attempts, max_attempts, last_error, created_at
+  SELECT id, queue, payload, 'dead', priority, run_at / 1000.0::double precision, NULL, NULL, attempts, max_attempts, last_error,
+    created_at / 1000.0::double precision
   FROM honker.dead;
 
 -- Jobs that ended well or were cancelled, in queues that keep them. `state` is done or cancelled.

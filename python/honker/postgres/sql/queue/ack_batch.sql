@@ -115,5 +115,5 @@ END $$;
 
 -- True for a JSON array of non-negative integers and nothing else: PostgreSQL reads it as an array of its own at a tenth of the cost.
 CREATE OR REPLACE FUNCTION honker._are_integers(value text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-  SELECT value ~ '^\[(?:0|[1-9]\d{0,17})(?:, ?(?:0|[1-9]\d{0,17}))*\]$'
+  SELECT value ~ E'^\\[(?:0|[1-9]\\d{0,17})(?:, ?(?:0|[1-9]\\d{0,17}))*\\]$'
 $$;

@@ -29,6 +29,8 @@ BEGIN
     -- The first request stays.
     UPDATE honker.live AS l SET cancel_requested_at = coalesce(l.cancel_requested_at, now), ties = coalesce(l.ties, 0) | 512
     WHERE l.id = job.id;
+    -- In any case: workers whose slots are all taken have no commits announced, and must hear of this one.
+    PERFORM pg_notify('honker', '');
     RETURN 'requested';
   END IF;
   PERFORM honker._end(job, 'cancelled', NULL, NULL, now);

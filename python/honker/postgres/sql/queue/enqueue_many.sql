@@ -14,6 +14,8 @@ DECLARE
   count integer;
   jobs honker.live[];
   ids bigint[];
+  -- The options that give each job a value of its own.
+  own text[];
 BEGIN
   PERFORM honker._name(queue, 'queue');
   payloads := ARRAY(SELECT e.payload::text FROM json_array_elements(honker._json(payloads_json, 'payloads_json', 'array')) AS e (payload));
@@ -21,8 +23,8 @@ BEGIN
   IF count > 100000 THEN
     PERFORM honker._invalid('payloads_json', format('has %s elements; at most 100000 are allowed', count));
   END IF;
-  IF run_at IS NULL AND delay IS NULL AND expires IS NULL AND flow_json IS NULL AND priority ~ '^-?\d{1,15}$'
-      AND max_attempts ~ '^[1-9]\d{0,5}$' THEN
+  IF run_at IS NULL AND delay IS NULL AND expires IS NULL AND flow_json IS NULL AND priority ~ E'^-?\\d{1,15}$'
+      AND max_attempts ~ E'^[1-9]\\d{0,5}$' THEN
     WITH added AS (
       INSERT INTO honker.live AS l (queue, payload, priority, run_at, max_attempts, created_at)
       SELECT queue, p.payload, priority::bigint, now, max_attempts::bigint, now FROM unnest(payloads) AS p (payload)
@@ -31,7 +33,12 @@ BEGIN
     SELECT array_agg(a.id) INTO ids FROM added AS a;
     RETURN honker._added(ids, queue, payloads, now);
   END IF;
-  jobs := ARRAY(SELECT honker._new_job(j.payload, j.run_at, j.delay, j.priority, j.max_attempts, j.expires, now) FROM unnest(
+  own := ARRAY(
+    SELECT o.option FROM (
+      VALUES ('run_at', run_at), ('delay', delay), ('priority', priority), ('max_attempts', max_attempts), ('expires', expires)
+    ) AS o (option, given) WHERE o.given ~ '^\s*\[');
+  jobs := ARRAY(SELECT honker._new_job(j.payload, j.run_at, j.delay, j.priority, j.max_attempts, j.expires, now, own, j.place)
+  FROM unnest(
     payloads, honker._column(run_at, 'run_at', count), honker._column(delay, 'delay', count),
     honker._column(priority, 'priority', count), honker._column(max_attempts, 'max_attempts', count),
     honker._column(expires, 'expires', count)
@@ -71,14 +78,18 @@ DECLARE
 BEGIN
   IF given IS NULL THEN
     RETURN array_fill(NULL::double precision, ARRAY[count]);
-  ELSIF given !~ '^\s*\[' THEN
+  ELSIF given !~ E'^\\s*\\[' THEN
     BEGIN
       RETURN array_fill(given::double precision, ARRAY[count]);
     EXCEPTION WHEN invalid_text_representation OR numeric_value_out_of_range THEN
       PERFORM honker._invalid(option, 'is text, and not a JSON array of numbers');
     END;
   END IF;
-  elements := honker._json(given, option, 'array');
+  BEGIN
+    elements := given::json;
+  EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+    PERFORM honker._invalid(option, 'is text, and not a JSON array of numbers');
+  END;
   IF json_array_length(elements) <> count THEN
     PERFORM honker._invalid(option, format('has %s elements for %s payloads; give one each', json_array_length(elements), count));
   ELSIF EXISTS (SELECT 1 FROM json_array_elements(elements) AS e (value) WHERE json_typeof(e.value) NOT IN ('number', 'null')) THEN
@@ -91,21 +102,35 @@ END $$;
 -- A job with its own options, checked.
 CREATE OR REPLACE FUNCTION honker._new_job(
   payload text, run_at double precision, delay double precision, priority double precision, max_attempts double precision,
-  expires double precision, now bigint
+  expires double precision, now bigint, own text[], place bigint
 ) RETURNS honker.live LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
   job honker.live;
 BEGIN
-  IF priority <> trunc(priority) OR max_attempts <> trunc(max_attempts) THEN
-    PERFORM honker._invalid(CASE WHEN priority <> trunc(priority) THEN 'priority' ELSE 'max_attempts' END, 'is no integer');
+  IF priority <> trunc(priority) THEN
+    PERFORM honker._invalid(honker._placed('priority', own, place), 'is no integer');
+  ELSIF max_attempts <> trunc(max_attempts) THEN
+    PERFORM honker._invalid(honker._placed('max_attempts', own, place), 'is no integer');
   END IF;
   job.payload := payload;
+  -- Checked here, with the place in the message.
+  IF run_at IS NOT NULL THEN
+    PERFORM honker._instant(run_at, honker._placed('run_at', own, place));
+  END IF;
+  IF delay IS NOT NULL THEN
+    PERFORM honker._span(delay, honker._placed('delay', own, place));
+  END IF;
   job.run_at := CASE WHEN run_at IS NULL AND delay IS NULL THEN now ELSE honker._due_at(run_at, delay, now) END;
-  job.priority := honker._integer(priority::bigint, 'priority', -9007199254740991, 9007199254740991);
-  job.max_attempts := honker._integer(max_attempts::bigint, 'max_attempts', 1, 1000000);
-  job.expires_at := CASE WHEN expires IS NOT NULL THEN now + honker._span(expires, 'expires') END;
+  job.priority := honker._integer(priority::bigint, honker._placed('priority', own, place), -9007199254740991, 9007199254740991);
+  job.max_attempts := honker._integer(max_attempts::bigint, honker._placed('max_attempts', own, place), 1, 1000000);
+  job.expires_at := CASE WHEN expires IS NOT NULL THEN now + honker._span(expires, honker._placed('expires', own, place)) END;
   RETURN job;
 END $$;
+
+-- An option as messages name it: with the place of the job, if each job has its own value.
+CREATE OR REPLACE FUNCTION honker._placed(option text, own text[], place bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN option = ANY (own) THEN option || ' at position ' || place - 1 ELSE option END
+$$;
 
 -- Adds jobs with relations to others, in their order: an object of them for all jobs, or an array with an object or null for each.
 CREATE OR REPLACE FUNCTION honker._enqueue_each(queue text, jobs honker.live[], flow_json text, has_start boolean, now bigint)
@@ -133,7 +158,7 @@ CREATE OR REPLACE FUNCTION honker._flows(flow_json text, count integer) RETURNS 
 DECLARE
   given json;
 BEGIN
-  IF flow_json ~ '^\s*\{' THEN
+  IF flow_json ~ E'^\\s*\\{' THEN
     RETURN ARRAY[honker._flow_of(honker._json(flow_json, 'flow_json', 'object'))];
   END IF;
   given := honker._json(flow_json, 'flow_json', 'array');

@@ -64,7 +64,8 @@ END $$;
 CREATE OR REPLACE FUNCTION honker._key_taken(queue text, unique_key text, job_id bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM honker._fail('HONKER_UNIQUE_KEY_TAKEN', format(
-    'the unique key "%s" of queue "%s" is taken by job %s', unique_key, queue, job_id));
+    'unique_key "%s" of queue "%s" is taken by job %s; wait until it is free, cancel that job, or give on_conflict "existing"',
+    unique_key, queue, job_id));
 END $$;
 
 -- Gives a job that has not started the contents of a later one. It keeps its id, its key, its ties and its creation. A blocked job

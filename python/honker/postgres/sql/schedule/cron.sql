@@ -5,7 +5,7 @@
 CREATE OR REPLACE FUNCTION honker._parse_cron(expr text) RETURNS honker.cron LANGUAGE plpgsql IMMUTABLE AS $$
 #variable_conflict use_variable
 DECLARE
-  written text := regexp_replace(expr, '^\s+|\s+$', '', 'g');
+  written text := regexp_replace(expr, E'^\\s+|\\s+$', '', 'g');
   parsed honker.cron;
   fields text[];
 BEGIN
@@ -18,7 +18,7 @@ BEGIN
   ELSIF written LIKE '@%' THEN
     fields := honker._cron_nickname(written);
   ELSE
-    fields := regexp_split_to_array(written, '\s+');
+    fields := regexp_split_to_array(written, E'\\s+');
   END IF;
   IF cardinality(fields) = 5 THEN
     fields := '0'::text || fields;
@@ -31,7 +31,7 @@ BEGIN
   parsed.hours := honker._cron_field('hour', fields[3], 0, 23);
   parsed := honker._cron_month_days(parsed, fields[4]);
   parsed.months := honker._cron_field('month', fields[5], 1, 12);
-  parsed := honker._cron_week_days(parsed, regexp_replace(fields[6], '^\+', ''));
+  parsed := honker._cron_week_days(parsed, regexp_replace(fields[6], E'^\\+', ''));
   -- A day must meet both day fields if one begins with `*`, as in Vixie cron, or if day-of-week begins with `+`.
   parsed.meets_both := fields[4] ~ '^[*?]' OR fields[6] ~ '^[*?+]';
   -- "Every so often" instead of "at these hours": an hour that the clock repeats is one more hour.
@@ -63,7 +63,7 @@ END $$;
 -- The seconds of an interval such as `@every 90s`; no sign, no fraction, one unit.
 CREATE OR REPLACE FUNCTION honker._every_s(written text) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-  parts text[] := regexp_match(written, '^@every\s*([0-9]+)([smhd])$');
+  parts text[] := regexp_match(written, E'^@every\\s*([0-9]+)([smhd])$');
   unit_s integer := CASE parts[2] WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 END;
   span numeric := parts[1]::numeric * unit_s;
 BEGIN

@@ -4,7 +4,7 @@
 
 -- The number that a word stands for; numbers beyond 32 bits are alike. A leading `+` is allowed.
 CREATE OR REPLACE FUNCTION honker._cron_number(word text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN word ~ '^\+?[0-9]+$' THEN least(word::numeric, 4294967295)::bigint END
+  SELECT CASE WHEN word ~ E'^\\+?[0-9]+$' THEN least(word::numeric, 4294967295)::bigint END
 $$;
 
 CREATE OR REPLACE FUNCTION honker._cron_wrong(field text, word text, problem text) RETURNS void LANGUAGE plpgsql AS $$

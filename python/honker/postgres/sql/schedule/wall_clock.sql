@@ -46,7 +46,7 @@ BEGIN
     SET LOCAL TimeZone TO DEFAULT;
     RETURN;
   ELSIF time_zone ~ '^(?!posix/)[A-Za-z_/-]+$'
-     OR upper(time_zone) ~ '^(ETC/)?GMT[+-]?0$|^ETC/GMT(-[1-9]|-1[0-4]|\+[1-9]|\+1[0-2])$'
+     OR upper(time_zone) ~ E'^(ETC/)?GMT[+-]?0$|^ETC/GMT(-[1-9]|-1[0-4]|\\+[1-9]|\\+1[0-2])$'
      OR upper(time_zone) IN ('EST5EDT', 'CST6CDT', 'MST7MDT', 'PST8PDT') THEN
     BEGIN
       PERFORM set_config('TimeZone', time_zone, true);

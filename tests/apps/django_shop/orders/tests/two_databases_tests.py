@@ -8,6 +8,7 @@ from honker.contrib.django.testing import drain
 
 from orders.models import Order
 from orders.tasks import send_confirmation
+from orders.tests.databases import IS_SQLITE
 from orders.tests.rollbacks import rolled_back
 
 pytestmark = [
@@ -17,7 +18,12 @@ pytestmark = [
 
 
 def tables(alias):
-    return {name for name in connections[alias].introspection.table_names() if name.startswith("_honker")}
+    with connections[alias].cursor() as cursor:
+        if IS_SQLITE:
+            cursor.execute("SELECT name FROM sqlite_master WHERE name LIKE '@_honker@_%' ESCAPE '@'")
+        else:
+            cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'honker'")
+        return {name for (name,) in cursor.fetchall()}
 
 
 def test_only_the_database_for_jobs_has_the_tables():
