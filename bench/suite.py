@@ -17,6 +17,7 @@ from support import machine, program, results
 BENCH = Path(__file__).parent
 PROGRAMS = (
     "enqueue",
+    "group_commit",
     "bulk_enqueue",
     "claim_ack",
     "worker",
@@ -28,6 +29,7 @@ PROGRAMS = (
     "payloads",
     "idle",
     "wake",
+    "tail",
     "growth",
     "inspection",
     "memory",

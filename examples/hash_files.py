@@ -28,7 +28,7 @@ from hashing.patience import patiently
 try:
     from tqdm import tqdm
 except ImportError:
-    sys.exit("the demo shows its progress with tqdm, which is missing: pip install 'honker[demo]'")
+    sys.exit("the demo shows its progress with tqdm, which is missing: pip install 'honker-db[demo]'")
 
 FAULTY, INTERRUPTED = 1, 130
 TICK_S = 0.005

@@ -36,11 +36,12 @@ class HonkerDriver(Driver):
             asked = ("PRAGMA journal_mode", "PRAGMA synchronous", "SELECT sqlite_version()")
             journal, synchronous, sqlite = (next(iter(tx.query(each)[0].values())) for each in asked)
         durability = name_durability(journal, synchronous)
-        return {"version": metadata.version("honker"), "sqlite": sqlite, "durability": durability}
+        return {"version": version(), "sqlite": sqlite, "durability": durability}
 
-    def open(self, path):
+    def open(self, path, **options):
+        """Open a database; the options are those of `honker.open`."""
         self.close()
-        self._db = honker.open(path)
+        self._db = honker.open(path, **options)
         self._queue = self._db.queue(QUEUE)
         self.put = self._queue.enqueue
         self._stream = self._db.stream("bench")
@@ -96,6 +97,24 @@ class HonkerDriver(Driver):
         with self._db.transaction() as tx:
             for _ in range(count):
                 enqueue(PAYLOAD, tx=tx)
+        return time.perf_counter() - began
+
+    def enqueue_by_tasks(self, count, tasks):
+        """Seconds for `count` jobs by so many tasks of one event loop; by blocking calls without tasks."""
+
+        async def add(count):
+            for _ in range(count):
+                await self._queue.aenqueue(PAYLOAD)
+
+        async def run():
+            await asyncio.gather(*(add(count // tasks) for _ in range(tasks)))
+
+        began = time.perf_counter()
+        if tasks:
+            asyncio.run(run())
+        else:
+            for _ in range(count):
+                self._queue.enqueue(PAYLOAD)
         return time.perf_counter() - began
 
     def enqueue_many(self, count):
@@ -251,6 +270,14 @@ class HonkerDriver(Driver):
 
     def event_count(self):
         return self._db.query("SELECT count(*) AS n FROM _honker_stream")[0]["n"]
+
+
+def version():
+    """The version of the package, which this project and the public honker distribute under different names."""
+    try:
+        return metadata.version("honker-db")
+    except metadata.PackageNotFoundError:
+        return metadata.version("honker")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class PostgresDriver(HonkerDriver):
         super().__init__(is_ours=True)
 
     def describe(self):
-        return {"version": metadata.version("honker")}
+        return {"version": metadata.version("honker-db")}
 
     def open(self, path):
         self._path = path

@@ -21,7 +21,7 @@ def describe(folder=None):
         "file_system": file_system(folder or tempfile.gettempdir()),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "honker": metadata.version("honker"),
+        "honker": metadata.version("honker-db"),
         "build": build(),
     }
 

@@ -2,7 +2,7 @@
 
 import statistics
 
-NO_PICTURES = "no pictures: matplotlib is missing (pip install 'honker[bench]')"
+NO_PICTURES = "no pictures: matplotlib is missing (pip install 'honker-db[bench]')"
 WIDTH, HEIGHT, DPI = 9, 4.5, 120
 FONT = {
     "font.size": 9,

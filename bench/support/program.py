@@ -19,7 +19,7 @@ from .results import FULL, QUICK, STANDARD
 try:
     from tqdm import tqdm
 except ImportError:
-    sys.exit("the benchmark shows its progress with tqdm, which is missing: pip install 'honker[bench]'")
+    sys.exit("the benchmark shows its progress with tqdm, which is missing: pip install 'honker-db[bench]'")
 
 ROUNDS = {QUICK: 1, STANDARD: 5, FULL: 9}
 

@@ -8,7 +8,7 @@ from .numbers import number, ratio, spread
 try:
     from tabulate import tabulate
 except ImportError:
-    sys.exit("the benchmark prints its tables with tabulate, which is missing: pip install 'honker[bench]'")
+    sys.exit("the benchmark prints its tables with tabulate, which is missing: pip install 'honker-db[bench]'")
 
 # Values above are Unix seconds: their last digits matter.
 INSTANTS = 1e9

@@ -35,6 +35,8 @@ def form(value, unit):
 
 TARGETS = (
     Target("enqueue", "enqueue", "enqueue, one per commit", 0.8, RATIO, "a plain INSERT of the same row"),
+    Target("group_commit", "group_commit", "64 tasks that call aenqueue at once, NORMAL", 100_000, " jobs/s"),
+    Target("group_commit_full", "group_commit", "64 tasks that call aenqueue at once, FULL", 50_000, " jobs/s"),
     Target("bulk", "bulk_enqueue", "enqueue 10,000 in one call", 0.8, RATIO, "executemany"),
     Target("in_transaction", "bulk_enqueue", "enqueue 10,000 inside one transaction", 0.6, RATIO, "executemany"),
     Target("claim", "claim_ack", "claim and ack one at a time, 100 waiting", 10_000, " jobs/s"),
@@ -76,6 +78,8 @@ TARGETS = (
         "the idle p50",
         is_ceiling=True,
     ),
+    Target("tail", "tail", "commit to claim under a commit every 0.3 ms: p99", 3, " ms", is_ceiling=True),
+    Target("tail_log", "tail", "the log under a commit every 0.3 ms", 64, " MB", is_ceiling=True),
     Target("no_lost_wake", "wake", "unnoticed commits", 0, " commits", is_ceiling=True),
     Target("idle_core", "idle", "100 idle listeners: processor time", 0.1, " % of a core", is_ceiling=True),
     Target("idle_wakeups", "idle", "100 idle listeners: wake-ups of the whole process", 20, " /s", is_ceiling=True),

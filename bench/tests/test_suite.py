@@ -16,6 +16,7 @@ from tests.sql.loading import LIBRARY, ROOT
 BENCH = ROOT / "bench"
 MEASURES = {
     "enqueue": {"enqueue"},
+    "group_commit": {"group_commit"},
     "bulk_enqueue": {"bulk_enqueue"},
     "claim_ack": {"claim", "claim_backlog", "claim_batch"},
     "worker": {"worker", "worker_results"},

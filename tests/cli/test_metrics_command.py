@@ -100,4 +100,4 @@ def test_without_the_library_the_error_names_the_extra(filled, path, tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert "pip install honker[prometheus]" in done.stderr
+    assert "pip install honker-db[prometheus]" in done.stderr

@@ -122,4 +122,4 @@ def test_a_missing_package_is_named_with_its_extra(write, db, tmp_path):
     write("watchfiles.py", "raise ModuleNotFoundError('no watchfiles here')\n")
     done = program.honker("worker", "tasks:db", "--reload", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'honker[reload]'" in done.stderr
+    assert "pip install 'honker-db[reload]'" in done.stderr

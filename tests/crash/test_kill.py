@@ -5,6 +5,7 @@ leases, and repeatedly with the same job. Acknowledged work must survive, and un
 The next process must not have to wait, and every job ends exactly once.
 """
 
+import json
 import time
 
 import honker
@@ -101,6 +102,44 @@ def test_every_commit_that_was_acknowledged_before_a_kill_is_there_and_whole(ord
     assert jobs == with_orders
     assert jobs[: len(acknowledged)] == acknowledged
     assert len(jobs) <= len(acknowledged) + 1  # one may have been committed and not yet reported
+
+
+SHARING_COMMITS = """
+import asyncio
+import sys
+import honker
+db = honker.open(sys.argv[1], synchronous=sys.argv[2])
+queue = db.queue("q")
+
+async def write(task):
+    number = 0
+    while True:
+        job_id = await queue.aenqueue([task, number])
+        print(job_id, task, number, flush=True)
+        number += 1
+
+async def main():
+    await asyncio.gather(*(write(task) for task in range(16)))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("synchronous", ["NORMAL", "FULL"])
+@pytest.mark.parametrize("after", [1, 100, 1_000])
+def test_every_call_of_a_shared_commit_that_was_acknowledged_before_a_kill_is_there(path, after, synchronous):
+    with running(SHARING_COMMITS, path, synchronous) as child:
+        lines = [child.line() for _ in range(after)]
+        child.kill()
+        lines += child.process.stdout.read().split("\n")[:-1]
+    assert integrity(path) == [("ok",)]
+    acknowledged = {int(job_id): [int(task), int(number)] for job_id, task, number in map(str.split, lines)}
+    jobs = {job_id: json.loads(text) for job_id, text in ask(path, "SELECT id, payload FROM _honker_live")}
+    assert {job_id: jobs.get(job_id) for job_id in acknowledged} == acknowledged
+    assert len(jobs) <= len(acknowledged) + 16  # one of each task may have been committed and not yet reported
+    for task in range(16):
+        numbers = [number for _, (one, number) in sorted(jobs.items()) if one == task]
+        assert numbers == list(range(len(numbers)))
 
 
 COMMITTING_ROWS = """

@@ -129,10 +129,10 @@ def test_a_missing_setting_is_an_error_that_says_so(project):
 @pytest.fixture
 def installed(tmp_path):
     """A module path on which honker is installed, with the entry points of this checkout."""
-    metadata = tmp_path / "site" / "honker-0.1.dist-info"
+    metadata = tmp_path / "site" / "honker_db-0.1.dist-info"
     metadata.mkdir(parents=True)
     points = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"]["pytest11"]
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: honker\nVersion: 0.1\n")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: honker-db\nVersion: 0.1\n")
     (metadata / "entry_points.txt").write_text("\n".join(["[pytest11]", *(f"{a} = {b}" for a, b in points.items())]))
     return f"{PACKAGE}{os.pathsep}{metadata.parent}"
 

@@ -37,7 +37,7 @@ from honker.errors import HonkerError, InvalidArgumentError
 
 def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
     if is_wanted and not ctx.resilient_parsing:
-        version = importlib.metadata.version("honker")
+        version = importlib.metadata.version("honker-db")
         click.echo(f"honker {version} (Python {platform.python_version()}, SQLite {sqlite3.sqlite_version})")
         ctx.exit()
 

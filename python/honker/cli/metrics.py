@@ -41,7 +41,7 @@ Examples:
   honker metrics shop.db --serve 9100
   honker metrics shop.db --serve 0.0.0.0:9100
 
-It needs `pip install honker[prometheus]`. The counters of jobs and attempts need
+It needs `pip install honker-db[prometheus]`. The counters of jobs and attempts need
 `honker.open("shop.db").configure(counters=True)`, once for the file.
 
 Exit codes: 0 done, 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM.""",
@@ -98,7 +98,9 @@ def _registry(db: Database, limit: int) -> CollectorRegistry:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "prometheus_client":
             raise
-        raise click.UsageError("metrics need the package prometheus-client; pip install honker[prometheus]") from error
+        raise click.UsageError(
+            "metrics need the package prometheus-client; pip install honker-db[prometheus]"
+        ) from error
     registry = CollectorRegistry()
     registry.register(Collector(db, series_limit=limit))
     return registry

@@ -39,7 +39,7 @@ def run_reloading(command: Sequence[str], say: Callable[..., None]) -> int:
     try:
         from watchfiles import PythonFilter, watch  # noqa: PLC0415 - an extra, and only for development
     except ImportError as error:
-        raise click.UsageError("--reload needs the package watchfiles; run: pip install 'honker[reload]'") from error
+        raise click.UsageError("--reload needs the package watchfiles; run: pip install 'honker-db[reload]'") from error
 
     child = _Child(command)
     stop = threading.Event()

@@ -32,7 +32,7 @@ Examples:
   {_TOKEN_VARIABLE}=$(openssl rand -hex 16) honker web shop.db --host 0.0.0.0
 
 It listens on this machine only. Another --host needs a token, which the browser asks for once; programs send
-it as "Authorization: Bearer TOKEN". It needs `pip install 'honker[web]'`.
+it as "Authorization: Bearer TOKEN". It needs `pip install 'honker-db[web]'`.
 
 Exit codes: 1 error, 2 usage error, 130 Ctrl-C, 143 SIGTERM.""",
 )
@@ -70,7 +70,7 @@ def web(  # noqa: PLR0917 - click passes them by name
     try:
         import uvicorn  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        raise click.ClickException("the page needs uvicorn: pip install 'honker[web]'") from error
+        raise click.ClickException("the page needs uvicorn: pip install 'honker-db[web]'") from error
     with open_existing(path) as db:
         try:
             page = app(db, read_only=is_read_only, token=token or None, allowed_hosts=allowed_hosts or None)

@@ -14,7 +14,8 @@ class EncryptedCodec:
     """JSON, encrypted and signed with Fernet (AES-128-CBC and HMAC-SHA256) of ``cryptography``.
 
     The arguments and results are secret; the name of the task, the queue, keys, times and error texts are not. A copy
-    of a payload is valid again, so a program that can write to the file can repeat a call. Install ``honker[crypto]``.
+    of a payload is valid again, so a program that can write to the file can repeat a call. Install
+    ``honker-db[crypto]``.
 
     Args:
         keys: The key, or several for a rotation: the first encrypts, all decrypt. Make one with `generate_key`.
@@ -73,5 +74,5 @@ def _fernet() -> Any:
     try:
         from cryptography import fernet  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ImportError("EncryptedCodec needs the package cryptography: pip install 'honker[crypto]'") from error
+        raise ImportError("EncryptedCodec needs the package cryptography: pip install 'honker-db[crypto]'") from error
     return fernet

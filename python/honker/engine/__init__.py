@@ -196,6 +196,9 @@ class Engine(Protocol):
 
     ``tx=`` is an open transaction, of honker or of the application's own driver: the function becomes part of it.
     Methods that begin with ``a`` never block the event loop. A cancelled ``a`` call may still take effect.
+
+    Calls of `acall` and `aadd` that several tasks of an event loop make at once may share a commit. Each then returns
+    its own answer, or raises its own error, after that commit. They take effect in the order in which they were made.
     """
 
     @property
@@ -233,7 +236,10 @@ class Engine(Protocol):
         ...
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """Like `call`, without blocking the event loop."""
+        """Like `call`, without blocking the event loop.
+
+        A call that is cancelled before its commit has begun is not made; one that is cancelled later may take effect.
+        """
         ...
 
     def call_now(self, sql: str, *params: SQLValue) -> Any:
@@ -268,7 +274,7 @@ class Engine(Protocol):
         ...
 
     async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
-        """Like `add`, without blocking the event loop."""
+        """Like `add`, without blocking the event loop; without ``tx``, like `acall`."""
         ...
 
     def fate(self, tx: TransactionLike) -> Fate:

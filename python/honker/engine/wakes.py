@@ -17,26 +17,17 @@ class Wakes:
 
     It subscribes for the place where it is made, and again when it is used in another one, or after `rest`. That counts
     as a wake, so that no commit in between is missed.
-
-    Args:
-        engine: The engine.
-        is_resting: True to subscribe at the first wait only, which then counts as a wake.
-
-    Raises:
-        DatabaseClosedError: The database is closed.
     """
 
-    def __init__(self, engine: Engine, *, is_resting: bool = False) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._own: Updates | None = None
         self._shared: LoopUpdates | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
         self._pid = os.getpid()
-        if is_resting:
-            if engine.is_closed:
-                raise DatabaseClosedError("Database is closed")
-            return
+        # The engine that was subscribed to before a rest. An app that is closed and used again has another one.
+        self._rested: Engine | None = None
         loop = asyncio._get_running_loop()
         if loop is None:
             self._own = engine.updates()
@@ -90,6 +81,7 @@ class Wakes:
 
     def rest(self) -> None:
         """End the subscription until the next wait. While one exists, each commit costs this process a wake-up."""
+        self._rested = getattr(self._engine, "current", self._engine)
         own, self._own = self._own, None
         if own is not None:
             own.close()
@@ -105,7 +97,7 @@ class Wakes:
         self._leave()
 
     def _check_open(self) -> None:
-        if self._is_closed:
+        if self._is_closed or (self._rested is not None and self._rested.is_closed):
             raise DatabaseClosedError("Database is closed: its update watcher has stopped")
 
     def _join(self, loop: asyncio.AbstractEventLoop) -> None:

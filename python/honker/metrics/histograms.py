@@ -1,4 +1,4 @@
-"""Histograms of the attempts of a worker's process, for Prometheus: ``pip install honker[prometheus]``.
+"""Histograms of the attempts of a worker's process, for Prometheus: ``pip install honker-db[prometheus]``.
 
     from honker.metrics.histograms import Histograms
 

@@ -1,4 +1,4 @@
-"""Traces and metrics of the calls of tasks by OpenTelemetry: ``pip install honker[opentelemetry]``.
+"""Traces and metrics of the calls of tasks by OpenTelemetry: ``pip install honker-db[opentelemetry]``.
 
     from honker.metrics.opentelemetry import Tracing
 

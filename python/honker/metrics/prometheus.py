@@ -1,4 +1,4 @@
-"""The state and the counters of a file as metrics of Prometheus: ``pip install honker[prometheus]``.
+"""The state and the counters of a file as metrics of Prometheus: ``pip install honker-db[prometheus]``.
 
     from honker.metrics.prometheus import Collector
 

@@ -74,5 +74,5 @@ def malformed(url: str) -> InvalidArgumentError:
 
 def _without_psycopg(url: str, error: ImportError) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"{without_password(url)} needs psycopg, which is not installed ({error}): pip install 'honker[postgres]'"
+        f"{without_password(url)} needs psycopg, which is not installed ({error}): pip install 'honker-db[postgres]'"
     )

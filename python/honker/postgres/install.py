@@ -206,7 +206,7 @@ def _sources() -> list[bytes]:
 def _release() -> int:
     """The release of this package as a number that grows: 1.2.3 is 1002003, and 0 is unknown."""
     try:
-        numbers = re.findall(r"\d+", version("honker"))
+        numbers = re.findall(r"\d+", version("honker-db"))
     except PackageNotFoundError:
         return 0
     major, minor, patch = (*map(int, numbers[:3]), 0, 0, 0)[:3]

@@ -25,7 +25,7 @@ _LONGEST_PAUSE_S: Final = 0.5
 # A loop that has not waited for so many claims and seconds stops listening: its own commits wake its process, for
 # nothing. To begin again takes milliseconds, so a loop that waits now and then keeps listening.
 _BUSY_CLAIMS: Final = 100
-_BUSY_S: Final = 1.0
+_BUSY_S: Final = 0.1
 
 
 class ClaimableQueue(JobQueue, Protocol):
@@ -79,9 +79,9 @@ class Claims:
         self._fruitless = 0
         self._is_due = False
         self._engine = queue.db.engine
-        # Its first wait, and each first one after a rest, subscribes and returns at once. So the queue is read between
-        # the subscription and the wait, and no commit is missed.
-        self._updates = Wakes(self._engine, is_resting=True)
+        # Subscribed before the first read of the queue, so that no commit between a read and a wait is missed. The
+        # first wait after a rest subscribes and returns at once.
+        self._updates = Wakes(self._engine)
         # Claims since the last wait, and the moment of its end.
         self._busy_claims = 0
         self._waited_at = monotonic()

@@ -112,17 +112,23 @@ def enqueue(  # noqa: PLR0917 - the order that existing callers rely on
     """
     text = serialization.encode(payload)
     call = enqueue_call(self.name, text, run_at, delay, priority, expires, max_attempts, self.max_attempts)
-    flow = flow_options(
-        key=key,
-        unique_key=unique_key,
-        on_conflict=on_conflict,
-        unique_until=unique_until,
-        unique_for_s=unique_for_s,
-        debounce_s=debounce_s,
-        debounce_max_s=debounce_max_s,
-        after=after,
-        on_parent_failure=on_parent_failure,
-    )
+    flow = None
+    # Most jobs have none of these options, and the comparison is shorter than the call.
+    if not (
+        key is unique_key is on_conflict is unique_until is unique_for_s is debounce_s is None
+        and debounce_max_s is after is on_parent_failure is None
+    ):
+        flow = flow_options(
+            key=key,
+            unique_key=unique_key,
+            on_conflict=on_conflict,
+            unique_until=unique_until,
+            unique_for_s=unique_for_s,
+            debounce_s=debounce_s,
+            debounce_max_s=debounce_max_s,
+            after=after,
+            on_parent_failure=on_parent_failure,
+        )
     # A span that counts from now cannot wait for a shared statement.
     may_wait = tx is not None and delay is expires is None
     if flow is not None:
@@ -155,26 +161,37 @@ async def aenqueue(  # noqa: PLR0917 - the order that existing callers rely on
     after: Iterable[JobReference] | None = None,
     on_parent_failure: OnParentFailure | None = None,
 ) -> int:
-    """Like `enqueue`, without blocking the event loop."""
+    """Like `enqueue`, without blocking the event loop.
+
+    Calls of several tasks at the same time share a commit. A call that is cancelled before its commit has begun adds no
+    job; one that is cancelled later may have added it.
+    """
     text = serialization.encode(payload)
     call = enqueue_call(self.name, text, run_at, delay, priority, expires, max_attempts, self.max_attempts)
-    flow = flow_options(
-        key=key,
-        unique_key=unique_key,
-        on_conflict=on_conflict,
-        unique_until=unique_until,
-        unique_for_s=unique_for_s,
-        debounce_s=debounce_s,
-        debounce_max_s=debounce_max_s,
-        after=after,
-        on_parent_failure=on_parent_failure,
-    )
-    may_wait = tx is not None and delay is expires is None
+    flow = None
+    # Most jobs have none of these options, and the comparison is shorter than the call.
+    if not (
+        key is unique_key is on_conflict is unique_until is unique_for_s is debounce_s is None
+        and debounce_max_s is after is on_parent_failure is None
+    ):
+        flow = flow_options(
+            key=key,
+            unique_key=unique_key,
+            on_conflict=on_conflict,
+            unique_until=unique_until,
+            unique_for_s=unique_for_s,
+            debounce_s=debounce_s,
+            debounce_max_s=debounce_max_s,
+            after=after,
+            on_parent_failure=on_parent_failure,
+        )
+    # In a transaction, a span that counts from now cannot wait for a shared statement.
+    may_share = tx is None or delay is expires is None
     if flow is not None:
         plain, call = call, related_call(call, flow)
-        if may_wait and is_only_keyed(flow):
+        if may_share and is_only_keyed(flow):
             return await self.db.engine.aadd(call, keyed_series_call(plain), (text, encode(flow)), tx)
-    elif may_wait:
+    elif may_share:
         return await self.db.engine.aadd(call, series_call(call), text, tx)
     job_id: int = await self.db.engine.acall(*call, tx=tx)
     return job_id

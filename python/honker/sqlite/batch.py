@@ -81,7 +81,7 @@ class Batch:
 
     def _write(self, connection: Connection) -> None:
         sql, *params = self.add_many
-        elements, *options = _arrays(self._waiting)
+        elements, *options = element_arrays(self._waiting)
         ids: list[int] = json.loads(connection.scalar(sql, (elements, *params, *options)))
         reserved = range(self._last_id + 1, self._last_id + 1 + len(self._waiting))
         if ids != list(reserved):
@@ -89,7 +89,7 @@ class Batch:
         self._last_id, self._waiting, self._characters = ids[-1], [], 0
 
 
-def _arrays(elements: list[Element]) -> list[str]:
+def element_arrays(elements: list[Element]) -> list[str]:
     """The JSON arrays of elements of one kind: one array, or one for each of their texts."""
     if isinstance(elements[0], str):
         return [f"[{','.join(cast('list[str]', elements))}]"]

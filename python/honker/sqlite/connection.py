@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 import weakref
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from honker.errors import (
     forked,
     from_sqlite,
 )
+from honker.sqlite.checkpoint import Checkpointer, pause_checkpointers, resume_checkpointers
 from honker.sqlite.database_file import DatabaseFile
 from honker.sqlite.extension import connect
 from honker.sqlite.fork import (
@@ -41,7 +43,8 @@ BUSY_TIMEOUT_S: Final = 5.0
 #: The levels of `honker.open`'s ``synchronous``.
 SYNCHRONOUS: Final = ("NORMAL", "FULL", "EXTRA")
 
-#: Bytes in the -wal after which a commit writes them into the database; in pages that depends on their size.
+#: Bytes in the -wal after which a commit writes them into the database itself, because `Checkpointer` did not; in
+#: pages that depends on their size.
 _CHECKPOINT_BYTES: Final = 40_960_000
 _WAL_LIMIT_BYTES: Final = 67_108_864
 
@@ -97,6 +100,7 @@ class Connection:
         self._deferred_since: float | None = None
         self._slow_commits = 0
         self._changes_at_begin = 0
+        self._checkpointer: Checkpointer | None = None
         self._raw: sqlite3.Connection | None = None
         #: None while the connection is opened, and after that failed.
         self._held: Held | None = None
@@ -120,8 +124,8 @@ class Connection:
         self._enter_wal(is_read_only=is_query_only or not is_writable(self._path))
         for pragma in (f"PRAGMA synchronous = {synchronous}", *_PRAGMAS):
             self.run(pragma)
-        page_bytes = int(self.scalar("PRAGMA page_size"))  # a text where SQLCipher answers
-        self._checkpoint_pages: int = _CHECKPOINT_BYTES // page_bytes
+        self._page_bytes = int(self.scalar("PRAGMA page_size"))  # a text where SQLCipher answers
+        self._checkpoint_pages: int = _CHECKPOINT_BYTES // self._page_bytes
         self.run(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages}")
         if self._foreign_keys is not None:
             self.run(f"PRAGMA foreign_keys = {int(self._foreign_keys)}")
@@ -180,6 +184,10 @@ class Connection:
         rows: list[tuple[int, str, str]] = self.raw.execute("PRAGMA database_list").fetchall()
         return rows[0][2]
 
+    def checkpoint_in_thread(self, open_reader: Callable[[], Connection]) -> None:
+        """Leave checkpoints to a thread, which opens connections by a method of their owner."""
+        self._checkpointer = Checkpointer(weakref.WeakMethod(open_reader), self.real_path, self._page_bytes)
+
     def wait_when_busy(self) -> None:
         """Let later statements wait: for the locks of other processes up to the busy timeout, and for the disk."""
         self._set_busy_timeout(BUSY_TIMEOUT_S)
@@ -206,13 +214,15 @@ class Connection:
 
         A commit syncs the disk with ``synchronous="FULL"``, and else when it makes a checkpoint or begins the -wal
         again. Commits of event loops make no checkpoint. At least each `_CHECKPOINT_DELAY_S`, some run in a thread
-        instead and catch up, so the -wal grows only by the commits of that time.
+        instead and catch up, so the -wal grows only by the commits of that time. A commit that has work for
+        `Checkpointer` to do runs in a thread too.
         """
         since = self._deferred_since  # read once: a commit in another thread may set it to None
         if since is not None and monotonic() - since >= _CHECKPOINT_DELAY_S:
             self._deferred_since = None
             self._slow_commits = _SLOW_COMMITS
-        return self._syncs_commits or self._slow_commits > 0
+        is_slow = self._checkpointer is not None and self._checkpointer.is_commit_slow
+        return self._syncs_commits or self._slow_commits > 0 or is_slow
 
     def _count_commit(self, *, is_slow: bool) -> None:
         """Let the next commit make a checkpoint, or leave that to a later one."""
@@ -224,6 +234,11 @@ class Connection:
             self._slow_commits -= self._slow_commits > 0
         elif self._deferred_since is None:
             self._deferred_since = monotonic()
+        checkpointer = self._checkpointer
+        if checkpointer is not None:
+            if is_slow and checkpointer.is_commit_slow:
+                checkpointer.complete(is_in_transaction=self.raw.in_transaction)
+            checkpointer.count_commit()
 
     @property
     def is_large(self) -> bool:
@@ -375,6 +390,8 @@ class Connection:
             if raw is None:
                 return
             if self._pid == os.getpid():
+                if self._checkpointer is not None:
+                    self._checkpointer.close()  # before: SQLite empties the -wal when the last connection closes
                 raw.close()
             else:
                 make_immortal(raw)
@@ -435,17 +452,20 @@ class _Fork:
         self._watchers_are_idle = True
 
     def before(self) -> None:
+        pause_checkpointers()
         for connection in list(_open_connections):
             connection.prepare_fork()
         self._watchers_are_idle = pause_watchers()
 
     def in_parent(self) -> None:
         resume_watchers(is_child=False)
+        resume_checkpointers(is_child=False)
 
     def in_child(self) -> None:
         for connection in list(_open_connections):
             connection.inherit(watchers_were_idle=self._watchers_are_idle)
         resume_watchers(is_child=True)
+        resume_checkpointers(is_child=True)
 
 
 if hasattr(os, "register_at_fork"):

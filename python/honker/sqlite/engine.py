@@ -29,12 +29,13 @@ from honker.sqlite.engine_clock import EngineClock, note_testing_file
 from honker.sqlite.extension_file import extension_info
 from honker.sqlite.foreign import fate_of, session_of
 from honker.sqlite.foreign_async import ascalar_in
+from honker.sqlite.group_commit import GroupCommit
 from honker.sqlite.handler_transaction import SQLiteHandlerScope
 from honker.sqlite.path import database_path
 from honker.sqlite.readers import LoopReader, ReaderPool
 from honker.sqlite.transaction import SQLiteTransaction, append_to, check_own
 from honker.sqlite.watcher import UpdateEvents, check_watcher_options
-from honker.sqlite.write_lock import WriteLock, in_thread
+from honker.sqlite.write_lock import WriteLock
 
 Opened = TypeVar("Opened", Connection, UpdateEvents)
 
@@ -74,12 +75,15 @@ class SQLiteEngine:
         self._clock = EngineClock(module, self._writer.real_path, self._open_reader)
         self._readers = ReaderPool(self._open_reader, max(max_readers, 1))
         self._loop_reader = LoopReader(self._open_reader)
-        # Guards the two fields below.
+        # Guards the fields below.
         self._updates_lock = threading.Lock()
         self._updates: weakref.WeakSet[UpdateEvents] = weakref.WeakSet()
         # By event loop; each hub is used on the thread of its loop only. Waiters and the loop keep it.
         self._hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[LoopHub]]
         self._hubs = weakref.WeakKeyDictionary()
+        # By event loop, too; and the one that was used last.
+        self._groups: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit] = weakref.WeakKeyDictionary()
+        self._last_group: GroupCommit | None = None
         self._is_closed = False
         try:
             if watcher_backend is not None:
@@ -90,6 +94,7 @@ class SQLiteEngine:
                 note_testing_file(self._writer.real_path)
             self._limits = Limits.of(self._writer.scalar("SELECT honker_limits()", ()))
             self._file.remember_wal()
+            self._writer.checkpoint_in_thread(self._open_reader)
         except BaseException:
             self.close()
             raise
@@ -232,33 +237,25 @@ class SQLiteEngine:
             self._write_lock.release()
 
     async def acall(self, sql: str, *params: SQLValue, tx: TransactionLike = None) -> Any:
-        """Like `call`, without blocking the event loop.
+        """Like `call`, without blocking the event loop; calls of several tasks may share a commit.
 
-        A cancelled call may still take effect, because its statement may already be running.
+        A call that is cancelled before its commit has begun is not made; one that is cancelled later may take effect.
         """
         if tx is not None:
             return await self._ascalar_in(tx, sql, params)
+        loop = asyncio.get_running_loop()
+        call = self._group(loop).submit(loop, (sql, *params))
+        return call.answer if call.future is None else await call.future
+
+    def _group(self, loop: asyncio.AbstractEventLoop) -> GroupCommit:
+        """The group commit of an event loop."""
         _ = self._writer.raw
-        await self._write_lock.acquire_async()
-        # The lock is released after the last statement: here, or in the thread that outlives a cancelled task.
-        try:
-            self._writer.check_fast()
-            self._writer.make_ready()
-            self._writer.fail_when_busy()
-            result = self._writer.scalar(sql, params)
-        except DatabaseBusyError:
-            try:
-                self._writer.check_wait(is_blocking=False)
-            except BaseException:
-                self._write_lock.release()
-                raise
-            self._write_lock.hand_to_thread()
-            return await in_thread(self._call_and_release, sql, params, otherwise=self._write_lock.release)
-        except BaseException:
-            self._write_lock.release()
-            raise
-        self._write_lock.release()
-        return result
+        group = self._last_group
+        if group is None or group.loop() is not loop:
+            with self._updates_lock:
+                group = self._groups.get(loop) or GroupCommit(self._writer, self._write_lock, loop)
+                self._last_group = self._groups[loop] = group
+        return group
 
     def _call_and_release(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:
@@ -277,10 +274,16 @@ class SQLiteEngine:
         return added
 
     async def aadd(self, one: Call, many: Call, element: Element, tx: TransactionLike) -> int:
-        """Like `add`, without blocking the event loop."""
-        if isinstance(tx, SQLiteTransaction):
-            return self.add(one, many, element, tx)
-        added: int = await self.acall(*one, tx=tx)
+        """Like `add`, without blocking the event loop; without ``tx``, like `acall`."""
+        added: int
+        if tx is None:
+            loop = asyncio.get_running_loop()
+            call = self._group(loop).submit(loop, one, many, element)
+            added = call.answer if call.future is None else await call.future
+        elif isinstance(tx, SQLiteTransaction):
+            added = self.add(one, many, element, tx)
+        else:
+            added = await self.acall(*one, tx=tx)
         return added
 
     def fate(self, tx: TransactionLike) -> OwnFate | ForeignFate:

@@ -126,7 +126,7 @@ class Stream:
     async def apublish(self, payload: Any, key: str | None = None, tx: TransactionLike = None) -> int:
         """Like `publish`, without blocking the event loop."""
         text = serialization.encode(payload)
-        if tx is not None and (key is None or is_text(key)):
+        if key is None or is_text(key):
             one = _PUBLISH, self.name, key, text
             return await self._engine.aadd(one, (_PUBLISH_MANY, self.name), _pair(key, text), tx)
         offset: int = await self._engine.acall(_PUBLISH, self.name, key, text, tx=tx)

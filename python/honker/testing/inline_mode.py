@@ -119,6 +119,8 @@ class _Inline:
         async def wrapped(one: Call, many: Call, element: Element, tx: TransactionLike) -> Any:
             answer = await method(one, many, element, tx)
             self._has_jobs = self._has_jobs or one[0].startswith(_ENQUEUES)
+            if tx is None:
+                await self.arun()
             return answer
 
         return wrapped

@@ -5,7 +5,7 @@
     web = FastAPI()
     web.mount("/honker", honker.web.app(db, token=os.environ["HONKER_WEB_TOKEN"]))
 
-It needs Starlette and Jinja: ``pip install honker[web]``.
+It needs Starlette and Jinja: ``pip install honker-db[web]``.
 """
 
 from __future__ import annotations
@@ -53,5 +53,5 @@ def app(
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in {"starlette", "jinja2"}:
             raise
-        raise ImportError(f"the page needs {error.name}: pip install 'honker[web]'", name=error.name) from error
+        raise ImportError(f"the page needs {error.name}: pip install 'honker-db[web]'", name=error.name) from error
     return application.make(db, is_read_only=read_only, token=token, allowed_hosts=allowed_hosts, title=title)

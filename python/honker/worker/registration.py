@@ -218,6 +218,6 @@ class Registration:
 def version() -> str:
     """The version of this package."""
     try:
-        return importlib.metadata.version("honker")
+        return importlib.metadata.version("honker-db")
     except importlib.metadata.PackageNotFoundError:
         return "unknown"

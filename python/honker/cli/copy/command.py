@@ -96,7 +96,7 @@ def _server(url: str, *, is_target: bool) -> Target:
         from honker.cli.copy.server_store import ServerStore  # noqa: PLC0415 - imports the extra
     except ImportError as error:
         raise click.ClickException(
-            f"{without_password(url)} needs psycopg, which is not installed: pip install 'honker[postgres]'"
+            f"{without_password(url)} needs psycopg, which is not installed: pip install 'honker-db[postgres]'"
         ) from error
     return ServerStore(url, is_target=is_target)
 

@@ -49,8 +49,8 @@ class _Postgres:
         if _missing is None:
             return None
         return (
-            f"jobs in PostgreSQL need psycopg 3 ({_missing}): pip install 'honker[postgres]'; Django then uses it in "
-            "the place of psycopg2"
+            f"jobs in PostgreSQL need psycopg 3 ({_missing}): pip install 'honker-db[postgres]'; Django then uses it "
+            "in the place of psycopg2"
         )
 
     def location(self, connection: Any) -> str:

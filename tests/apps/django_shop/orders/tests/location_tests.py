@@ -80,5 +80,5 @@ def test_the_module_can_be_imported_without_psycopg(monkeypatch):
     spec = importlib.util.find_spec(vendor_postgres.__name__)
     again = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(again)
-    assert "pip install 'honker[postgres]'" in again.POSTGRES.problem()
+    assert "pip install 'honker-db[postgres]'" in again.POSTGRES.problem()
     assert POSTGRES.problem() is None
