@@ -41,7 +41,7 @@ FAULTS_DIR := $(or $(CARGO_TARGET_DIR),target)/faults
 .DEFAULT_GOAL := help
 # Two of the targets install packages, and cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: help machine machine-for-tests setup build build-faults test lint format rust-test python-test torture bindings fuzz demo shop bench bench-full bench-compare wheel wheel-check clean
+.PHONY: help machine machine-for-tests setup build build-faults test lint docs format rust-test python-test torture bindings fuzz demo shop bench bench-full bench-compare wheel wheel-check clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,7 +58,7 @@ setup: $(INSTALLED) ## Make .venv with the package (editable) and the developers
 $(INSTALLED): pyproject.toml hatch_build.py Cargo.toml Cargo.lock | machine
 	$(MAKE) build  # pip would build it as well, but without showing cargo's messages
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,demo,bench]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,demo,bench,docs]'
 	touch $@
 
 build: machine ## Build the SQLite extension
@@ -70,7 +70,7 @@ build-faults: machine
 	CARGO_PROFILE_DEV_DEBUG=0 cargo build --locked --target-dir $(FAULTS_DIR) \
 		-p honker-extension -p honker-faults --features honker-extension/failpoints
 
-test: machine-for-tests lint rust-test python-test ## Everything CI checks: lint, types, layers, Rust tests, Python tests
+test: machine-for-tests lint docs rust-test python-test ## Everything CI checks: lint, types, layers, the site, Rust tests, Python tests
 
 lint: machine-for-tests setup ## Check format, lints, types, layers and the place of SQL
 	$(BIN)/ruff format --check .
@@ -82,6 +82,9 @@ lint: machine-for-tests setup ## Check format, lints, types, layers and the plac
 	cargo fmt --all --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets --all-features --locked -- -D warnings
 	cargo clippy -p honker-extension -p honker-faults --all-features --locked -- -D warnings
+
+docs: setup ## Build the documentation site; warnings and dead links are errors, ARGS=--external asks the web for the others
+	$(BIN)/python scripts/build_docs.py $(ARGS)
 
 format: machine-for-tests setup ## Format all code and apply the safe fixes
 	$(BIN)/ruff format .
@@ -139,5 +142,5 @@ wheel-check: ## Run the wheel of dist/ in an old root file system (needs root an
 	scripts/check_wheel.sh
 
 clean: ## Delete all built and installed files
-	rm -rf $(VENV) target fuzz/target dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) target fuzz/target dist docs/_build .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

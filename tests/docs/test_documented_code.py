@@ -2,7 +2,7 @@
 
 The ```python blocks of a Markdown file run in order, in one namespace, in an empty directory. The ```sql blocks of a
 file go together to the `sqlite3` shell. Docstrings of the package are documents too, and each of their ```python blocks
-runs alone. Blocks with any other fence, and those with ```python no-run, are text.
+runs alone. Blocks with any other fence, and those with ```python no-run, are text here.
 """
 
 import inspect
@@ -17,10 +17,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY, _ = honker.extension_info()
+NAMES = ("README", "ARCHITECTURE", "CONTRIBUTING")
 DOCUMENTS = [
-    file
-    for file in (*(ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING")), *ROOT.glob("docs/*.md"))
-    if file.exists()
+    *filter(Path.exists, (ROOT / f"{name}.md" for name in NAMES)),
+    *sorted(ROOT.glob("docs/**/*.md")),
 ]
 
 

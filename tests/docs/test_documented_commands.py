@@ -1,4 +1,4 @@
-"""Run every command of docs/cli.md, in its order, on one file."""
+"""Run every command of docs/cli.md, and of the pages about copies and upgrades, in its order, on one file."""
 
 import re
 import shlex
@@ -13,7 +13,13 @@ from ..support.program import COMMAND, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/cli.md").read_text("utf-8")
-LINES = re.findall(r"^\$ honker (.*)$", TEXT, re.MULTILINE)
+
+
+def commands(text):
+    return re.findall(r"^\$ honker (.*)$", text, re.MULTILINE)
+
+
+LINES = commands(TEXT)
 
 
 @pytest.fixture
@@ -31,9 +37,12 @@ def shop(tmp_path, monkeypatch):
         db.stream("orders").publish(1)
 
 
-def test_every_documented_command_succeeds(shop, capsys):
-    assert len(LINES) > 30
-    for line in LINES:
+@pytest.mark.parametrize(("page", "least"), [("cli", 30), ("backup", 2), ("upgrading", 3)])
+def test_every_documented_command_succeeds(shop, capsys, page, least):
+    text = (ROOT / f"docs/{page}.md").read_text("utf-8")
+    lines = commands(re.sub(r"^```console no-run\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+    assert len(lines) >= least
+    for line in lines:
         code = main.run(shlex.split(line))
         captured = capsys.readouterr()
         assert code == 0, f"{line}: {captured.err}{captured.out}"
