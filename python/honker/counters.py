@@ -100,7 +100,7 @@ def configure(self: Handle, *, counters: bool | None = None, events: bool | None
     """Turn the record of the moves of jobs on or off, for all processes of the file.
 
     Other connections follow within a second. Earlier counts stay. Turning events on gives their stream a retention
-    policy of 10,000 events, unless it has one; see `Stream.set_retention`.
+    policy of 10,000 events, unless it has one; see `Stream.retain`.
 
     Args:
         counters: True to count moves by minute; None leaves it as it is.
