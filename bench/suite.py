@@ -34,6 +34,7 @@ PROGRAMS = (
     "inspection",
     "memory",
     "import_time",
+    "start",
 )
 
 

@@ -113,6 +113,8 @@ TARGETS = (
     ),
     Target("inspection", "inspection", "any list of 1,000,000 jobs: the slowest call", 50, " ms", is_ceiling=True),
     Target("import", "import_time", "import honker, beyond a bare interpreter", 60, " ms", is_ceiling=True),
+    Target("start", "start", "open a file that exists", 3, " ms", is_ceiling=True),
+    Target("start_tables", "start", "open a file with 16,000 other tables", 200, " ms", is_ceiling=True),
     Target("growth", "growth", "growth of time with rows, steepest curve", 1, RATIO, "log n", is_ceiling=True),
     Target(
         "file_size",

@@ -40,6 +40,7 @@ MEASURES = {
     },
     "memory": {"memory"},
     "import_time": {"import"},
+    "start": {"start"},
 }
 
 
