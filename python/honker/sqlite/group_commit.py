@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from typing import Final
+from typing import Any, Final
 
 from honker.arguments import Call
 from honker.engine import Element
@@ -52,7 +52,9 @@ class GroupCommit:
         self._is_crowded = False
         # The task that has committed alone in this iteration of the loop.
         self._alone: Task | None = None
-        self._wait_task: Task | None = None  # kept, because the event loop does not keep it
+        # Kept while it waits, because the event loop does not keep it; and the calls that are awaited meanwhile.
+        self._wait_task: Task | None = None
+        self._awaited_count = 0
         self._left = 0
 
     def submit(
@@ -82,8 +84,10 @@ class GroupCommit:
         call = GroupedCall(one, many, element, loop.create_future())
         self._waiting.append(call)
         if not self._is_busy:
-            self._is_busy = True
             loop.call_soon(self._begin)
+            self._is_busy = True
+        elif self._wait_task is not None:
+            self._count_awaited([call])
         return call
 
     def _check_not_held(self) -> None:
@@ -155,7 +159,22 @@ class GroupCommit:
         self._waiting = [call for call in self._waiting if call.is_awaited]
         self._is_busy = bool(self._waiting)
         if self._waiting:
+            self._awaited_count = 0
+            self._count_awaited(self._waiting)
             self._wait_task = asyncio.get_running_loop().create_task(self._wait(), name="honker writes")
+
+    def _count_awaited(self, calls: list[GroupedCall]) -> None:
+        self._awaited_count += len(calls)
+        for call in calls:
+            assert call.future is not None
+            call.future.add_done_callback(self._leave)
+
+    def _leave(self, future: asyncio.Future[Any]) -> None:
+        """End the wait for the lock with its last call: an event loop that stands still would keep the lock."""
+        if self._wait_task is not None and future.cancelled():
+            self._awaited_count -= 1
+            if not self._awaited_count:
+                self._wait_task.cancel()
 
     async def _wait(self) -> None:
         """Wait for the write lock, in the place of all calls that wait."""
@@ -165,12 +184,17 @@ class GroupCommit:
         except HonkerError as error:
             # Later calls have not waited for as long.
             group, self._waiting = self._waiting[:count], self._waiting[count:]
+            self._wait_task = None
             fail(group, error)
             self._end(group)
+        except GeneratorExit:  # the event loop was closed before
+            raise
         except BaseException:
+            self._wait_task = None
             self._end([])  # The calls that wait were not cancelled, and begin again.
             raise
         else:
+            self._wait_task = None
             self._commit()
 
     def _commit(self) -> None:
