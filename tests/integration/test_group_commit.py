@@ -368,6 +368,28 @@ def test_an_interrupt_during_a_commit_leaves_the_lock_free_and_no_call_without_a
     assert queue.enqueue("next") == 4
 
 
+def test_calls_are_made_after_an_interrupt_if_their_event_loop_runs_again(db, queue, monkeypatch):
+    write_lock = db.engine.current._write_lock
+    calls = []
+
+    def interrupted():
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    async def begin():
+        calls.extend(asyncio.create_task(queue.aenqueue(n)) for n in range(3))
+        await asyncio.sleep(0)
+        monkeypatch.setattr(write_lock, "acquire_now", interrupted)
+        await asyncio.wait(calls)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(settled(db))
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(begin())
+    assert loop.run_until_complete(asyncio.wait_for(asyncio.gather(*calls), 20)) == [1, 2, 3]
+    loop.close()
+
+
 def test_an_event_loop_that_ends_while_calls_wait_leaves_no_task_behind(db, queue):
     async def main():
         calls = [asyncio.create_task(queue.aenqueue(n)) for n in range(3)]

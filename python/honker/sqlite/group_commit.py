@@ -74,8 +74,10 @@ class GroupCommit:
         Raises:
             HonkerError: The call was made alone, and failed; or this task holds the write lock.
         """
-        if not self._is_busy and not self._is_crowded and self._may_be_alone(loop) and self._write_lock.acquire_now():
-            return self._call_alone(loop, one)
+        if not self._is_busy and not self._is_crowded and self._may_be_alone(loop):
+            call = GroupedCall(one)  # before the lock is taken, which an interrupt here would leave locked
+            if self._write_lock.acquire_now():
+                return self._call_alone(loop, call)
         if self._write_lock.holder is not None:
             self._check_not_held()
         endless = endless_wait(self._writer.real_path, is_blocking=False)
@@ -112,9 +114,8 @@ class GroupCommit:
     def _begin_iteration(self) -> None:
         self._alone = None
 
-    def _call_alone(self, loop: asyncio.AbstractEventLoop, one: Call) -> GroupedCall:
+    def _call_alone(self, loop: asyncio.AbstractEventLoop, call: GroupedCall) -> GroupedCall:
         """Make one call at once; in a thread if that would have to wait."""
-        call = GroupedCall(one)
         try:
             run_now(self._writer, [call])
         except DatabaseBusyError:
@@ -153,7 +154,12 @@ class GroupCommit:
 
     def _begin(self) -> None:
         """Commit the calls that wait, or wait for the write lock."""
-        if self._write_lock.acquire_now():
+        try:
+            is_free = self._write_lock.acquire_now()
+        except BaseException:  # an interrupt, after which the application may run the event loop again
+            asyncio.get_running_loop().call_soon(self._begin)
+            raise
+        if is_free:
             self._commit()
             return
         self._waiting = [call for call in self._waiting if call.is_awaited]
@@ -199,9 +205,10 @@ class GroupCommit:
 
     def _commit(self) -> None:
         """Commit a group, with the write lock held: here, or in a thread if that would have to wait."""
-        group, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-        group = [call for call in group if call.is_awaited]
+        group: list[GroupedCall] = []
         try:
+            group, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+            group = [call for call in group if call.is_awaited]
             if group:
                 run_now(self._writer, group)
         except (DatabaseBusyError, TransactionLostError):
