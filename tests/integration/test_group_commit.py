@@ -20,6 +20,7 @@ from honker import (
     NestedTransactionError,
 )
 from honker.sqlite import write_lock as write_locks
+from honker.sqlite.call_group import GroupedCall
 from honker.sqlite.group_commit import GroupCommit
 
 from ..support.locking import ask, write_lock_elsewhere
@@ -387,6 +388,29 @@ def test_calls_are_made_after_an_interrupt_if_their_event_loop_runs_again(db, qu
     with pytest.raises(KeyboardInterrupt):
         loop.run_until_complete(begin())
     assert loop.run_until_complete(asyncio.wait_for(asyncio.gather(*calls), 20)) == [1, 2, 3]
+    loop.close()
+
+
+def test_all_calls_of_a_commit_are_answered_after_an_interrupt(db, queue, monkeypatch):
+    calls = []
+    resolve = GroupedCall.resolve
+
+    def interrupted(call):
+        if call.answer == 2:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        resolve(call)
+
+    async def main():
+        calls.extend(asyncio.create_task(queue.aenqueue(n)) for n in range(4))
+        monkeypatch.setattr(GroupedCall, "resolve", interrupted)
+        await asyncio.wait(calls)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(settled(db))
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(main())
+    assert loop.run_until_complete(asyncio.wait_for(asyncio.gather(*calls), 20)) == [1, 2, 3, 4]
     loop.close()
 
 

@@ -224,7 +224,11 @@ class GroupCommit:
             self._end(group)
             raise
         self._write_lock.release()
-        self._end(group)
+        try:
+            self._end(group)
+        except BaseException:  # an interrupt; the rest of the calls are answered
+            self._end(group)
+            raise
 
     def _commit_in_thread(self, group: list[GroupedCall]) -> None:
         """Commit a group in a thread, which releases the write lock whatever happens to the event loop."""
