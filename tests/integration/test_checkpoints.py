@@ -66,6 +66,14 @@ def threads():
     return [thread for thread in threading.enumerate() if thread.name == "honker-checkpoint"]
 
 
+def settled(db):
+    """The time of change of the database once its thread has copied and waits."""
+    checkpointer = db.engine.current._writer._checkpointer
+    wait_until(lambda: not checkpointer._is_due.is_set() and checkpointer._changed_at)
+    with checkpointer._turn:
+        return os.stat(db.path).st_mtime_ns
+
+
 def commit_until_thread(db):
     queue = db.queue("q")
 
@@ -256,6 +264,19 @@ def test_commits_go_on_if_the_thread_fails_and_a_later_commit_starts_another(db,
         return len(failures) == 2
 
     wait_until(has_failed_twice, every_s=0)
+
+
+def test_commits_make_checkpoints_themselves_only_while_no_thread_runs(db):
+    writer = db.engine.current._writer
+    writer._checkpoint_pages = 1
+    commit_until_thread(db)
+    wait_until(lambda: writer._checkpointer.is_copying)
+    changed_at = settled(db)
+    db.queue("q").enqueue(2)
+    assert os.stat(db.path).st_mtime_ns == changed_at
+    writer._checkpointer.stop()
+    db.queue("q").enqueue(3)
+    assert os.stat(db.path).st_mtime_ns > changed_at
 
 
 @pytest.fixture

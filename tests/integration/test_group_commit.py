@@ -1,8 +1,10 @@
 """Calls that the tasks of one event loop make at once share commits, and each gets its own answer or error."""
 
 import asyncio
+import gc
 import json
 import threading
+import weakref
 from contextlib import contextmanager
 
 import honker
@@ -12,11 +14,13 @@ from honker import (
     DatabaseClosedError,
     DatabaseError,
     DatabaseFullError,
+    DatabaseReplacedError,
     HonkerError,
     InvalidArgumentError,
     NestedTransactionError,
 )
 from honker.sqlite import write_lock as write_locks
+from honker.sqlite.call_group import GroupedCall
 from honker.sqlite.group_commit import GroupCommit
 
 from ..support.locking import ask, write_lock_elsewhere
@@ -365,6 +369,51 @@ def test_an_interrupt_during_a_commit_leaves_the_lock_free_and_no_call_without_a
     assert queue.enqueue("next") == 4
 
 
+def test_calls_are_made_after_an_interrupt_if_their_event_loop_runs_again(db, queue, monkeypatch):
+    write_lock = db.engine.current._write_lock
+    calls = []
+
+    def interrupted():
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    async def begin():
+        calls.extend(asyncio.create_task(queue.aenqueue(n)) for n in range(3))
+        await asyncio.sleep(0)
+        monkeypatch.setattr(write_lock, "acquire_now", interrupted)
+        await asyncio.wait(calls)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(settled(db))
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(begin())
+    assert loop.run_until_complete(asyncio.wait_for(asyncio.gather(*calls), 20)) == [1, 2, 3]
+    loop.close()
+
+
+def test_all_calls_of_a_commit_are_answered_after_an_interrupt(db, queue, monkeypatch):
+    calls = []
+    resolve = GroupedCall.resolve
+
+    def interrupted(call):
+        if call.answer == 2:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+        resolve(call)
+
+    async def main():
+        calls.extend(asyncio.create_task(queue.aenqueue(n)) for n in range(4))
+        monkeypatch.setattr(GroupedCall, "resolve", interrupted)
+        await asyncio.wait(calls)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(settled(db))
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(main())
+    assert loop.run_until_complete(asyncio.wait_for(asyncio.gather(*calls), 20)) == [1, 2, 3, 4]
+    loop.close()
+
+
 def test_an_event_loop_that_ends_while_calls_wait_leaves_no_task_behind(db, queue):
     async def main():
         calls = [asyncio.create_task(queue.aenqueue(n)) for n in range(3)]
@@ -388,3 +437,148 @@ def test_an_event_loop_that_ends_while_calls_wait_leaves_no_task_behind(db, queu
     holding.join()
     assert all(call.cancelled() for call in calls)
     assert queue.enqueue("next") == 1
+
+
+def refuse_once(db, payload):
+    """Refuse the first insert of a job, as a state of the connection may do."""
+    raw, seen = db.engine.current._writer.raw, []
+
+    def is_first():
+        seen.append(1)
+        return len(seen) == 1
+
+    raw.create_function("is_first", 0, is_first)
+    raw.execute(
+        "CREATE TEMP TRIGGER refuse_once BEFORE INSERT ON main._honker_live "
+        f"WHEN NEW.payload = '{payload}' AND is_first() BEGIN SELECT raise(ABORT, 'refused once'); END"
+    )
+
+
+def roll_back_at(db, payload):
+    db.engine.current._writer.raw.execute(
+        "CREATE TEMP TRIGGER roll_back BEFORE INSERT ON main._honker_live "
+        f"WHEN NEW.payload = '{payload}' BEGIN SELECT raise(ROLLBACK, 'refused'); END"
+    )
+
+
+def test_a_call_that_is_made_at_its_second_try_does_not_raise_the_error_of_the_first(db, queue, path):
+    async def main():
+        await settled(db)
+        return await outcomes(*(queue.aenqueue(n, priority=n) for n in range(8)))
+
+    refuse_once(db, 3)
+    roll_back_at(db, 5)
+    answers = asyncio.run(main())
+    assert isinstance(answers[5], DatabaseError)
+    assert answers[:5] + answers[6:] == [1, 2, 3, 4, 5, 6, 7]
+    assert payloads(path) == [0, 1, 2, 3, 4, 6, 7]
+
+
+def test_calls_committed_alone_do_not_raise_the_error_of_a_later_call(db, queue, path, monkeypatch):
+    writer = db.engine.current._writer
+    make_ready, count = writer.make_ready, []
+
+    def is_gone():
+        count.append(1)
+        if len(count) == 6:  # a statement alone, two groups, and three of their calls alone
+            raise DatabaseReplacedError("database file replaced")
+        make_ready()
+
+    async def main():
+        await settled(db)
+        monkeypatch.setattr(writer, "make_ready", is_gone)
+        return await outcomes(*(queue.aenqueue(n) for n in range(8)))
+
+    roll_back_at(db, 5)
+    answers = asyncio.run(main())
+    failed = [n for n, answer in enumerate(answers) if isinstance(answer, HonkerError)]
+    assert isinstance(answers[failed[0]], DatabaseReplacedError)
+    assert failed == [failed[0], 5]
+    assert payloads(path) == [n for n in range(8) if n not in failed]
+
+
+@contextmanager
+def transaction_in_thread(db):
+    """A transaction of another thread; yields a function that ends it."""
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with db.transaction():
+            is_held.set()
+            may_end.wait(20)
+
+    def end():
+        may_end.set()
+        holding.join()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    is_held.wait(20)
+    yield end
+    end()
+
+
+def test_a_loop_that_stands_still_after_its_calls_were_cancelled_gets_no_lock(db, queue):
+    async def main():
+        calls = [asyncio.create_task(queue.aenqueue(n)) for n in range(3)]
+        await until(lambda: db.engine.current._write_lock._waiters)
+        calls.append(asyncio.create_task(queue.aenqueue(3)))
+        await until(lambda: waiting(db) == 4)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+
+    loop = asyncio.new_event_loop()
+    try:
+        with transaction_in_thread(db):
+            loop.run_until_complete(main())
+            assert not db.engine.current._write_lock._waiters
+        assert queue.enqueue("thread") == 1
+        assert loop.run_until_complete(queue.aenqueue("loop")) == 2
+    finally:
+        loop.close()
+
+
+def test_no_event_loop_is_kept_after_its_calls_have_waited(db, queue):
+    async def main():
+        async with db.transaction():
+            calls = [asyncio.create_task(queue.aenqueue(n)) for n in range(3)]
+            await until(lambda: waiting(db) == 3)
+        await asyncio.gather(*calls)
+
+    loop = asyncio.new_event_loop()
+    gone = weakref.ref(loop)
+    loop.run_until_complete(main())
+    loop.close()
+    del loop
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_calls_that_wait_on_a_closed_loop_are_not_made_by_another_one(db, queue, path, caplog):
+    calls = []
+
+    async def wait():
+        calls.extend(asyncio.ensure_future(queue.aenqueue(n)) for n in range(3))
+        await until(lambda: db.engine.current._write_lock._waiters)
+
+    async def write():
+        job_id = await queue.aenqueue("other loop")
+        gc.collect()
+        await asyncio.sleep(0)
+        return job_id
+
+    loop = asyncio.new_event_loop()
+    gone = weakref.ref(loop)
+    with transaction_in_thread(db):
+        loop.run_until_complete(wait())
+        loop.close()
+        del loop
+        calls.clear()
+    assert asyncio.run(write()) == 1
+    assert asyncio.run(write()) == 2
+    gc.collect()
+    assert gone() is None
+    assert payloads(path) == ["other loop"] * 2
+    assert not [text for text in caplog.messages if text.startswith("Exception in callback")]

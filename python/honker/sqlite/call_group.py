@@ -130,10 +130,11 @@ def run_waiting(connection: Connection, calls: list[GroupedCall]) -> None:
 
 
 def _run_alone(connection: Connection, call: GroupedCall) -> None:
-    connection.make_ready()
+    call.error = None  # of an earlier try, which was rolled back
     try:
+        connection.make_ready()
         call.answer = connection.scalar_waiting(call.one[0], call.one[1:])
-    except HonkerError as error:
+    except Exception as error:  # calls before it may have been committed, so they must not fail with it
         call.error = error
 
 
@@ -169,11 +170,12 @@ def _run_together(connection: Connection, calls: list[GroupedCall]) -> bool:
         _check_open(connection, error)
         return False
     for call, new_id in zip(calls, ids, strict=True):
-        call.answer = new_id
+        call.answer, call.error = new_id, None
     return True
 
 
 def _run_one(connection: Connection, call: GroupedCall) -> None:
+    call.error = None  # of an earlier try, which was rolled back
     try:
         call.answer = connection.scalar(call.one[0], call.one[1:])
     except HonkerError as error:

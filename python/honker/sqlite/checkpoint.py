@@ -19,7 +19,8 @@ writes, so no other connection can.
 Each process that commits has such a thread, and one of them is enough. Only checkpoints write the database file, so its
 time of change shows that another process copies; see `Checkpointer`.
 
-If the thread cannot run or fails, commits make checkpoints as SQLite does, later; see `Connection`.
+If the thread cannot run or fails, commits make checkpoints as SQLite does, later; see `Connection`. They make none
+while it runs: only one checkpoint can run, so two processes that make one after each commit keep all threads out.
 """
 
 from __future__ import annotations
@@ -135,6 +136,11 @@ class Checkpointer:
         self._is_stopping = False
         with _gate.lock:
             _gate.checkpointers.add(self)
+
+    @property
+    def is_copying(self) -> bool:
+        """True while the thread runs, so commits need not make checkpoints as SQLite does."""
+        return self._copier is not None
 
     @property
     def is_commit_slow(self) -> bool:

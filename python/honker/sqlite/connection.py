@@ -226,9 +226,11 @@ class Connection:
 
     def _count_commit(self, *, is_slow: bool) -> None:
         """Let the next commit make a checkpoint, or leave that to a later one."""
-        if is_slow != self._makes_checkpoints:
-            self.run(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages if is_slow else 0}")
-            self._makes_checkpoints = is_slow
+        # Not beside the thread: only one checkpoint can run, and those of commits would keep its copies out.
+        makes = is_slow and (self._checkpointer is None or not self._checkpointer.is_copying)
+        if makes != self._makes_checkpoints:
+            self.run(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages if makes else 0}")
+            self._makes_checkpoints = makes
         if is_slow:
             self._deferred_since = None
             self._slow_commits -= self._slow_commits > 0

@@ -253,9 +253,15 @@ class SQLiteEngine:
         group = self._last_group
         if group is None or group.loop() is not loop:
             with self._updates_lock:
-                group = self._groups.get(loop) or GroupCommit(self._writer, self._write_lock, loop)
+                group = self._groups.get(loop) or self._new_group(loop)
                 self._last_group = self._groups[loop] = group
         return group
+
+    def _new_group(self, loop: asyncio.AbstractEventLoop) -> GroupCommit:
+        # Calls that wait refer to their loop. One that was closed before they ended would be kept for ever.
+        for closed in [each for each in self._groups if each.is_closed()]:
+            del self._groups[closed]
+        return GroupCommit(self._writer, self._write_lock, loop)
 
     def _call_and_release(self, sql: str, params: tuple[SQLValue, ...]) -> Any:
         try:

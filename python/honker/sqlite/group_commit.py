@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from typing import Final
+from typing import Any, Final
 
 from honker.arguments import Call
 from honker.engine import Element
@@ -52,7 +52,9 @@ class GroupCommit:
         self._is_crowded = False
         # The task that has committed alone in this iteration of the loop.
         self._alone: Task | None = None
-        self._wait_task: Task | None = None  # kept, because the event loop does not keep it
+        # Kept while it waits, because the event loop does not keep it; and the calls that are awaited meanwhile.
+        self._wait_task: Task | None = None
+        self._awaited_count = 0
         self._left = 0
 
     def submit(
@@ -72,8 +74,10 @@ class GroupCommit:
         Raises:
             HonkerError: The call was made alone, and failed; or this task holds the write lock.
         """
-        if not self._is_busy and not self._is_crowded and self._may_be_alone(loop) and self._write_lock.acquire_now():
-            return self._call_alone(loop, one)
+        if not self._is_busy and not self._is_crowded and self._may_be_alone(loop):
+            call = GroupedCall(one)  # before the lock is taken, which an interrupt here would leave locked
+            if self._write_lock.acquire_now():
+                return self._call_alone(loop, call)
         if self._write_lock.holder is not None:
             self._check_not_held()
         endless = endless_wait(self._writer.real_path, is_blocking=False)
@@ -82,8 +86,10 @@ class GroupCommit:
         call = GroupedCall(one, many, element, loop.create_future())
         self._waiting.append(call)
         if not self._is_busy:
-            self._is_busy = True
             loop.call_soon(self._begin)
+            self._is_busy = True
+        elif self._wait_task is not None:
+            self._count_awaited([call])
         return call
 
     def _check_not_held(self) -> None:
@@ -108,9 +114,8 @@ class GroupCommit:
     def _begin_iteration(self) -> None:
         self._alone = None
 
-    def _call_alone(self, loop: asyncio.AbstractEventLoop, one: Call) -> GroupedCall:
+    def _call_alone(self, loop: asyncio.AbstractEventLoop, call: GroupedCall) -> GroupedCall:
         """Make one call at once; in a thread if that would have to wait."""
-        call = GroupedCall(one)
         try:
             run_now(self._writer, [call])
         except DatabaseBusyError:
@@ -149,13 +154,33 @@ class GroupCommit:
 
     def _begin(self) -> None:
         """Commit the calls that wait, or wait for the write lock."""
-        if self._write_lock.acquire_now():
+        try:
+            is_free = self._write_lock.acquire_now()
+        except BaseException:  # an interrupt, after which the application may run the event loop again
+            asyncio.get_running_loop().call_soon(self._begin)
+            raise
+        if is_free:
             self._commit()
             return
         self._waiting = [call for call in self._waiting if call.is_awaited]
         self._is_busy = bool(self._waiting)
         if self._waiting:
+            self._awaited_count = 0
+            self._count_awaited(self._waiting)
             self._wait_task = asyncio.get_running_loop().create_task(self._wait(), name="honker writes")
+
+    def _count_awaited(self, calls: list[GroupedCall]) -> None:
+        self._awaited_count += len(calls)
+        for call in calls:
+            assert call.future is not None
+            call.future.add_done_callback(self._leave)
+
+    def _leave(self, future: asyncio.Future[Any]) -> None:
+        """End the wait for the lock with its last call: an event loop that stands still would keep the lock."""
+        if self._wait_task is not None and future.cancelled():
+            self._awaited_count -= 1
+            if not self._awaited_count:
+                self._wait_task.cancel()
 
     async def _wait(self) -> None:
         """Wait for the write lock, in the place of all calls that wait."""
@@ -165,19 +190,25 @@ class GroupCommit:
         except HonkerError as error:
             # Later calls have not waited for as long.
             group, self._waiting = self._waiting[:count], self._waiting[count:]
+            self._wait_task = None
             fail(group, error)
             self._end(group)
+        except GeneratorExit:  # the event loop was closed before
+            raise
         except BaseException:
+            self._wait_task = None
             self._end([])  # The calls that wait were not cancelled, and begin again.
             raise
         else:
+            self._wait_task = None
             self._commit()
 
     def _commit(self) -> None:
         """Commit a group, with the write lock held: here, or in a thread if that would have to wait."""
-        group, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-        group = [call for call in group if call.is_awaited]
+        group: list[GroupedCall] = []
         try:
+            group, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+            group = [call for call in group if call.is_awaited]
             if group:
                 run_now(self._writer, group)
         except (DatabaseBusyError, TransactionLostError):
@@ -193,7 +224,11 @@ class GroupCommit:
             self._end(group)
             raise
         self._write_lock.release()
-        self._end(group)
+        try:
+            self._end(group)
+        except BaseException:  # an interrupt; the rest of the calls are answered
+            self._end(group)
+            raise
 
     def _commit_in_thread(self, group: list[GroupedCall]) -> None:
         """Commit a group in a thread, which releases the write lock whatever happens to the event loop."""
