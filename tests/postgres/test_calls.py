@@ -56,14 +56,15 @@ def test_a_value_of_no_such_type_is_refused_as_by_a_cursor(url, value):
                 db.engine.call("SELECT honker_enqueue('q', '{}', NULL, NULL, ?, 3, NULL)", value)
 
 
-def test_calls_go_on_after_the_application_has_removed_the_prepared_statements(url):
+@pytest.mark.parametrize("method", ["execute", "query"])
+def test_calls_go_on_after_the_application_has_removed_the_prepared_statements(url, method):
     with honker.open(url) as db:
         queue = db.queue("q")
         for number in range(PREPARE_AT + 1):
             queue.enqueue(number)
         with db.transaction() as tx:
             queue.enqueue("before", tx=tx)
-            tx.execute("DEALLOCATE ALL")
+            getattr(tx, method)("DEALLOCATE ALL")
             queue.enqueue("after", tx=tx)
         queue.enqueue("then")
         assert len(queue.claim_batch("w", 100)) == PREPARE_AT + 4
@@ -75,6 +76,16 @@ def test_calls_go_on_after_a_function_has_removed_the_prepared_statements(raw):
     raw.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
     assert raw.call("SELECT ?::bigint", (7,)) == 7
     assert len(prepared(raw)) == 1
+
+
+def test_calls_go_on_after_a_function_was_replaced_by_one_with_another_type_of_result(raw, conn):
+    conn.execute("CREATE FUNCTION honker.honker_size() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'")
+    for _ in range(PREPARE_AT):
+        assert raw.call("SELECT honker_size()", ()) == 1
+    conn.execute("DROP FUNCTION honker.honker_size()")
+    conn.execute("CREATE FUNCTION honker.honker_size() RETURNS text LANGUAGE sql AS $$SELECT 'small'$$")
+    for _ in range(2):
+        assert raw.call("SELECT honker_size()", ()) == "small"
 
 
 def test_a_text_is_sent_in_the_encoding_of_the_session(raw):

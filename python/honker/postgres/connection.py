@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, cast
 import psycopg
 from psycopg import generators
 from psycopg.adapt import Transformer
-from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.rows import tuple_row
@@ -77,8 +77,10 @@ class PoolConnection(psycopg.Connection[Any]):
             return self._call_through_cursor(sql, params)
         try:
             return self._send_call(sql, *given)
-        except InvalidSqlStatementName:
-            # A statement of the application has removed the prepared ones. Nothing has run.
+        except (InvalidSqlStatementName, FeatureNotSupported) as error:
+            if not _is_of_prepared(error):
+                raise
+            # Nothing has run.
             self.forget_prepared_calls()
             if self.pgconn.transaction_status != TransactionStatus.IDLE:
                 raise
@@ -123,6 +125,15 @@ class PoolConnection(psycopg.Connection[Any]):
             row = cursor.execute(cast("Any", text), given).fetchone()
         assert row is not None
         return row[0]
+
+
+def _is_of_prepared(error: psycopg.Error) -> bool:
+    """True if a prepared statement is gone, or does not fit the function any more.
+
+    A statement of the application may have removed it, or an upgrade has given the function another type of result.
+    PostgreSQL refuses such a statement for good.
+    """
+    return isinstance(error, InvalidSqlStatementName) or error.diag.source_function == "RevalidateCachedQuery"
 
 
 def _arguments(params: Sequence[SQLValue]) -> _Arguments | None:
