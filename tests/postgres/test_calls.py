@@ -94,6 +94,23 @@ def test_a_text_is_sent_in_the_encoding_of_the_session(raw):
     assert raw.call("SELECT octet_length(?::text)", ("äöü",)) == 6
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("place", ["URL", "environment", "database"])
+def test_a_handle_speaks_utf8_whatever_encoding_is_set_elsewhere(url, conn, monkeypatch, place, encoding):
+    if place == "URL":
+        url += f"&client_encoding={encoding}"
+    elif place == "environment":
+        monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    else:
+        conn.execute(f"ALTER DATABASE {conn.info.dbname} SET client_encoding = '{encoding}'")
+    with honker.open(url) as db:
+        queue = db.queue("€")
+        for _ in range(PREPARE_AT + 1):
+            queue.enqueue("🦀")
+        assert [(job.queue_name, job.payload) for job in queue.claim_batch("w", 10)] == [("€", "🦀")] * (PREPARE_AT + 1)
+        assert db.query("SELECT %s AS text", ["€"]) == [{"text": "€"}]
+
+
 def test_a_failed_call_leaves_the_connection_usable(url):
     with honker.open(url) as db:
         for _ in range(PREPARE_AT + 1):

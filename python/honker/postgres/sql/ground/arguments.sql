@@ -115,7 +115,7 @@ BEGIN
   IF json_typeof(parsed) <> kind THEN
     PERFORM honker._invalid(argument, format('must be a JSON %s, and is a JSON %s', kind, json_typeof(parsed)));
   -- The escape of NUL, or of a backslash before u0000: a block with a handler costs more than this search.
-  ELSIF kind = 'object' AND position('\u0000' IN value) > 0 THEN
+  ELSIF kind = 'object' AND position(E'\\u0000' IN value) > 0 THEN
     BEGIN
       PERFORM FROM json_each_text(parsed);
     EXCEPTION WHEN untranslatable_character THEN

@@ -36,7 +36,7 @@ BEGIN
   own := ARRAY(
     SELECT o.option FROM (
       VALUES ('run_at', run_at), ('delay', delay), ('priority', priority), ('max_attempts', max_attempts), ('expires', expires)
-    ) AS o (option, given) WHERE o.given ~ '^\s*\[');
+    ) AS o (option, given) WHERE o.given ~ E'^\\s*\\[');
   jobs := ARRAY(SELECT honker._new_job(j.payload, j.run_at, j.delay, j.priority, j.max_attempts, j.expires, now, own, j.place)
   FROM unnest(
     payloads, honker._column(run_at, 'run_at', count), honker._column(delay, 'delay', count),
