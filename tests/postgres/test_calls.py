@@ -1,5 +1,6 @@
 """Calls of functions on connections of the pool, which go below psycopg's cursors."""
 
+import contextlib
 import math
 
 import honker
@@ -68,6 +69,36 @@ def test_calls_go_on_after_the_application_has_removed_the_prepared_statements(u
             queue.enqueue("after", tx=tx)
         queue.enqueue("then")
         assert len(queue.claim_batch("w", 100)) == PREPARE_AT + 4
+
+
+def test_a_transaction_may_follow_one_that_was_rolled_back(url):
+    """psycopg removes all prepared statements of a session after a ROLLBACK, if one of them is its own."""
+    with honker.open(url) as db:
+        queue = db.queue("q")
+        for number in range(20):  # enough for psycopg to prepare BEGIN and COMMIT
+            with db.transaction() as tx:
+                queue.enqueue(number, tx=tx)
+        with contextlib.suppress(ZeroDivisionError), db.transaction() as tx:
+            queue.enqueue("never", tx=tx)
+            raise ZeroDivisionError
+        with db.transaction() as tx:
+            queue.enqueue("then", tx=tx)
+        assert len(queue.claim_batch("w", 100)) == 21
+
+
+@pytest.mark.parametrize("sql", ["DROP TABLE old", "ALTER TABLE old ADD COLUMN a bigint"])
+def test_calls_go_on_in_a_transaction_that_changes_the_schema(url, conn, sql):
+    conn.execute("CREATE TABLE public.old (id bigint)")
+    with honker.open(url) as db:
+        queue = db.queue("q")
+        for number in range(20):
+            with db.transaction() as tx:
+                queue.enqueue(number, tx=tx)
+        with db.transaction() as tx:
+            queue.enqueue("before", tx=tx)
+            tx.execute(sql)
+            queue.enqueue("after", tx=tx)
+        assert len(queue.claim_batch("w", 100)) == 22
 
 
 def test_calls_go_on_after_a_function_has_removed_the_prepared_statements(raw):

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import psycopg
 from psycopg import generators
+from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus, Format, TransactionStatus
@@ -64,6 +65,12 @@ class PoolConnection(psycopg.Connection[Any]):
     def forget_prepared_calls(self) -> None:
         """Note that the session has no prepared statements any more."""
         self._prepared_calls.clear()
+
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        # psycopg removes all prepared statements of the session, its own or not, after a ROLLBACK, DROP or ALTER.
+        if name is None:
+            self.forget_prepared_calls()
+        yield from super()._deallocate(name)
 
     def call(self, sql: str, params: Sequence[SQLValue]) -> Any:
         """Run a function of the contract and return its result.
