@@ -12,6 +12,7 @@ import honker
 import pytest
 from honker.errors import ConnectionLostError, DatabaseBusyError
 from honker.postgres.holders import Holders
+from honker.postgres.transaction import PostgresTransaction
 
 from ..support.waiting import until, wait_until
 
@@ -88,6 +89,23 @@ def test_ctrl_c_at_the_begin_or_the_end_of_a_transaction_does_not_bar_the_next_o
         assert work()
     assert db.queue("q").enqueue(2) > 0
     assert not work()
+
+
+def test_ctrl_c_before_the_end_of_a_transaction_rolls_it_back(db, monkeypatch):
+    presses = [KeyboardInterrupt]
+
+    def end(tx, *, commits):
+        if presses:
+            raise presses.pop()
+        original(tx, commits=commits)
+
+    original = PostgresTransaction._end
+    monkeypatch.setattr(PostgresTransaction, "_end", end)
+    with pytest.raises(KeyboardInterrupt), db.transaction() as tx:
+        db.queue("q").enqueue(1, tx=tx)
+    assert not tx.is_active
+    assert db.queue("q").enqueue(2) > 0
+    assert [job.payload for job in db.queue("q").claim_batch("w", 9)] == [2]
 
 
 FORKS = """

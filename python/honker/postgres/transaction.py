@@ -77,7 +77,11 @@ class PostgresTransaction(Transaction):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end(commits=kind is None)
+        try:
+            self._end(commits=kind is None)
+        except BaseException:
+            self._end(commits=False)  # an interrupt may have come before it had begun
+            raise
 
     async def __aenter__(self) -> Self:
         self._check_process()
