@@ -1,5 +1,6 @@
 """Calls of functions on connections of the pool, which go below psycopg's cursors."""
 
+import contextlib
 import math
 
 import honker
@@ -56,17 +57,48 @@ def test_a_value_of_no_such_type_is_refused_as_by_a_cursor(url, value):
                 db.engine.call("SELECT honker_enqueue('q', '{}', NULL, NULL, ?, 3, NULL)", value)
 
 
-def test_calls_go_on_after_the_application_has_removed_the_prepared_statements(url):
+@pytest.mark.parametrize("method", ["execute", "query"])
+def test_calls_go_on_after_the_application_has_removed_the_prepared_statements(url, method):
     with honker.open(url) as db:
         queue = db.queue("q")
         for number in range(PREPARE_AT + 1):
             queue.enqueue(number)
         with db.transaction() as tx:
             queue.enqueue("before", tx=tx)
-            tx.execute("DEALLOCATE ALL")
+            getattr(tx, method)("DEALLOCATE ALL")
             queue.enqueue("after", tx=tx)
         queue.enqueue("then")
         assert len(queue.claim_batch("w", 100)) == PREPARE_AT + 4
+
+
+def test_a_transaction_may_follow_one_that_was_rolled_back(url):
+    """psycopg removes all prepared statements of a session after a ROLLBACK, if one of them is its own."""
+    with honker.open(url) as db:
+        queue = db.queue("q")
+        for number in range(20):  # enough for psycopg to prepare BEGIN and COMMIT
+            with db.transaction() as tx:
+                queue.enqueue(number, tx=tx)
+        with contextlib.suppress(ZeroDivisionError), db.transaction() as tx:
+            queue.enqueue("never", tx=tx)
+            raise ZeroDivisionError
+        with db.transaction() as tx:
+            queue.enqueue("then", tx=tx)
+        assert len(queue.claim_batch("w", 100)) == 21
+
+
+@pytest.mark.parametrize("sql", ["DROP TABLE old", "ALTER TABLE old ADD COLUMN a bigint"])
+def test_calls_go_on_in_a_transaction_that_changes_the_schema(url, conn, sql):
+    conn.execute("CREATE TABLE public.old (id bigint)")
+    with honker.open(url) as db:
+        queue = db.queue("q")
+        for number in range(20):
+            with db.transaction() as tx:
+                queue.enqueue(number, tx=tx)
+        with db.transaction() as tx:
+            queue.enqueue("before", tx=tx)
+            tx.execute(sql)
+            queue.enqueue("after", tx=tx)
+        assert len(queue.claim_batch("w", 100)) == 22
 
 
 def test_calls_go_on_after_a_function_has_removed_the_prepared_statements(raw):
@@ -77,10 +109,37 @@ def test_calls_go_on_after_a_function_has_removed_the_prepared_statements(raw):
     assert len(prepared(raw)) == 1
 
 
+def test_calls_go_on_after_a_function_was_replaced_by_one_with_another_type_of_result(raw, conn):
+    conn.execute("CREATE FUNCTION honker.honker_size() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'")
+    for _ in range(PREPARE_AT):
+        assert raw.call("SELECT honker_size()", ()) == 1
+    conn.execute("DROP FUNCTION honker.honker_size()")
+    conn.execute("CREATE FUNCTION honker.honker_size() RETURNS text LANGUAGE sql AS $$SELECT 'small'$$")
+    for _ in range(2):
+        assert raw.call("SELECT honker_size()", ()) == "small"
+
+
 def test_a_text_is_sent_in_the_encoding_of_the_session(raw):
     raw.execute("SET client_encoding = latin1")
     assert raw.call("SELECT ?::text", ("äöü",)) == "äöü"
     assert raw.call("SELECT octet_length(?::text)", ("äöü",)) == 6
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("place", ["URL", "environment", "database"])
+def test_a_handle_speaks_utf8_whatever_encoding_is_set_elsewhere(url, conn, monkeypatch, place, encoding):
+    if place == "URL":
+        url += f"&client_encoding={encoding}"
+    elif place == "environment":
+        monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    else:
+        conn.execute(f"ALTER DATABASE {conn.info.dbname} SET client_encoding = '{encoding}'")
+    with honker.open(url) as db:
+        queue = db.queue("€")
+        for _ in range(PREPARE_AT + 1):
+            queue.enqueue("🦀")
+        assert [(job.queue_name, job.payload) for job in queue.claim_batch("w", 10)] == [("€", "🦀")] * (PREPARE_AT + 1)
+        assert db.query("SELECT %s AS text", ["€"]) == [{"text": "€"}]
 
 
 def test_a_failed_call_leaves_the_connection_usable(url):

@@ -11,6 +11,8 @@ import time
 import honker
 import pytest
 from honker.errors import ConnectionLostError, DatabaseBusyError
+from honker.postgres.holders import Holders
+from honker.postgres.transaction import PostgresTransaction
 
 from ..support.waiting import until, wait_until
 
@@ -63,6 +65,47 @@ def test_ctrl_c_rolls_a_transaction_back(db, conn):
     with db.transaction() as tx:
         db.queue("q").enqueue(2, tx=tx)
     assert conn.execute("SELECT count(*) FROM honker.live").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("method", ["enter", "leave"])
+def test_ctrl_c_at_the_begin_or_the_end_of_a_transaction_does_not_bar_the_next_one(db, monkeypatch, method):
+    """Python may raise it between any two statements, also in the part of honker that would forget the transaction."""
+
+    def interrupt(holders, given):
+        if method == "enter":
+            original(holders, given)
+        raise KeyboardInterrupt
+
+    def work():
+        try:
+            with db.transaction() as tx:
+                db.queue("q").enqueue(1, tx=tx)
+        except KeyboardInterrupt:
+            return True
+
+    with monkeypatch.context() as patch:
+        original = getattr(Holders, method)
+        patch.setattr(Holders, method, interrupt)
+        assert work()
+    assert db.queue("q").enqueue(2) > 0
+    assert not work()
+
+
+def test_ctrl_c_before_the_end_of_a_transaction_rolls_it_back(db, monkeypatch):
+    presses = [KeyboardInterrupt]
+
+    def end(tx, *, commits):
+        if presses:
+            raise presses.pop()
+        original(tx, commits=commits)
+
+    original = PostgresTransaction._end
+    monkeypatch.setattr(PostgresTransaction, "_end", end)
+    with pytest.raises(KeyboardInterrupt), db.transaction() as tx:
+        db.queue("q").enqueue(1, tx=tx)
+    assert not tx.is_active
+    assert db.queue("q").enqueue(2) > 0
+    assert [job.payload for job in db.queue("q").claim_batch("w", 9)] == [2]
 
 
 FORKS = """

@@ -263,7 +263,7 @@ def test_the_application_says_which_package_is_missing(db, monkeypatch):
     monkeypatch.delitem(sys.modules, "honker.web.application", raising=False)
     monkeypatch.delattr(honker.web, "application", raising=False)
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(ImportError, match=r"the page needs jinja2: pip install 'honker\[web\]'"):
+    with pytest.raises(ImportError, match=r"the page needs jinja2: pip install 'honker-db\[web\]'"):
         honker.web.app(db)
 
 

@@ -16,8 +16,9 @@ from typing import Any, Final, TypeAlias, cast
 
 import psycopg
 from psycopg import generators
+from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
-from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.rows import tuple_row
@@ -65,6 +66,12 @@ class PoolConnection(psycopg.Connection[Any]):
         """Note that the session has no prepared statements any more."""
         self._prepared_calls.clear()
 
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        # psycopg removes all prepared statements of the session, its own or not, after a ROLLBACK, DROP or ALTER.
+        if name is None:
+            self.forget_prepared_calls()
+        yield from super()._deallocate(name)
+
     def call(self, sql: str, params: Sequence[SQLValue]) -> Any:
         """Run a function of the contract and return its result.
 
@@ -77,8 +84,10 @@ class PoolConnection(psycopg.Connection[Any]):
             return self._call_through_cursor(sql, params)
         try:
             return self._send_call(sql, *given)
-        except InvalidSqlStatementName:
-            # A statement of the application has removed the prepared ones. Nothing has run.
+        except (InvalidSqlStatementName, FeatureNotSupported) as error:
+            if not _is_of_prepared(error):
+                raise
+            # Nothing has run.
             self.forget_prepared_calls()
             if self.pgconn.transaction_status != TransactionStatus.IDLE:
                 raise
@@ -123,6 +132,15 @@ class PoolConnection(psycopg.Connection[Any]):
             row = cursor.execute(cast("Any", text), given).fetchone()
         assert row is not None
         return row[0]
+
+
+def _is_of_prepared(error: psycopg.Error) -> bool:
+    """True if a prepared statement is gone, or does not fit the function any more.
+
+    A statement of the application may have removed it, or an upgrade has given the function another type of result.
+    PostgreSQL refuses such a statement for good.
+    """
+    return isinstance(error, InvalidSqlStatementName) or error.diag.source_function == "RevalidateCachedQuery"
 
 
 def _arguments(params: Sequence[SQLValue]) -> _Arguments | None:

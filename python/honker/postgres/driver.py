@@ -56,7 +56,9 @@ def connect(url: str) -> psycopg.Connection[Any]:
     except ImportError as error:
         raise _without_psycopg(url, error) from error
     try:
-        return psycopg.connect(url, autocommit=True, application_name="honker", connect_timeout=CONNECT_S)
+        return psycopg.connect(
+            url, autocommit=True, application_name="honker", connect_timeout=CONNECT_S, client_encoding="UTF8"
+        )
     except psycopg.ProgrammingError:
         # The message of libpq may quote the password.
         raise malformed(url) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from typing import Any, TypeAlias
 
 from honker.errors import NestedTransactionError
@@ -25,32 +26,37 @@ class Holders:
     """
 
     def __init__(self) -> None:
-        self._holders: set[Holder] = set()
+        # A transaction that is gone holds nothing: a signal may have interrupted its end before `leave`.
+        self._holders: dict[Holder, weakref.ref[object]] = {}
 
-    def enter(self) -> Holder:
-        """Note this thread or task.
+    def enter(self, transaction: object) -> Holder:
+        """Note this thread or task, for as long as its transaction lives.
 
         Raises:
             NestedTransactionError: It is in a transaction already.
         """
         holder = this_holder()
-        if holder in self._holders:
+        if self._is_in(holder):
             raise NestedTransactionError(
                 "nested db.transaction() is not supported: this thread or task holds a transaction "
                 "already; pass it as tx=, or "
                 "leave its with block first"
             )
-        self._holders.add(holder)
+        self._holders[holder] = weakref.ref(transaction)
         return holder
 
     def leave(self, holder: Holder) -> None:
         """Forget it."""
-        self._holders.discard(holder)
+        self._holders.pop(holder, None)
+
+    def _is_in(self, holder: Holder) -> bool:
+        transaction = self._holders.get(holder)
+        return transaction is not None and transaction() is not None
 
     @property
     def is_here(self) -> bool:
         """True if this thread or task is in a transaction."""
-        return bool(self._holders) and this_holder() in self._holders
+        return bool(self._holders) and self._is_in(this_holder())
 
     def check(self) -> None:
         """Refuse a call without ``tx=`` in a transaction.

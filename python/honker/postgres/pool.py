@@ -61,6 +61,8 @@ class Pool:
         given = conninfo_to_dict(url)
         self._options: dict[str, Any] = {
             "autocommit": True,
+            # Not that of the URL, the environment or the role: texts of the contract are Unicode.
+            "client_encoding": "UTF8",
             **{name: value for name, value in DEFAULTS.items() if name not in given},
             **({} if "application_name" in given else {"application_name": application_name}),
         }

@@ -45,6 +45,7 @@ def query(raw: psycopg.Connection[Any], sql: str, params: Parameters) -> list[Ro
     try:
         with _OneStatement(raw, row_factory=tuple_row) as cursor:
             cursor.execute(_literal(sql), sql_parameters(params) or None)
+            _note_removal(raw, cursor)
             if cursor.description is None:
                 return []
             labels = [column.name for column in cursor.description]
@@ -58,12 +59,17 @@ def execute(raw: psycopg.Connection[Any], sql: str, params: Parameters) -> None:
     try:
         with _OneStatement(raw) as cursor:
             cursor.execute(_literal(sql), sql_parameters(params) or None)
-            if cursor.statusmessage == "DEALLOCATE ALL" and isinstance(raw, PoolConnection):
-                raw.forget_prepared_calls()
+            _note_removal(raw, cursor)
             if cursor.description is not None:
                 raise UnexpectedRowsError("Execute returned results - did you mean to call query?")
     except (psycopg.Error, UnicodeEncodeError) as error:
         raise from_postgres(error) from error
+
+
+def _note_removal(raw: psycopg.Connection[Any], cursor: psycopg.Cursor[Any]) -> None:
+    """Forget the prepared statements that a statement of the application has removed."""
+    if cursor.statusmessage == "DEALLOCATE ALL" and isinstance(raw, PoolConnection):
+        raw.forget_prepared_calls()
 
 
 def control(raw: psycopg.Connection[Any], sql: LiteralString) -> None:

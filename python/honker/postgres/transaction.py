@@ -65,7 +65,7 @@ class PostgresTransaction(Transaction):
 
     def __enter__(self) -> Self:
         self._check_process()
-        holder = self._holders.enter()
+        holder = self._holders.enter(self)
         try:
             raw = self._begin(_BEGIN)
         except BaseException:
@@ -77,11 +77,15 @@ class PostgresTransaction(Transaction):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end(commits=kind is None)
+        try:
+            self._end(commits=kind is None)
+        except BaseException:
+            self._end(commits=False)  # an interrupt may have come before it had begun
+            raise
 
     async def __aenter__(self) -> Self:
         self._check_process()
-        holder = self._holders.enter()
+        holder = self._holders.enter(self)
         begun = asyncio.get_running_loop().run_in_executor(self._pool.threads, self._begin, _BEGIN_ON_LOOP)
         try:
             raw = await asyncio.shield(begun)
@@ -130,12 +134,11 @@ class PostgresTransaction(Transaction):
             raw, self._raw = self._raw, None
             holder, self._holder = self._holder, None
             fate, self._fate = self._fate, None
-        if holder is not None:
-            self._holders.leave(holder)
-        if raw is None:
+        if raw is None or holder is None:
             return
         is_committed: bool | None = False
         try:
+            self._holders.leave(holder)
             if commits:
                 self._check_process()
                 is_committed = None

@@ -67,7 +67,7 @@ def test_the_identity_names_the_host_port_and_database():
 def test_psycopg2_is_refused_with_the_next_step(monkeypatch):
     missing = ImportError("No module named 'psycopg'")
     monkeypatch.setattr(vendor_postgres, "_missing", missing)
-    with pytest.raises(InvalidArgumentError, match=r"psycopg 3 .*pip install 'honker\[postgres\]'.*psycopg2"):
+    with pytest.raises(InvalidArgumentError, match=r"psycopg 3 .*pip install 'honker-db\[postgres\]'.*psycopg2"):
         vendor_of(connection(NAME="shop"))
     assert find_vendor(connection(NAME="shop")) is POSTGRES
     if not IS_SQLITE:
