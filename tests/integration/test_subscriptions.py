@@ -171,6 +171,7 @@ def test_a_cancelled_wait_leaves_the_subscription_usable(stream):
     assert asyncio.run(main()).payload == 1
 
 
+@pytest.mark.sqlite_only("on PostgreSQL each of its thousand waits is a round trip of a thread, half a minute in all")
 def test_a_wait_that_is_cancelled_over_and_over_loses_no_event(stream):
     """Cancelled at every point of the wait while events arrive, with an offset saved each time."""
 
