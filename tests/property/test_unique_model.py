@@ -59,6 +59,11 @@ class UniqueMachine(RuleBasedStateMachine):
     def now_s(self):
         return self.clock.now_ms // 1000
 
+    @property
+    def kept_s(self):
+        # SQLite's tables hold whole seconds, and a span begins at the next one.
+        return KEEP_S + self.place.unit_ms // 1000
+
     def holder(self, key):
         return next((job_id for job_id, job in self.live.items() if job.key == key), None)
 
@@ -68,10 +73,10 @@ class UniqueMachine(RuleBasedStateMachine):
             return None
         job_id, end_s = self.kept[key]
         left_s = end_s - self.now_s
-        if not 0 < left_s <= 2 * (KEEP_S + 1):
+        if not 0 < left_s <= 2 * self.kept_s:
             del self.kept[key]
             return None
-        self.kept[key] = job_id, min(end_s, self.now_s + KEEP_S + 1)
+        self.kept[key] = job_id, min(end_s, self.now_s + self.kept_s)
         return job_id
 
     def enqueue(self, key, **options):
@@ -165,7 +170,7 @@ class UniqueMachine(RuleBasedStateMachine):
             if job.keep:
                 self.prune()
                 if job.key is not None:
-                    self.kept[job.key] = job_id, self.now_s + 1 + KEEP_S
+                    self.kept[job.key] = job_id, self.now_s + self.kept_s
         elif how == "release":
             job.state, job.attempts = "pending", job.attempts - 1
         elif how == "retry" and job.attempts < 3:
