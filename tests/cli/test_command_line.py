@@ -84,7 +84,7 @@ def test_the_installed_program_is_the_same_as_the_module():
 
 def test_the_version_is_that_of_the_package():
     done = honker("--version")
-    assert done.stdout.startswith(f"honker {importlib.metadata.version('honker')} ")
+    assert done.stdout.startswith(f"honker {importlib.metadata.version('honker-db')} ")
     assert sqlite3.sqlite_version in done.stdout
 
 
