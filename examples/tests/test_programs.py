@@ -60,5 +60,5 @@ def test_an_example_keeps_the_database_it_is_given_and_goes_on_with_it(name, tmp
 
 
 @pytest.mark.parametrize("name", sorted(LAST_WORDS | dict.fromkeys(NOT_HERE)))
-def test_the_readme_names_an_example(name):
-    assert f"examples/{name}.py" in (ROOT / "README.md").read_text("utf-8")
+def test_the_documentation_names_an_example(name):
+    assert f"`{name}.py`" in (ROOT / "docs" / "examples.md").read_text("utf-8")

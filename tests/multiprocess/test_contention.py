@@ -304,8 +304,9 @@ def largest_wal(path, commits, checkpoint_at=None):
 def test_idle_listeners_and_slow_consumers_do_not_make_the_wal_grow(torture, app):
     with readers(IDLERS, app):
         for _ in torture.rounds(at_least=1):
-            commits, checkpoint_at = (20_000, None) if torture.is_long else (2000, 1000)
-            assert largest_wal(app, commits, checkpoint_at) < 2
+            # With honker's own limits: its thread begins the log again at 16 MB, SQLite at 40.
+            commits = 20_000 if torture.is_long else 6_000
+            assert largest_wal(app, commits) < 2
             torture.count("rows committed under idle listeners", commits * ROWS_A_COMMIT)
 
 

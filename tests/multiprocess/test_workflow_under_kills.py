@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import honker
 from honker import chain, chord, group
+from honker.postgres.location import is_postgres
 
 from ..support.engines import placed
 from ..support.locking import ask, is_sound
@@ -112,7 +113,8 @@ def test_the_values_of_a_workflow_are_exact_however_often_workers_are_killed(pat
     assert sorted(ask(path, "SELECT event, jobs FROM callbacks")) == [("finish", whole - 3), ("success", 3)]
     assert ask(path, "SELECT count(*) FROM _honker_dead") == [(0,)]
     assert ask(path, "SELECT count(*) FROM _honker_dependencies") == [(0,)]
-    assert ask(path, "SELECT count(*) FROM _honker_outcomes") == [(0,)]
+    if not is_postgres(path):  # there an end may stay until a later job meets it, see flow/settle.sql
+        assert ask(path, "SELECT count(*) FROM _honker_outcomes") == [(0,)]
     assert is_sound(path)
 
 
