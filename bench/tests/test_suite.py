@@ -44,6 +44,10 @@ MEASURES = {
 }
 
 
+# Targets in comparison with a peer, which is left out here.
+AGAINST_PEERS = {"claim_loop_tuned"}
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     """The file of results of the quick runs below."""
@@ -85,7 +89,7 @@ def test_a_quick_run_measures_and_judges_nothing(program, results, support):
             assert min(values) > 0
     assert "reached" not in printed.lower()
     assert {each["is_reached"] for each in result["targets"]} <= {None}
-    expected = {target.key for target in targets.TARGETS if target.program == program}
+    expected = {target.key for target in targets.TARGETS if target.program == program} - AGAINST_PEERS
     assert {each["key"] for each in result["targets"]} == expected
 
 
