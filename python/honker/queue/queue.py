@@ -163,8 +163,9 @@ class Queue:
         With ``auto_ack``, a job is acknowledged when the loop asks for the next one. The ack and the next claim are one
         commit, and if no job is due, the ack does not wait for one. The job at which ``break``, ``return`` or an
         exception leaves the loop is not acknowledged: it stays leased, and runs again unless it is settled before its
-        lease lapses. So call `Job.ack` before a ``break`` that follows the work. A job that the loop settles itself, by
-        a method of `honker.Job`, is left as it is, even if that method failed.
+        lease lapses. So call `Job.ack` before a ``break`` that follows the work. A program that catches the exception
+        and asks the same iterator again acknowledges that job. A job that the loop settles itself, by a method of
+        `honker.Job`, is left as it is, even if that method failed.
 
         Args:
             worker_id: Non-empty text, at most 255 UTF-8 bytes.
