@@ -112,7 +112,7 @@ def test_a_worker_that_stops_waits_for_its_handler_as_stopping(db):
 
 
 def test_a_report_rides_on_a_round_that_settles(db, monkeypatch):
-    monkeypatch.setattr(registration.Registration, "_report", None)  # A report by itself would fail.
+    monkeypatch.setattr(registration.Registration, "_write_report", None)  # A report by itself would fail.
     monkeypatch.setattr(registration, "PAUSE_S", 3600)
     gate = asyncio.Event()
 

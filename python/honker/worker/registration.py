@@ -14,8 +14,8 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from honker.engine import Engine
 from honker.errors import HANDLE_ENDED, HonkerError
@@ -39,7 +39,17 @@ _LEAVE: Final = "SELECT honker_worker_leave(?)"
 _LIST: Final = "SELECT honker_worker_list(?, ?)"
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 
+#: The part of a report whose change is worth a write: if the workers stop, and the jobs and attempts that run.
+_State: TypeAlias = "tuple[bool, frozenset[tuple[int, int]]]"
+
 logger = logging.getLogger("honker")
+
+
+class Report(NamedTuple):
+    """A report, and the state that it tells. Jobs that begin while it is written are not in it."""
+
+    text: str
+    state: _State
 
 
 class Member(Protocol):
@@ -86,7 +96,7 @@ class Registration:
         self._task: asyncio.Task[None] | None = None
         self._is_registered = False
         self._rides = True
-        self._reported: tuple[Any, ...] = ()
+        self._reported: _State | None = None
         self._written_s = self._due_s = 0.0
 
     def add(self, member: Member) -> None:
@@ -113,22 +123,27 @@ class Registration:
 
     # Riding on a round
 
-    def due_report(self) -> str | None:
+    def due_report(self) -> Report | None:
         """The report to pass to a round that commits in any case; None if none is due."""
         if not self._rides:
             return None
-        return self._text() if self._is_due(asyncio.get_running_loop().time()) else None
+        return self._report() if self._is_due(asyncio.get_running_loop().time()) else None
 
     def note_failed_round(self) -> None:
         """Let no report ride until one was written by itself: it may be what the round failed by."""
         self._rides = False
 
-    def note_report(self, next_in_s: float | None) -> None:
-        """Note the answer of a round that has written a report, after its claims were added."""
-        if next_in_s is None:
-            return
+    def note_report(self, report: Report, claimed: Iterable[tuple[int, int]], next_in_s: float) -> None:
+        """Note that a report was written.
+
+        Args:
+            report: The report.
+            claimed: The jobs and attempts that the call has claimed, which the engine adds to the report.
+            next_in_s: Its answer.
+        """
+        is_stopping, running = report.state
         self._is_registered = self._rides = True
-        self._reported = self._state()
+        self._reported = is_stopping, running.union(claimed)
         self._written_s = asyncio.get_running_loop().time()
         self._due_s = self._written_s + next_in_s
 
@@ -145,14 +160,15 @@ class Registration:
             await self._remove_ended()
             while True:
                 if self._is_due(asyncio.get_running_loop().time()):
-                    await self._report()
+                    await self._write_report()
                 await asyncio.sleep(PAUSE_S)
         except HANDLE_ENDED:
             return  # The rounds of the worker end it.
 
-    async def _report(self) -> None:
+    async def _write_report(self) -> None:
+        report = self._report()
         try:
-            self.note_report(await self._engine.acall(_REPORT, self._text()))
+            self.note_report(report, (), await self._engine.acall(_REPORT, report.text))
         except HANDLE_ENDED:
             raise
         except HonkerError as error:
@@ -177,9 +193,11 @@ class Registration:
             for run in member.runs:
                 yield member, run
 
-    def _state(self) -> tuple[Any, ...]:
-        """The part of the report whose change is worth a write."""
-        return (self._is_stopping, *(run.key for _, run in self._runs()))
+    def _state(self) -> _State:
+        return self._is_stopping, frozenset(run.key for _, run in self._runs())
+
+    def _report(self) -> Report:
+        return Report(self._text(), self._state())
 
     @property
     def _is_stopping(self) -> bool:

@@ -35,7 +35,7 @@ from honker.worker.execution import Execution, Resolver
 from honker.worker.forked_child import leave_if_forked
 from honker.worker.leases import Fate, Leases, Run
 from honker.worker.outcome import cancelled_outcome, report, word_of
-from honker.worker.registration import Registration
+from honker.worker.registration import Registration, Report
 from honker.worker.settlement import (
     HELD,
     Ack,
@@ -134,6 +134,8 @@ class Runner:
         self._is_recorded = False
         self._is_quiet = False
         self._claiming: asyncio.Task[str] | None = None
+        # Passed to the round that is under way.
+        self._report: Report | None = None
         self._signalled: asyncio.Future[None] | None = None
         self._updates: Updates | None = None
 
@@ -296,15 +298,18 @@ class Runner:
             run = Run(job, (job.id, job.attempts), now_s)
             add(run)
             run.task = create_task(execute(run))
-        self._registration.note_report(answer.get("report_in_s"))
+        if self._report is not None and (next_in_s := answer.get("report_in_s")) is not None:
+            claimed = [(row["id"], row["attempts"]) for row in answer["jobs"]]
+            self._registration.note_report(self._report, claimed, next_in_s)
 
     async def _work(self, n: int, finished: list[FinishedJob]) -> str:
         """One round with the database: at once if the write lock is free, else without blocking the event loop."""
         texts = encode(finished) if finished else "[]"
         params: tuple[SQLValue, ...] = self._queue.name, self._worker_id, n, self._queue.visibility_timeout_s, texts
         sql = _WORK
-        if finished and (told := self._registration.due_report()) is not None:
-            sql, params = _WORK_AND_REPORT, (*params, told)
+        self._report = self._registration.due_report() if finished else None
+        if self._report is not None:
+            sql, params = _WORK_AND_REPORT, (*params, self._report.text)
         if not self._engine.is_commit_slow:
             with contextlib.suppress(DatabaseBusyError):
                 now: str = self._engine.call_now(sql, *params)
